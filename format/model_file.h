@@ -1,0 +1,119 @@
+/*
+ * model_file.h - model.bin: the structures on disk, the reader and the writer. docs/format.md is the specification.
+ *
+ * A file is: header (128 bytes), extents (sections and tensors, each aligned), directory. Everything little-endian.
+ * A section is a table of typed values (table.h): "architecture", "generation", "tokenizer", "tokenizer.target",
+ * "metadata", "origin". A tensor is a matrix or vector in the layout the kernels read.
+ */
+#ifndef TFM_MODEL_FILE_H
+#define TFM_MODEL_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../runtime/tfm.h"
+#include "../simd/panels.h"
+#include "table.h"
+
+#define TFM_NAME_MAX 63 /* bytes of a section's or tensor's name */
+#define TFM_RANK_MAX 4
+
+typedef enum tfm_layout {
+    TFM_LAYOUT_ROWS = 0,  /* row-major */
+    TFM_LAYOUT_PANELS = 1 /* rank 2, panels.h */
+} tfm_layout;
+
+/* A tensor as the reader gives it: checked against the file's length; data points into the mapping. */
+typedef struct tfm_tensor {
+    char name[TFM_NAME_MAX + 1];
+    tfm_dtype dtype;
+    tfm_layout layout;
+    uint32_t rank;
+    uint64_t shape[TFM_RANK_MAX]; /* logical; unused dimensions are 1 */
+    uint64_t offset, length;      /* bytes */
+    uint64_t hash;
+    const void *data;
+} tfm_tensor;
+
+typedef struct tfm_section {
+    char name[TFM_NAME_MAX + 1];
+    uint64_t offset, length, hash;
+    const void *data;
+} tfm_section;
+
+/*
+ * Runs task(arg, i) for i = 0 .. n - 1, in any order, perhaps on several threads; returns when all are done. The reader
+ * verifies through it, so that this layer needs no threads of its own. NULL means a plain loop.
+ */
+typedef struct tfm_parallel {
+    void (*run)(void *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);
+    void *pool;
+} tfm_parallel;
+
+typedef struct tfm_file tfm_file;
+
+/*
+ * Maps path read-only, checks header, directory and every section (structure, bounds, hashes). The tensors' bounds are
+ * checked, their hashes not: see tfm_file_verify. Errors: TFM_ERROR_IO, _FORMAT, _CORRUPT, _UNSUPPORTED, _MEMORY.
+ */
+tfm_status tfm_file_open(tfm_file **file, const char *path, tfm_error *error);
+void tfm_file_close(tfm_file **file);
+
+const char *tfm_file_path(const tfm_file *file);
+uint64_t tfm_file_length(const tfm_file *file);
+/* The whole mapping, for the SIGBUS guard of the runtime. */
+const void *tfm_file_base(const tfm_file *file);
+
+size_t tfm_file_tensor_count(const tfm_file *file);
+const tfm_tensor *tfm_file_tensor_at(const tfm_file *file, size_t i);
+/* NULL if there is none of that name. */
+const tfm_tensor *tfm_file_tensor(const tfm_file *file, const char *name);
+
+size_t tfm_file_section_count(const tfm_file *file);
+const tfm_section *tfm_file_section_at(const tfm_file *file, size_t i);
+/* The table of a section, or NULL if there is none of that name. */
+const tfm_table *tfm_file_table(const tfm_file *file, const char *name);
+
+/* Hashes every byte not hashed by tfm_file_open (tensors, padding). Names the first damaged part. */
+tfm_status tfm_file_verify(tfm_file *file, const tfm_parallel *parallel, tfm_progress progress, void *progress_user,
+                           tfm_error *error);
+/* Hashes one tensor unless it was hashed before; several threads may ask for the same one. */
+tfm_status tfm_file_verify_tensor(tfm_file *file, const tfm_tensor *tensor, const tfm_parallel *parallel,
+                                  tfm_error *error);
+
+/* ---- writer -------------------------------------------------------------------------------------------------- */
+
+typedef struct tfm_writer tfm_writer;
+
+/*
+ * Starts path's temporary neighbour. Nothing appears at path before tfm_writer_commit; an aborted or killed run leaves
+ * no file there (a killed one may leave nothing at all: O_TMPFILE where the file system has it).
+ */
+tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *error);
+/* Sections may be added at any time before commit; the builder stays the caller's. */
+tfm_status tfm_writer_section(tfm_writer *writer, const char *name, const tfm_table_builder *table, tfm_error *error);
+/*
+ * Begins a tensor; then its bytes follow in order, in pieces of any size, exactly as many as dtype, layout and shape
+ * need. The next begin or the commit ends it. Bytes are hashed as they pass.
+ */
+tfm_status tfm_writer_tensor(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout, uint32_t rank,
+                             const uint64_t *shape, tfm_error *error);
+tfm_status tfm_writer_write(tfm_writer *writer, const void *data, size_t n, tfm_error *error);
+/* Whole matrices and vectors at once, converted from f32 rows and packed; memory for one panel. */
+tfm_status tfm_writer_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout,
+                             const float *rows, uint64_t n, uint64_t k, tfm_error *error);
+tfm_status tfm_writer_vector(tfm_writer *writer, const char *name, const float *values, uint64_t n, tfm_error *error);
+/* Writes the directory and the header, syncs, renames to path. Frees the writer and sets it to NULL, also on failure. */
+tfm_status tfm_writer_commit(tfm_writer **writer, tfm_error *error);
+/* Gives up: removes what was written. Accepts NULL. */
+void tfm_writer_abort(tfm_writer **writer);
+
+/* Bytes a tensor takes; false if the product overflows or the combination is not allowed. */
+bool tfm_tensor_bytes(tfm_dtype dtype, tfm_layout layout, uint32_t rank, const uint64_t *shape, uint64_t *bytes);
+
+/* Fills *error (may be NULL) with a formatted sentence and returns status. */
+tfm_status tfm_fail(tfm_error *error, tfm_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,381 @@
+/*
+ * tfm.h - Transformer models on CPUs: the public interface of libtfm.
+ *
+ * A model file (made by tfmpack) is opened once and never changes; any number of threads may use a tfm_model at
+ * the same time. A tfm_session holds the state of running it (activations, key/value cache) and belongs to one
+ * thread at a time. A tfm_pool holds worker threads and may be shared by sessions.
+ *
+ * The promise: the same model file and the same request give the same bits, whatever the instruction set, the
+ * number of threads and the other requests in the batch.
+ *
+ * Letters used for shapes: n_source tokens of an input, n_target tokens of an output, d_model the width of the
+ * hidden states, vocab_size the number of tokens a model can choose from. Matrices are row-major.
+ *
+ * Every function that can fail returns a tfm_status and, where the caller gives a tfm_error, a sentence that says
+ * what is wrong and what to do. No function exits, aborts or prints. Functions whose first argument is a
+ * pointer to a handle's pointer set it to NULL on failure; the _close and _free functions accept NULL.
+ */
+#ifndef TFM_H
+#define TFM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define TFM_API __attribute__((visibility("default")))
+#else
+#define TFM_API
+#endif
+
+#define TFM_VERSION_MAJOR 0
+#define TFM_VERSION_MINOR 1
+#define TFM_VERSION_PATCH 0
+
+/* ---- status and errors ---------------------------------------------------------------------------------- */
+
+/* The values are part of the ABI and never change their meaning. */
+typedef enum tfm_status {
+    TFM_OK = 0,
+    TFM_ERROR_ARGUMENT = 1,    /* the caller passed something out of range */
+    TFM_ERROR_MEMORY = 2,      /* the system has no more memory */
+    TFM_ERROR_IO = 3,          /* a file could not be opened, read, mapped or written */
+    TFM_ERROR_FORMAT = 4,      /* the file is not a model file, or its structure is wrong */
+    TFM_ERROR_CORRUPT = 5,     /* a hash does not match: the file was damaged */
+    TFM_ERROR_UNSUPPORTED = 6, /* the file needs something this version or this processor does not have */
+    TFM_ERROR_LIMIT = 7,       /* an input is longer than the model or the session allows */
+    TFM_ERROR_CANCELLED = 8,   /* a callback or tfm_session_cancel asked to stop */
+    TFM_ERROR_CHANGED = 9,     /* the model file shrank while it was in use */
+    TFM_ERROR_STATE = 10       /* the call does not fit the state or the kind of the model or session */
+} tfm_status;
+
+typedef struct tfm_error {
+    tfm_status status;
+    char message[500]; /* one sentence or more, NUL-terminated UTF-8, no newline */
+} tfm_error;
+
+/* A short English name of a status ("file is damaged"), never NULL. */
+TFM_API const char *tfm_status_text(tfm_status status);
+
+/* The version of the library that runs, "0.1.0". */
+TFM_API const char *tfm_version(void);
+
+/* ---- processors and threads ----------------------------------------------------------------------------- */
+
+/*
+ * Name of the i-th instruction set this build has kernels for, best first ("avx512", "avx2", "neon", "scalar"),
+ * or NULL past the last. *usable tells whether this processor can run it; usable may be NULL.
+ */
+TFM_API const char *tfm_isa_list(size_t i, bool *usable);
+
+typedef struct tfm_pool tfm_pool;
+
+/* Cores this process may use: its CPU affinity, lowered by the cgroup's CPU quota; at least 1. */
+TFM_API unsigned tfm_cpu_count(void);
+
+/*
+ * Starts n_threads - 1 workers (the calling thread is the first); 0 means tfm_cpu_count(). The number of threads
+ * changes the speed, never a result. Workers spin shortly for work, then sleep. Several sessions may share a pool:
+ * while one uses the workers, another runs its work on its own thread.
+ * Errors: TFM_ERROR_ARGUMENT (more than 1024), TFM_ERROR_MEMORY.
+ */
+TFM_API tfm_status tfm_pool_create(tfm_pool **pool, unsigned n_threads, tfm_error *error);
+TFM_API unsigned tfm_pool_threads(const tfm_pool *pool);
+/* Ends the workers. No session may use the pool any more. Sets *pool to NULL. */
+TFM_API void tfm_pool_free(tfm_pool **pool);
+
+/* ---- models ---------------------------------------------------------------------------------------------- */
+
+typedef struct tfm_model tfm_model;
+
+typedef enum tfm_verify {
+    TFM_VERIFY_ALL = 0,   /* every byte of the file is hashed before tfm_model_open returns */
+    TFM_VERIFY_LAZY = 1   /* header, directory and sections at once; each tensor when it is first used */
+} tfm_verify;
+
+/* Called with bytes done of bytes in total; a nonzero return stops the operation with TFM_ERROR_CANCELLED. */
+typedef int (*tfm_progress)(void *user, uint64_t done, uint64_t total);
+
+typedef struct tfm_model_params {
+    tfm_verify verify;
+    const char *isa;         /* NULL: TFM_ISA from the environment, else the best this processor has */
+    tfm_pool *pool;          /* verification runs on it; NULL: on the calling thread */
+    tfm_progress progress;   /* verification reports to it; may be NULL */
+    void *progress_user;
+    bool no_sigbus_handler;  /* see tfm_model_open */
+} tfm_model_params;
+
+/* All bits verified, best instruction set, no pool, no progress. */
+TFM_API tfm_model_params tfm_model_params_default(void);
+
+/*
+ * Maps the model file at path, checks its structure and its hashes. Weights are used where they lie in the
+ * mapping; nothing is copied. params may be NULL for the defaults.
+ *
+ * If another program truncates the file while it is mapped, reading the missing pages raises SIGBUS. The first
+ * model opened installs a handler that maps zeros there and marks the model, so that the running call returns
+ * TFM_ERROR_CHANGED; every SIGBUS outside model files goes to the handler that was there before. With
+ * no_sigbus_handler set nothing is installed, and the application handles the signal.
+ *
+ * Errors: TFM_ERROR_IO, _FORMAT, _CORRUPT, _UNSUPPORTED, _MEMORY, _CANCELLED; the message names file and tensor.
+ */
+TFM_API tfm_status tfm_model_open(tfm_model **model, const char *path, const tfm_model_params *params,
+                                  tfm_error *error);
+
+/* Unmaps the file. No session may use the model any more. Sets *model to NULL. */
+TFM_API void tfm_model_close(tfm_model **model);
+
+typedef enum tfm_kind {
+    TFM_KIND_ENCODER_DECODER = 0,
+    TFM_KIND_ENCODER = 1,
+    TFM_KIND_DECODER = 2,
+    TFM_KIND_TOKENIZER = 3 /* a tokenizer without weights */
+} tfm_kind;
+
+typedef struct tfm_model_info {
+    tfm_kind kind;
+    const char *isa;            /* name of the kernels in use */
+    const char *family;         /* "marian", as the importer named it; "" if unknown */
+    uint64_t file_bytes;
+    uint64_t n_parameters;
+    uint32_t d_model;
+    uint32_t encoder_layers, decoder_layers;
+    uint32_t source_vocab_size; /* ids an input may hold: 0 .. source_vocab_size - 1 */
+    uint32_t target_vocab_size; /* width of a row of logits */
+    uint32_t max_source;        /* longest input in tokens */
+    uint32_t max_target;        /* longest output in tokens, the start token included */
+    bool has_tokenizer;
+} tfm_model_info;
+
+/* Facts of a model; the strings live as long as the model. */
+TFM_API tfm_model_info tfm_model_get_info(const tfm_model *model);
+
+/* ---- text and tokens ------------------------------------------------------------------------------------- */
+
+typedef enum tfm_side { TFM_SOURCE = 0, TFM_TARGET = 1 } tfm_side;
+
+/* Lists that grow; start with all zero, give back with tfm_ids_free / tfm_text_free. */
+typedef struct tfm_ids {
+    int32_t *data;
+    size_t size, capacity;
+} tfm_ids;
+typedef struct tfm_text {
+    char *data; /* NUL-terminated (a NUL of the text itself counts in size) */
+    size_t size, capacity;
+} tfm_text;
+TFM_API void tfm_ids_free(tfm_ids *ids);
+TFM_API void tfm_text_free(tfm_text *text);
+
+/*
+ * Appends the ids of a text of n bytes to *ids. side: whose vocabulary (the same for models with one vocabulary).
+ * special: also what the model wants around an input (end token, language codes). Invalid UTF-8 is treated as the
+ * tokenizer's own library treats it; docs/tokenizers.md says how.
+ * Errors: TFM_ERROR_STATE (no tokenizer in the file), TFM_ERROR_MEMORY, TFM_ERROR_LIMIT (over 1 GiB).
+ */
+TFM_API tfm_status tfm_tokenize(const tfm_model *model, tfm_side side, const char *text, size_t n, bool special,
+                                tfm_ids *ids, tfm_error *error);
+
+/*
+ * Appends the text of n ids to *text. skip_special leaves control tokens (end, padding) out.
+ * Errors: TFM_ERROR_ARGUMENT (an id outside the vocabulary), TFM_ERROR_STATE, TFM_ERROR_MEMORY.
+ */
+TFM_API tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const int32_t *ids, size_t n,
+                                  bool skip_special, tfm_text *text, tfm_error *error);
+
+/* The piece of an id as the vocabulary spells it, or NULL; lives as long as the model. *n is its length in bytes. */
+TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n);
+
+/* ---- sessions --------------------------------------------------------------------------------------------- */
+
+typedef struct tfm_session tfm_session;
+
+typedef struct tfm_session_params {
+    tfm_pool *pool;          /* NULL: the session runs on the calling thread alone */
+    uint32_t max_sources;    /* inputs that are encoded at the same time (default 32) */
+    uint32_t max_sequences;  /* outputs that are decoded at the same time, beams counted each (default 128) */
+    uint32_t max_batch_tokens; /* tokens in one pass through the encoder or decoder (default 4096) */
+    uint32_t max_source;     /* longest input in tokens; 0: what the model allows */
+    uint32_t max_target;     /* longest output in tokens, the start token included; 0: what the model allows */
+} tfm_session_params;
+
+TFM_API tfm_session_params tfm_session_params_default(void);
+
+/*
+ * Makes a session: all memory for activations and caches is reserved here (address space; the system gives
+ * pages as they are touched), so that no later step allocates. params may be NULL.
+ * Errors: TFM_ERROR_MEMORY, TFM_ERROR_ARGUMENT, TFM_ERROR_STATE (a model without weights).
+ */
+TFM_API tfm_status tfm_session_create(tfm_session **session, tfm_model *model, const tfm_session_params *params,
+                                      tfm_error *error);
+TFM_API void tfm_session_free(tfm_session **session);
+
+/*
+ * Asks the call that runs on this session, in whatever thread, to return TFM_ERROR_CANCELLED soon. May be called
+ * from a signal handler. The request is cleared when the next call on the session starts.
+ */
+TFM_API void tfm_session_cancel(tfm_session *session);
+
+/* ---- step by step: encode, decode --------------------------------------------------------------------------- */
+
+typedef struct tfm_tokens {
+    const int32_t *ids;
+    size_t n;
+} tfm_tokens;
+
+/*
+ * Encodes n_sources inputs as one ragged batch (no padding) and gives each a source number, 0 .. max_sources - 1,
+ * in sources[]. For an encoder-decoder the keys and values of cross-attention are computed here, once.
+ * states: NULL, or for each input a buffer (n, d_model) that receives the last hidden states.
+ * Errors: TFM_ERROR_LIMIT (an input of 0 tokens or too long, or no source number free), TFM_ERROR_ARGUMENT (an id
+ * outside the vocabulary), TFM_ERROR_CANCELLED, TFM_ERROR_CHANGED, TFM_ERROR_STATE (no encoder).
+ */
+TFM_API tfm_status tfm_encode(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
+                              float *const *states, tfm_error *error);
+/* Gives a source number back. Sequences that use it must have been freed. */
+TFM_API void tfm_source_free(tfm_session *session, int32_t source);
+
+/*
+ * Starts an empty output sequence over a source (-1 for a decoder-only model) and gives its number.
+ * Error: TFM_ERROR_LIMIT when max_sequences are in use.
+ */
+TFM_API tfm_status tfm_sequence_new(tfm_session *session, int32_t source, int32_t *sequence, tfm_error *error);
+/* A second sequence with the same tokens so far; the cache is shared and copied only where they part. */
+TFM_API tfm_status tfm_sequence_fork(tfm_session *session, int32_t sequence, int32_t *copy, tfm_error *error);
+TFM_API void tfm_sequence_free(tfm_session *session, int32_t sequence);
+TFM_API size_t tfm_sequence_length(const tfm_session *session, int32_t sequence);
+/* Forgets all tokens from position n on. */
+TFM_API void tfm_sequence_truncate(tfm_session *session, int32_t sequence, size_t n);
+
+/* Tokens to append to one sequence. */
+typedef struct tfm_span {
+    int32_t sequence;
+    const int32_t *ids;
+    size_t n; /* at least 1 */
+    float *logits;      /* NULL, or (n, vocab_size) if all_logits, else (vocab_size) for the last token */
+    float *states;      /* NULL, or (n, d_model): hidden states before the vocabulary projection */
+    bool all_logits;
+} tfm_span;
+
+/*
+ * Runs the decoder over the tokens of all spans as one ragged batch; each sequence may occur once. The results are
+ * the same bits however the tokens of a sequence are cut into spans and calls.
+ * Errors: TFM_ERROR_LIMIT (too long, or more than max_batch_tokens in all), TFM_ERROR_ARGUMENT, TFM_ERROR_CANCELLED,
+ * TFM_ERROR_CHANGED. After an error the sequences have the tokens they had before the call.
+ */
+TFM_API tfm_status tfm_decode(tfm_session *session, const tfm_span *spans, size_t n_spans, tfm_error *error);
+
+/*
+ * Cross-attention weights of the newest token of a sequence in one layer, mean over heads ((n_source) floats), for
+ * heat maps. layer -1: mean over layers. Must follow a tfm_decode with this sequence.
+ * Errors: TFM_ERROR_STATE (not an encoder-decoder, or weights not kept: see tfm_session_keep_attention).
+ */
+TFM_API tfm_status tfm_cross_attention(tfm_session *session, int32_t sequence, int32_t layer, float *weights,
+                                       tfm_error *error);
+/* Makes tfm_decode keep what tfm_cross_attention asks for (it costs time and memory; off at first). */
+TFM_API tfm_status tfm_session_keep_attention(tfm_session *session, bool keep, tfm_error *error);
+
+/*
+ * log P(target | input) token by token. targets[i] are the tokens after the decoder's start token; log_probs[i]
+ * receives targets[i].n values, the log-probability of each token given those before it, from the plain softmax of
+ * the logits. Inputs and targets beyond what the session holds at once are processed in turns.
+ * For a decoder-only model inputs[i] is the prompt.
+ */
+TFM_API tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
+                             float *const *log_probs, tfm_error *error);
+
+/* ---- generation -------------------------------------------------------------------------------------------- */
+
+typedef enum tfm_early_stopping { TFM_EARLY_FALSE = 0, TFM_EARLY_TRUE = 1, TFM_EARLY_NEVER = 2 } tfm_early_stopping;
+
+/*
+ * What generate() of Hugging Face transformers takes, under the same names and with the same meaning. Lengths count
+ * the decoder's start token, as there. Token ids are -1 where there is none.
+ */
+typedef struct tfm_generate_params {
+    uint32_t num_beams;             /* 1: greedy */
+    uint32_t num_return_sequences;  /* at most num_beams */
+    uint32_t max_length;
+    uint32_t max_new_tokens;        /* 0: max_length holds; else it wins over max_length */
+    uint32_t min_length;
+    uint32_t min_new_tokens;
+    double length_penalty;          /* scores are divided by (tokens)^length_penalty */
+    tfm_early_stopping early_stopping;
+    double repetition_penalty;      /* 1: none */
+    uint32_t no_repeat_ngram_size;  /* 0: none */
+    bool renormalize_logits;
+    int32_t decoder_start_token_id;
+    int32_t forced_bos_token_id;
+    int32_t forced_eos_token_id;
+    int32_t pad_token_id;
+    const int32_t *eos_token_ids;
+    size_t n_eos_token_ids;
+    const tfm_tokens *bad_words;    /* token sequences that must not appear */
+    size_t n_bad_words;
+    const int32_t *suppress_tokens; /* tokens that must not appear */
+    size_t n_suppress_tokens;
+    bool keep_attention;            /* fill tfm_hypothesis.attention */
+    bool keep_log_probs;            /* fill tfm_hypothesis.log_probs */
+} tfm_generate_params;
+
+/*
+ * The defaults packed with the model (its generation_config.json), where it says nothing those of transformers
+ * (max_length 20, greedy). The lists point into the model and live as long as it.
+ */
+TFM_API tfm_generate_params tfm_generate_params_default(const tfm_model *model);
+
+typedef struct tfm_hypothesis {
+    const int32_t *ids;     /* new tokens, up to and including the end token; a forced prefix is part of them */
+    size_t n;
+    bool ended;             /* ended with an end token; false: the length limit came first */
+    double sum_log_prob;    /* sum of the processed log-probabilities of ids */
+    double score;           /* sum_log_prob / n^length_penalty (sequences_scores of transformers for beams) */
+    const float *log_probs; /* (n) log-probability of each token after processing, or NULL if not kept */
+    const float *attention; /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
+} tfm_hypothesis;
+
+typedef struct tfm_input {
+    const int32_t *ids;
+    size_t n;
+    const int32_t *prefix; /* tokens the output must start with (after the start token); may be NULL */
+    size_t n_prefix;
+} tfm_input;
+
+/*
+ * on_token: greedy only: a new token of an input was chosen (index as in inputs[]).
+ * on_result: the hypotheses of an input, best first, num_return_sequences of them; they live until the callback
+ * returns. Inputs finish in any order; each exactly once.
+ * A nonzero return of either stops generation with TFM_ERROR_CANCELLED.
+ */
+typedef struct tfm_generate_callbacks {
+    int (*on_token)(void *user, size_t index, int32_t id);
+    int (*on_result)(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n);
+    void *user;
+} tfm_generate_callbacks;
+
+/*
+ * Generates an output for each of n inputs. Inputs enter the running batch as others leave it, so any n is fine.
+ *
+ * Greedy search takes the most probable token of every step. Beam search is that of Hugging Face transformers 4.46
+ * (BeamSearchScorer): 2 x num_beams candidates a step, an end token counts among the first num_beams only, a sentence
+ * is done once num_beams hypotheses are kept and, by early_stopping, no better one is to be expected. Order of
+ * processing: repetition penalty, n-gram blocking, bad words, minimum length, forced tokens, suppressed tokens,
+ * renormalisation; on log-probabilities for beams, on logits for greedy search.
+ * Ties go to the lower token id (and to the better beam).
+ *
+ * params may be NULL for the model's defaults. With num_beams > 1 a session decodes max_sequences / num_beams inputs
+ * at the same time.
+ * Errors: TFM_ERROR_LIMIT, TFM_ERROR_ARGUMENT, TFM_ERROR_CANCELLED, TFM_ERROR_CHANGED, TFM_ERROR_STATE.
+ */
+TFM_API tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n,
+                                const tfm_generate_params *params, const tfm_generate_callbacks *callbacks,
+                                tfm_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

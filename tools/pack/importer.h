@@ -1,0 +1,34 @@
+/*
+ * importer.h - what a checkpoint family must provide to tfmpack, and what tfmpack provides to it.
+ *
+ * A source (source.h) opens a folder or file of any container format and shows its tensors by name; an importer (one
+ * file a family, listed in importers.c) turns configuration and tensor names into the options and tensors of
+ * docs/model-contents.md. Adding a family is one file with a table of names and options.
+ */
+#ifndef TFM_IMPORTER_H
+#define TFM_IMPORTER_H
+
+#include <jansson.h>
+
+#include "../../format/model_file.h"
+#include "source.h"
+
+typedef struct tfm_pack_options {
+    tfm_dtype dtype;            /* of weight matrices */
+    tfm_progress progress;      /* bytes of tensors written; may be NULL */
+    void *progress_user;
+} tfm_pack_options;
+
+typedef struct tfm_importer {
+    const char *family;         /* "marian" */
+    const char *model_types;    /* values of config.json's model_type it takes, separated by spaces */
+    const char *what;           /* one line for --list */
+    /* Writes sections architecture, generation, origin and all tensors. Refuses missing, extra, misshapen and
+     * non-finite tensors by name. */
+    tfm_status (*import)(tfm_source *source, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error);
+} tfm_importer;
+
+/* All importers, NULL-terminated. */
+extern const tfm_importer *const tfm_importers[];
+
+#endif
