@@ -1,0 +1,66 @@
+/*
+ * bytes.h - a buffer of bytes that grows, lines from a file descriptor, whole writes, UTF-8.
+ */
+#ifndef TFM_BYTES_H
+#define TFM_BYTES_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../runtime/tfm.h"
+
+/* Start with all zero; data is not NUL-terminated. The functions that append return false when memory is out. */
+typedef struct tfm_bytes {
+    char *data;
+    size_t size, capacity;
+} tfm_bytes;
+void tfm_bytes_free(tfm_bytes *bytes);
+/* Makes room for n bytes more. */
+bool tfm_bytes_reserve(tfm_bytes *bytes, size_t n);
+bool tfm_bytes_append(tfm_bytes *bytes, const void *data, size_t n);
+bool tfm_bytes_print(tfm_bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Writes all n bytes, waiting where fd does not block; false with errno set on failure. */
+bool tfm_write_all(int fd, const void *data, size_t n);
+/* Reads the whole file at path ("-": stdin), at most limit bytes. Errors: TFM_ERROR_IO, _MEMORY, _LIMIT. */
+tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_error *error);
+
+/* Lines of a file descriptor, of any length up to a limit, with any bytes in them. */
+typedef struct tfm_lines {
+    int fd;
+    size_t limit;    /* longest line in bytes; longer ones are skipped and reported */
+    uint64_t number; /* of the line returned last, from 1 */
+    tfm_bytes buffer;
+    size_t start, scanned; /* of the buffer: start of the next line; where no newline was found so far */
+    bool end, skipping;
+} tfm_lines;
+
+typedef enum tfm_line {
+    TFM_LINE_READ,     /* a line */
+    TFM_LINE_PAUSE,    /* no whole line came within the time */
+    TFM_LINE_END,      /* no more lines */
+    TFM_LINE_TOO_LONG, /* a line was longer than the limit, and was skipped */
+    TFM_LINE_FAILED    /* reading failed (errno) or memory is out (ENOMEM) */
+} tfm_line;
+
+void tfm_lines_open(tfm_lines *lines, int fd, size_t limit);
+void tfm_lines_close(tfm_lines *lines);
+/*
+ * The next line without its "\n" or "\r\n"; the last one may lack them. *line lives until the next call. Waits at most
+ * timeout_ms milliseconds for more bytes (-1: as long as it takes).
+ */
+tfm_line tfm_lines_next(tfm_lines *lines, int timeout_ms, const char **line, size_t *n);
+
+/*
+ * Length of the valid UTF-8 character at text (n bytes left), or 0 if the bytes there are none. *code, if not NULL,
+ * receives the code point.
+ */
+size_t tfm_utf8_char(const char *text, size_t n, uint32_t *code);
+/* Appends text with every invalid byte replaced by U+FFFD. */
+bool tfm_utf8_append_valid(tfm_bytes *bytes, const char *text, size_t n);
+/* Columns a code point takes in a terminal or in a fixed-width font: 0 (combining), 1, or 2 (CJK, emoji). */
+unsigned tfm_utf8_columns(uint32_t code);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * cli.h - what every command-line tool needs: messages, exit codes, numbers from text, terminals, help and options.
+ *
+ * A tool calls tfm_program() first. Messages go to stderr as "NAME: message".
+ */
+#ifndef TFM_CLI_H
+#define TFM_CLI_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../runtime/tfm.h"
+
+enum { TFM_EXIT_OK = 0, TFM_EXIT_FAILURE = 1, TFM_EXIT_USAGE = 2 };
+
+/* Names the program in messages; name must stay. */
+void tfm_program(const char *name);
+
+/* Prints "NAME: message" and returns TFM_EXIT_FAILURE. */
+int tfm_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The same, then where to find help; returns TFM_EXIT_USAGE. */
+int tfm_complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Fills *error (may be NULL) with a formatted sentence; returns status. */
+tfm_status tfm_say(tfm_error *error, tfm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/*
+ * Strict numbers: the whole text must be one number within [min, max]; no spaces, no "nan", no "inf". what names the
+ * option in the message ("--num-beams: 'x' is not a whole number from 1 to 1000").
+ * Error: TFM_ERROR_ARGUMENT.
+ */
+tfm_status tfm_parse_u64(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value,
+                         tfm_error *error);
+tfm_status tfm_parse_i64(const char *what, const char *text, int64_t min, int64_t max, int64_t *value,
+                         tfm_error *error);
+tfm_status tfm_parse_double(const char *what, const char *text, double min, double max, double *value,
+                            tfm_error *error);
+/* true/false in any case, as people know them from Python and JSON. */
+tfm_status tfm_parse_bool(const char *what, const char *text, bool *value, tfm_error *error);
+
+/*
+ * Appends the numbers of n bytes of text, separated by spaces, tabs or commas, each within [0, max]. what names them.
+ * Errors: TFM_ERROR_ARGUMENT, TFM_ERROR_MEMORY.
+ */
+tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t max, tfm_ids *ids, tfm_error *error);
+/* Appends n ids; false when memory is out. tfm_ids_free of tfm.h gives the list back. */
+bool tfm_push_ids(tfm_ids *ids, const int32_t *data, size_t n);
+
+/* Seconds of the monotonic clock. */
+double tfm_seconds(void);
+
+/* Is fd a terminal that understands colours and cursor movement (TERM is set and not "dumb", NO_COLOR is not set)? */
+bool tfm_color_terminal(int fd);
+/* Columns of the terminal on fd; 80 where nobody knows. */
+unsigned tfm_terminal_columns(int fd);
+
+/*
+ * A line on stderr that shows how far something has come, if stderr is a terminal. Its address is the user of
+ * tfm_progress_show, which is a tfm_progress. Nothing appears for work below min_bytes.
+ */
+typedef struct tfm_progress_bar {
+    const char *what; /* "verifying model.bin" */
+    uint64_t min_bytes;
+    double last;      /* when it was drawn last; start with 0 */
+    bool shown;
+} tfm_progress_bar;
+int tfm_progress_show(void *bar, uint64_t done, uint64_t total);
+/* Removes the line. */
+void tfm_progress_end(tfm_progress_bar *bar);
+
+#endif
