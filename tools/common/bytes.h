@@ -4,7 +4,6 @@
 #ifndef TFM_BYTES_H
 #define TFM_BYTES_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

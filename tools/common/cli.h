@@ -6,7 +6,6 @@
 #ifndef TFM_CLI_H
 #define TFM_CLI_H
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,9 +21,6 @@ void tfm_program(const char *name);
 int tfm_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, then where to find help; returns TFM_EXIT_USAGE. */
 int tfm_complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/* Fills *error (may be NULL) with a formatted sentence; returns status. */
-tfm_status tfm_say(tfm_error *error, tfm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /*
  * Strict numbers: the whole text must be one number within [min, max]; no spaces, no "nan", no "inf". what names the

@@ -1,0 +1,159 @@
+/* bytes.c - a buffer of bytes that grows, whole reads and writes, UTF-8. */
+#include "bytes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../format/model_file.h"
+
+void tfm_bytes_free(tfm_bytes *bytes) {
+    free(bytes->data);
+    *bytes = (tfm_bytes){0};
+}
+
+bool tfm_bytes_reserve(tfm_bytes *bytes, size_t n) {
+    size_t size;
+    if (__builtin_add_overflow(bytes->size, n, &size)) return false;
+    if (size <= bytes->capacity) return true;
+    size_t capacity = bytes->capacity < 256 ? 256 : bytes->capacity;
+    while (capacity < size)
+        if (__builtin_mul_overflow(capacity, 2, &capacity)) return false;
+    char *grown = realloc(bytes->data, capacity);
+    if (!grown) return false;
+    bytes->data = grown;
+    bytes->capacity = capacity;
+    return true;
+}
+
+bool tfm_bytes_append(tfm_bytes *bytes, const void *data, size_t n) {
+    if (n == 0) return true;
+    if (!tfm_bytes_reserve(bytes, n)) return false;
+    memcpy(bytes->data + bytes->size, data, n);
+    bytes->size += n;
+    return true;
+}
+
+bool tfm_bytes_print(tfm_bytes *bytes, const char *format, ...) {
+    for (size_t room = 128;;) {
+        if (!tfm_bytes_reserve(bytes, room)) return false;
+        va_list arguments;
+        va_start(arguments, format);
+        int n = vsnprintf(bytes->data + bytes->size, room, format, arguments);
+        va_end(arguments);
+        if (n < 0) return false;
+        if ((size_t)n < room) {
+            bytes->size += (size_t)n;
+            return true;
+        }
+        room = (size_t)n + 1;
+    }
+}
+
+bool tfm_write_all(int fd, const void *data, size_t n) {
+    const char *at = data;
+    while (n > 0) {
+        ssize_t done = write(fd, at, n);
+        if (done >= 0) {
+            at += done;
+            n -= (size_t)done;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            struct pollfd ready = {.fd = fd, .events = POLLOUT};
+            if (poll(&ready, 1, -1) < 0 && errno != EINTR) return false;
+        } else if (errno != EINTR) {
+            return false;
+        }
+    }
+    return true;
+}
+
+tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_error *error) {
+    bool is_stdin = strcmp(path, "-") == 0;
+    const char *name = is_stdin ? "stdin" : path;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", name, strerror(errno));
+    tfm_status status = TFM_OK;
+    size_t start = bytes->size;
+    for (;;) {
+        if (!tfm_bytes_reserve(bytes, 65536)) {
+            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", name);
+            break;
+        }
+        ssize_t n = read(fd, bytes->data + bytes->size, bytes->capacity - bytes->size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", name, strerror(errno));
+        if (n <= 0) break;
+        bytes->size += (size_t)n;
+        if (bytes->size - start > limit) {
+            status = tfm_fail(error, TFM_ERROR_LIMIT, "%s: longer than %zu bytes", name, limit);
+            break;
+        }
+    }
+    if (!is_stdin) close(fd);
+    return status;
+}
+
+/* ---- UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) ------------------------------ */
+
+size_t tfm_utf8_char(const char *text, size_t n, uint32_t *code) {
+    if (n == 0) return 0;
+    const unsigned char *byte = (const unsigned char *)text;
+    size_t length = byte[0] < 0x80 ? 1 : byte[0] < 0xc2 ? 0 : byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
+    if (length == 0 || byte[0] > 0xf4 || length > n) return 0;
+    static const unsigned char lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    uint32_t value = byte[0] & lead_bits[length];
+    for (size_t i = 1; i < length; i++) {
+        if ((byte[i] & 0xc0) != 0x80) return 0;
+        value = value << 6 | (byte[i] & 0x3fu);
+    }
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return 0;
+    if (code) *code = value;
+    return length;
+}
+
+bool tfm_utf8_append_valid(tfm_bytes *bytes, const char *text, size_t n) {
+    size_t good = 0; /* start of a run of valid characters not yet appended */
+    for (size_t i = 0; i < n;) {
+        size_t length = tfm_utf8_char(text + i, n - i, NULL);
+        if (length) {
+            i += length;
+            continue;
+        }
+        if (!tfm_bytes_append(bytes, text + good, i - good) || !tfm_bytes_append(bytes, "\xef\xbf\xbd", 3))
+            return false;
+        good = ++i;
+    }
+    return tfm_bytes_append(bytes, text + good, n - good);
+}
+
+typedef struct range {
+    uint32_t first, last;
+} range;
+
+static bool in_ranges(uint32_t code, const range *ranges, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (code >= ranges[i].first && code <= ranges[i].last) return true;
+    return false;
+}
+
+unsigned tfm_utf8_columns(uint32_t code) {
+    /* The blocks that matter for laying out labels; not all of Unicode's East Asian Width. */
+    static const range none[] = {{0x300, 0x36f},     {0x483, 0x489},     {0x591, 0x5bd},   {0x610, 0x61a},
+                                 {0x64b, 0x65f},     {0x6d6, 0x6dc},     {0x900, 0x902},   {0x93c, 0x93c},
+                                 {0x941, 0x948},     {0x94d, 0x94d},     {0xe31, 0xe31},   {0xe34, 0xe3a},
+                                 {0xe47, 0xe4e},     {0x1ab0, 0x1aff},   {0x1dc0, 0x1dff}, {0x200b, 0x200f},
+                                 {0x202a, 0x202e},   {0x2060, 0x206f},   {0x20d0, 0x20ff}, {0xfe00, 0xfe0f},
+                                 {0xfe20, 0xfe2f},   {0xfeff, 0xfeff},   {0xe0100, 0xe01ef}};
+    static const range two[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},   {0x3400, 0x4dbf},
+                                {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xac00, 0xd7a3},   {0xf900, 0xfaff},
+                                {0xfe30, 0xfe4f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},   {0x1f300, 0x1f64f},
+                                {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd}};
+    if (in_ranges(code, none, sizeof none / sizeof *none)) return 0;
+    return in_ranges(code, two, sizeof two / sizeof *two) ? 2 : 1;
+}

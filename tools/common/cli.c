@@ -1,0 +1,195 @@
+/* cli.c - messages, numbers from text, terminals, progress: what every tool needs. */
+#include "cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../format/model_file.h"
+
+static const char *program = "tfm";
+
+void tfm_program(const char *name) { program = name; }
+
+static void complain(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
+static void complain(const char *format, va_list arguments) {
+    flockfile(stderr);
+    fprintf(stderr, "%s: ", program);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    funlockfile(stderr);
+}
+
+int tfm_complain(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    return TFM_EXIT_FAILURE;
+}
+
+int tfm_complain_usage(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    complain(format, arguments);
+    va_end(arguments);
+    fprintf(stderr, "Try '%s --help'.\n", program);
+    return TFM_EXIT_USAGE;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------------------- */
+
+/* strtol and its kin skip spaces and take a leading "+": what users type by mistake should not pass. */
+static bool starts_number(const char *text, bool negative) {
+    if (negative && *text == '-') text++;
+    return (*text >= '0' && *text <= '9') || *text == '.';
+}
+
+tfm_status tfm_parse_u64(const char *what, const char *text, uint64_t min, uint64_t max, uint64_t *value,
+                         tfm_error *error) {
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = starts_number(text, false) ? strtoull(text, &end, 10) : 0;
+    if (!end || end == text || *end || errno || number < min || number > max) {
+        if (max == UINT64_MAX && min == 0)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is not a whole number", what, text);
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is not a whole number from %llu to %llu", what, text,
+                        (unsigned long long)min, (unsigned long long)max);
+    }
+    *value = number;
+    return TFM_OK;
+}
+
+tfm_status tfm_parse_i64(const char *what, const char *text, int64_t min, int64_t max, int64_t *value,
+                         tfm_error *error) {
+    char *end = NULL;
+    errno = 0;
+    long long number = starts_number(text, true) ? strtoll(text, &end, 10) : 0;
+    if (!end || end == text || *end || errno || number < min || number > max)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is not a whole number from %lld to %lld", what, text,
+                        (long long)min, (long long)max);
+    *value = number;
+    return TFM_OK;
+}
+
+tfm_status tfm_parse_double(const char *what, const char *text, double min, double max, double *value,
+                            tfm_error *error) {
+    char *end = NULL;
+    double number = starts_number(text, true) && !strpbrk(text, "xX") ? strtod(text, &end) : 0;
+    /* Values below DBL_MIN come with ERANGE and are good enough; infinity is not. */
+    if (!end || end == text || *end || !isfinite(number) || number < min || number > max)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is not a number from %.9g to %.9g", what, text, min,
+                        max);
+    *value = number;
+    return TFM_OK;
+}
+
+tfm_status tfm_parse_bool(const char *what, const char *text, bool *value, tfm_error *error) {
+    if (strcasecmp(text, "true") == 0)
+        *value = true;
+    else if (strcasecmp(text, "false") == 0)
+        *value = false;
+    else
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is neither true nor false", what, text);
+    return TFM_OK;
+}
+
+bool tfm_push_ids(tfm_ids *ids, const int32_t *data, size_t n) {
+    if (n == 0) return true;
+    size_t size;
+    if (__builtin_add_overflow(ids->size, n, &size)) return false;
+    if (size > ids->capacity) {
+        size_t capacity = ids->capacity < 16 ? 16 : ids->capacity, bytes;
+        while (capacity < size)
+            if (__builtin_mul_overflow(capacity, 2, &capacity)) return false;
+        if (__builtin_mul_overflow(capacity, sizeof *data, &bytes)) return false;
+        int32_t *grown = realloc(ids->data, bytes);
+        if (!grown) return false;
+        ids->data = grown;
+        ids->capacity = capacity;
+    }
+    memcpy(ids->data + ids->size, data, n * sizeof *data);
+    ids->size = size;
+    return true;
+}
+
+static bool is_separator(char c) { return c == ' ' || c == '\t' || c == ',' || c == '\r' || c == '\n'; }
+
+tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t max, tfm_ids *ids, tfm_error *error) {
+    if (max > INT32_MAX) max = INT32_MAX;
+    for (size_t i = 0; i < n;) {
+        if (is_separator(text[i])) {
+            i++;
+            continue;
+        }
+        size_t start = i;
+        while (i < n && !is_separator(text[i]))
+            i++;
+        char word[24];
+        size_t length = i - start < sizeof word - 1 ? i - start : sizeof word - 1;
+        memcpy(word, text + start, length);
+        word[length] = 0;
+        uint64_t number = 0;
+        bool digits = i - start <= 20 && strspn(word, "0123456789") == i - start;
+        if (!digits || tfm_parse_u64(what, word, 0, (uint64_t)max, &number, NULL) != TFM_OK) {
+            for (char *c = word; *c; c++)
+                if ((unsigned char)*c < 32 || (unsigned char)*c > 126) *c = '?';
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%s' is not a token id from 0 to %lld", what, word,
+                            (long long)max);
+        }
+        int32_t id = (int32_t)number;
+        if (!tfm_push_ids(ids, &id, 1)) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);
+    }
+    return TFM_OK;
+}
+
+/* ---- time, terminals ------------------------------------------------------------------------------------- */
+
+double tfm_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool tfm_color_terminal(int fd) {
+    const char *term = getenv("TERM"), *no_color = getenv("NO_COLOR");
+    return isatty(fd) && term && *term && strcmp(term, "dumb") != 0 && !(no_color && *no_color);
+}
+
+unsigned tfm_terminal_columns(int fd) {
+    struct winsize size;
+    if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= 20) return size.ws_col;
+    return 80;
+}
+
+int tfm_progress_show(void *user, uint64_t done, uint64_t total) {
+    tfm_progress_bar *bar = user;
+    double now = tfm_seconds();
+    if (total < bar->min_bytes || total == 0 || now - bar->last < 0.1 || !isatty(STDERR_FILENO)) return 0;
+    bar->last = now;
+    bar->shown = true;
+    char cells[21];
+    size_t full = (size_t)((double)done / (double)total * 20);
+    for (size_t i = 0; i < 20; i++)
+        cells[i] = i < full ? '#' : '.';
+    cells[20] = 0;
+    fprintf(stderr, "\r%.*s [%s] %3.0f %%", (int)tfm_terminal_columns(STDERR_FILENO) - 30, bar->what, cells,
+            100 * (double)done / (double)total);
+    fflush(stderr);
+    return 0;
+}
+
+void tfm_progress_end(tfm_progress_bar *bar) {
+    if (!bar->shown) return;
+    fprintf(stderr, "\r%*s\r", (int)tfm_terminal_columns(STDERR_FILENO) - 1, "");
+    fflush(stderr);
+    bar->shown = false;
+}

@@ -1,0 +1,273 @@
+/* options.c - command-line options from one table: parsing, setting by name, help. */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../../format/model_file.h"
+#include "bytes.h"
+
+static char dashed(char c) { return c == '_' ? '-' : c; }
+
+static bool name_equals(const char *option, const char *name, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!option[i] || option[i] != dashed(name[i])) return false;
+    return option[n] == 0;
+}
+
+static void skip_dashes(const char **name, size_t *n) {
+    while (*n > 0 && dashed(**name) == '-') {
+        (*name)++;
+        (*n)--;
+    }
+}
+
+const tfm_option *tfm_options_find(const tfm_option_table *table, const char *name, size_t n) {
+    skip_dashes(&name, &n);
+    for (size_t i = 0; i < table->n; i++)
+        if (table->options[i].kind != TFM_OPTION_GROUP && name_equals(table->options[i].name, name, n))
+            return &table->options[i];
+    return NULL;
+}
+
+/* Levenshtein distance of two names, both short. */
+static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
+    enum { MOST = 40 };
+    if (na > MOST || nb > MOST) return MOST;
+    size_t row[MOST + 1];
+    for (size_t j = 0; j <= nb; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= na; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= nb; j++) {
+            size_t best = diagonal + (dashed(a[i - 1]) != b[j - 1]);
+            if (row[j] + 1 < best) best = row[j] + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            diagonal = row[j];
+            row[j] = best;
+        }
+    }
+    return row[nb];
+}
+
+const char *tfm_options_nearest(const tfm_option_table *table, const char *name, size_t n) {
+    skip_dashes(&name, &n);
+    const char *nearest = NULL;
+    size_t least = n / 3 + 1; /* about one slip in three letters */
+    for (size_t i = 0; i < table->n; i++) {
+        if (table->options[i].kind == TFM_OPTION_GROUP) continue;
+        const char *other = table->options[i].name;
+        size_t length = strlen(other);
+        bool starts = n >= 4 && length > n && strncmp(other, name, n) == 0;
+        size_t d = starts ? 1 : distance(name, n, other, length);
+        if (d < least) {
+            least = d;
+            nearest = other;
+        }
+    }
+    return nearest;
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------ */
+
+static tfm_status set_choice(const tfm_option *option, int *value, const char *what, const char *text,
+                             tfm_error *error) {
+    char list[200];
+    size_t used = 0;
+    for (int i = 0; option->choices[i]; i++) {
+        if (strcasecmp(option->choices[i], text) == 0) {
+            *value = i;
+            return TFM_OK;
+        }
+        int n = snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", option->choices[i]);
+        if (n > 0 && (size_t)n < sizeof list - used) used += (size_t)n;
+    }
+    return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is none of: %s", what, text, list);
+}
+
+static bool value_optional(const tfm_option *option) {
+    if (option->kind == TFM_OPTION_BOOL) return true;
+    if (option->kind != TFM_OPTION_CHOICE) return false;
+    for (int i = 0; option->choices[i]; i++)
+        if (strcmp(option->choices[i], "true") == 0) return true;
+    return false;
+}
+
+/* May text be the value of an option that can do without? Only what cannot be meant otherwise. */
+static bool is_optional_value(const tfm_option *option, const char *text) {
+    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0) return true;
+    for (int i = 0; option->kind == TFM_OPTION_CHOICE && option->choices[i]; i++)
+        if (strcasecmp(option->choices[i], text) == 0) return true;
+    return false;
+}
+
+tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *what, const char *value,
+                          tfm_error *error) {
+    void *field = (char *)settings + option->offset;
+    if (option->kind == TFM_OPTION_FLAG) {
+        if (value) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s takes no value", what);
+        *(bool *)field = true;
+        return TFM_OK;
+    }
+    if (!value && value_optional(option)) value = "true";
+    if (!value) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s needs a value", what);
+    tfm_status status = TFM_OK;
+    switch (option->kind) {
+    case TFM_OPTION_BOOL:
+        return tfm_parse_bool(what, value, field, error);
+    case TFM_OPTION_U32: {
+        uint64_t number = 0;
+        status = tfm_parse_u64(what, value, (uint64_t)option->min, (uint64_t)option->max, &number, error);
+        if (status == TFM_OK) *(uint32_t *)field = (uint32_t)number;
+        return status;
+    }
+    case TFM_OPTION_ID: {
+        int64_t number = -1;
+        if (strcasecmp(value, "none") != 0 && strcmp(value, "-1") != 0)
+            status = tfm_parse_i64(what, value, 0, INT32_MAX, &number, error);
+        if (status == TFM_OK) *(int32_t *)field = (int32_t)number;
+        return status;
+    }
+    case TFM_OPTION_DOUBLE:
+        return tfm_parse_double(what, value, option->min, option->max, field, error);
+    case TFM_OPTION_CHOICE:
+        return set_choice(option, field, what, value, error);
+    case TFM_OPTION_STRING:
+        *(const char **)field = value;
+        return TFM_OK;
+    case TFM_OPTION_CUSTOM:
+        return option->parse(settings, option, what, value, error);
+    case TFM_OPTION_GROUP:
+    case TFM_OPTION_FLAG:
+        break;
+    }
+    return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s cannot be set", what);
+}
+
+/* ---- the command line -------------------------------------------------------------------------------------- */
+
+static tfm_status unknown(const tfm_option_table *table, const char *word, size_t n, tfm_error *error) {
+    const char *nearest = tfm_options_nearest(table, word, n);
+    if (nearest)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "unknown option %.*s; did you mean --%s?", (int)(n > 80 ? 80 : n),
+                        word, nearest);
+    return tfm_fail(error, TFM_ERROR_ARGUMENT, "unknown option %.*s", (int)(n > 80 ? 80 : n), word);
+}
+
+static const tfm_option *find_letter(const tfm_option_table *table, char letter) {
+    for (size_t i = 0; i < table->n; i++)
+        if (table->options[i].letter && table->options[i].letter == letter) return &table->options[i];
+    return NULL;
+}
+
+/* Reads the option at argv[*i]; moves *i to the last word it used. */
+static tfm_status parse_word(const tfm_option_table *table, void *settings, bool *given, int argc, char **argv, int *i,
+                             tfm_error *error) {
+    char *word = argv[*i];
+    const tfm_option *option;
+    const char *value = NULL;
+    char what[128];
+    if (word[1] == '-') {
+        size_t n = strcspn(word, "=");
+        option = tfm_options_find(table, word, n);
+        if (!option) return unknown(table, word, n, error);
+        if (word[n] == '=') value = word + n + 1;
+        snprintf(what, sizeof what, "--%s", option->name);
+    } else {
+        option = find_letter(table, word[1]);
+        if (!option) return unknown(table, word, strlen(word), error);
+        if (word[2]) value = word + 2;
+        snprintf(what, sizeof what, "-%c", word[1]);
+    }
+    if (!value && option->kind != TFM_OPTION_FLAG && *i + 1 < argc &&
+        (!value_optional(option) || is_optional_value(option, argv[*i + 1])))
+        value = argv[++*i];
+    if (given) given[option - table->options] = true;
+    return tfm_option_set(option, settings, what, value, error);
+}
+
+tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool *given, int argc, char **argv,
+                             size_t *n_arguments, tfm_error *error) {
+    size_t n = 0;
+    bool options = true;
+    for (int i = 1; i < argc; i++) {
+        if (options && strcmp(argv[i], "--") == 0) {
+            options = false;
+        } else if (options && argv[i][0] == '-' && argv[i][1]) {
+            tfm_status status = parse_word(table, settings, given, argc, argv, &i, error);
+            if (status != TFM_OK) return status;
+        } else {
+            argv[++n] = argv[i]; /* n is below i: nothing unread is lost */
+        }
+    }
+    *n_arguments = n;
+    return TFM_OK;
+}
+
+/* ---- help -------------------------------------------------------------------------------------------------- */
+
+enum { HELP_COLUMN = 30 };
+
+/* Appends text wrapped at width, each further line indented. The first line starts at column. */
+static bool wrap(tfm_bytes *out, const char *text, size_t column, size_t indent, size_t width) {
+    bool ok = true;
+    bool first = true;
+    while (*text) {
+        size_t word = strcspn(text, " ");
+        if (!first && column + 1 + word > width) {
+            ok = ok && tfm_bytes_print(out, "\n%*s", (int)indent, "");
+            column = indent;
+        } else if (!first) {
+            ok = ok && tfm_bytes_append(out, " ", 1);
+            column++;
+        }
+        ok = ok && tfm_bytes_append(out, text, word);
+        column += word;
+        first = false;
+        text += word;
+        text += strspn(text, " ");
+    }
+    return ok && tfm_bytes_append(out, "\n", 1);
+}
+
+static bool help_option(tfm_bytes *out, const tfm_option *option, size_t width) {
+    size_t start = out->size;
+    bool ok = option->letter ? tfm_bytes_print(out, "  -%c, --%s", option->letter, option->name)
+                             : tfm_bytes_print(out, "      --%s", option->name);
+    if (option->argument) {
+        ok = ok && tfm_bytes_print(out, " %s", option->argument);
+    } else if (option->kind == TFM_OPTION_BOOL) {
+        ok = ok && tfm_bytes_print(out, " true|false");
+    } else if (option->kind == TFM_OPTION_CHOICE) {
+        for (int i = 0; option->choices[i]; i++)
+            ok = ok && tfm_bytes_print(out, "%c%s", i ? '|' : ' ', option->choices[i]);
+    }
+    size_t column = out->size - start;
+    if (column + 2 > HELP_COLUMN) {
+        ok = ok && tfm_bytes_append(out, "\n", 1);
+        column = 0;
+    }
+    ok = ok && tfm_bytes_print(out, "%*s", (int)(HELP_COLUMN - column), "");
+    return ok && wrap(out, option->help, HELP_COLUMN, HELP_COLUMN, width);
+}
+
+char *tfm_options_help(const tfm_option_table *table, unsigned width) {
+    if (width > 100) width = 100;
+    if (width < 60) width = 60;
+    tfm_bytes out = {0};
+    bool ok = true;
+    for (size_t i = 0; i < table->n && ok; i++) {
+        const tfm_option *option = &table->options[i];
+        if (option->kind != TFM_OPTION_GROUP) {
+            ok = help_option(&out, option, width);
+            continue;
+        }
+        ok = tfm_bytes_print(&out, "%s%s:\n", i ? "\n" : "", option->name);
+        if (ok && option->help) ok = tfm_bytes_append(&out, "  ", 2) && wrap(&out, option->help, 2, 2, width);
+    }
+    if (!ok || !tfm_bytes_append(&out, "", 1)) tfm_bytes_free(&out);
+    return out.data;
+}
