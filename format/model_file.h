@@ -20,8 +20,9 @@
 #define TFM_RANK_MAX 4
 
 typedef enum tfm_layout {
-    TFM_LAYOUT_ROWS = 0,  /* row-major */
-    TFM_LAYOUT_PANELS = 1 /* rank 2, panels.h */
+    TFM_LAYOUT_ROWS = 0,   /* row-major */
+    TFM_LAYOUT_PANELS = 1, /* rank 2, panels.h */
+    TFM_LAYOUT_COUNT
 } tfm_layout;
 
 /* A tensor as the reader gives it: checked against the file's length; data points into the mapping. */
@@ -40,7 +41,7 @@ typedef struct tfm_section {
     char name[TFM_NAME_MAX + 1];
     uint64_t offset, length, hash;
     const void *data;
-} tfm_section;
+} tfm_section; /* in the order of the file, as are tensors */
 
 /*
  * Runs task(arg, i) for i = 0 .. n - 1, in any order, perhaps on several threads; returns when all are done. The reader
@@ -58,12 +59,27 @@ typedef struct tfm_file tfm_file;
  * checked, their hashes not: see tfm_file_verify. Errors: TFM_ERROR_IO, _FORMAT, _CORRUPT, _UNSUPPORTED, _MEMORY.
  */
 tfm_status tfm_file_open(tfm_file **file, const char *path, tfm_error *error);
+
+/*
+ * Told of the mapping before its first byte is read and before it is unmapped (also when opening fails), so that the
+ * runtime can answer SIGBUS there. Either function may be NULL.
+ */
+typedef struct tfm_map_guard {
+    void (*mapped)(void *user, const void *base, uint64_t length);
+    void (*unmapping)(void *user, const void *base, uint64_t length);
+    void *user;
+} tfm_map_guard;
+
+/* tfm_file_open with a guard (copied; NULL means none). If the file shrinks meanwhile: TFM_ERROR_CHANGED. */
+tfm_status tfm_file_open_with(tfm_file **file, const char *path, const tfm_map_guard *guard, tfm_error *error);
 void tfm_file_close(tfm_file **file);
 
 const char *tfm_file_path(const tfm_file *file);
 uint64_t tfm_file_length(const tfm_file *file);
 /* The whole mapping, for the SIGBUS guard of the runtime. */
 const void *tfm_file_base(const tfm_file *file);
+/* One fstat: TFM_ERROR_CHANGED if the file no longer has the length it was opened with. */
+tfm_status tfm_file_check_size(const tfm_file *file, tfm_error *error);
 
 size_t tfm_file_tensor_count(const tfm_file *file);
 const tfm_tensor *tfm_file_tensor_at(const tfm_file *file, size_t i);
@@ -75,7 +91,11 @@ const tfm_section *tfm_file_section_at(const tfm_file *file, size_t i);
 /* The table of a section, or NULL if there is none of that name. */
 const tfm_table *tfm_file_table(const tfm_file *file, const char *name);
 
-/* Hashes every byte not hashed by tfm_file_open (tensors, padding). Names the first damaged part. */
+/*
+ * Hashes every byte not hashed by tfm_file_open (tensors, padding) and names the first damaged part in file order,
+ * whatever the threads. progress is called on this thread, about a hundred times. Errors: TFM_ERROR_CORRUPT,
+ * _CANCELLED, _CHANGED.
+ */
 tfm_status tfm_file_verify(tfm_file *file, const tfm_parallel *parallel, tfm_progress progress, void *progress_user,
                            tfm_error *error);
 /* Hashes one tensor unless it was hashed before; several threads may ask for the same one. */
@@ -91,7 +111,10 @@ typedef struct tfm_writer tfm_writer;
  * no file there (a killed one may leave nothing at all: O_TMPFILE where the file system has it).
  */
 tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *error);
-/* Sections may be added at any time before commit; the builder stays the caller's. */
+/*
+ * Sections may be added at any time before commit, under the names of docs/format.md or "x-..."; they lie behind the
+ * tensors. The builder stays the caller's.
+ */
 tfm_status tfm_writer_section(tfm_writer *writer, const char *name, const tfm_table_builder *table, tfm_error *error);
 /*
  * Begins a tensor; then its bytes follow in order, in pieces of any size, exactly as many as dtype, layout and shape
@@ -100,11 +123,17 @@ tfm_status tfm_writer_section(tfm_writer *writer, const char *name, const tfm_ta
 tfm_status tfm_writer_tensor(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout, uint32_t rank,
                              const uint64_t *shape, tfm_error *error);
 tfm_status tfm_writer_write(tfm_writer *writer, const void *data, size_t n, tfm_error *error);
-/* Whole matrices and vectors at once, converted from f32 rows and packed; memory for one panel. */
+/*
+ * Whole matrices and vectors at once, converted from f32 rows and packed; memory for one panel. A finite value that
+ * dtype would round to infinity is refused (TFM_ERROR_ARGUMENT, naming tensor and place).
+ */
 tfm_status tfm_writer_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout,
                              const float *rows, uint64_t n, uint64_t k, tfm_error *error);
 tfm_status tfm_writer_vector(tfm_writer *writer, const char *name, const float *values, uint64_t n, tfm_error *error);
-/* Writes the directory and the header, syncs, renames to path. Frees the writer and sets it to NULL, also on failure. */
+/*
+ * Writes the sections, the directory and the header, syncs, gives the file its name, replacing a regular file there at
+ * once. Frees the writer and sets it to NULL, also on failure.
+ */
 tfm_status tfm_writer_commit(tfm_writer **writer, tfm_error *error);
 /* Gives up: removes what was written. Accepts NULL. */
 void tfm_writer_abort(tfm_writer **writer);
@@ -113,7 +142,6 @@ void tfm_writer_abort(tfm_writer **writer);
 bool tfm_tensor_bytes(tfm_dtype dtype, tfm_layout layout, uint32_t rank, const uint64_t *shape, uint64_t *bytes);
 
 /* Fills *error (may be NULL) with a formatted sentence and returns status. */
-tfm_status tfm_fail(tfm_error *error, tfm_status status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+tfm_status tfm_fail(tfm_error *error, tfm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

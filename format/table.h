@@ -1,8 +1,8 @@
 /*
  * table.h - the table of typed values that every section of model.bin is: options, tokenizer data, metadata.
  *
- * Keys are unique, 1 to 127 bytes of [a-z0-9._-], sorted by byte. Arrays are aligned to 64 bytes of the file and used
- * where they lie.
+ * Keys are unique, 1 to 127 bytes of [A-Za-z0-9._:%/-], sorted by byte. Arrays are aligned to 64 bytes of the file
+ * and used where they lie.
  */
 #ifndef TFM_TABLE_H
 #define TFM_TABLE_H
@@ -16,11 +16,11 @@
 typedef enum tfm_value_type {
     TFM_VALUE_U64 = 1,
     TFM_VALUE_F64 = 2,
-    TFM_VALUE_STRING = 3,  /* UTF-8, no NUL inside, NUL after it */
-    TFM_VALUE_U8S = 4,     /* arrays */
+    TFM_VALUE_STRING = 3, /* UTF-8, no NUL inside, NUL after it */
+    TFM_VALUE_U8S = 4,    /* arrays */
     TFM_VALUE_U32S = 5,
     TFM_VALUE_F32S = 6,
-    TFM_VALUE_STRINGS = 7  /* each NUL-terminated, one after the other */
+    TFM_VALUE_STRINGS = 7 /* each NUL-terminated, one after the other */
 } tfm_value_type;
 
 typedef struct tfm_value {
@@ -34,7 +34,10 @@ typedef struct tfm_value {
 
 typedef struct tfm_table tfm_table;
 
-/* Checks n bytes at data (which must stay) and makes a table of them. what names them in errors ("model.bin: tokenizer"). */
+/*
+ * Checks n bytes at data (which must stay, 4-aligned at least) and makes a table of them. what names them in errors
+ * ("model.bin: section 'tokenizer'"). Errors: TFM_ERROR_FORMAT, _UNSUPPORTED (an unknown type), _MEMORY.
+ */
 tfm_status tfm_table_open(tfm_table **table, const void *data, size_t n, const char *what, tfm_error *error);
 void tfm_table_close(tfm_table **table);
 
@@ -43,7 +46,8 @@ const tfm_value *tfm_table_at(const tfm_table *table, size_t i);
 /* NULL if there is no such key. */
 const tfm_value *tfm_table_find(const tfm_table *table, const char *key);
 
-/* The value if the key is there with the right type, else the fallback. */
+/* The value if the key is there with the right type, else the fallback. Like tfm_table_find these accept NULL as table.
+ */
 uint64_t tfm_table_u64(const tfm_table *table, const char *key, uint64_t fallback);
 double tfm_table_f64(const tfm_table *table, const char *key, double fallback);
 const char *tfm_table_string(const tfm_table *table, const char *key, const char *fallback);
