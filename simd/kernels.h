@@ -4,7 +4,8 @@
  * All tables give the same bits. What makes them so is part of each kernel's meaning and stated here: float kernels
  * are written against a vector of 16 lanes; an output element of a matrix product is one chain of fused
  * multiply-adds over k in index order; a sum over a row is 16 lane sums (element i goes to lane i mod 16, in order)
- * joined by one fixed tree (tfm_lane_tree below); maxima are exact and need no order.
+ * joined by one fixed tree (docs/kernels.md); maxima are exact and need no order. Where a result is NaN it is NaN on
+ * every instruction set, but its sign and payload are not specified.
  *
  * Kernels run on the calling thread. The ones that take a range of rows or panels may be called from several threads
  * with disjoint ranges; every range gives the bits the whole would give.
@@ -122,7 +123,7 @@ typedef struct tfm_kernels {
 
     /*
      * Writes rows of keys and values (n_rows, head_dim) of one key/value head to positions first, first + 1, ... of
-     * a cache (layout of tfm_kv_view, writable).
+     * a cache (layout of tfm_kv_view, writable). Value lanes past head_dim are set to 0.
      */
     void (*kv_store)(float *k, float *v, const uint32_t *pages, size_t page_stride, size_t first, size_t n_rows,
                      size_t head_dim, const float *key, size_t key_stride, const float *value, size_t value_stride);
@@ -169,7 +170,7 @@ typedef struct tfm_kernels {
     void (*embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
                        const uint32_t *positions, float *y, size_t y_stride);
 
-    /* y = y + x over n elements; y = a*x. Used where no product's epilogue can carry the addition. */
+    /* y = y + x over n elements. Used where no product's epilogue can carry the addition. */
     void (*add)(float *y, const float *x, size_t n);
 } tfm_kernels;
 

@@ -1,0 +1,300 @@
+/*
+ * attention.c - attention over a paged cache of key and value panels; compiled once per instruction set.
+ *
+ * Query rows (and the heads of a group, which share keys) are taken in tiles, so that each panel of keys or values is
+ * read once for the whole tile. Every step is done per row and stops at the row's own end, so a row's bits are those
+ * it would have alone.
+ */
+#include "isa_kernels.h"
+#include "chain.h"
+#include "tiles.h"
+#include "v16_math.h"
+
+enum { BLOCK = TFM_ATTENTION_BLOCK };
+
+typedef struct span {
+    size_t begin, end;
+} span;
+
+/* State of up to V16_TILE_ROWS rows. Row t is query row t / group, head t % group, counted from the tile's first. */
+typedef struct tile {
+    const tfm_attention_args *args;
+    size_t first, n_rows; /* rows in units of (query row, head) pairs */
+    size_t n_panels;      /* panels of features */
+    float *query;         /* (n_rows, head_dim) */
+    float *scores;        /* (n_rows, BLOCK), then the weights exp(score - max) */
+    float *out;           /* (n_rows, n_panels * 16) */
+    float *sums;          /* (n_rows, 16) */
+    float max[V16_TILE_ROWS];
+    span seen[V16_TILE_ROWS];
+} tile;
+
+typedef struct score_args {
+    const float *query, *k;
+    const uint32_t *pages;
+    size_t page_stride, head_dim;
+    float *scores;
+} score_args;
+
+/* Scores of R rows against P pages of keys. */
+V16_INLINE void score(const int R, const int P, const score_args *s) {
+    v16 acc[TILE_MAX];
+    const void *w[TILE_PANELS_MAX];
+    V16_UNROLL
+    for (int j = 0; j < P; j++) w[j] = s->k + s->pages[j] * s->page_stride;
+    V16_UNROLL
+    for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
+    v16_chain(R, P, acc, s->query, s->head_dim, w, TFM_F32, s->head_dim, 0);
+    V16_UNROLL
+    for (int i = 0; i < R * P; i++) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
+}
+
+typedef struct mix_args {
+    const float *weights, *v; /* weights of position p at weights[p - origin]; v at the first panel of features */
+    const uint32_t *pages;
+    size_t page_stride, origin;
+    span positions;
+    float *out;
+    size_t out_stride;
+} mix_args;
+
+/* out += weights x V for R rows and P panels of features, over positions in order. */
+V16_INLINE void mix(const int R, const int P, const mix_args *m) {
+    v16 acc[TILE_MAX];
+    V16_UNROLL
+    for (int i = 0; i < R * P; i++) acc[i] = v16_load(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL);
+    for (size_t p = m->positions.begin; p < m->positions.end;) {
+        size_t lane = p % TFM_PANEL, n = TFM_PANEL - lane;
+        if (n > m->positions.end - p) n = m->positions.end - p;
+        const float *page = m->v + m->pages[p / TFM_PANEL] * m->page_stride + lane * TFM_PANEL;
+        const void *w[TILE_PANELS_MAX];
+        V16_UNROLL
+        for (int j = 0; j < P; j++) w[j] = page + j * TFM_PANEL * TFM_PANEL;
+        v16_chain(R, P, acc, m->weights + (p - m->origin), BLOCK, w, TFM_F32, n, 0);
+        p += n;
+    }
+    V16_UNROLL
+    for (int i = 0; i < R * P; i++) v16_store(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL, acc[i]);
+}
+
+typedef void (*score_fn)(const score_args *s);
+typedef void (*mix_fn)(const mix_args *m);
+#define TILE(R, P)                                                                                                     \
+    static void score_##R##x##P(const score_args *s) { score(R, P, s); }                                               \
+    static void mix_##R##x##P(const mix_args *m) { mix(R, P, m); }
+V16_TILES(TILE)
+#define TILE_SCORE(R, P) [R][P] = score_##R##x##P,
+#define TILE_MIX(R, P) [R][P] = mix_##R##x##P,
+static const score_fn score_tiles[V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_SCORE)};
+static const mix_fn mix_tiles[V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_MIX)};
+
+static span visible(const tfm_attention_args *a, size_t row) {
+    size_t next = a->query_position + row + 1;
+    return (span){.begin = a->window == 0 || next < a->window ? 0 : next - a->window,
+                  .end = a->causal ? next : a->n_positions};
+}
+
+static span meet(span a, span b) {
+    span s = {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
+    if (s.end < s.begin) s.end = s.begin;
+    return s;
+}
+
+/* Scale, soft cap and bias for the 16 scores from position p on; -inf where not in `seen`. */
+V16_INLINE v16 adjust(const tfm_attention_args *a, v16 s, const float *bias, size_t p, span seen) {
+    s = v16_mul(s, v16_set(a->scale));
+    if (a->soft_cap != 0.0f) {
+        v16 cap = v16_set(a->soft_cap);
+        s = v16_mul(cap, v16_tanh(v16_div(s, cap)));
+    }
+    size_t n = seen.end - p < TFM_PANEL ? seen.end - p : TFM_PANEL;
+    if (bias) s = v16_add(s, n == TFM_PANEL ? v16_load(bias + p) : v16_load_partial(bias + p, n));
+    if (n < TFM_PANEL) s = v16_first(n, s, v16_set(-INFINITY));
+    if (p < seen.begin) s = v16_first(seen.begin - p, v16_set(-INFINITY), s);
+    return s;
+}
+
+static const float *bias_row(const tfm_attention_args *a, size_t row, size_t head) {
+    return a->bias ? a->bias + (ptrdiff_t)row * a->bias_row_stride + (ptrdiff_t)head * a->bias_group_stride : NULL;
+}
+
+/* The tile's raw scores for all pages that `positions` touches. */
+static void score_block(const tile *t, size_t block, span positions) {
+    const tfm_attention_args *a = t->args;
+    size_t page = positions.begin / TFM_PANEL, end = tfm_panel_count(positions.end);
+    while (page < end) {
+        size_t n = tile_panels(t->n_rows, end - page);
+        score_args s = {.query = t->query,
+                        .k = a->kv.k,
+                        .pages = a->kv.pages + page,
+                        .page_stride = a->kv.page_stride,
+                        .head_dim = a->head_dim,
+                        .scores = t->scores + page * TFM_PANEL - block};
+        score_tiles[t->n_rows][n](&s);
+        page += n;
+    }
+}
+
+/* Multiplies a row's sums and output by exp(old - new), when the running maximum has risen. */
+static void rescale(const tile *t, size_t row, float old, float new) {
+    v16 factor = v16_exp(v16_sub(v16_set(old), v16_set(new)));
+    float *sums = t->sums + row * TFM_PANEL, *out = t->out + row * t->n_panels * TFM_PANEL;
+    v16_store(sums, v16_mul(v16_load(sums), factor));
+    for (size_t j = 0; j < t->n_panels; j++)
+        v16_store(out + j * TFM_PANEL, v16_mul(v16_load(out + j * TFM_PANEL), factor));
+}
+
+/* Turns a row's raw scores into weights exp(score - max), after raising its maximum; adds them to its lane sums. */
+static void weigh_row(tile *t, size_t row, size_t block, span seen) {
+    const tfm_attention_args *a = t->args;
+    size_t pair = t->first + row;
+    const float *bias = bias_row(a, pair / a->group, pair % a->group);
+    float *scores = t->scores + row * BLOCK, *sums = t->sums + row * TFM_PANEL;
+    size_t first = seen.begin - seen.begin % TFM_PANEL;
+    v16 top = v16_set(-INFINITY);
+    for (size_t p = first; p < seen.end; p += TFM_PANEL) {
+        v16 s = adjust(a, v16_load(scores + (p - block)), bias, p, seen);
+        v16_store(scores + (p - block), s);
+        top = v16_max(s, top);
+    }
+    float old = t->max[row], max = v16_reduce_max(top);
+    if (max > old) {
+        rescale(t, row, old, max);
+        t->max[row] = max;
+    }
+    v16 shift = v16_set(t->max[row] == -INFINITY ? 0.0f : t->max[row]), sum = v16_load(sums);
+    for (size_t p = first; p < seen.end; p += TFM_PANEL) {
+        v16 e = v16_exp(v16_sub(v16_load(scores + (p - block)), shift));
+        sum = v16_add(sum, e); /* lanes not seen add 0 to a sum that is never -0 */
+        v16_store(scores + (p - block), e);
+    }
+    v16_store(sums, sum);
+}
+
+/* out += weights x V for n_rows rows from `row` on, over the same positions. */
+static void mix_rows(const tile *t, size_t row, size_t n_rows, size_t block, span positions) {
+    const tfm_attention_args *a = t->args;
+    if (positions.begin >= positions.end) return;
+    for (size_t j = 0; j < t->n_panels;) {
+        size_t n = tile_panels(n_rows, t->n_panels - j);
+        mix_args m = {.weights = t->scores + row * BLOCK,
+                      .v = a->kv.v + j * TFM_PANEL * TFM_PANEL,
+                      .pages = a->kv.pages,
+                      .page_stride = a->kv.page_stride,
+                      .origin = block,
+                      .positions = positions,
+                      .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
+                      .out_stride = t->n_panels * TFM_PANEL};
+        mix_tiles[n_rows][n](&m);
+        j += n;
+    }
+}
+
+/* The positions all rows see go through together; what a row sees before and after them, alone. */
+static void mix_block(const tile *t, size_t block, const span *seen) {
+    span common = seen[0];
+    for (size_t r = 1; r < t->n_rows; r++) common = meet(common, seen[r]);
+    bool together = common.begin < common.end;
+    for (size_t r = 0; r < t->n_rows; r++)
+        mix_rows(t, r, 1, block, together ? (span){seen[r].begin, common.begin} : seen[r]);
+    if (!together) return;
+    mix_rows(t, 0, t->n_rows, block, common);
+    for (size_t r = 0; r < t->n_rows; r++) mix_rows(t, r, 1, block, (span){common.end, seen[r].end});
+}
+
+static void attend_block(tile *t, size_t block) {
+    span seen[V16_TILE_ROWS], all = {SIZE_MAX, 0}, limits = {block, block + BLOCK};
+    for (size_t r = 0; r < t->n_rows; r++) {
+        seen[r] = meet(limits, t->seen[r]);
+        if (seen[r].begin >= seen[r].end) continue;
+        if (seen[r].begin < all.begin) all.begin = seen[r].begin;
+        if (seen[r].end > all.end) all.end = seen[r].end;
+    }
+    if (all.begin >= all.end) return;
+    score_block(t, block, all);
+    for (size_t r = 0; r < t->n_rows; r++)
+        if (seen[r].begin < seen[r].end) weigh_row(t, r, block, seen[r]);
+    mix_block(t, block, seen);
+}
+
+static void start_tile(tile *t) {
+    const tfm_attention_args *a = t->args;
+    for (size_t r = 0; r < t->n_rows; r++) {
+        size_t row = (t->first + r) / a->group, head = (t->first + r) % a->group;
+        t->seen[r] = visible(a, row);
+        t->max[r] = -INFINITY;
+        memcpy(t->query + r * a->head_dim, a->query + row * a->query_stride + head * a->query_group_stride,
+               a->head_dim * sizeof(float));
+    }
+    memset(t->sums, 0, t->n_rows * TFM_PANEL * sizeof(float));
+    memset(t->out, 0, t->n_rows * t->n_panels * TFM_PANEL * sizeof(float));
+}
+
+/* out / sum; zeros for a row that saw nothing. */
+static void finish_tile(const tile *t) {
+    const tfm_attention_args *a = t->args;
+    for (size_t r = 0; r < t->n_rows; r++) {
+        size_t row = (t->first + r) / a->group, head = (t->first + r) % a->group;
+        const float *from = t->out + r * t->n_panels * TFM_PANEL;
+        float *to = a->out + row * a->out_stride + head * a->out_group_stride;
+        float total = v16_reduce_add(v16_load(t->sums + r * TFM_PANEL));
+        for (size_t d = 0; d < a->head_dim; d += TFM_PANEL) {
+            size_t n = a->head_dim - d < TFM_PANEL ? a->head_dim - d : TFM_PANEL;
+            v16 x = total == 0.0f ? v16_set(0.0f) : v16_div(v16_load(from + d), v16_set(total));
+            if (n == TFM_PANEL)
+                v16_store(to + d, x);
+            else
+                v16_store_partial(to + d, x, n);
+        }
+    }
+}
+
+static void attend_tile(tile *t) {
+    span all = {SIZE_MAX, 0};
+    start_tile(t);
+    for (size_t r = 0; r < t->n_rows; r++) {
+        if (t->seen[r].begin < all.begin) all.begin = t->seen[r].begin;
+        if (t->seen[r].end > all.end) all.end = t->seen[r].end;
+    }
+    for (size_t block = all.begin - all.begin % BLOCK; block < all.end; block += BLOCK) attend_block(t, block);
+    finish_tile(t);
+}
+
+void V16_NAME(tfm_attention)(const tfm_attention_args *a) {
+    size_t n_panels = tfm_panel_count(a->head_dim), n_pairs = a->n_query * a->group;
+    float *scratch = a->scratch;
+    tile t = {.args = a, .n_panels = n_panels};
+    t.scores = scratch;
+    t.sums = t.scores + V16_TILE_ROWS * BLOCK;
+    t.out = t.sums + V16_TILE_ROWS * TFM_PANEL;
+    t.query = t.out + V16_TILE_ROWS * n_panels * TFM_PANEL;
+    for (size_t pair = 0; pair < n_pairs; pair += t.n_rows) {
+        t.first = pair;
+        t.n_rows = tile_rows(n_pairs - pair);
+        attend_tile(&t);
+    }
+}
+
+void V16_NAME(tfm_attention_weights)(const tfm_attention_args *a, float *weights, size_t weights_stride) {
+    V16_ALIGN float scores[BLOCK];
+    for (size_t row = 0; row < a->n_query; row++) {
+        span seen = visible(a, row);
+        float *to = weights + row * weights_stride;
+        for (size_t p = 0; p < a->n_positions; p += TFM_PANEL) {
+            size_t n = a->n_positions - p < TFM_PANEL ? a->n_positions - p : TFM_PANEL;
+            v16 s = v16_set(-INFINITY);
+            if (p < seen.end && p + TFM_PANEL > seen.begin) {
+                score_args one = {.query = a->query + row * a->query_stride,
+                                  .k = a->kv.k,
+                                  .pages = a->kv.pages + p / TFM_PANEL,
+                                  .page_stride = a->kv.page_stride,
+                                  .head_dim = a->head_dim,
+                                  .scores = scores};
+                score_1x1(&one);
+                s = adjust(a, v16_load(scores), bias_row(a, row, 0), p, seen);
+            }
+            v16_store_partial(to + p, s, n);
+        }
+        V16_NAME(tfm_softmax)(to, a->n_positions);
+    }
+}

@@ -1,0 +1,41 @@
+/*
+ * chain.h - the inner loop of every product: an R x P tile of chains of fused multiply-adds.
+ *
+ * acc[r * P + j] = fma(a[r][k], w[j][k], acc) for k = 0 .. n_k - 1, in order. R and P are constants at every call, so
+ * that the loops over them unroll and acc lives in registers. Tiles share loads, never sums: their shape cannot change
+ * a result.
+ */
+#ifndef TFM_SIMD_CHAIN_H
+#define TFM_SIMD_CHAIN_H
+
+#include "kernels.h"
+#include "tiles.h"
+#include "v16.h"
+
+V16_INLINE v16 v16_load_weights(const void *w, tfm_dtype dtype, size_t element) {
+    if (dtype == TFM_F32) return v16_load((const float *)w + element);
+    const uint16_t *h = (const uint16_t *)w + element;
+    return dtype == TFM_F16 ? v16_load_f16(h) : v16_load_bf16(h);
+}
+
+/* a: rows a_stride apart; w[j]: 16 elements for each k. prefetch: elements ahead to fetch of each w[j], 0 for none. */
+V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, size_t a_stride, const void *const *w,
+                          tfm_dtype dtype, size_t n_k, const size_t prefetch) {
+    const size_t size = dtype == TFM_F32 ? 4 : 2;
+    for (size_t k = 0; k < n_k; k++) {
+        v16 b[TILE_PANELS_MAX];
+        V16_UNROLL
+        for (int j = 0; j < P; j++) {
+            b[j] = v16_load_weights(w[j], dtype, k * TFM_PANEL);
+            if (prefetch) __builtin_prefetch((const char *)w[j] + (k * TFM_PANEL + prefetch) * size);
+        }
+        V16_UNROLL
+        for (int r = 0; r < R; r++) {
+            v16 x = v16_set(a[(size_t)r * a_stride + k]);
+            V16_UNROLL
+            for (int j = 0; j < P; j++) acc[r * P + j] = v16_fma(x, b[j], acc[r * P + j]);
+        }
+    }
+}
+
+#endif

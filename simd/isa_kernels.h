@@ -1,0 +1,28 @@
+/* isa_kernels.h - what each instruction set's objects export: functions with its suffix, and its table. */
+#ifndef TFM_SIMD_ISA_KERNELS_H
+#define TFM_SIMD_ISA_KERNELS_H
+
+#include "kernels.h"
+#include "v16.h"
+
+void V16_NAME(tfm_gemm)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+void V16_NAME(tfm_attention)(const tfm_attention_args *args);
+void V16_NAME(tfm_attention_weights)(const tfm_attention_args *args, float *weights, size_t weights_stride);
+void V16_NAME(tfm_layer_norm)(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,
+                              const float *weight, const float *bias, float eps);
+void V16_NAME(tfm_rms_norm)(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,
+                            const float *weight, float eps);
+void V16_NAME(tfm_activate)(const float *x, float *y, size_t n, tfm_activation act, const float *mul);
+void V16_NAME(tfm_add)(float *y, const float *x, size_t n);
+void V16_NAME(tfm_softmax)(float *x, size_t n);
+float V16_NAME(tfm_log_sum_exp)(const float *x, size_t n);
+void V16_NAME(tfm_log_softmax)(const float *x, float *y, size_t n);
+size_t V16_NAME(tfm_top_k)(const float *x, size_t n, size_t k, float *values, uint32_t *indices);
+void V16_NAME(tfm_embed_panels)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale,
+                                const float *position, const uint32_t *positions, float *y, size_t y_stride);
+void V16_NAME(tfm_embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale,
+                              const float *position, const uint32_t *positions, float *y, size_t y_stride);
+
+extern const tfm_kernels V16_NAME(tfm_kernels);
+
+#endif

@@ -1,0 +1,21 @@
+/* sinusoid.c - position tables, and the logarithm: double functions of SLEEF whose bits no processor changes. */
+#include "kernels.h"
+#include "reference_log.h"
+
+#include <sleef.h>
+
+double tfm_log(double x) { return Sleef_cinz_logd1_u10purec(x); }
+
+void tfm_sinusoid(float *y, size_t n, size_t d, size_t first, tfm_sinusoid_layout layout) {
+    size_t half = d / 2 + d % 2; /* sines; cosines are d / 2 */
+    for (size_t i = 0; i < half; i++) {
+        double divisor = Sleef_cinz_powd1_u10purec(10000.0, 2.0 * (double)i / (double)d);
+        size_t sine = layout == TFM_SINUSOID_HALVES ? i : 2 * i;
+        size_t cosine = layout == TFM_SINUSOID_HALVES ? half + i : 2 * i + 1;
+        for (size_t p = 0; p < n; p++) {
+            double angle = (double)(first + p) / divisor;
+            y[p * d + sine] = (float)Sleef_cinz_sind1_u10purec(angle);
+            if (i < d / 2) y[p * d + cosine] = (float)Sleef_cinz_cosd1_u10purec(angle);
+        }
+    }
+}
