@@ -307,7 +307,8 @@ typedef struct tfm_generate_params {
     double repetition_penalty;      /* 1: none */
     uint32_t no_repeat_ngram_size;  /* 0: none */
     bool renormalize_logits;
-    int32_t decoder_start_token_id;
+    int32_t decoder_start_token_id; /* -1: bos_token_id, as in transformers */
+    int32_t bos_token_id;
     int32_t forced_bos_token_id;
     int32_t forced_eos_token_id;
     int32_t pad_token_id;
@@ -328,19 +329,20 @@ typedef struct tfm_generate_params {
 TFM_API tfm_generate_params tfm_generate_params_default(const tfm_model *model);
 
 typedef struct tfm_hypothesis {
-    const int32_t *ids;     /* new tokens, up to and including the end token; a forced prefix is part of them */
-    size_t n;
+    const int32_t *ids;     /* new tokens, up to and including the end token; a prefix comes first in them */
+    size_t n;               /* the prefix counted; sums and scores below count the tokens after it only */
     bool ended;             /* ended with an end token; false: the length limit came first */
     double sum_log_prob;    /* sum of the processed log-probabilities of ids */
-    double score;           /* sum_log_prob / n^length_penalty (sequences_scores of transformers for beams) */
-    const float *log_probs; /* (n) log-probability of each token after processing, or NULL if not kept */
+    double score;           /* sum_log_prob / tokens^length_penalty (sequences_scores of transformers for beams) */
+    const float *log_probs; /* (n) log-probability of each token after processing (0 for the prefix), NULL if not kept */
     const float *attention; /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
 } tfm_hypothesis;
 
 typedef struct tfm_input {
     const int32_t *ids;
     size_t n;
-    const int32_t *prefix; /* tokens the output must start with (after the start token); may be NULL */
+    const int32_t *prefix; /* tokens the output must start with, after the start token (a decoder_input_ids prompt of
+                              transformers: not scored, counted in the lengths); may be NULL */
     size_t n_prefix;
 } tfm_input;
 

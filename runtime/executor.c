@@ -1,0 +1,358 @@
+/*
+ * executor.c - one pass of a stack over a ragged batch: every kind of model runs through tfm_forward.
+ *
+ * The rows of all sequences stand in one matrix; a run says which rows belong to which sequence and where they stand in
+ * it. Products and norms do not care; attention works run by run. Work is split over threads by outputs (panels, rows,
+ * heads), so that the number of threads cannot change a result.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "session.h"
+
+/* Multiply-adds below which waking the workers costs more than they save. */
+#define PARALLEL_WORK (1u << 16)
+
+static void run_parallel(tfm_session *s, size_t work, tfm_task *task, void *arg) {
+    tfm_pool_run(work < PARALLEL_WORK ? NULL : s->pool, task, arg);
+}
+
+/* ---- products ---- */
+
+typedef struct gemm_job {
+    const tfm_kernels *kernels;
+    tfm_gemm_args args;
+    size_t m;
+} gemm_job;
+
+static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
+    gemm_job *job = arg;
+    size_t n_panels = tfm_panel_count(job->args.w->n), begin, end;
+    if (n_panels >= n_workers) {
+        tfm_partition(n_panels, 1, worker, n_workers, &begin, &end);
+        if (begin < end) job->kernels->gemm(&job->args, 0, job->m, begin, end);
+    } else {
+        tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
+        if (begin < end) job->kernels->gemm(&job->args, begin, end, 0, n_panels);
+    }
+}
+
+/* What may happen to a product on its way out; see tfm_gemm_args. */
+typedef struct epilogue {
+    tfm_activation act;
+    const float *mul;
+    float *residual; /* added, and overwritten with the result if it is the output */
+} epilogue;
+
+/* y (m, n) = x (m, k) through a linear layer; rows of both are contiguous. */
+static void linear(tfm_session *s, const tfm_linear *l, const float *x, size_t m, float *y, epilogue e) {
+    gemm_job job = {.kernels = s->model->kernels,
+                    .args = {.a = x,
+                             .a_stride = l->w.k,
+                             .c = y,
+                             .c_stride = l->w.n,
+                             .w = &l->w,
+                             .bias = l->bias,
+                             .act = e.act,
+                             .mul = e.mul,
+                             .mul_stride = l->w.n,
+                             .scale = 1.0f,
+                             .residual = e.residual,
+                             .residual_stride = l->w.n},
+                    .m = m};
+    run_parallel(s, m * l->w.n * l->w.k, gemm_part, &job);
+}
+
+/* ---- rows: embeddings and norms ---- */
+
+typedef struct rows_job {
+    tfm_session *s;
+    const tfm_stack *stack;
+    const tfm_norm *norm;
+    const float *x;
+    float *y;
+    size_t m;
+} rows_job;
+
+static void norm_part(void *arg, unsigned worker, unsigned n_workers) {
+    rows_job *job = arg;
+    const tfm_kernels *kernels = job->s->model->kernels;
+    const tfm_stack_options *o = job->stack->options;
+    size_t d = job->s->model->options.d_model, begin, end;
+    tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
+    const float *x = job->x + begin * d;
+    float *y = job->y + begin * d;
+    if (o->norm == TFM_NORM_LAYER)
+        kernels->layer_norm(x, d, y, d, end - begin, d, job->norm->weight, job->norm->bias, o->norm_eps);
+    else
+        kernels->rms_norm(x, d, y, d, end - begin, d, job->norm->weight, o->norm_eps);
+}
+
+static void norm(tfm_session *s, const tfm_stack *stack, const tfm_norm *weights, const float *x, float *y, size_t m) {
+    rows_job job = {s, stack, weights, x, y, m};
+    run_parallel(s, m * s->model->options.d_model, norm_part, &job);
+}
+
+static void embed_part(void *arg, unsigned worker, unsigned n_workers) {
+    rows_job *job = arg;
+    const tfm_session *s = job->s;
+    const tfm_stack *stack = job->stack;
+    size_t d = s->model->options.d_model, begin, end;
+    tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
+    const tfm_kernels *kernels = s->model->kernels;
+    (stack->embed_layout == TFM_LAYOUT_PANELS ? kernels->embed_panels : kernels->embed_rows)(
+        &stack->embed, s->ids + begin, end - begin, stack->options->embed_scale, stack->position, s->positions + begin,
+        s->x + begin * d, d);
+}
+
+/* session->x = embeddings of session->ids at the positions of the runs. */
+static void embed(tfm_session *s, const tfm_stack *stack, const tfm_run *runs, size_t n_runs, size_t n_tokens) {
+    for (const tfm_run *run = runs; run < runs + n_runs; run++)
+        for (size_t i = 0; i < run->n; i++)
+            s->positions[run->row + i] = (uint32_t)(run->past + i) + stack->options->position_offset;
+    rows_job job = {.s = s, .stack = stack, .m = n_tokens};
+    run_parallel(s, n_tokens * s->model->options.d_model, embed_part, &job);
+    if (stack->options->embed_norm) norm(s, stack, &stack->embed_norm, s->x, s->x, n_tokens);
+}
+
+/* ---- attention ---- */
+
+typedef struct attention_job {
+    tfm_session *s;
+    const tfm_stack_options *o;
+    tfm_kv_cache *cache;
+    size_t layer;
+    const tfm_run *runs;
+    size_t n_runs;
+    bool cross, causal;
+    size_t query_stride;      /* floats between rows of session->qkv */
+    const float *key, *value; /* where the first row's keys and values lie, for storing */
+} attention_job;
+
+static const uint32_t *pages_of(const attention_job *job, const tfm_run *run) {
+    return job->cross ? run->cross_pages : run->pages;
+}
+
+/* Writes the keys and values of every run and head into the cache. */
+static void store_part(void *arg, unsigned worker, unsigned n_workers) {
+    attention_job *job = arg;
+    const tfm_kernels *kernels = job->s->model->kernels;
+    size_t item = 0, head_dim = job->cache->head_dim;
+    for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++) {
+        for (size_t g = 0; g < job->cache->n_heads; g++) {
+            if (item++ % n_workers != worker) continue;
+            size_t offset = run->row * job->query_stride + g * head_dim;
+            kernels->kv_store(tfm_kv_keys(job->cache, job->layer, g), tfm_kv_values(job->cache, job->layer, g),
+                              pages_of(job, run), job->cache->page_floats, run->past, run->n, head_dim,
+                              job->key + offset, job->query_stride, job->value + offset, job->query_stride);
+        }
+    }
+}
+
+static void store(attention_job *job, size_t n_tokens) {
+    run_parallel(job->s, n_tokens * job->cache->n_heads * job->cache->head_dim * 4, store_part, job);
+}
+
+/* One tile of query rows of one run and one key/value head with the query heads that share it. */
+static void attend(const attention_job *job, const tfm_run *run, size_t g, size_t first, size_t n, void *scratch) {
+    const tfm_session *s = job->s;
+    size_t e = job->cache->head_dim, group = job->o->n_heads / job->cache->n_heads;
+    size_t width = (size_t)job->o->n_heads * e, row = run->row + first, head = g * group * e;
+    tfm_attention_args args = {.query = s->qkv + row * job->query_stride + head,
+                               .query_stride = job->query_stride,
+                               .query_group_stride = e,
+                               .out = s->context + row * width + head,
+                               .out_stride = width,
+                               .out_group_stride = e,
+                               .kv = tfm_kv_view_of(job->cache, pages_of(job, run), job->layer, g),
+                               .n_query = n,
+                               .group = group,
+                               .head_dim = e,
+                               .n_positions = job->cross ? run->n_source : run->past + run->n,
+                               .query_position = run->past + first,
+                               .causal = job->causal,
+                               .scale = job->o->attention_scale,
+                               .scratch = scratch};
+    s->model->kernels->attention(&args);
+}
+
+static void attend_part(void *arg, unsigned worker, unsigned n_workers) {
+    const attention_job *job = arg;
+    void *scratch = job->s->scratch + worker * job->s->scratch_bytes;
+    size_t item = 0;
+    for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++) {
+        for (size_t g = 0; g < job->cache->n_heads; g++) {
+            for (size_t first = 0; first < run->n; first += TFM_QUERY_TILE) {
+                if (item++ % n_workers != worker) continue;
+                size_t left = run->n - first;
+                attend(job, run, g, first, left < TFM_QUERY_TILE ? left : TFM_QUERY_TILE, scratch);
+            }
+        }
+    }
+}
+
+/* session->context = attention of the queries in session->qkv over the cache. */
+static void attention(attention_job *job) {
+    size_t work = 0;
+    for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++)
+        work += run->n * (job->cross ? run->n_source : run->past + run->n);
+    run_parallel(job->s, work * job->o->n_heads * job->cache->head_dim * 2, attend_part, job);
+}
+
+/* Keeps the newest row's cross-attention weights of each run, mean over heads, for tfm_cross_attention. */
+static void keep_weights(const attention_job *job) {
+    tfm_session *s = job->s;
+    size_t n_layers = s->model->decoder.options->n_layers, e = job->cache->head_dim, n_heads = job->o->n_heads;
+    for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++) {
+        float *kept =
+            s->kept_attention + ((size_t)run->sequence * n_layers + job->layer) * (size_t)s->params.max_source;
+        memset(kept, 0, run->n_source * sizeof *kept);
+        for (size_t h = 0; h < n_heads; h++) {
+            tfm_attention_args args = {.query = s->qkv + (run->row + run->n - 1) * job->query_stride + h * e,
+                                       .kv = tfm_kv_view_of(job->cache, run->cross_pages, job->layer, h),
+                                       .n_query = 1,
+                                       .group = 1,
+                                       .head_dim = e,
+                                       .n_positions = run->n_source,
+                                       .scale = job->o->attention_scale};
+            s->model->kernels->attention_weights(&args, s->kept_row, run->n_source);
+            s->model->kernels->add(kept, s->kept_row, run->n_source);
+        }
+        for (size_t p = 0; p < run->n_source; p++) kept[p] /= (float)n_heads;
+    }
+}
+
+/* ---- layers ---- */
+
+typedef struct pass {
+    tfm_session *s;
+    tfm_stack *stack;
+    const tfm_run *runs;
+    size_t n_runs, n_tokens;
+    tfm_kv_cache *cache;
+    bool causal;
+} pass;
+
+/* The input of a sublayer: normed first, or the residual stream itself. */
+static const float *enter(const pass *p, const tfm_norm *weights) {
+    if (p->stack->options->norm_placement == TFM_NORM_POST) return p->s->x;
+    norm(p->s, p->stack, weights, p->s->x, p->s->h, p->n_tokens);
+    return p->s->h;
+}
+
+/* The end of a sublayer, whose result has been added to the residual stream. */
+static void leave(const pass *p, const tfm_norm *weights) {
+    if (p->stack->options->norm_placement == TFM_NORM_POST)
+        norm(p->s, p->stack, weights, p->s->x, p->s->x, p->n_tokens);
+}
+
+static void self_attention(const pass *p, const tfm_layer *layer, size_t index) {
+    tfm_session *s = p->s;
+    const tfm_stack_options *o = p->stack->options;
+    linear(s, &layer->qkv, enter(p, &layer->attention_norm), p->n_tokens, s->qkv, (epilogue){0});
+    size_t q = (size_t)o->n_heads * o->head_dim, kv = (size_t)o->n_kv_heads * o->head_dim;
+    attention_job job = {.s = s,
+                         .o = o,
+                         .cache = p->cache,
+                         .layer = index,
+                         .runs = p->runs,
+                         .n_runs = p->n_runs,
+                         .causal = p->causal,
+                         .query_stride = q + 2 * kv,
+                         .key = s->qkv + q,
+                         .value = s->qkv + q + kv};
+    store(&job, p->n_tokens);
+    attention(&job);
+    linear(s, &layer->out, s->context, p->n_tokens, s->x, (epilogue){.residual = s->x});
+    leave(p, &layer->attention_norm);
+}
+
+static void cross_attention(const pass *p, const tfm_layer *layer, size_t index) {
+    tfm_session *s = p->s;
+    const tfm_stack_options *o = p->stack->options;
+    linear(s, &layer->cross_q, enter(p, &layer->cross_norm), p->n_tokens, s->qkv, (epilogue){0});
+    attention_job job = {.s = s,
+                         .o = o,
+                         .cache = &s->cross_kv,
+                         .layer = index,
+                         .runs = p->runs,
+                         .n_runs = p->n_runs,
+                         .cross = true,
+                         .query_stride = (size_t)o->n_heads * o->head_dim};
+    attention(&job);
+    if (s->kept_attention) keep_weights(&job);
+    linear(s, &layer->cross_out, s->context, p->n_tokens, s->x, (epilogue){.residual = s->x});
+    leave(p, &layer->cross_norm);
+}
+
+static void feed_forward(const pass *p, const tfm_layer *layer) {
+    tfm_session *s = p->s;
+    const tfm_stack_options *o = p->stack->options;
+    const float *x = enter(p, &layer->ffn_norm), *inner = s->up;
+    if (o->gated) {
+        linear(s, &layer->up, x, p->n_tokens, s->up, (epilogue){0});
+        linear(s, &layer->gate, x, p->n_tokens, s->gate, (epilogue){.act = o->activation, .mul = s->up});
+        inner = s->gate;
+    } else {
+        linear(s, &layer->up, x, p->n_tokens, s->up, (epilogue){.act = o->activation});
+    }
+    linear(s, &layer->down, inner, p->n_tokens, s->x, (epilogue){.residual = s->x});
+    leave(p, &layer->ffn_norm);
+}
+
+tfm_status tfm_forward(tfm_session *s, tfm_stack *stack, const tfm_run *runs, size_t n_runs, size_t n_tokens,
+                       tfm_error *error) {
+    bool is_decoder = stack == &s->model->decoder;
+    pass p = {.s = s,
+              .stack = stack,
+              .runs = runs,
+              .n_runs = n_runs,
+              .n_tokens = n_tokens,
+              .cache = is_decoder ? &s->self_kv : &s->encoder_kv,
+              .causal = is_decoder};
+    tfm_status status = tfm_model_touch(s->model, &stack->group, s->pool, error);
+    if (status) return status;
+    embed(s, stack, runs, n_runs, n_tokens);
+    for (uint32_t i = 0; i < stack->options->n_layers; i++) {
+        tfm_layer *layer = &stack->layers[i];
+        status = tfm_model_touch(s->model, &layer->group, s->pool, error);
+        if (!status) status = tfm_session_check(s, error);
+        if (status) return status;
+        self_attention(&p, layer, is_decoder ? i : 0);
+        if (stack->cross) cross_attention(&p, layer, i);
+        feed_forward(&p, layer);
+    }
+    if (stack->options->final_norm) norm(s, stack, &stack->final_norm, s->x, s->x, n_tokens);
+    return tfm_model_check(s->model, error);
+}
+
+tfm_status tfm_forward_cross(tfm_session *s, const tfm_run *runs, size_t n_runs, size_t n_tokens, tfm_error *error) {
+    tfm_stack *stack = &s->model->decoder;
+    const tfm_stack_options *o = stack->options;
+    size_t width = (size_t)o->n_heads * o->head_dim;
+    for (uint32_t i = 0; i < o->n_layers; i++) {
+        tfm_status status = tfm_model_touch(s->model, &stack->layers[i].group, s->pool, error);
+        if (!status) status = tfm_session_check(s, error);
+        if (status) return status;
+        linear(s, &stack->layers[i].cross_kv, s->x, n_tokens, s->qkv, (epilogue){0});
+        attention_job job = {.s = s,
+                             .o = o,
+                             .cache = &s->cross_kv,
+                             .layer = i,
+                             .runs = runs,
+                             .n_runs = n_runs,
+                             .cross = true,
+                             .query_stride = 2 * width,
+                             .key = s->qkv,
+                             .value = s->qkv + width};
+        store(&job, n_tokens);
+    }
+    return tfm_model_check(s->model, error);
+}
+
+tfm_status tfm_project(tfm_session *s, const float *states, size_t m, float *logits, tfm_error *error) {
+    tfm_status status = tfm_model_touch(s->model, &s->model->output_group, s->pool, error);
+    if (status) return status;
+    linear(s, &s->model->output, states, m, logits, (epilogue){0});
+    return tfm_model_check(s->model, error);
+}

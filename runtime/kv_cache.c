@@ -1,0 +1,64 @@
+/*
+ * kv_cache.c - pages: taking, sharing, copying on write.
+ */
+#include "kv_cache.h"
+
+#include <string.h>
+
+bool tfm_kv_cache_shape(tfm_kv_cache *cache, size_t n_layers, size_t n_heads, size_t head_dim, uint64_t n_pages) {
+    *cache = (tfm_kv_cache){.n_layers = n_layers, .n_heads = n_heads, .head_dim = head_dim};
+    size_t padded = tfm_panel_count(head_dim) * TFM_PANEL;
+    cache->head_floats = (head_dim + padded) * TFM_PANEL;
+    size_t floats;
+    if (n_pages > UINT32_MAX - 1) return false;
+    cache->n_pages = (uint32_t)n_pages;
+    return !__builtin_mul_overflow(cache->head_floats, n_heads, &cache->layer_floats) &&
+           !__builtin_mul_overflow(cache->layer_floats, n_layers, &cache->page_floats) &&
+           !__builtin_mul_overflow(cache->page_floats, n_pages, &floats) && floats <= SIZE_MAX / sizeof(float);
+}
+
+uint32_t tfm_kv_take(tfm_kv_cache *cache) {
+    uint32_t page;
+    if (cache->n_freed > 0)
+        page = cache->freed[--cache->n_freed];
+    else if (cache->n_fresh < cache->n_pages)
+        page = cache->n_fresh++;
+    else
+        return UINT32_MAX;
+    cache->references[page] = 1;
+    return page;
+}
+
+void tfm_kv_share(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) cache->references[pages[i]]++;
+}
+
+void tfm_kv_give_back(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n) {
+    for (uint32_t i = n; i-- > 0;)
+        if (--cache->references[pages[i]] == 0) cache->freed[cache->n_freed++] = pages[i];
+}
+
+static float *page_data(const tfm_kv_cache *cache, uint32_t page) { return cache->data + page * cache->page_floats; }
+
+bool tfm_kv_extend(tfm_kv_cache *cache, uint32_t *pages, size_t past, size_t n) {
+    uint32_t have = tfm_kv_pages(past), need = tfm_kv_pages(past + n);
+    if (past % TFM_PANEL != 0 && cache->references[pages[have - 1]] > 1) {
+        uint32_t copy = tfm_kv_take(cache);
+        if (copy == UINT32_MAX) return false;
+        memcpy(page_data(cache, copy), page_data(cache, pages[have - 1]), cache->page_floats * sizeof(float));
+        tfm_kv_give_back(cache, &pages[have - 1], 1);
+        pages[have - 1] = copy;
+    }
+    for (uint32_t i = have; i < need; i++) {
+        pages[i] = tfm_kv_take(cache);
+        if (pages[i] == UINT32_MAX) {
+            tfm_kv_give_back(cache, pages + have, i - have);
+            return false;
+        }
+    }
+    return true;
+}
+
+tfm_kv_view tfm_kv_view_of(const tfm_kv_cache *cache, const uint32_t *pages, size_t layer, size_t head) {
+    return (tfm_kv_view){tfm_kv_keys(cache, layer, head), tfm_kv_values(cache, layer, head), pages, cache->page_floats};
+}

@@ -1,0 +1,87 @@
+/*
+ * model.h - an open model: options, weights where they lie in the file, tokenizers, decoding defaults.
+ */
+#ifndef TFM_MODEL_H
+#define TFM_MODEL_H
+
+#include <stdatomic.h>
+
+#include "../format/model_file.h"
+#include "../simd/kernels.h"
+#include "options.h"
+#include "tfm.h"
+#include "tokenizer.h"
+
+typedef struct tfm_linear {
+    tfm_matrix w;      /* (n, k) panels */
+    const float *bias; /* (n) or NULL */
+} tfm_linear;
+
+typedef struct tfm_norm {
+    const float *weight; /* (d_model) */
+    const float *bias;   /* NULL for RMS */
+} tfm_norm;
+
+/* Tensors that are used together, and whether their hashes have been checked (see tfm_model_touch). */
+#define TFM_GROUP_MAX 24
+typedef struct tfm_weight_group {
+    const tfm_tensor *tensors[TFM_GROUP_MAX];
+    size_t n;
+    atomic_bool verified;
+} tfm_weight_group;
+
+typedef struct tfm_layer {
+    tfm_linear qkv, out;
+    tfm_norm attention_norm;
+    tfm_linear cross_q, cross_kv, cross_out; /* decoders of encoder-decoders */
+    tfm_norm cross_norm;
+    tfm_linear up, gate, down;
+    tfm_norm ffn_norm;
+    tfm_weight_group group;
+} tfm_layer;
+
+typedef struct tfm_stack {
+    const tfm_stack_options *options;
+    bool cross; /* layers have cross-attention */
+    tfm_matrix embed;
+    tfm_layout embed_layout;
+    const float *position; /* (max_positions + position_offset, d_model) or NULL */
+    tfm_norm embed_norm, final_norm;
+    tfm_layer *layers;
+    tfm_weight_group group; /* all that is not in a layer */
+} tfm_stack;
+
+struct tfm_model {
+    tfm_file *file;
+    tfm_options options;
+    const tfm_kernels *kernels;
+    tfm_stack encoder, decoder;
+    tfm_linear output; /* (vocab, d_model) with final bias */
+    tfm_weight_group output_group;
+    tfm_tokenizer *tokenizer, *target_tokenizer; /* target_tokenizer NULL: one for both */
+    tfm_generate_params defaults;
+    int32_t *lists;       /* eos ids, suppressed tokens, bad words of defaults */
+    tfm_tokens *words;    /* bad words, into lists */
+    bool lazy;            /* tensors are verified at first use */
+    bool watched;         /* by the SIGBUS guard */
+    atomic_bool shrank;
+};
+
+/* weights.c: finds and checks every tensor the options ask for. */
+tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error);
+void tfm_weights_release(tfm_model *model);
+uint64_t tfm_weights_count(const tfm_file *file);
+
+/* generation_defaults.c: reads section generation into model->defaults. */
+tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error);
+
+/* Verifies the tensors of a group unless that was done; nothing to do in models opened with TFM_VERIFY_ALL. */
+tfm_status tfm_model_touch(tfm_model *model, tfm_weight_group *group, tfm_pool *pool, tfm_error *error);
+
+/* TFM_ERROR_CHANGED if the file shrank under us since it was opened. */
+tfm_status tfm_model_check(const tfm_model *model, tfm_error *error);
+
+/* The tokenizer of a side, or NULL. */
+const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side);
+
+#endif
