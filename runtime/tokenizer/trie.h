@@ -4,8 +4,9 @@
  * After Aoe, "An efficient digital search algorithm by using a double-array structure" (1989), with children addressed
  * by exclusive or. A unit is two u32: `link` holds the base of the children in bits 9..31, a used mark in bit 8 and the
  * label of the edge that leads here in bits 0..7; `value` is 0 for none. The child of a node by byte b is the unit
- * base ^ b, if that unit is used and labelled b. No two nodes share a base, so the label alone proves the parent. Base
- * 0 belongs to nodes without children: the units 0..255 are never used, but for the root, which is unit 0.
+ * base ^ b, if that unit is used and labelled b. Nodes share a base only if their children are the same in everything,
+ * so the label alone proves the parent. Base 0 belongs to nodes without children: of the units 0..255 only the root,
+ * unit 0, is in use.
  */
 #ifndef TFM_TRIE_H
 #define TFM_TRIE_H

@@ -1,9 +1,10 @@
 /*
- * trie_builder.c - first-fit construction of a double-array trie.
+ * trie_builder.c - first-fit construction of a double-array trie with shared ends.
  *
- * Nodes are placed depth first. Free units form a ring; a node tries the free units as places for its first child and
- * takes the first base that no node has and where all its children fit. Blocks of 256 units that are 16 blocks old leave
- * the ring, so that a placement costs a bounded number of tries.
+ * Children are placed after what lies under them, so that nodes with equal children (labels, values and bases) can share
+ * one base: rules for Hangul syllables alone would else need six times the units. Free units form a ring; a set of
+ * children tries the free units as places for its first and takes the first base that no other set has and where all
+ * fit. Blocks of 256 units that are 16 blocks old leave the ring, so that a placement costs a bounded number of tries.
  */
 #include "trie_builder.h"
 
@@ -21,8 +22,21 @@ typedef struct unit_state {
     bool is_free, is_base;
 } unit_state;
 
+typedef struct child {
+    uint32_t link, value; /* as in its unit */
+} child;
+
+typedef struct known_set {
+    uint32_t hash, base; /* base 0: an empty slot */
+    uint32_t n;
+} known_set;
+
 typedef struct builder {
     const tfm_trie_key *keys;
+    child *children; /* a stack of the sets that are being built */
+    size_t n_children, children_capacity;
+    known_set *sets; /* open addressing; a power of two */
+    size_t n_sets, sets_capacity;
     tfm_trie_unit *units;
     unit_state *states;
     uint32_t n, capacity;
@@ -94,21 +108,25 @@ static bool add_block(builder *b) {
     return true;
 }
 
-static bool fits(const builder *b, uint32_t base, const unsigned char *labels, size_t n) {
+static unsigned char label_of(child c) {
+    return (unsigned char)c.link;
+}
+
+static bool fits(const builder *b, uint32_t base, const child *set, size_t n) {
     if (base < BLOCK || b->states[base].is_base) return false;
     for (size_t i = 0; i < n; i++) {
-        if (!b->states[base ^ labels[i]].is_free) return false;
+        if (!b->states[base ^ label_of(set[i])].is_free) return false;
     }
     return true;
 }
 
-/* A base for children with these labels, 0 when there is no room; the children are taken. */
-static uint32_t place(builder *b, const unsigned char *labels, size_t n) {
+/* A base where the set of children lies from now on; 0 when there is no room. */
+static uint32_t place(builder *b, const child *set, size_t n) {
     uint32_t base = 0;
     if (b->head != 0) {
         uint32_t unit = b->head;
         do {
-            if (fits(b, unit ^ labels[0], labels, n)) base = unit ^ labels[0];
+            if (fits(b, unit ^ label_of(set[0]), set, n)) base = unit ^ label_of(set[0]);
             unit = b->states[unit].next;
         } while (base == 0 && unit != b->head);
     }
@@ -118,51 +136,119 @@ static uint32_t place(builder *b, const unsigned char *labels, size_t n) {
     }
     b->states[base].is_base = true;
     for (size_t i = 0; i < n; i++) {
-        take(b, base ^ labels[i]);
-        b->units[base ^ labels[i]].link = TFM_TRIE_USED | labels[i];
+        uint32_t unit = base ^ label_of(set[i]);
+        take(b, unit);
+        b->units[unit] = (tfm_trie_unit){set[i].link, set[i].value};
     }
     return base;
 }
 
-static unsigned char label_of(const builder *b, size_t key, uint32_t depth) {
-    return (unsigned char)b->keys[key].text[depth];
-}
-
-/* Makes the children of a node for the keys begin .. end, which are longer than depth; 0 when there is no room. */
-static uint32_t place_children(builder *b, uint32_t node, size_t begin, size_t end, uint32_t depth) {
-    unsigned char labels[256];
-    size_t n = 0;
-    for (size_t i = begin; i < end; i++) {
-        unsigned char label = label_of(b, i, depth);
-        if (n == 0 || labels[n - 1] != label) labels[n++] = label;
+static uint32_t hash_of(const child *set, size_t n) {
+    uint64_t hash = n;
+    for (size_t i = 0; i < n; i++) {
+        hash = (hash ^ set[i].link) * 0x9E3779B97F4A7C15u;
+        hash = (hash ^ hash >> 29 ^ set[i].value) * 0xBF58476D1CE4E5B9u;
     }
-    uint32_t base = place(b, labels, n);
-    if (base != 0) b->units[node].link |= base << TFM_TRIE_BASE_SHIFT;
-    return base;
+    return (uint32_t)(hash >> 32);
 }
 
-/* Builds what lies under a node: keys begin .. end share their first depth bytes, which lead to it. */
-static bool build_node(builder *b, uint32_t node, size_t begin, size_t end, uint32_t depth) {
-    for (; begin < end && b->keys[begin].n == depth; begin++) b->units[node].value = b->keys[begin].value;
-    if (begin == end) return true;
-    uint32_t base = place_children(b, node, begin, end, depth);
-    if (base == 0) return false;
-    while (begin < end) {
-        unsigned char label = label_of(b, begin, depth);
-        size_t next = begin + 1;
-        while (next < end && label_of(b, next, depth) == label) next++;
-        if (!build_node(b, base ^ label, begin, next, depth + 1)) return false;
-        begin = next;
+static bool lies_at(const builder *b, const known_set *known, const child *set, size_t n) {
+    if (known->n != n) return false;
+    for (size_t i = 0; i < n; i++) {
+        const tfm_trie_unit *unit = &b->units[known->base ^ label_of(set[i])];
+        if (unit->link != set[i].link || unit->value != set[i].value) return false;
     }
     return true;
+}
+
+static bool grow_sets(builder *b) {
+    size_t capacity = b->sets_capacity == 0 ? 1024 : 2 * b->sets_capacity;
+    known_set *sets = calloc(capacity, sizeof(*sets));
+    if (sets == NULL) {
+        b->no_memory = true;
+        return false;
+    }
+    for (size_t i = 0; i < b->sets_capacity; i++) {
+        if (b->sets[i].base == 0) continue;
+        size_t slot = b->sets[i].hash & (capacity - 1);
+        while (sets[slot].base != 0) slot = (slot + 1) & (capacity - 1);
+        sets[slot] = b->sets[i];
+    }
+    free(b->sets);
+    b->sets = sets;
+    b->sets_capacity = capacity;
+    return true;
+}
+
+/* The base of a set of children: where an equal set lies already, else a new place; 0 when there is no room. */
+static uint32_t base_of(builder *b, const child *set, size_t n) {
+    if (b->n_sets * 2 >= b->sets_capacity && !grow_sets(b)) return 0;
+    uint32_t hash = hash_of(set, n);
+    size_t slot = hash & (b->sets_capacity - 1);
+    for (; b->sets[slot].base != 0; slot = (slot + 1) & (b->sets_capacity - 1)) {
+        if (b->sets[slot].hash == hash && lies_at(b, &b->sets[slot], set, n)) return b->sets[slot].base;
+    }
+    uint32_t base = place(b, set, n);
+    if (base == 0) return 0;
+    b->sets[slot] = (known_set){hash, base, (uint32_t)n};
+    b->n_sets++;
+    return base;
+}
+
+/* Makes room for n children on the stack; their index, or SIZE_MAX. */
+static size_t push_children(builder *b, size_t n) {
+    if (b->children_capacity - b->n_children < n) {
+        size_t capacity = 2 * b->children_capacity + n;
+        child *children = reallocarray(b->children, capacity, sizeof(*children));
+        if (children == NULL) {
+            b->no_memory = true;
+            return SIZE_MAX;
+        }
+        b->children = children;
+        b->children_capacity = capacity;
+    }
+    b->n_children += n;
+    return b->n_children - n;
+}
+
+/* First key from i on, before end, whose byte at depth is another than that of key i. */
+static size_t next_label(const builder *b, size_t i, size_t end, uint32_t depth) {
+    char label = b->keys[i].text[depth];
+    while (i < end && b->keys[i].text[depth] == label) i++;
+    return i;
+}
+
+/* Builds what lies under a node and completes its value and link. Keys begin .. end share the depth bytes up to it. */
+static bool build_node(builder *b, child *node, size_t begin, size_t end, uint32_t depth) {
+    for (; begin < end && b->keys[begin].n == depth; begin++) node->value = b->keys[begin].value;
+    if (begin == end) return true;
+    size_t n = 0;
+    for (size_t i = begin; i < end; i = next_label(b, i, end, depth)) n++;
+    size_t first = push_children(b, n);
+    if (first == SIZE_MAX) return false;
+    for (size_t i = 0; i < n; i++) {
+        size_t next = next_label(b, begin, end, depth);
+        child c = {TFM_TRIE_USED | (unsigned char)b->keys[begin].text[depth], 0};
+        if (!build_node(b, &c, begin, next, depth + 1)) return false;
+        b->children[first + i] = c; /* the stack may have moved */
+        begin = next;
+    }
+    uint32_t base = base_of(b, b->children + first, n);
+    b->n_children = first;
+    node->link |= base << TFM_TRIE_BASE_SHIFT;
+    return base != 0;
 }
 
 tfm_status tfm_trie_build(tfm_trie_key *keys, size_t n, const char *what, uint32_t **words, size_t *n_words,
                           tfm_error *error) {
     builder b = {.keys = keys};
     qsort(keys, n, sizeof(*keys), tfm_trie_key_compare);
-    bool ok = add_block(&b) && build_node(&b, 0, 0, n, 0);
+    child root = {0};
+    bool ok = add_block(&b) && build_node(&b, &root, 0, n, 0);
+    if (ok) b.units[0] = (tfm_trie_unit){root.link, root.value};
     free(b.states);
+    free(b.children);
+    free(b.sets);
     if (!ok) {
         free(b.units);
         return b.full ? tfm_fail(error, TFM_ERROR_LIMIT, "%s: the vocabulary is too large for its search structure", what)
