@@ -1,0 +1,197 @@
+/*
+ * harness.c - the benchmarks' common parts.
+ */
+#include "harness.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../runtime/pool.h"
+
+double perf_seconds(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* ---- comparing ---- */
+
+#define MAX_ROUNDS 101
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return x < y ? -1 : x > y;
+}
+
+static size_t repetitions(const perf_candidate *c, double seconds) {
+    c->run(c->arg);
+    double start = perf_seconds();
+    c->run(c->arg);
+    double once = perf_seconds() - start;
+    return once >= seconds ? 1 : (size_t)(seconds / (once > 1e-9 ? once : 1e-9)) + 1;
+}
+
+void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds) {
+    if (rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
+    double(*times)[MAX_ROUNDS] = calloc(n, sizeof *times);
+    size_t *times_each = calloc(n, sizeof *times_each);
+    if (!times || !times_each) abort();
+    for (size_t c = 0; c < n; c++) times_each[c] = repetitions(&candidates[c], seconds);
+    for (int round = 0; round < rounds; round++) {
+        for (size_t c = 0; c < n; c++) {
+            double start = perf_seconds();
+            for (size_t i = 0; i < times_each[c]; i++) candidates[c].run(candidates[c].arg);
+            times[c][round] = (perf_seconds() - start) / (double)times_each[c];
+        }
+    }
+    for (size_t c = 0; c < n; c++) {
+        qsort(times[c], (size_t)rounds, sizeof(double), by_value);
+        candidates[c].median = times[c][rounds / 2];
+        candidates[c].minimum = times[c][0];
+        candidates[c].maximum = times[c][rounds - 1];
+    }
+    free(times);
+    free(times_each);
+}
+
+/* ---- limits ---- */
+
+static const perf_loops *loops_of(tfm_isa isa) {
+    switch (isa) {
+#if defined(__x86_64__)
+    case TFM_ISA_AVX512: return &perf_loops_avx512;
+    case TFM_ISA_AVX2: return &perf_loops_avx2;
+#elif defined(__aarch64__)
+    case TFM_ISA_NEON: return &perf_loops_neon;
+#endif
+    default: return &perf_loops_scalar;
+    }
+}
+
+typedef struct limit_job {
+    const perf_loops *loops;
+    tfm_pool *pool;
+    const float *data;
+    size_t floats_each, rounds;
+} limit_job;
+
+static void fma_part(void *arg, unsigned worker, unsigned n_workers) {
+    (void)worker, (void)n_workers;
+    const limit_job *job = arg;
+    job->loops->fma(job->rounds);
+}
+
+static void read_part(void *arg, unsigned worker, unsigned n_workers) {
+    (void)n_workers;
+    const limit_job *job = arg;
+    for (size_t i = 0; i < job->rounds; i++) {
+        volatile float sink = job->loops->read(job->data + worker * job->floats_each, job->floats_each);
+        (void)sink;
+    }
+}
+
+static void run_fma(void *arg) { tfm_pool_run(((limit_job *)arg)->pool, fma_part, arg); }
+static void run_read(void *arg) { tfm_pool_run(((limit_job *)arg)->pool, read_part, arg); }
+
+perf_machine perf_measure_machine(tfm_isa isa, unsigned n_threads) {
+    enum { L2_FLOATS = 64 << 10, DRAM_FLOATS = 64 << 20 };
+    limit_job job = {.loops = loops_of(isa), .rounds = 2000};
+    if (tfm_pool_create(&job.pool, n_threads, NULL)) abort();
+    float *data = perf_alloc((size_t)n_threads * DRAM_FLOATS * sizeof(float));
+    memset(data, 0, (size_t)n_threads * DRAM_FLOATS * sizeof(float));
+    job.data = data;
+    perf_machine machine;
+
+    double operations = job.loops->fma(1) * (double)job.rounds * n_threads;
+    perf_candidate fma = {"fma", run_fma, &job, 0, 0, 0};
+    perf_compare(&fma, 1, 15, 0.01);
+    machine.fma_gflops = operations / fma.minimum * 1e-9;
+
+    job.floats_each = L2_FLOATS;
+    job.rounds = 100;
+    perf_candidate l2 = {"l2", run_read, &job, 0, 0, 0};
+    perf_compare(&l2, 1, 15, 0.01);
+    machine.l2_gbytes = (double)n_threads * L2_FLOATS * 4 * (double)job.rounds / l2.minimum * 1e-9;
+
+    job.floats_each = DRAM_FLOATS;
+    job.rounds = 1;
+    perf_candidate dram = {"dram", run_read, &job, 0, 0, 0};
+    perf_compare(&dram, 1, 9, 0.05);
+    machine.dram_gbytes = (double)n_threads * DRAM_FLOATS * 4 / dram.minimum * 1e-9;
+    free(data);
+    tfm_pool_free(&job.pool);
+    return machine;
+}
+
+static void read_cpu_name(char *name, size_t size) {
+    snprintf(name, size, "unknown processor");
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char line[512];
+    while (file && fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", 10) || !colon) continue;
+        line[strcspn(line, "\n")] = '\0';
+        snprintf(name, size, "%s", colon + 2);
+        break;
+    }
+    if (file) fclose(file);
+}
+
+void perf_print_header(const char *what, tfm_isa isa, unsigned n_threads, const perf_machine *m, bool json) {
+    char cpu[256];
+    read_cpu_name(cpu, sizeof cpu);
+    if (json)
+        printf("{\"benchmark\": \"%s\", \"cpu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"isa\": \"%s\", \"threads\": %u, "
+               "\"fma_gflops\": %.1f, \"l2_gbytes\": %.1f, \"dram_gbytes\": %.2f}\n",
+               what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, m->fma_gflops, m->l2_gbytes,
+               m->dram_gbytes);
+    else
+        printf("%s: %s, %s, commit %s\n%s, %u thread%s; limits measured now: %.1f GFLOP/s FMA, L2 %.1f GB/s, DRAM %.2f GB/s\n\n",
+               what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, n_threads == 1 ? "" : "s",
+               m->fma_gflops, m->l2_gbytes, m->dram_gbytes);
+}
+
+/* ---- odds and ends ---- */
+
+void perf_fill(float *x, size_t n, uint64_t seed) {
+    uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;
+    for (size_t i = 0; i < n; i++) {
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        x[i] = (float)(int32_t)(state >> 32) * 0x1p-31f;
+    }
+}
+
+void *perf_alloc(size_t bytes) {
+    void *memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
+    if (!memory) {
+        fprintf(stderr, "no memory for %zu bytes\n", bytes);
+        exit(1);
+    }
+    return memory;
+}
+
+perf_options perf_parse(int argc, char **argv, const char *usage) {
+    static const struct option long_options[] = {{"threads", required_argument, NULL, 't'},
+                                                 {"isa", required_argument, NULL, 'i'},
+                                                 {"json", no_argument, NULL, 'j'},
+                                                 {"quick", no_argument, NULL, 'q'},
+                                                 {"help", no_argument, NULL, 'h'},
+                                                 {NULL, 0, NULL, 0}};
+    perf_options options = {.n_threads = 1, .isa = tfm_isa_best()};
+    for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
+        if (c == 't') options.n_threads = (unsigned)strtoul(optarg, NULL, 10);
+        if (c == 'i') options.isa = tfm_isa_parse(optarg);
+        if (c == 'j') options.json = true;
+        if (c == 'q') options.quick = true;
+        if (c == '?' || c == 'h' || options.n_threads < 1 || options.n_threads > 256 || !tfm_isa_usable(options.isa)) {
+            fprintf(c == 'h' ? stdout : stderr, "usage: %s %s\n", argv[0], usage);
+            exit(c == 'h' ? 0 : 2);
+        }
+    }
+    options.rest = (const char *const *)argv + optind;
+    options.n_rest = argc - optind;
+    return options;
+}

@@ -1,0 +1,64 @@
+/*
+ * harness.h - timing: alternating candidates, medians, and what this machine can do at most.
+ */
+#ifndef TFM_PERF_HARNESS_H
+#define TFM_PERF_HARNESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../simd/kernels.h"
+
+double perf_seconds(void);
+
+/* One way of doing the work that is measured. */
+typedef struct perf_candidate {
+    const char *name;
+    void (*run)(void *arg);
+    void *arg;
+    double median, minimum, maximum; /* seconds of one run */
+} perf_candidate;
+
+/*
+ * Runs the candidates in turn, A B C A B C ..., `rounds` times after one warm-up each; a round repeats a candidate until
+ * at least `seconds` have passed. Fills in the figures.
+ */
+void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds);
+
+/* Limits measured in this run, on the number of threads asked for. */
+typedef struct perf_machine {
+    double fma_gflops;  /* fused multiply-adds count two */
+    double l2_gbytes;   /* reading 256 KiB a thread, over and over */
+    double dram_gbytes; /* reading 256 MiB a thread */
+} perf_machine;
+
+perf_machine perf_measure_machine(tfm_isa isa, unsigned n_threads);
+
+/* "AMD EPYC ..., 2 cores", from /proc/cpuinfo. */
+void perf_print_header(const char *what, tfm_isa isa, unsigned n_threads, const perf_machine *machine, bool json);
+
+/* Pseudo-random floats in [-1, 1), the same every time. */
+void perf_fill(float *x, size_t n, uint64_t seed);
+
+/* 64-byte aligned memory; ends the program with a message if there is none. */
+void *perf_alloc(size_t bytes);
+
+/* Common options of the benchmarks: --threads N --isa NAME --json --quick; ends the program on others. */
+typedef struct perf_options {
+    unsigned n_threads;
+    tfm_isa isa;
+    bool json, quick;
+    const char *const *rest; /* arguments that are no options */
+    int n_rest;
+} perf_options;
+perf_options perf_parse(int argc, char **argv, const char *usage);
+
+/* The inner loops of perf_measure_machine, for one instruction set (limits.c, compiled for each). */
+typedef struct perf_loops {
+    double (*fma)(size_t n);                          /* n rounds; returns floating-point operations done */
+    float (*read)(const float *data, size_t n_floats); /* reads all, in four streams */
+} perf_loops;
+extern const perf_loops perf_loops_scalar, perf_loops_avx2, perf_loops_avx512, perf_loops_neon;
+
+#endif
