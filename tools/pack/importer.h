@@ -14,15 +14,18 @@
 #include "source.h"
 
 typedef struct tfm_pack_options {
-    tfm_dtype dtype;            /* of weight matrices */
-    tfm_progress progress;      /* bytes of tensors written; may be NULL */
+    tfm_dtype dtype;       /* of weight matrices */
+    tfm_progress progress; /* bytes of tensors written; may be NULL */
     void *progress_user;
+    /* Told what a person should know and the file does not say; may be NULL. */
+    void (*note)(void *user, const char *text);
+    void *note_user;
 } tfm_pack_options;
 
 typedef struct tfm_importer {
-    const char *family;         /* "marian" */
-    const char *model_types;    /* values of config.json's model_type it takes, separated by spaces */
-    const char *what;           /* one line for --list */
+    const char *family;      /* "marian" */
+    const char *model_types; /* values of config.json's model_type it takes, separated by spaces */
+    const char *what;        /* one line for --list */
     /* Writes sections architecture, generation, origin and all tensors. Refuses missing, extra, misshapen and
      * non-finite tensors by name. */
     tfm_status (*import)(tfm_source *source, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error);

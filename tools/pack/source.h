@@ -14,22 +14,28 @@ typedef struct tfm_source tfm_source;
 
 typedef struct tfm_source_tensor {
     const char *name;
-    tfm_dtype dtype;
-    uint32_t rank; /* 0 .. TFM_RANK_MAX */
+    size_t index;           /* tfm_source_at(source, index) is this one */
+    tfm_dtype dtype;        /* TFM_DTYPE_COUNT: a type that cannot be read as floats (an integer buffer, a double) */
+    const char *dtype_name; /* "F32", "I64", ... */
+    uint32_t rank;          /* 0 .. TFM_RANK_MAX */
     uint64_t shape[TFM_RANK_MAX];
     uint64_t storage; /* equal for names that share one storage at one offset with one shape (tied weights) */
 } tfm_source_tensor;
 
 /*
- * Opens a checkpoint folder (config.json with model.safetensors, model.safetensors.index.json or pytorch_model.bin).
- * Bounds of all headers are checked here. Errors name the file.
+ * Opens a checkpoint folder: config.json with, in this order of preference, model.safetensors,
+ * model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json. The path of one of these files opens
+ * the folder it is in with that file. Bounds of all headers are checked here. Errors name the file.
  */
 tfm_status tfm_source_open(tfm_source **source, const char *path, tfm_error *error);
 void tfm_source_close(tfm_source **source);
 
+/* The folder. */
 const char *tfm_source_path(const tfm_source *source);
-/* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)" */
+/* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)" */
 const char *tfm_source_format(const tfm_source *source);
+/* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
+const char *tfm_source_note(const tfm_source *source);
 /* config.json; generation_config.json or NULL */
 const json_t *tfm_source_config(const tfm_source *source);
 const json_t *tfm_source_generation_config(const tfm_source *source);
@@ -39,10 +45,18 @@ const tfm_source_tensor *tfm_source_at(const tfm_source *source, size_t i);
 const tfm_source_tensor *tfm_source_find(const tfm_source *source, const char *name);
 
 /*
- * Reads rows [row0, row0 + n_rows) of a tensor as f32, row-major (a vector is n rows of one element; strides of the
- * file are resolved). Non-finite values are refused by name. Memory: what the rows take.
+ * Reads rows [row0, row0 + n_rows) of a tensor as f32, row-major (a vector is n rows of one element, a number one row;
+ * strides of the file are resolved). Non-finite values are refused by name with TFM_ERROR_CORRUPT, which no other error
+ * has. Memory: a small buffer, and for PyTorch's zip form one storage.
  */
 tfm_status tfm_source_read(tfm_source *source, const tfm_source_tensor *tensor, uint64_t row0, uint64_t n_rows,
                            float *rows, tfm_error *error);
+
+/*
+ * Whether two tensors have the same type, shape and values, bit for bit. Names of one storage are equal without a look
+ * at the values; copies that are not contiguous count as different.
+ */
+tfm_status tfm_source_equal(tfm_source *source, const tfm_source_tensor *a, const tfm_source_tensor *b, bool *equal,
+                            tfm_error *error);
 
 #endif

@@ -1,0 +1,168 @@
+/* export.c - the way back: tensors of a model file under the checkpoint's names, as section origin has them. */
+#include "pack.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "../common/safetensors.h"
+
+/* One tensor to write: rows [first, first + n) of a tensor of the file. */
+typedef struct piece {
+    const tfm_tensor *tensor;
+    char name[256];
+    uint64_t first, n;
+    uint32_t rank;
+    uint64_t shape[TFM_RANK_MAX];
+} piece;
+
+typedef struct pieces {
+    piece *list;
+    size_t n, capacity;
+} pieces;
+
+static tfm_status damaged(const tfm_file *file, const char *tensor, tfm_error *error) {
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: section origin is not valid at tensor '%s'", tfm_file_path(file),
+                    tensor);
+}
+
+/*
+ * One string of an origin entry: "name", "name=rows" or "name=1xcolumns". *next is the row after those joined so far;
+ * a name without "=rows" stands for the whole tensor.
+ */
+static tfm_status parse_entry(const tfm_file *file, const tfm_tensor *tensor, const char *entry, uint64_t *next,
+                              piece *result, tfm_error *error) {
+    const char *equals = strrchr(entry, '=');
+    size_t length = equals ? (size_t)(equals - entry) : strlen(entry);
+    if (length == 0 || length >= sizeof result->name) return damaged(file, tensor->name, error);
+    memset(result, 0, sizeof *result);
+    memcpy(result->name, entry, length);
+    result->tensor = tensor;
+    result->rank = tensor->rank;
+    result->n = tensor->shape[0];
+    memcpy(result->shape, tensor->shape, sizeof result->shape);
+    if (!equals) return TFM_OK;
+    char *end;
+    uint64_t number = strtoull(equals + 1, &end, 10);
+    if (number == 1 && *end == 'x' && tensor->rank == 1) {
+        result->rank = 2;
+        result->shape[0] = 1;
+        result->shape[1] = strtoull(end + 1, &end, 10);
+        return *end == '\0' && result->shape[1] == tensor->shape[0] ? TFM_OK : damaged(file, tensor->name, error);
+    }
+    if (*end != '\0' || end == equals + 1 || *next > tensor->shape[0] || number > tensor->shape[0] - *next)
+        return damaged(file, tensor->name, error);
+    result->first = *next;
+    result->n = result->shape[0] = number;
+    *next += number;
+    return TFM_OK;
+}
+
+static tfm_status collect(const tfm_file *file, const tfm_table *origin, pieces *all, tfm_error *error) {
+    for (size_t i = 0; i < tfm_file_tensor_count(file); i++) {
+        const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
+        const tfm_value *value = tfm_table_find(origin, tensor->name);
+        if (!value) continue;
+        if (value->type != TFM_VALUE_STRINGS || tensor->rank < 1 || tensor->rank > 2)
+            return damaged(file, tensor->name, error);
+        const char *entry = value->data;
+        uint64_t next = 0;
+        for (size_t k = 0; k < value->n; k++, entry += strlen(entry) + 1) {
+            if (all->n == all->capacity) {
+                size_t capacity = all->capacity ? 2 * all->capacity : 256;
+                piece *list = realloc(all->list, capacity * sizeof *list);
+                if (!list) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the list of tensors");
+                all->list = list;
+                all->capacity = capacity;
+            }
+            tfm_status status = parse_entry(file, tensor, entry, &next, &all->list[all->n], error);
+            if (status) return status;
+            all->n++;
+        }
+        if (next != 0 && next != tensor->shape[0]) return damaged(file, tensor->name, error);
+    }
+    if (all->n == 0)
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: holds no tensors that came from a checkpoint",
+                        tfm_file_path(file));
+    return TFM_OK;
+}
+
+static int compare_pieces(const void *a, const void *b) {
+    return strcmp(((const piece *)a)->name, ((const piece *)b)->name);
+}
+
+/* Takes rows out of panels again, a panel at a time, in the element type they have. */
+static tfm_status write_panels(tfm_safetensors_writer *writer, const piece *p, tfm_error *error) {
+    const size_t k = (size_t)p->shape[1], size = tfm_dtype_size(p->tensor->dtype);
+    const unsigned char *data = p->tensor->data;
+    unsigned char *rows = malloc(TFM_PANEL * k * size + 1);
+    if (!rows) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", p->name);
+    tfm_status status = TFM_OK;
+    for (uint64_t row = p->first; !status && row < p->first + p->n;) {
+        uint64_t panel = row / TFM_PANEL, end = (panel + 1) * TFM_PANEL;
+        if (end > p->first + p->n) end = p->first + p->n;
+        const unsigned char *from = data + (size_t)panel * k * TFM_PANEL * size;
+        for (uint64_t r = row; r < end; r++)
+            for (size_t c = 0; c < k; c++)
+                memcpy(rows + ((size_t)(r - row) * k + c) * size, from + (c * TFM_PANEL + r % TFM_PANEL) * size, size);
+        status = tfm_safetensors_writer_write(writer, rows, (size_t)(end - row) * k * size, error);
+        row = end;
+    }
+    free(rows);
+    return status;
+}
+
+static tfm_status write_piece(tfm_safetensors_writer *writer, const piece *p, tfm_error *error) {
+    if (p->tensor->layout == TFM_LAYOUT_PANELS) return write_panels(writer, p, error);
+    const size_t size = tfm_dtype_size(p->tensor->dtype);
+    const size_t width = p->tensor->rank == 2 ? (size_t)p->tensor->shape[1] : 1;
+    const unsigned char *data = p->tensor->data;
+    return tfm_safetensors_writer_write(writer, data + (size_t)p->first * width * size, (size_t)p->n * width * size,
+                                        error);
+}
+
+static tfm_status check_out(const char *out, bool force, tfm_error *error) {
+    struct stat st;
+    tfm_safetensors *old;
+    if (force || stat(out, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size == 0) return TFM_OK;
+    if (tfm_safetensors_open(&old, out, NULL) != TFM_OK)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "%s: exists and is not a safetensors file; it is replaced only with --force", out);
+    tfm_safetensors_close(&old);
+    return TFM_OK;
+}
+
+tfm_status tfm_export(const tfm_file *file, const char *out, bool force, tfm_progress progress, void *progress_user,
+                      tfm_error *error) {
+    const tfm_table *origin = tfm_file_table(file, "origin");
+    pieces all = {0};
+    tfm_safetensors_writer *writer = NULL;
+    uint64_t done = 0, total = 0;
+    tfm_status status = check_out(out, force, error);
+    if (!status) status = collect(file, origin, &all, error);
+    if (!status) {
+        qsort(all.list, all.n, sizeof *all.list, compare_pieces);
+        status = tfm_safetensors_writer_create(&writer, out, error);
+    }
+    if (!status) status = tfm_safetensors_writer_metadata(writer, "format", "pt", error);
+    for (size_t i = 0; !status && i < all.n; i++) {
+        const piece *p = &all.list[i];
+        status = tfm_safetensors_writer_declare(writer, p->name, tfm_st_dtype_from_tfm(p->tensor->dtype), p->rank,
+                                                p->shape, error);
+        total += p->n * (p->tensor->rank == 2 ? p->tensor->shape[1] : 1);
+    }
+    for (size_t i = 0; !status && i < all.n; i++) {
+        const piece *p = &all.list[i];
+        status = write_piece(writer, p, error);
+        done += p->n * (p->tensor->rank == 2 ? p->tensor->shape[1] : 1);
+        if (!status && progress && progress(progress_user, done, total))
+            status = tfm_fail(error, TFM_ERROR_CANCELLED, "interrupted");
+    }
+    if (!status)
+        status = tfm_safetensors_writer_commit(&writer, error);
+    else
+        tfm_safetensors_writer_abort(&writer);
+    free(all.list);
+    return status;
+}

@@ -1,0 +1,176 @@
+/* pack.c - a checkpoint folder becomes a model file. */
+#include "pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../format/disk.h"
+#include "tokenizer_pack.h"
+
+/* ---- where to write ------------------------------------------------------------------------------------------- */
+
+static bool is_model_file(const char *path) {
+    unsigned char start[8];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t got = read(fd, start, sizeof start);
+    close(fd);
+    return got == 0 || (got == sizeof start && memcmp(start, TFM_DISK_MAGIC, sizeof start) == 0);
+}
+
+/* Replacing an older model file is what people expect; replacing a checkpoint or anything else is a slip. */
+static tfm_status check_out(const tfm_pack_request *request, tfm_error *error) {
+    struct stat out, source;
+    if (stat(request->out, &out) != 0) return TFM_OK; /* what cannot be written, the writer says */
+    if (S_ISDIR(out.st_mode))
+        return tfm_fail(error, TFM_ERROR_IO, "%s: is a folder; name the file to write, for example %s/model.bin",
+                        request->out, request->out);
+    if (stat(request->source, &source) == 0 && source.st_dev == out.st_dev && source.st_ino == out.st_ino)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: source and output are the same file", request->out);
+    if (!request->force && S_ISREG(out.st_mode) && !is_model_file(request->out))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "%s: exists and is not a model file; it is replaced only with --force", request->out);
+    return TFM_OK;
+}
+
+/* ---- sections ------------------------------------------------------------------------------------------------- */
+
+/* Last component of the folder's real path, so that "." and "model/" name it too. */
+static tfm_status folder_name(const char *path, char *name, size_t size, tfm_error *error) {
+    char *real = realpath(path, NULL);
+    if (!real) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    const char *slash = strrchr(real, '/');
+    int n = snprintf(name, size, "%s", slash && slash[1] ? slash + 1 : "/");
+    if (n > 0) /* the table takes UTF-8 only */
+        for (char *c = name; *c; c++)
+            if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
+    free(real);
+    return TFM_OK;
+}
+
+static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
+                                 const char *format, tfm_error *error) {
+    char name[256], command[64] = "--tokenizer-only";
+    tfm_status status = folder_name(folder, name, sizeof name, error);
+    if (status) return status;
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section metadata");
+    if (!request->tokenizer_only)
+        snprintf(command, sizeof command, "--dtype %s", tfm_dtype_name(request->options.dtype));
+    tfm_table_set_string(table, "source", name);
+    tfm_table_set_string(table, "source_format", format);
+    tfm_table_set_string(table, "created_by", TFM_CREATED_BY);
+    tfm_table_set_string(table, "command", command);
+    if (request->license) tfm_table_set_string(table, "license", request->license);
+    status = tfm_writer_section(writer, "metadata", table, error);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+static tfm_status write_tokenizer_kind(tfm_writer *writer, tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section architecture");
+    tfm_table_set_string(table, "kind", "tokenizer");
+    tfm_status status = tfm_writer_section(writer, "architecture", table, error);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+/* ---- families ------------------------------------------------------------------------------------------------- */
+
+/* Whether word is one of the words of a list separated by spaces. */
+static bool in_list(const char *list, const char *word) {
+    size_t n = strlen(word);
+    for (const char *w = list; *w;) {
+        size_t length = strcspn(w, " ");
+        if (length == n && n > 0 && memcmp(w, word, n) == 0) return true;
+        w += length;
+        w += strspn(w, " ");
+    }
+    return false;
+}
+
+static tfm_status find_importer(const tfm_source *source, const tfm_importer **importer, tfm_error *error) {
+    const char *type = json_string_value(json_object_get(tfm_source_config(source), "model_type"));
+    if (!type)
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                        "%s/config.json: has no model_type; cannot tell what model this is", tfm_source_path(source));
+    char known[200] = "";
+    for (size_t i = 0, used = 0; tfm_importers[i]; i++) {
+        if (in_list(tfm_importers[i]->model_types, type)) {
+            *importer = tfm_importers[i];
+            return TFM_OK;
+        }
+        if (used < sizeof known)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? " " : "",
+                                     tfm_importers[i]->model_types);
+    }
+    return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                    "%s/config.json: model_type '%.60s' is not supported; this version knows: %s",
+                    tfm_source_path(source), type, known);
+}
+
+/* ---- packing -------------------------------------------------------------------------------------------------- */
+
+static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_writer *writer, tfm_error *error) {
+    tfm_status status = tfm_pack_tokenizers(request->source, writer, true, error);
+    if (!status) status = write_tokenizer_kind(writer, error);
+    if (!status) status = write_metadata(writer, request, request->source, "tokenizer", error);
+    return status;
+}
+
+static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
+                             tfm_error *error) {
+    const tfm_importer *importer = NULL;
+    const char *folder = tfm_source_path(source), *note = tfm_source_note(source);
+    tfm_status status = find_importer(source, &importer, error);
+    if (status) return status;
+    if (note && request->options.note) request->options.note(request->options.note_user, note);
+    status = tfm_pack_tokenizers(folder, writer, false, error);
+    if (!status) status = importer->import(source, writer, &request->options, error);
+    if (!status) status = write_metadata(writer, request, folder, tfm_source_format(source), error);
+    return status;
+}
+
+tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error) {
+    tfm_source *source = NULL;
+    tfm_writer *writer = NULL;
+    tfm_status status = check_out(request, error);
+    if (!status && !request->tokenizer_only) status = tfm_source_open(&source, request->source, error);
+    if (!status) status = tfm_writer_create(&writer, request->out, error);
+    if (!status)
+        status = request->tokenizer_only ? pack_tokenizer(request, writer, error)
+                                         : pack_model(request, source, writer, error);
+    /* A request to stop that came after the last tensor still counts. */
+    if (!status && request->options.progress && request->options.progress(request->options.progress_user, 1, 1))
+        status = tfm_fail(error, TFM_ERROR_CANCELLED, "interrupted");
+    if (status)
+        tfm_writer_abort(&writer);
+    else
+        status = tfm_writer_commit(&writer, error);
+    tfm_source_close(&source);
+    return status;
+}
+
+void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
+    const tfm_table *options = tfm_file_table(file, "architecture"), *origin = tfm_file_table(file, "origin");
+    memset(facts, 0, sizeof *facts);
+    snprintf(facts->family, sizeof facts->family, "%s", tfm_table_string(options, "family", ""));
+    snprintf(facts->kind, sizeof facts->kind, "%s", tfm_table_string(options, "kind", ""));
+    facts->file_bytes = tfm_file_length(file);
+    facts->n_tensors = tfm_file_tensor_count(file);
+    facts->has_tokenizer = tfm_file_table(file, "tokenizer") != NULL;
+    for (size_t i = 0; i < facts->n_tensors; i++) {
+        const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
+        uint64_t count = 1;
+        for (uint32_t k = 0; k < tensor->rank; k++) count *= tensor->shape[k];
+        if (tfm_table_find(origin, tensor->name)) facts->n_parameters += count;
+        if (tensor->layout == TFM_LAYOUT_PANELS && !facts->dtype[0])
+            snprintf(facts->dtype, sizeof facts->dtype, "%s", tfm_dtype_name(tensor->dtype));
+    }
+}

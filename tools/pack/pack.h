@@ -1,0 +1,42 @@
+/*
+ * pack.h - what tfmpack does, apart from talking to people: pack, inspect, export.
+ */
+#ifndef TFM_PACK_H
+#define TFM_PACK_H
+
+#include <stdio.h>
+
+#include "importer.h"
+
+#define TFM_CREATED_BY "tfmpack 0.1.0"
+
+typedef struct tfm_pack_request {
+    const char *source, *out;
+    const char *license; /* NULL: not said */
+    bool tokenizer_only;
+    bool force; /* replace out though it is no model file */
+    tfm_pack_options options;
+} tfm_pack_request;
+
+/* Packs a checkpoint folder, or only its tokenizer. Nothing appears at out unless all is well. */
+tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error);
+
+/* Facts of a model file for summaries. */
+typedef struct tfm_pack_facts {
+    char family[64], kind[32], dtype[8];
+    uint64_t file_bytes, n_tensors, n_parameters; /* parameters: elements that come from the checkpoint */
+    bool has_tokenizer;
+} tfm_pack_facts;
+void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts);
+
+/* Everything about a model file, for people or as one JSON object. */
+tfm_status tfm_inspect(const tfm_file *file, bool as_json, FILE *out, tfm_error *error);
+
+/*
+ * Writes the tensors that came from a checkpoint under their names there, matrices in the file's own type. Replaces out
+ * only if it is a safetensors file or force is set.
+ */
+tfm_status tfm_export(const tfm_file *file, const char *out, bool force, tfm_progress progress, void *progress_user,
+                      tfm_error *error);
+
+#endif

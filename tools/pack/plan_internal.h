@@ -1,0 +1,37 @@
+/*
+ * plan_internal.h - the data of a plan, shared by the part that checks and the part that writes.
+ */
+#ifndef TFM_PLAN_INTERNAL_H
+#define TFM_PLAN_INTERNAL_H
+
+#include "plan.h"
+
+#define TFM_PLAN_ALIASES 4
+
+typedef enum tfm_plan_kind { TFM_PLAN_MATRIX, TFM_PLAN_VECTOR, TFM_PLAN_ROWS } tfm_plan_kind;
+
+typedef struct tfm_plan_part {
+    char name[128];
+    uint64_t rows;
+    bool alias; /* another name of the whole, not a part of it */
+    const tfm_source_tensor *tensor;
+} tfm_plan_part;
+
+typedef struct tfm_plan_output {
+    char name[TFM_NAME_MAX + 1];
+    tfm_plan_kind kind;
+    uint64_t n, k; /* rows, columns; k = 1 for vectors */
+    tfm_plan_fill fill;
+    size_t n_parts;
+    tfm_plan_part parts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES];
+} tfm_plan_output;
+
+struct tfm_plan {
+    tfm_source *source;
+    tfm_plan_output *outputs;
+    size_t n_outputs, capacity;
+    bool *used; /* tensors of the source that have a place */
+    tfm_status status;
+};
+
+#endif

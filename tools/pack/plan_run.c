@@ -1,0 +1,172 @@
+/* plan_run.c - streams the tensors of a plan into the model file: memory for one panel, however large they are. */
+#include "plan_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct run {
+    tfm_plan *plan;
+    tfm_writer *writer;
+    const tfm_pack_options *options;
+    tfm_error *error;
+    float *rows; /* what is read at a time */
+    void *panel; /* what is written at a time */
+    uint64_t done, total;
+    size_t n_bad; /* tensors with values that are not finite */
+    char bad[400];
+} run;
+
+/* Names a tensor whose values are not finite; the rest is then read only to find others like it. */
+static void note_bad(run *r, const char *name) {
+    size_t used = strlen(r->bad);
+    if (r->n_bad++ < 10 && used + strlen(name) + 3 < sizeof r->bad)
+        snprintf(r->bad + used, sizeof r->bad - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Rows [first, first + n) of an output, from its parts one after the other, or computed. */
+static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uint64_t n) {
+    uint64_t begin = 0;
+    float *rows = r->rows;
+    if (output->fill) {
+        output->fill(rows, first, n, output->k);
+        return TFM_OK;
+    }
+    for (size_t i = 0; i < output->n_parts && n > 0; begin += output->parts[i].rows, i++) {
+        const tfm_plan_part *part = &output->parts[i];
+        if (part->alias || first >= begin + part->rows) continue;
+        uint64_t count = begin + part->rows - first;
+        if (count > n) count = n;
+        uint64_t row = first - begin, read_count = count;
+        if (part->tensor->rank == 2 && output->kind == TFM_PLAN_VECTOR)
+            row = 0, read_count = 1; /* (1, n), all at once */
+        tfm_status status = tfm_source_read(r->plan->source, part->tensor, row, read_count, rows, r->error);
+        if (status) {
+            if (status == TFM_ERROR_CORRUPT) note_bad(r, part->name);
+            return status;
+        }
+        rows += count * output->k;
+        first += count;
+        n -= count;
+    }
+    return TFM_OK;
+}
+
+/* A finite weight may lie outside what a narrower type can hold. */
+static tfm_status check_range(run *r, const tfm_plan_output *output, size_t n, tfm_dtype dtype) {
+    static const float limits[TFM_DTYPE_COUNT] = {[TFM_F16] = 65520.0f, [TFM_BF16] = 0x1.ffp127f};
+    if (dtype == TFM_F32) return TFM_OK;
+    for (size_t i = 0; i < n; i++)
+        if (r->rows[i] >= limits[dtype] || r->rows[i] <= -limits[dtype])
+            return tfm_fail(r->error, TFM_ERROR_UNSUPPORTED,
+                            "%s: tensor '%s' has the value %g, which %s cannot hold; pack with --dtype f32%s",
+                            tfm_source_path(r->plan->source), output->parts[0].name, (double)r->rows[i],
+                            tfm_dtype_name(dtype), dtype == TFM_F16 ? " or bf16" : "");
+    return TFM_OK;
+}
+
+static tfm_status report(run *r, uint64_t bytes) {
+    r->done += bytes;
+    if (r->options->progress && r->options->progress(r->options->progress_user, r->done, r->total))
+        return tfm_fail(r->error, TFM_ERROR_CANCELLED, "interrupted");
+    return TFM_OK;
+}
+
+/* Rows per step: a panel of a matrix, or what fits a fixed buffer. A vector comes at once. */
+static uint64_t step_rows(const tfm_plan_output *output) {
+    if (output->kind == TFM_PLAN_MATRIX) return TFM_PANEL;
+    if (output->kind == TFM_PLAN_VECTOR) return output->n;
+    return output->k >= 16384 ? 1 : 16384 / output->k;
+}
+
+static tfm_status write_step(run *r, const tfm_plan_output *output, uint64_t n) {
+    tfm_dtype dtype = output->kind == TFM_PLAN_MATRIX ? r->options->dtype : TFM_F32;
+    size_t elements = (size_t)(n * output->k), bytes = elements * sizeof(float);
+    tfm_status status = check_range(r, output, elements, dtype);
+    if (status) return status;
+    if (output->kind == TFM_PLAN_MATRIX) {
+        tfm_panel_pack(r->rows, (size_t)output->k, (size_t)n, (size_t)output->k, dtype, r->panel);
+        bytes = (size_t)output->k * TFM_PANEL * tfm_dtype_size(dtype);
+    }
+    status = tfm_writer_write(r->writer, output->kind == TFM_PLAN_MATRIX ? r->panel : r->rows, bytes, r->error);
+    return status ? status : report(r, bytes);
+}
+
+static tfm_status write_output(run *r, tfm_plan_output *output) {
+    bool matrix = output->kind == TFM_PLAN_MATRIX, vector = output->kind == TFM_PLAN_VECTOR;
+    const uint64_t shape[TFM_RANK_MAX] = {output->n, vector ? 1 : output->k, 1, 1};
+    uint64_t step = step_rows(output), width;
+    tfm_status status = TFM_OK;
+    if (__builtin_mul_overflow(step, output->k * sizeof(float), &width) || width > SIZE_MAX ||
+        !(r->rows = malloc((size_t)width)) || (matrix && !(r->panel = malloc((size_t)width))))
+        status = tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", output->name);
+    if (!status && r->n_bad == 0)
+        status = tfm_writer_tensor(r->writer, output->name, matrix ? r->options->dtype : TFM_F32,
+                                   matrix ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, vector ? 1 : 2, shape, r->error);
+    for (uint64_t first = 0; !status && first < output->n; first += step) {
+        uint64_t n = output->n - first < step ? output->n - first : step;
+        status = read_rows(r, output, first, n);
+        if (!status && r->n_bad == 0) status = write_step(r, output, n);
+    }
+    free(r->rows);
+    free(r->panel);
+    r->rows = r->panel = NULL;
+    return status == TFM_ERROR_CORRUPT ? TFM_OK : status;
+}
+
+/* ---- origin --------------------------------------------------------------------------------------------------- */
+
+/* How --export finds the way back: see docs/model-contents.md. */
+static void describe_part(const tfm_plan_output *output, const tfm_plan_part *part, size_t n_joined, char *text,
+                          size_t size) {
+    if (n_joined > 1 && !part->alias)
+        snprintf(text, size, "%s=%llu", part->name, (unsigned long long)part->rows);
+    else if (output->kind == TFM_PLAN_VECTOR && part->tensor->rank == 2)
+        snprintf(text, size, "%s=1x%llu", part->name, (unsigned long long)part->rows);
+    else
+        snprintf(text, size, "%s", part->name);
+}
+
+static tfm_status write_origin(run *r) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) return tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for section origin");
+    for (size_t i = 0; i < r->plan->n_outputs; i++) {
+        const tfm_plan_output *output = &r->plan->outputs[i];
+        char texts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES][160];
+        const char *list[TFM_PLAN_PARTS + TFM_PLAN_ALIASES];
+        size_t n_joined = 0;
+        for (size_t k = 0; k < output->n_parts; k++) n_joined += !output->parts[k].alias;
+        for (size_t k = 0; k < output->n_parts; k++) {
+            describe_part(output, &output->parts[k], n_joined, texts[k], sizeof texts[k]);
+            list[k] = texts[k];
+        }
+        if (output->n_parts > 0) tfm_table_set_strings(table, output->name, list, output->n_parts);
+    }
+    tfm_status status = tfm_writer_section(r->writer, "origin", table, r->error);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+static uint64_t total_bytes(const tfm_plan *plan, tfm_dtype dtype) {
+    uint64_t total = 0;
+    for (size_t i = 0; i < plan->n_outputs; i++) {
+        const tfm_plan_output *output = &plan->outputs[i];
+        bool matrix = output->kind == TFM_PLAN_MATRIX;
+        uint64_t rows = matrix ? (output->n + TFM_PANEL - 1) / TFM_PANEL * TFM_PANEL : output->n;
+        total += rows * output->k * tfm_dtype_size(matrix ? dtype : TFM_F32);
+    }
+    return total;
+}
+
+tfm_status tfm_plan_run(tfm_plan *plan, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
+    tfm_status status = tfm_plan_check(plan, error);
+    if (status) return status;
+    run r = {.plan = plan, .writer = writer, .options = options, .error = error};
+    r.total = total_bytes(plan, options->dtype);
+    for (size_t i = 0; !status && i < plan->n_outputs; i++) status = write_output(&r, &plan->outputs[i]);
+    if (!status && r.n_bad > 0)
+        status =
+            tfm_fail(error, TFM_ERROR_FORMAT, "%s: %zu tensors have values that are not finite (NaN or infinity): %s",
+                     tfm_source_path(plan->source), r.n_bad, r.bad);
+    return status ? status : write_origin(&r);
+}

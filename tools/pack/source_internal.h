@@ -1,0 +1,68 @@
+/*
+ * source_internal.h - what the container readers (safetensors, PyTorch) fill in for source.c.
+ */
+#ifndef TFM_SOURCE_INTERNAL_H
+#define TFM_SOURCE_INTERNAL_H
+
+#include <zip.h>
+
+#include "../common/safetensors.h"
+#include "source.h"
+
+/* A run of bytes: part of a file, or an entry of a zip archive. */
+typedef struct tfm_blob {
+    uint32_t file;
+    bool zipped;
+    uint64_t offset; /* in the file, or number of the entry */
+    uint64_t length;
+} tfm_blob;
+
+typedef struct tfm_stored_tensor {
+    tfm_source_tensor tensor;
+    char *name; /* tensor.name */
+    uint32_t file;
+    uint32_t blob;
+    uint64_t offset;               /* elements in the blob */
+    uint64_t stride[TFM_RANK_MAX]; /* elements */
+    size_t element;                /* bytes */
+} tfm_stored_tensor;
+
+typedef struct tfm_source_file {
+    char *path;
+    const char *name; /* part of path after the folder */
+    int fd;           /* -1 if zipped */
+    tfm_safetensors *safetensors;
+    zip_t *zip;
+} tfm_source_file;
+
+struct tfm_source {
+    char *folder;
+    char *note;
+    const char *format;
+    json_t *config, *generation_config;
+    tfm_source_file *files;
+    size_t n_files;
+    tfm_blob *blobs;
+    size_t n_blobs, blobs_size;
+    tfm_stored_tensor *tensors;
+    size_t n_tensors, tensors_size;
+    uint32_t *by_name;
+    /* The zip entry that was read last. */
+    unsigned char *cache;
+    uint32_t cached_blob; /* UINT32_MAX: none */
+};
+
+tfm_status tfm_source_add_blob(tfm_source *source, tfm_blob blob, uint32_t *index, tfm_error *error);
+/* stride NULL: contiguous. The caller has checked that the elements lie inside the blob. */
+tfm_status tfm_source_add_tensor(tfm_source *source, const char *name, tfm_st_dtype dtype, uint32_t rank,
+                                 const uint64_t *shape, const uint64_t *stride, uint32_t file, uint32_t blob,
+                                 uint64_t offset, tfm_error *error);
+
+/* Add all tensors of files[file]. */
+tfm_status tfm_source_add_safetensors(tfm_source *source, uint32_t file, tfm_error *error);
+tfm_status tfm_source_add_pytorch(tfm_source *source, uint32_t file, tfm_error *error);
+
+/* Bytes [offset, offset + n) of a blob. */
+tfm_status tfm_source_bytes(tfm_source *source, uint32_t blob, uint64_t offset, void *data, size_t n, tfm_error *error);
+
+#endif

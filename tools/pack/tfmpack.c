@@ -1,0 +1,310 @@
+/* tfmpack.c - the command: checkpoint folders into model files, and a look into model files. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../simd/kernels.h"
+#include "../common/options.h"
+#include "pack.h"
+
+typedef struct settings {
+    int dtype; /* tfm_dtype */
+    const char *license;
+    bool tokenizer_only, force, json, quiet;
+    bool inspect, verify, export, list, help, version;
+} settings;
+
+static const char *const dtype_names[] = {"f32", "f16", "bf16", NULL};
+
+#define AT(member) offsetof(settings, member)
+
+static const tfm_option options[] = {
+    {.kind = TFM_OPTION_GROUP, .name = "Packing"},
+    {TFM_OPTION_CHOICE, 'd', "dtype", "TYPE",
+     "Type of weight matrices: f32 (default), f16 or bf16. Norms, biases and position tables stay f32.", AT(dtype), 0,
+     0, dtype_names, NULL},
+    {TFM_OPTION_STRING, 0, "license", "TEXT", "The weights' licence, to be kept in the file.", AT(license), 0, 0, NULL,
+     NULL},
+    {TFM_OPTION_FLAG, 0, "tokenizer-only", NULL,
+     "Pack only the tokenizer of SRC (a checkpoint folder, or a .spm or .model file).", AT(tokenizer_only), 0, 0, NULL,
+     NULL},
+    {TFM_OPTION_FLAG, 'f', "force", NULL,
+     "Replace OUT even if it is not a file that tfmpack wrote. A model file is replaced without being asked.",
+     AT(force), 0, 0, NULL, NULL},
+    {.kind = TFM_OPTION_GROUP, .name = "Looking into a model file"},
+    {TFM_OPTION_FLAG, 'i', "inspect", NULL, "Show options, tokenizer and tensors (type, shape, layout, size, hash).",
+     AT(inspect), 0, 0, NULL, NULL},
+    {TFM_OPTION_FLAG, 0, "verify", NULL, "Check every byte of FILE against its hashes; name the first damaged part.",
+     AT(verify), 0, 0, NULL, NULL},
+    {TFM_OPTION_FLAG, 0, "export", NULL,
+     "Write the tensors of FILE to OUT.safetensors, under the names and in the shapes of the checkpoint they came "
+     "from.",
+     AT(export), 0, 0, NULL, NULL},
+    {.kind = TFM_OPTION_GROUP, .name = "General"},
+    {TFM_OPTION_FLAG, 'l', "list", NULL, "List model families, checkpoint formats and types.", AT(list), 0, 0, NULL,
+     NULL},
+    {TFM_OPTION_FLAG, 0, "json", NULL, "Results on standard output as JSON.", AT(json), 0, 0, NULL, NULL},
+    {TFM_OPTION_FLAG, 'q', "quiet", NULL, "No summary, no notes, no progress bar; errors only.", AT(quiet), 0, 0, NULL,
+     NULL},
+    {TFM_OPTION_FLAG, 'h', "help", NULL, "Show this help.", AT(help), 0, 0, NULL, NULL},
+    {TFM_OPTION_FLAG, 'V', "version", NULL, "Show the version and the instruction set of this processor.", AT(version),
+     0, 0, NULL, NULL},
+};
+static const tfm_option_table table = {options, sizeof options / sizeof *options};
+
+/* ---- signals and progress ------------------------------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number) { stop_signal = number; }
+
+/* The work stops at its next report of progress and cleans up; end_by_signal then dies as the shell expects. */
+static void catch_signals(void) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        struct sigaction old, action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+        sigemptyset(&action.sa_mask);
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) sigaction(signals[i], &action, NULL);
+    }
+}
+
+static int end_by_signal(void) {
+    int number = stop_signal;
+    fflush(NULL);
+    signal(number, SIG_DFL);
+    raise(number);
+    return 128 + number;
+}
+
+typedef struct work {
+    const settings *settings;
+    tfm_progress_bar bar;
+    json_t *notes;
+} work;
+
+static int on_progress(void *user, uint64_t done, uint64_t total) {
+    work *w = user;
+    if (!w->settings->quiet) tfm_progress_show(&w->bar, done, total);
+    return stop_signal != 0;
+}
+
+static void on_note(void *user, const char *text) {
+    work *w = user;
+    if (w->settings->json) json_array_append_new(w->notes, json_string(text));
+    if (w->settings->quiet || w->settings->json) return;
+    tfm_progress_end(&w->bar);
+    fprintf(stderr, "tfmpack: note: %s\n", text);
+}
+
+/* ---- output --------------------------------------------------------------------------------------------------- */
+
+static int print_json(json_t *object) {
+    int failed = !object || json_dumpf(object, stdout, JSON_COMPACT) != 0 || fputc('\n', stdout) == EOF;
+    json_decref(object);
+    return failed ? tfm_complain("cannot write the result as JSON") : TFM_EXIT_OK;
+}
+
+/* 1234567 as 1,234,567 */
+static const char *grouped(uint64_t number, char *text, size_t size) {
+    char digits[32];
+    size_t n = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, number), out = 0;
+    for (size_t i = 0; i < n && out + 2 < size; i++) {
+        if (i > 0 && (n - i) % 3 == 0) text[out++] = ',';
+        text[out++] = digits[i];
+    }
+    text[out] = '\0';
+    return text;
+}
+
+static int fail(const work *w, const tfm_error *error) {
+    (void)w;
+    return stop_signal ? end_by_signal() : tfm_complain("%s", error->message);
+}
+
+/* ---- commands ------------------------------------------------------------------------------------------------- */
+
+static int pack_summary(const work *w, const char *out, double seconds) {
+    tfm_error error;
+    tfm_file *file;
+    tfm_pack_facts facts;
+    char bytes[40], parameters[40];
+    if (w->settings->quiet && !w->settings->json) return TFM_EXIT_OK;
+    if (tfm_file_open(&file, out, &error) != TFM_OK) return tfm_complain("%s", error.message);
+    tfm_pack_get_facts(file, &facts);
+    tfm_file_close(&file);
+    if (w->settings->json)
+        return print_json(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:f, s:O}", "file", out, "kind",
+                                    facts.kind, "family", facts.family, "dtype", facts.dtype, "bytes",
+                                    (json_int_t)facts.file_bytes, "tensors", (json_int_t)facts.n_tensors, "parameters",
+                                    (json_int_t)facts.n_parameters, "tokenizer", facts.has_tokenizer, "seconds",
+                                    seconds, "notes", w->notes));
+    grouped(facts.file_bytes, bytes, sizeof bytes);
+    if (strcmp(facts.kind, "tokenizer") == 0)
+        printf("%s: tokenizer, %s bytes, %.2f s\n", out, bytes, seconds);
+    else
+        printf("%s: %s, %s parameters in %s, %s tokenizer, %s bytes, %.2f s\n", out, facts.family,
+               grouped(facts.n_parameters, parameters, sizeof parameters), facts.dtype,
+               facts.has_tokenizer ? "with" : "without", bytes, seconds);
+    return TFM_EXIT_OK;
+}
+
+static int run_pack(work *w, const char *source, const char *out) {
+    const settings *s = w->settings;
+    tfm_error error;
+    tfm_pack_request request = {.source = source,
+                                .out = out,
+                                .license = s->license,
+                                .tokenizer_only = s->tokenizer_only,
+                                .force = s->force,
+                                .options = {.dtype = (tfm_dtype)s->dtype,
+                                            .progress = on_progress,
+                                            .progress_user = w,
+                                            .note = on_note,
+                                            .note_user = w}};
+    double start = tfm_seconds();
+    w->bar.what = "packing";
+    tfm_status status = tfm_pack(&request, &error);
+    tfm_progress_end(&w->bar);
+    return status ? fail(w, &error) : pack_summary(w, out, tfm_seconds() - start);
+}
+
+static int run_inspect(const work *w, const char *path) {
+    tfm_error error;
+    tfm_file *file;
+    tfm_status status = tfm_file_open(&file, path, &error);
+    if (!status) status = tfm_inspect(file, w->settings->json, stdout, &error);
+    tfm_file_close(&file);
+    return status ? fail(w, &error) : TFM_EXIT_OK;
+}
+
+static int run_verify(work *w, const char *path) {
+    tfm_error error = {0};
+    tfm_file *file;
+    uint64_t bytes = 0;
+    double start = tfm_seconds();
+    w->bar.what = "verifying";
+    tfm_status status = tfm_file_open(&file, path, &error);
+    if (!status) {
+        bytes = tfm_file_length(file);
+        status = tfm_file_verify(file, NULL, on_progress, w, &error);
+    }
+    tfm_file_close(&file);
+    tfm_progress_end(&w->bar);
+    if (stop_signal) return end_by_signal();
+    double seconds = tfm_seconds() - start;
+    if (w->settings->json) {
+        int code = print_json(json_pack("{s:s, s:b, s:I, s:f, s:s?}", "file", path, "ok", status == TFM_OK, "bytes",
+                                        (json_int_t)bytes, "seconds", seconds, "error", status ? error.message : NULL));
+        return code ? code : status ? TFM_EXIT_FAILURE : TFM_EXIT_OK;
+    }
+    if (status) return fail(w, &error);
+    char text[40];
+    if (!w->settings->quiet)
+        printf("%s: good, %s bytes verified in %.2f s\n", path, grouped(bytes, text, sizeof text), seconds);
+    return TFM_EXIT_OK;
+}
+
+static int run_export(work *w, const char *path, const char *out) {
+    tfm_error error;
+    tfm_file *file;
+    w->bar.what = "exporting";
+    tfm_status status = tfm_file_open(&file, path, &error);
+    if (!status) status = tfm_file_verify(file, NULL, NULL, NULL, &error); /* never hand on damaged weights */
+    if (!status) status = tfm_export(file, out, w->settings->force, on_progress, w, &error);
+    tfm_file_close(&file);
+    tfm_progress_end(&w->bar);
+    if (status) return fail(w, &error);
+    if (w->settings->json) return print_json(json_pack("{s:s, s:s}", "file", path, "export", out));
+    return TFM_EXIT_OK;
+}
+
+static int run_list(const work *w) {
+    static const char *const formats[] = {"safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)",
+                                          "pytorch (sharded)"};
+    const size_t n_formats = sizeof formats / sizeof *formats;
+    if (!w->settings->json) {
+        printf("Model families (model_type in config.json):\n");
+        for (size_t i = 0; tfm_importers[i]; i++)
+            printf("  %-10s %s\n", tfm_importers[i]->model_types, tfm_importers[i]->what);
+        printf("Checkpoint formats:\n");
+        for (size_t i = 0; i < n_formats; i++) printf("  %s\n", formats[i]);
+        printf("Types of weight matrices:\n ");
+        for (size_t i = 0; dtype_names[i]; i++) printf(" %s", dtype_names[i]);
+        printf("\n");
+        return TFM_EXIT_OK;
+    }
+    json_t *families = json_array(), *format_list = json_array(), *dtypes = json_array();
+    for (size_t i = 0; tfm_importers[i]; i++)
+        json_array_append_new(families, json_pack("{s:s, s:s, s:s}", "family", tfm_importers[i]->family, "model_types",
+                                                  tfm_importers[i]->model_types, "what", tfm_importers[i]->what));
+    for (size_t i = 0; i < n_formats; i++) json_array_append_new(format_list, json_string(formats[i]));
+    for (size_t i = 0; dtype_names[i]; i++) json_array_append_new(dtypes, json_string(dtype_names[i]));
+    return print_json(json_pack("{s:o, s:o, s:o}", "families", families, "formats", format_list, "dtypes", dtypes));
+}
+
+static int run_help(void) {
+    char *text = tfm_options_help(&table, tfm_terminal_columns(STDOUT_FILENO));
+    if (!text) return tfm_complain("no memory");
+    printf("Usage: tfmpack [OPTION]... SRC OUT.bin\n"
+           "       tfmpack --tokenizer-only SRC OUT.bin\n"
+           "       tfmpack --inspect FILE | --verify FILE | --export FILE OUT.safetensors | --list\n"
+           "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
+           "their index, or pytorch_model.bin; tokenizer files beside it) into one model file for tfmrun and libtfm.\n"
+           "The same checkpoint and options give the same bytes. A run that fails or is interrupted leaves no file.\n"
+           "\n%s\n"
+           "Exit status: 0 if all is well, 1 on failure, 2 on wrong usage.\n"
+           "\n"
+           "Examples:\n"
+           "  tfmpack opus-mt-de-en de-en.bin\n"
+           "  tfmpack --dtype bf16 --license Apache-2.0 opus-mt-de-en de-en.bin\n"
+           "  tfmpack --inspect de-en.bin\n",
+           text);
+    free(text);
+    return TFM_EXIT_OK;
+}
+
+static int run(const settings *s, char **arguments, size_t n) {
+    int modes = s->inspect + s->verify + s->export + s->list + s->tokenizer_only;
+    if (modes > 1)
+        return tfm_complain_usage("only one of --inspect, --verify, --export, --list, --tokenizer-only makes sense");
+    size_t wanted = s->list ? 0 : s->inspect || s->verify ? 1 : 2;
+    if (n != wanted) {
+        static const char *const what[] = {"no file", "one FILE", "two names: what to read and what to write"};
+        return tfm_complain_usage(n < wanted ? "missing operand: needs %s" : "too many operands: needs %s",
+                                  what[wanted]);
+    }
+    work w = {.settings = s, .bar = {.min_bytes = (uint64_t)16 << 20}, .notes = json_array()};
+    if (!w.notes) return tfm_complain("no memory");
+    catch_signals();
+    int code = s->list      ? run_list(&w)
+               : s->inspect ? run_inspect(&w, arguments[0])
+               : s->verify  ? run_verify(&w, arguments[0])
+               : s->export  ? run_export(&w, arguments[0], arguments[1])
+                            : run_pack(&w, arguments[0], arguments[1]);
+    json_decref(w.notes);
+    return code;
+}
+
+int main(int argc, char **argv) {
+    settings s = {.dtype = TFM_F32};
+    tfm_error error;
+    size_t n = 0;
+    tfm_program("tfmpack");
+    if (tfm_options_parse(&table, &s, NULL, argc, argv, &n, &error) != TFM_OK)
+        return tfm_complain_usage("%s", error.message);
+    int code;
+    if (s.help)
+        code = run_help();
+    else if (s.version)
+        code = printf("%s (kernels: %s)\n", TFM_CREATED_BY, tfm_isa_name(tfm_isa_best())) < 0;
+    else
+        code = run(&s, argv + 1, n);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (errno != EPIPE) return tfm_complain("standard output: %s", strerror(errno));
+        return TFM_EXIT_FAILURE;
+    }
+    return code;
+}
