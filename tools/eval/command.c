@@ -1,0 +1,46 @@
+/* command.c - what the commands of tfmeval share. */
+#include "command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int print_help(const tfm_command *command) {
+    char *options = tfm_options_help(&command->options, tfm_terminal_columns(STDOUT_FILENO));
+    if (!options) return tfm_complain("out of memory");
+    printf("Usage: tfmeval %s\n%s\n%s", command->usage, command->description, options);
+    if (command->examples) printf("\nExamples:\n%s", command->examples);
+    free(options);
+    return tfm_command_end();
+}
+
+bool tfm_command_begin(const tfm_command *command, tfm_command_settings *settings, int argc, char **argv, int *code) {
+    tfm_error error = {0};
+    size_t n_arguments = 0;
+    tfm_status status = tfm_options_parse(&command->options, settings, NULL, argc, argv, &n_arguments, &error);
+    if (status != TFM_OK) {
+        *code = tfm_complain_usage("%s", error.message);
+        return false;
+    }
+    if (settings->help) {
+        *code = print_help(command);
+        return false;
+    }
+    if (n_arguments == command->n_arguments) return true;
+    if (n_arguments > command->n_arguments)
+        *code = tfm_complain_usage("%s: unexpected argument '%s'", argv[0], argv[command->n_arguments + 1]);
+    else
+        *code = tfm_complain_usage("%s: the model file is missing; usage: tfmeval %s", argv[0], command->usage);
+    return false;
+}
+
+int tfm_command_fail(const tfm_error *error) {
+    return tfm_complain("%s", error->message[0] ? error->message : tfm_status_text(error->status));
+}
+
+int tfm_command_end(void) {
+    if (fflush(stdout) != 0 || ferror(stdout)) return tfm_complain("cannot write to stdout: %s", strerror(errno));
+    return TFM_EXIT_OK;
+}
