@@ -64,6 +64,15 @@ static tfm_status read_model(tfm_model *model, const char *path, const tfm_model
     return s ? s : changed;
 }
 
+static void watch(void *model, const void *base, uint64_t n) {
+    tfm_sigbus_watch(base, (size_t)n, &((tfm_model *)model)->shrank);
+}
+
+static void forget(void *model, const void *base, uint64_t n) {
+    (void)model, (void)n;
+    tfm_sigbus_forget(base);
+}
+
 tfm_status tfm_model_open(tfm_model **out, const char *path, const tfm_model_params *params, tfm_error *error) {
     *out = NULL;
     tfm_model_params standard = tfm_model_params_default();
@@ -72,9 +81,8 @@ tfm_status tfm_model_open(tfm_model **out, const char *path, const tfm_model_par
     if (!model) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a model");
     model->lazy = params->verify == TFM_VERIFY_LAZY;
     tfm_status status = choose_kernels(params->isa, &model->kernels, error);
-    if (!status) status = tfm_file_open(&model->file, path, error);
-    if (!status && !params->no_sigbus_handler)
-        model->watched = tfm_sigbus_watch(tfm_file_base(model->file), tfm_file_length(model->file), &model->shrank);
+    tfm_map_guard guard = {watch, forget, model};
+    if (!status) status = tfm_file_open_with(&model->file, path, params->no_sigbus_handler ? NULL : &guard, error);
     if (!status) status = read_model(model, path, params, error);
     if (status) {
         tfm_model_close(&model);
@@ -93,7 +101,6 @@ void tfm_model_close(tfm_model **out) {
     tfm_weights_release(model);
     free(model->lists);
     free(model->words);
-    if (model->watched) tfm_sigbus_forget(tfm_file_base(model->file));
     tfm_file_close(&model->file);
     free(model);
 }

@@ -63,7 +63,6 @@ struct tfm_model {
     int32_t *lists;       /* eos ids, suppressed tokens, bad words of defaults */
     tfm_tokens *words;    /* bad words, into lists */
     bool lazy;            /* tensors are verified at first use */
-    bool watched;         /* by the SIGBUS guard */
     atomic_bool shrank;
 };
 
