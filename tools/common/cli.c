@@ -131,8 +131,7 @@ tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t m
             continue;
         }
         size_t start = i;
-        while (i < n && !is_separator(text[i]))
-            i++;
+        while (i < n && !is_separator(text[i])) i++;
         char word[24];
         size_t length = i - start < sizeof word - 1 ? i - start : sizeof word - 1;
         memcpy(word, text + start, length);
@@ -178,8 +177,7 @@ int tfm_progress_show(void *user, uint64_t done, uint64_t total) {
     bar->shown = true;
     char cells[21];
     size_t full = (size_t)((double)done / (double)total * 20);
-    for (size_t i = 0; i < 20; i++)
-        cells[i] = i < full ? '#' : '.';
+    for (size_t i = 0; i < 20; i++) cells[i] = i < full ? '#' : '.';
     cells[20] = 0;
     fprintf(stderr, "\r%.*s [%s] %3.0f %%", (int)tfm_terminal_columns(STDERR_FILENO) - 30, bar->what, cells,
             100 * (double)done / (double)total);

@@ -59,7 +59,7 @@ unsigned tfm_terminal_columns(int fd);
 typedef struct tfm_progress_bar {
     const char *what; /* "verifying model.bin" */
     uint64_t min_bytes;
-    double last;      /* when it was drawn last; start with 0 */
+    double last; /* when it was drawn last; start with 0 */
     bool shown;
 } tfm_progress_bar;
 int tfm_progress_show(void *bar, uint64_t done, uint64_t total);

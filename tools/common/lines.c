@@ -8,9 +8,7 @@
 
 enum { READ_BYTES = 64 * 1024 };
 
-void tfm_lines_open(tfm_lines *lines, int fd, size_t limit) {
-    *lines = (tfm_lines){.fd = fd, .limit = limit};
-}
+void tfm_lines_open(tfm_lines *lines, int fd, size_t limit) { *lines = (tfm_lines){.fd = fd, .limit = limit}; }
 
 void tfm_lines_close(tfm_lines *lines) { tfm_bytes_free(&lines->buffer); }
 

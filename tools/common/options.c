@@ -37,8 +37,7 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
     enum { MOST = 40 };
     if (na > MOST || nb > MOST) return MOST;
     size_t row[MOST + 1];
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
+    for (size_t j = 0; j <= nb; j++) row[j] = j;
     for (size_t i = 1; i <= na; i++) {
         size_t diagonal = row[0];
         row[0] = i;
@@ -116,8 +115,7 @@ tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *
     if (!value) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s needs a value", what);
     tfm_status status = TFM_OK;
     switch (option->kind) {
-    case TFM_OPTION_BOOL:
-        return tfm_parse_bool(what, value, field, error);
+    case TFM_OPTION_BOOL: return tfm_parse_bool(what, value, field, error);
     case TFM_OPTION_U32: {
         uint64_t number = 0;
         status = tfm_parse_u64(what, value, (uint64_t)option->min, (uint64_t)option->max, &number, error);
@@ -131,18 +129,12 @@ tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *
         if (status == TFM_OK) *(int32_t *)field = (int32_t)number;
         return status;
     }
-    case TFM_OPTION_DOUBLE:
-        return tfm_parse_double(what, value, option->min, option->max, field, error);
-    case TFM_OPTION_CHOICE:
-        return set_choice(option, field, what, value, error);
-    case TFM_OPTION_STRING:
-        *(const char **)field = value;
-        return TFM_OK;
-    case TFM_OPTION_CUSTOM:
-        return option->parse(settings, option, what, value, error);
+    case TFM_OPTION_DOUBLE: return tfm_parse_double(what, value, option->min, option->max, field, error);
+    case TFM_OPTION_CHOICE: return set_choice(option, field, what, value, error);
+    case TFM_OPTION_STRING: *(const char **)field = value; return TFM_OK;
+    case TFM_OPTION_CUSTOM: return option->parse(settings, option, what, value, error);
     case TFM_OPTION_GROUP:
-    case TFM_OPTION_FLAG:
-        break;
+    case TFM_OPTION_FLAG: break;
     }
     return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s cannot be set", what);
 }

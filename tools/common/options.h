@@ -24,13 +24,13 @@ typedef enum tfm_option_kind {
 
 typedef struct tfm_option {
     tfm_option_kind kind;
-    char letter;                 /* one-letter form, or 0 */
-    const char *name;            /* "num-beams" */
-    const char *argument;        /* "N" in the help; NULL for flags, choices and booleans */
-    const char *help;            /* one or more sentences; wrapped by the help */
-    size_t offset;               /* of the value in the settings */
+    char letter;          /* one-letter form, or 0 */
+    const char *name;     /* "num-beams" */
+    const char *argument; /* "N" in the help; NULL for flags, choices and booleans */
+    const char *help;     /* one or more sentences; wrapped by the help */
+    size_t offset;        /* of the value in the settings */
     double min, max;
-    const char *const *choices;  /* NULL-terminated */
+    const char *const *choices; /* NULL-terminated */
     /* CUSTOM only: settings is the whole structure; what names the option in messages ("--prefix"). */
     tfm_status (*parse)(void *settings, const struct tfm_option *option, const char *what, const char *value,
                         tfm_error *error);

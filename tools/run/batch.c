@@ -1,0 +1,300 @@
+/*
+ * batch.c - lines in, lines out: what has come is collected into a window, sorted by length, run as one call, and
+ * written in the order of the input. A window ends when it is full or when the input pauses, so memory is bounded
+ * and a slow producer is answered at once.
+ */
+#include "batch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../format/model_file.h"
+#include "attention.h"
+#include "result.h"
+
+enum {
+    WINDOW_ITEMS = 4096,
+    WINDOW_BATCHES = 8,    /* a window has this many times --batch-tokens */
+    LINE_BYTES = 16 << 20, /* longest line */
+    PAUSE_MS = 20,         /* no bytes for so long is a pause */
+    PATIENCE_MS = 200,     /* a line waits no longer than this for others */
+    KEPT_IDS = 65536,      /* larger lists go back to the system */
+    WRITE_BYTES = 64 * 1024
+};
+
+typedef struct item {
+    uint64_t number;
+    tfm_ids ids;
+    bool done;
+    tfm_bytes output, drawing;
+} item;
+
+typedef struct batch {
+    tfm_engine *engine;
+    const tfm_settings *settings;
+    const char *noun; /* "line", "argument" */
+    item *items;
+    size_t n, n_tokens;
+    size_t *order;     /* the items to run, longest first; callbacks count in this order */
+    tfm_input *inputs; /* in that order */
+    size_t n_pending;
+    size_t written; /* items already given out */
+    tfm_bytes out;
+    double first_read, started, last_write;
+    tfm_attention_file attention;
+    bool attention_full; /* an SVG has its pair */
+    bool failed;         /* an input had an error: exit status 1 */
+    tfm_status status;   /* what went wrong inside a callback */
+    tfm_error error;
+} batch;
+
+/* ---- output ------------------------------------------------------------------------------------------------- */
+
+static tfm_status flush(batch *b, tfm_error *error) {
+    bool ok = tfm_write_all(STDOUT_FILENO, b->out.data, b->out.size);
+    int cause = errno;
+    b->out.size = 0;
+    b->last_write = tfm_seconds();
+    if (ok) return TFM_OK;
+    /* Whoever read our output has left: nothing to say about it. */
+    tfm_fail(error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
+    if (cause == EPIPE) error->message[0] = 0;
+    return TFM_ERROR_IO;
+}
+
+static tfm_status add_drawing(batch *b, const item *it, tfm_error *error) {
+    if (it->drawing.size == 0 || b->attention_full) return TFM_OK;
+    tfm_status status = tfm_attention_add(&b->attention, &it->drawing, error);
+    if (status == TFM_ERROR_STATE) {
+        tfm_complain("%s", error->message);
+        b->attention_full = true;
+        return TFM_OK;
+    }
+    return status;
+}
+
+/* Moves the finished items at the front of the rest to the output. */
+static tfm_status give_out(batch *b, tfm_error *error) {
+    while (b->written < b->n && b->items[b->written].done) {
+        item *it = &b->items[b->written++];
+        if (!tfm_bytes_append(&b->out, it->output.data, it->output.size))
+            return tfm_fail(error, TFM_ERROR_MEMORY, "output: out of memory");
+        tfm_status status = add_drawing(b, it, error);
+        if (status != TFM_OK) return status;
+    }
+    bool due = b->out.size >= WRITE_BYTES || (b->out.size && tfm_seconds() - b->last_write > 0.1);
+    return due ? flush(b, error) : TFM_OK;
+}
+
+/* Ends an item with an error that belongs to it alone. */
+static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *error) {
+    char whole[600];
+    snprintf(whole, sizeof whole, "%s %llu: %s", b->noun, (unsigned long long)it->number, message);
+    tfm_complain("%s", whole);
+    b->failed = true;
+    it->done = true;
+    it->output.size = 0;
+    return tfm_result_print_error(b->engine, b->settings, whole, &it->output, error);
+}
+
+/* ---- running a window ---------------------------------------------------------------------------------------- */
+
+static tfm_status finish(batch *b, item *it, const tfm_hypothesis *hypotheses, size_t n, tfm_error *error) {
+    double seconds = tfm_seconds() - b->started;
+    tfm_status status = tfm_result_print(b->engine, b->settings, hypotheses, n, seconds, &it->output, error);
+    if (status == TFM_OK && n && b->attention.fd >= 0 && !b->attention_full)
+        status =
+            tfm_attention_draw(&b->attention, b->engine, &it->ids, &hypotheses[0], it->number, &it->drawing, error);
+    it->done = status == TFM_OK;
+    return status;
+}
+
+static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+    batch *b = user;
+    b->status = finish(b, &b->items[b->order[index]], hypotheses, n, &b->error);
+    if (b->status == TFM_OK) b->status = give_out(b, &b->error);
+    return b->status != TFM_OK;
+}
+
+static tfm_status generate(batch *b, size_t first, size_t n, tfm_error *error) {
+    size_t *order = b->order;
+    b->status = TFM_OK;
+    b->order += first; /* callbacks count from the first input of this call */
+    tfm_generate_callbacks callbacks = {.on_result = on_result, .user = b};
+    tfm_status status = tfm_generate(b->engine->session, b->inputs + first, n, &b->engine->params, &callbacks, error);
+    b->order = order;
+    if (b->status == TFM_OK) return status;
+    *error = b->error; /* a callback stopped it */
+    return b->status;
+}
+
+/* Each input alone, so that one the model cannot take does not fail the others. */
+static tfm_status generate_singly(batch *b, tfm_error *error) {
+    for (size_t i = 0; i < b->n_pending; i++) {
+        item *it = &b->items[b->order[i]];
+        if (it->done) continue;
+        tfm_status status = generate(b, i, 1, error);
+        if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
+            status = fail_item(b, it, error->message, error);
+            if (status == TFM_OK) status = give_out(b, error);
+        }
+        if (status != TFM_OK) return status;
+    }
+    return TFM_OK;
+}
+
+static int longer_first(const void *left, const void *right, void *user) {
+    const batch *b = user;
+    size_t l = *(const size_t *)left, r = *(const size_t *)right;
+    size_t nl = b->items[l].ids.size, nr = b->items[r].ids.size;
+    if (nl != nr) return nl > nr ? -1 : 1;
+    return l < r ? -1 : 1;
+}
+
+static void forget_items(batch *b) {
+    for (size_t i = 0; i < b->n; i++) {
+        item *it = &b->items[i];
+        if (it->ids.capacity > KEPT_IDS) tfm_ids_free(&it->ids);
+        if (it->output.capacity > WRITE_BYTES) tfm_bytes_free(&it->output);
+        if (it->drawing.capacity > WRITE_BYTES) tfm_bytes_free(&it->drawing);
+        it->output.size = it->drawing.size = 0;
+        it->done = false;
+    }
+    b->n = b->n_tokens = b->n_pending = b->written = 0;
+}
+
+static tfm_status run_window(batch *b, tfm_error *error) {
+    if (b->n == 0) return TFM_OK;
+    for (size_t i = 0; i < b->n; i++)
+        if (!b->items[i].done) b->order[b->n_pending++] = i;
+    qsort_r(b->order, b->n_pending, sizeof *b->order, longer_first, b);
+    for (size_t i = 0; i < b->n_pending; i++) {
+        const tfm_ids *ids = &b->items[b->order[i]].ids, *prefix = &b->engine->prefix;
+        b->inputs[i] = (tfm_input){ids->data, ids->size, prefix->size ? prefix->data : NULL, prefix->size};
+    }
+    b->started = tfm_seconds();
+    tfm_status status = b->n_pending ? generate(b, 0, b->n_pending, error) : TFM_OK;
+    if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) status = generate_singly(b, error);
+    if (status == TFM_OK) status = give_out(b, error);
+    tfm_error ignored;
+    if (status != TFM_OK)
+        flush(b, &ignored); /* what was done in order is still worth having */
+    else
+        status = flush(b, error);
+    forget_items(b);
+    return status;
+}
+
+static bool window_full(const batch *b) {
+    return b->n == WINDOW_ITEMS || b->n_tokens >= (size_t)WINDOW_BATCHES * b->settings->batch_tokens;
+}
+
+/* ---- input -------------------------------------------------------------------------------------------------- */
+
+static tfm_status add_text(batch *b, uint64_t number, const char *text, size_t n, tfm_error *error) {
+    item *it = &b->items[b->n++];
+    it->number = number;
+    if (b->n == 1) b->first_read = tfm_seconds();
+    tfm_status status = tfm_engine_input(b->engine, b->settings, text, n, &it->ids, error);
+    if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
+        it->ids.size = 0;
+        return fail_item(b, it, error->message, error);
+    }
+    if (status != TFM_OK) return status;
+    b->n_tokens += it->ids.size;
+    b->started = tfm_seconds();
+    return it->ids.size ? TFM_OK : finish(b, it, NULL, 0, error);
+}
+
+static tfm_status add_too_long(batch *b, uint64_t number, tfm_error *error) {
+    item *it = &b->items[b->n++];
+    it->number = number;
+    if (b->n == 1) b->first_read = tfm_seconds();
+    char message[80];
+    snprintf(message, sizeof message, "longer than %d MiB", LINE_BYTES >> 20);
+    return fail_item(b, it, message, error);
+}
+
+/* How long to wait for the next line: for ever if nothing is waiting for an answer. */
+static int patience(const batch *b) {
+    if (b->n == 0) return -1;
+    double left = PATIENCE_MS - 1e3 * (tfm_seconds() - b->first_read);
+    return left < 0 ? 0 : left < PAUSE_MS ? (int)left : PAUSE_MS;
+}
+
+static tfm_status run_lines(batch *b, tfm_error *error) {
+    tfm_lines lines;
+    tfm_lines_open(&lines, STDIN_FILENO, LINE_BYTES);
+    tfm_status status = TFM_OK;
+    for (bool more = true; more && status == TFM_OK;) {
+        const char *line = NULL;
+        size_t n = 0;
+        bool run = false;
+        switch (tfm_lines_next(&lines, patience(b), &line, &n)) {
+        case TFM_LINE_READ: status = add_text(b, lines.number, line, n, error); break;
+        case TFM_LINE_TOO_LONG: status = add_too_long(b, lines.number, error); break;
+        case TFM_LINE_PAUSE: run = true; break;
+        case TFM_LINE_END:
+            run = true;
+            more = false;
+            break;
+        case TFM_LINE_FAILED: {
+            int cause = errno;
+            status = run_window(b, error);
+            if (status == TFM_OK) status = tfm_fail(error, TFM_ERROR_IO, "cannot read stdin: %s", strerror(cause));
+            break;
+        }
+        }
+        if (status == TFM_OK && (run || window_full(b))) status = run_window(b, error);
+    }
+    tfm_lines_close(&lines);
+    return status;
+}
+
+static tfm_status run_texts(batch *b, char *const *texts, size_t n, tfm_error *error) {
+    tfm_status status = TFM_OK;
+    for (size_t i = 0; i < n && status == TFM_OK; i++) {
+        status = add_text(b, i + 1, texts[i], strlen(texts[i]), error);
+        if (status == TFM_OK && window_full(b)) status = run_window(b, error);
+    }
+    return status == TFM_OK ? run_window(b, error) : status;
+}
+
+static tfm_status make_room(batch *b, tfm_error *error) {
+    b->items = calloc(WINDOW_ITEMS, sizeof *b->items);
+    b->order = calloc(WINDOW_ITEMS, sizeof *b->order);
+    b->inputs = calloc(WINDOW_ITEMS, sizeof *b->inputs);
+    if (b->items && b->order && b->inputs) return TFM_OK;
+    return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
+}
+
+static void free_batch(batch *b) {
+    for (size_t i = 0; b->items && i < WINDOW_ITEMS; i++) {
+        tfm_ids_free(&b->items[i].ids);
+        tfm_bytes_free(&b->items[i].output);
+        tfm_bytes_free(&b->items[i].drawing);
+    }
+    free(b->items);
+    free(b->order);
+    free(b->inputs);
+    tfm_bytes_free(&b->out);
+}
+
+int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {
+    batch b = {.engine = engine, .settings = settings, .noun = texts ? "argument" : "line", .attention = {.fd = -1}};
+    tfm_error error = {0};
+    tfm_status status = make_room(&b, &error);
+    if (status == TFM_OK && settings->attention) status = tfm_attention_open(&b.attention, settings->attention, &error);
+    if (status == TFM_OK) status = texts ? run_texts(&b, texts, n, &error) : run_lines(&b, &error);
+    tfm_error closing = {0};
+    if (tfm_attention_close(&b.attention, &closing) != TFM_OK && status == TFM_OK) {
+        status = closing.status;
+        error = closing;
+    }
+    free_batch(&b);
+    if (status != TFM_OK && error.message[0]) tfm_complain("%s", error.message);
+    return status == TFM_OK && !b.failed ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
+}

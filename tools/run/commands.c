@@ -1,0 +1,232 @@
+/* commands.c - the prompt's commands. */
+#include "commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../format/model_file.h"
+#include "answer.h"
+#include "attention.h"
+
+/* ---- settings ------------------------------------------------------------------------------------------------- */
+
+static const tfm_option *find_decoding(const char *name, size_t n) {
+    const tfm_option *option = tfm_options_find(&tfm_settings_table, name, n);
+    if (!option) {
+        const char *nearest = tfm_options_nearest(&tfm_settings_table, name, n);
+        if (nearest)
+            tfm_complain("there is no setting '%.*s'; did you mean %s?", (int)n, name, nearest);
+        else
+            tfm_complain("there is no setting '%.*s'; /show lists them", (int)n, name);
+    } else if (!tfm_settings_is_decoding(option)) {
+        tfm_complain("%s can only be given when the program is started", option->name);
+        option = NULL;
+    }
+    return option;
+}
+
+static bool print_setting(const tfm_commands *c, const tfm_option *option) {
+    tfm_bytes value = {0};
+    bool ok = tfm_settings_print(c->settings, option, &c->engine->params, &value);
+    bool given = c->settings->given[option - tfm_settings_table.options];
+    if (ok) printf("%-24s %.*s%s\n", option->name, (int)value.size, value.data, given ? "  (set)" : "");
+    tfm_bytes_free(&value);
+    return ok;
+}
+
+static void show(tfm_commands *c, const char *rest, size_t n) {
+    if (n > 0) {
+        const tfm_option *option = find_decoding(rest, n);
+        if (option) print_setting(c, option);
+        return;
+    }
+    for (size_t i = 0; i < tfm_settings_table.n; i++)
+        if (tfm_settings_is_decoding(&tfm_settings_table.options[i])) print_setting(c, &tfm_settings_table.options[i]);
+}
+
+/* Sets option; what cannot be used together with the rest is taken back. */
+static void change(tfm_commands *c, const tfm_option *option, const char *value) {
+    tfm_error error;
+    bool *given = &c->settings->given[option - tfm_settings_table.options];
+    bool was_given = *given;
+    tfm_generate_params before = c->settings->decoding.values;
+    if (tfm_option_set(option, c->settings, option->name, value, &error) != TFM_OK) {
+        tfm_complain("%s", error.message);
+        return;
+    }
+    *given = true;
+    if (tfm_engine_configure(c->engine, c->settings, &error) == TFM_OK) {
+        print_setting(c, option);
+        return;
+    }
+    tfm_complain("%s", error.message);
+    c->settings->decoding.values = before;
+    *given = was_given && option->kind != TFM_OPTION_CUSTOM; /* a list was replaced: the model's own holds again */
+    if (tfm_engine_configure(c->engine, c->settings, &error) != TFM_OK) tfm_complain("%s", error.message);
+}
+
+static void set(tfm_commands *c, const char *rest, size_t n) {
+    size_t name = strcspn(rest, " \t=");
+    if (n == 0) {
+        show(c, rest, 0);
+        return;
+    }
+    const tfm_option *option = find_decoding(rest, name);
+    if (!option) return;
+    const char *value = rest + name;
+    value += strspn(value, " \t");
+    if (*value == '=') value += 1 + strspn(value + 1, " \t");
+    change(c, option, *value ? value : NULL);
+}
+
+static void unset(tfm_commands *c, const char *rest, size_t n) {
+    if (n == 0) {
+        tfm_complain("/unset needs the name of a setting; /reset puts all back");
+        return;
+    }
+    const tfm_option *option = find_decoding(rest, n);
+    if (!option) return;
+    tfm_error error;
+    bool *given = &c->settings->given[option - tfm_settings_table.options], before = *given;
+    tfm_settings_unset(c->settings, option);
+    if (tfm_engine_configure(c->engine, c->settings, &error) == TFM_OK) {
+        print_setting(c, option);
+        return;
+    }
+    tfm_complain("%s", error.message);
+    *given = before;
+    if (tfm_engine_configure(c->engine, c->settings, &error) != TFM_OK) tfm_complain("%s", error.message);
+}
+
+/* Reads the command line again. */
+static tfm_status start_settings(const tfm_commands *c, tfm_settings *settings, tfm_error *error) {
+    size_t n_arguments;
+    char **argv = calloc((size_t)c->argc + 1, sizeof *argv); /* parsing moves arguments about */
+    bool ok = tfm_settings_init(settings) && argv;
+    tfm_status status = TFM_ERROR_MEMORY;
+    if (ok) {
+        memcpy(argv, c->argv, (size_t)c->argc * sizeof *argv);
+        status = tfm_options_parse(&tfm_settings_table, settings, settings->given, c->argc, argv, &n_arguments, error);
+    } else {
+        tfm_fail(error, status, "settings: out of memory");
+    }
+    free(argv);
+    return status;
+}
+
+static void reset(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    if (n > 0) {
+        tfm_complain("/reset puts all settings back and takes no name; see /unset");
+        return;
+    }
+    tfm_settings fresh;
+    tfm_error error;
+    tfm_status status = start_settings(c, &fresh, &error);
+    if (status == TFM_OK) status = tfm_engine_configure(c->engine, &fresh, &error);
+    if (status != TFM_OK) {
+        tfm_complain("%s", error.message);
+        tfm_settings_free(&fresh);
+        return;
+    }
+    tfm_settings_free(c->settings);
+    *c->settings = fresh;
+    printf("settings are as at the start\n");
+}
+
+/* ---- the others ----------------------------------------------------------------------------------------------- */
+
+static void info(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    (void)n;
+    const tfm_model_info *i = &c->engine->info;
+    printf("kind             %s\n", tfm_engine_kind_name(i->kind));
+    printf("family           %s\n", i->family[0] ? i->family : "unknown");
+    printf("parameters       %llu\n", (unsigned long long)i->n_parameters);
+    printf("file             %.1f MB\n", 1e-6 * (double)i->file_bytes);
+    printf("width            %u\n", i->d_model);
+    printf("layers           %u encoder, %u decoder\n", i->encoder_layers, i->decoder_layers);
+    printf("vocabulary       %u source, %u target\n", i->source_vocab_size, i->target_vocab_size);
+    printf("longest input    %u tokens\n", c->engine->max_source);
+    printf("longest output   %u tokens\n", i->max_target);
+    printf("kernels          %s\n", i->isa);
+    printf("threads          %u\n", tfm_pool_threads(c->engine->pool));
+}
+
+static void attention(tfm_commands *c, const char *rest, size_t n) {
+    if (n == 0) {
+        tfm_complain("/attention needs a file name that ends in .svg or .html");
+        return;
+    }
+    if (c->last.size == 0) {
+        tfm_complain("/attention draws the last sentence, and there is none yet");
+        return;
+    }
+    tfm_error error;
+    tfm_status status = tfm_attention_check(rest, &error);
+    if (status == TFM_OK) status = tfm_answer(c->engine, c->settings, &c->last, rest, &error);
+    if (status == TFM_OK)
+        printf("wrote %s\n", rest);
+    else
+        tfm_complain("%s", error.message);
+}
+
+static void quit(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    (void)n;
+    c->leave = true;
+}
+
+static void help(tfm_commands *c, const char *rest, size_t n);
+
+static const struct command {
+    const char *name, *argument, *what;
+    void (*run)(tfm_commands *c, const char *rest, size_t n);
+} commands[] = {
+    {"help", "", "this list, and all settings", help},
+    {"set", "NAME VALUE", "change a setting, for example /set num-beams 1", set},
+    {"unset", "NAME", "let a setting fall back to the model's default", unset},
+    {"reset", "", "all settings as at the start", reset},
+    {"show", "[NAME]", "the settings in force", show},
+    {"info", "", "facts of the model", info},
+    {"attention", "FILE", "draw what the last output looked at (.svg, .html)", attention},
+    {"quit", "", "leave; so does Ctrl-D", quit},
+};
+
+static void help(tfm_commands *c, const char *rest, size_t n) {
+    (void)c;
+    (void)rest;
+    (void)n;
+    printf("Type a sentence and Enter. Ctrl-C stops an answer, Ctrl-D leaves.\n"
+           "A sentence that starts with / needs a space before it.\n\n");
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        printf("  /%s%s%-*s %s\n", commands[i].name, *commands[i].argument ? " " : "",
+               (int)(18 - strlen(commands[i].name) - (*commands[i].argument != 0)), commands[i].argument,
+               commands[i].what);
+    printf("\nSettings (as on the command line, see tfmrun --help):\n");
+    for (size_t i = 0; i < tfm_settings_table.n; i++) {
+        const tfm_option *option = &tfm_settings_table.options[i];
+        if (tfm_settings_is_decoding(option)) printf("  %-24s %s\n", option->name, option->help);
+    }
+}
+
+void tfm_commands_run(tfm_commands *c, const char *line, size_t n) {
+    char *copy = strndup(line, n);
+    if (!copy) {
+        tfm_complain("out of memory");
+        return;
+    }
+    size_t name = strcspn(copy + 1, " \t");
+    char *rest = copy + 1 + name;
+    rest += strspn(rest, " \t");
+    const struct command *found = NULL;
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strlen(commands[i].name) == name && memcmp(commands[i].name, copy + 1, name) == 0) found = &commands[i];
+    if (found)
+        found->run(c, rest, strlen(rest));
+    else
+        tfm_complain("there is no command '/%.*s'; /help lists them", (int)name, copy + 1);
+    fflush(stdout);
+    free(copy);
+}

@@ -1,0 +1,38 @@
+/*
+ * engine.h - a model made ready to run as the settings say: opened, with threads and a session, inputs to token ids.
+ */
+#ifndef TFM_RUN_ENGINE_H
+#define TFM_RUN_ENGINE_H
+
+#include "settings.h"
+
+typedef struct tfm_engine {
+    tfm_pool *pool;
+    tfm_model *model;
+    tfm_model_info info;
+    tfm_session *session;
+    tfm_session_params sizes;   /* of session */
+    tfm_generate_params params; /* in force; see tfm_engine_configure */
+    tfm_ids prefix;             /* every output starts with it */
+    uint32_t max_source;        /* longest input in tokens */
+    bool interactive;           /* one input at a time */
+} tfm_engine;
+
+/* Opens the model file; a large one shows its progress on a terminal. tfm_engine_close also after a failure. */
+tfm_status tfm_engine_open(tfm_engine *engine, const char *path, const tfm_settings *settings, tfm_error *error);
+void tfm_engine_close(tfm_engine *engine);
+
+/* Puts the decoding settings into force; makes the session, or a new one where they need a larger one. */
+tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error);
+
+/*
+ * Replaces *ids by those of an input: a text, or numbers if settings->ids. No ids come from an input with nothing in
+ * it. Errors: TFM_ERROR_LIMIT (too long), TFM_ERROR_ARGUMENT (not ids of this model), TFM_ERROR_MEMORY.
+ */
+tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
+                            tfm_ids *ids, tfm_error *error);
+
+/* Words for the kind of a model. */
+const char *tfm_engine_kind_name(tfm_kind kind);
+
+#endif

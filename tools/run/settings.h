@@ -1,0 +1,55 @@
+/*
+ * settings.h - what the options of tfmrun set, and the one table that parsing, --help, /set and /show use.
+ */
+#ifndef TFM_RUN_SETTINGS_H
+#define TFM_RUN_SETTINGS_H
+
+#include "../common/bytes.h"
+#include "../common/options.h"
+
+/* Decoding options as given; what was not given stays with the model's defaults. */
+typedef struct tfm_decoding {
+    tfm_generate_params values; /* scalars; see tfm_settings_params */
+    bool do_sample;
+    tfm_ids eos_token_ids, suppress_tokens, prefix_ids;
+    tfm_ids bad_words;         /* each as its length followed by its ids */
+    tfm_tokens *bad_word_list; /* views into bad_words */
+    size_t n_bad_words;
+    char *prefix; /* text */
+} tfm_decoding;
+
+typedef enum tfm_verify_choice { TFM_CHOOSE_ALL = 0, TFM_CHOOSE_HEADER = 1 } tfm_verify_choice;
+
+typedef struct tfm_settings {
+    tfm_decoding decoding;
+    bool *given; /* by index in the table */
+    const char *isa, *attention;
+    uint32_t threads, batch_tokens, max_source_length;
+    int verify; /* tfm_verify_choice */
+    bool ids, json, log_probs, no_timing, truncate, help, version;
+} tfm_settings;
+
+extern const tfm_option_table tfm_settings_table;
+
+/* All defaults, nothing given. false when memory is out. */
+bool tfm_settings_init(tfm_settings *settings);
+void tfm_settings_free(tfm_settings *settings);
+
+/* Is it one of the options that say how to decode, which can be changed while the program runs? */
+bool tfm_settings_is_decoding(const tfm_option *option);
+
+/* Makes every option of name fall back to the model's default. */
+void tfm_settings_unset(tfm_settings *settings, const tfm_option *option);
+
+/*
+ * The model's defaults with what was given laid over them; lists point into model and settings. Checks what can only
+ * be checked together (num-return-sequences and num-beams, ids and the vocabulary). Error: TFM_ERROR_ARGUMENT.
+ */
+tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *model, tfm_generate_params *params,
+                               tfm_error *error);
+
+/* Appends a decoding option's value in params as one would type it. */
+bool tfm_settings_print(const tfm_settings *settings, const tfm_option *option, const tfm_generate_params *params,
+                        tfm_bytes *out);
+
+#endif
