@@ -2,6 +2,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "../simd/kernels.h"
@@ -22,9 +23,13 @@ tfm_hash_function *tfm_hash_list(size_t i) {
 }
 
 tfm_hash_function *tfm_hash_select(void) {
-    tfm_hash_function *best = tfm_hash_baseline;
+    /* Asking the processor can take microseconds (a virtual machine traps it). Threads that race store the same. */
+    static _Atomic(tfm_hash_function *) chosen;
+    tfm_hash_function *best = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (best) return best;
     tfm_hash_function *next;
-    for (size_t i = 1; (next = tfm_hash_list(i)) != NULL; i++) best = next;
+    for (size_t i = 0; (next = tfm_hash_list(i)) != NULL; i++) best = next;
+    atomic_store_explicit(&chosen, best, memory_order_relaxed);
     return best;
 }
 

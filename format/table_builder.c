@@ -190,7 +190,7 @@ void tfm_table_set_strings(tfm_table_builder *builder, const char *key, const ch
     if (!made) return;
     uint64_t size = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!text_usable(builder, made, strings[i])) return;
+        if (!text_usable(builder, made, strings ? strings[i] : NULL)) return;
         size += strlen(strings[i]) + 1;
     }
     set_bytes(builder, made, NULL, n, size);

@@ -140,7 +140,8 @@ static tfm_status report(const tfm_file *file, tfm_progress progress, void *user
 
 tfm_status tfm_file_verify(tfm_file *file, const tfm_parallel *parallel, tfm_progress progress, void *progress_user,
                            tfm_error *error) {
-    window win = {.hash = file->hash};
+    window win; /* 64 KiB: not worth zeroing for a small file */
+    win.hash = file->hash;
     walk w = {.file = file, .at = TFM_DISK_HEADER, .stop = file->directory_offset};
     uint64_t done = 0, total = w.stop - w.at, next = 0;
     for (size_t i = 0; i < file->n_sections; i++) total -= file->sections[i].section.length;
@@ -160,7 +161,8 @@ tfm_status tfm_file_verify_tensor(tfm_file *file, const tfm_tensor *tensor, cons
     size_t index = (size_t)(tensor - file->tensors);
     /* Relaxed: the flag guards no other memory; the bytes it speaks of never change. */
     if (atomic_load_explicit(&file->verified[index], memory_order_relaxed)) return TFM_OK;
-    window win = {.hash = file->hash};
+    window win;
+    win.hash = file->hash;
     walk w = {.file = file,
               .at = tensor->offset,
               .stop = tensor->offset + tensor->length,

@@ -1,0 +1,103 @@
+/*
+ * fuzz_replay.c - the fuzz target without the fuzzer, for the normal suite.
+ *
+ * Arguments: files of the corpus (crashers found before, for one), or "--write-corpus FOLDER" to make a first corpus
+ * for libFuzzer. Without arguments: the corpus made here, and changes of it with a fixed seed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fixtures.h"
+#include "fuzz_reader.h"
+
+#define N_CHANGES 20000
+
+/* Values that make trouble in counts, offsets and lengths. */
+static uint64_t awkward(random_state *random) {
+    static const uint64_t values[] = {0,
+                                      1,
+                                      2,
+                                      3,
+                                      5,
+                                      15,
+                                      16,
+                                      63,
+                                      64,
+                                      65,
+                                      127,
+                                      128,
+                                      4095,
+                                      4096,
+                                      UINT32_MAX,
+                                      (1ull << 32),
+                                      1ull << 61,
+                                      1ull << 62,
+                                      1ull << 63,
+                                      UINT64_MAX,
+                                      UINT64_MAX - 63,
+                                      UINT64_MAX - 4095};
+    return values[random_next(random) % (sizeof(values) / sizeof(values[0]))];
+}
+
+static void change(image *im, random_state *random) {
+    size_t directory = image_header(im)->directory_offset;
+    if (directory > im->n) directory = 0;
+    for (uint64_t i = 0, n = 1 + random_next(random) % 4; i < n && im->n > 8; i++) {
+        size_t at = random_next(random) % (im->n - 8);
+        if (random_next(random) % 2) at = directory + at % (im->n - directory - 7);
+        uint64_t value = awkward(random), old;
+        memcpy(&old, im->data + at, 8);
+        if (random_next(random) % 2) value += old;
+        switch (random_next(random) % 4) {
+        case 0: memcpy(im->data + at / 8 * 8, &value, 8); break;
+        case 1: memcpy(im->data + at / 4 * 4, &value, 4); break;
+        case 2: im->data[at] ^= (unsigned char)(1u << (random_next(random) % 8)); break;
+        default: im->n -= random_next(random) % 100 == 0 ? random_next(random) % im->n / 2 : 0;
+        }
+    }
+}
+
+static image seed(size_t i) { return i == 0 ? example_image() : sample_image(); }
+
+static void replay_changes(void) {
+    random_state random = {.s = 0xF022};
+    printf("# seed 0xF022, %d changed files\n", N_CHANGES);
+    image seeds[2] = {seed(0), seed(1)};
+    for (size_t i = 0; i < 2; i++) LLVMFuzzerTestOneInput(seeds[i].data, seeds[i].n);
+    for (int round = 0; round < N_CHANGES; round++) {
+        image copy = image_copy(&seeds[round % 2]);
+        change(&copy, &random);
+        LLVMFuzzerTestOneInput(copy.data, copy.n);
+        image_free(&copy);
+    }
+    image_free(&seeds[0]);
+    image_free(&seeds[1]);
+}
+
+static void write_corpus(const char *folder) {
+    for (size_t i = 0; i < 2; i++) {
+        char name[20];
+        snprintf(name, sizeof(name), "seed-%zu", i);
+        char *path = scratch_path(folder, name);
+        image im = seed(i);
+        image_write(&im, path);
+        image_free(&im);
+        free(path);
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "--write-corpus") == 0) {
+        write_corpus(argv[2]);
+        return 0;
+    }
+    for (int i = 1; i < argc; i++) {
+        image im = image_read(argv[i]);
+        LLVMFuzzerTestOneInput(im.data, im.n);
+        image_free(&im);
+    }
+    if (argc == 1) replay_changes();
+    printf("1..1\nok 1 - fuzz_replay\n");
+    return 0;
+}
