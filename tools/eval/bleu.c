@@ -18,7 +18,7 @@ static void add_counts(tfm_bleu_stats *stats, tfm_ngrams *sequences, size_t n_re
     for (size_t r = 2; r <= n_references; r++) {
         uint64_t length = sequences[r].n;
         uint64_t old = distance(closest, hypothesis->n), new = distance(length, hypothesis->n);
-        if (new < old || (new == old && length < closest)) closest = length;
+        if (new < old || (new == old &&length < closest)) closest = length;
     }
     stats->hyp_len += hypothesis->n;
     stats->ref_len += closest;

@@ -13,7 +13,8 @@ typedef struct tfm_chrf_options {
     unsigned word_order; /* 0 .. TFM_CHRF_MAX_ORDER; 2: chrF++ */
     unsigned beta;       /* recall counts beta times as much as precision, usually 2 */
     bool whitespace;     /* white space is part of the character n-grams */
-    bool eps_smoothing;  /* mean of the F scores of all orders, as chrF++.py has it, not F of the means of those that occur */
+    bool eps_smoothing;  /* mean of the F scores of all orders, as chrF++.py has it, not F of the means of those that
+                            occur */
 } tfm_chrf_options;
 
 typedef struct tfm_chrf_counts {
@@ -26,8 +27,8 @@ typedef struct tfm_chrf_stats {
 } tfm_chrf_stats;
 
 /*
- * Adds a sentence (valid UTF-8), compared with the one of its references (at least one) that gives it the highest score.
- * false when memory is out.
+ * Adds a sentence (valid UTF-8), compared with the one of its references (at least one) that gives it the highest
+ * score. false when memory is out.
  */
 bool tfm_chrf_add(tfm_chrf_stats *stats, const tfm_chrf_options *options, tfm_slice hypothesis,
                   const tfm_slice *references, size_t n_references);

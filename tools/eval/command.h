@@ -20,7 +20,7 @@ typedef struct tfm_command_settings {
     bool help;
 } tfm_command_settings;
 #define TFM_OPTION_HELP                                                                                                \
-    {.kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .help = "Print this help and exit.", .offset = 0}
+    { .kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .help = "Print this help and exit.", .offset = 0 }
 
 /*
  * Reads the arguments of a command (argv[0] is its name) into settings; argv[1 .. n_arguments] are then those that

@@ -17,11 +17,21 @@ typedef struct settings {
 
 #define AT(member) .offset = offsetof(settings, member)
 static const tfm_option options[] = {
-    {.kind = TFM_OPTION_STRING, .letter = 'i', .name = "in", .argument = "FILE", AT(in),
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'i',
+     .name = "in",
+     .argument = "FILE",
+     AT(in),
      .help = "Lines of JSON with the ids (default: -, standard input)."},
-    {.kind = TFM_OPTION_STRING, .letter = 'o', .name = "out", .argument = "FILE", AT(out),
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'o',
+     .name = "out",
+     .argument = "FILE",
+     AT(out),
      .help = "The safetensors file to write."},
-    {.kind = TFM_OPTION_FLAG, .name = "decoder-states", AT(decoder_states),
+    {.kind = TFM_OPTION_FLAG,
+     .name = "decoder-states",
+     AT(decoder_states),
      .help = "Also write N.decoder, the decoder's states before the vocabulary projection."},
     TFM_OPTIONS_RUN(settings, model),
     TFM_OPTIONS_MODEL(settings, model),
@@ -72,8 +82,8 @@ static tfm_status add_pair(runner *r, const tfm_text_file *in, const json_t *obj
         r->capacity = capacity;
     }
     pair p = {.source = r->ids.size};
-    tfm_status status = tfm_record_ids(in, object, "input_ids", info->source_vocab_size, info->max_source, false,
-                                       &r->ids, error);
+    tfm_status status =
+        tfm_record_ids(in, object, "input_ids", info->source_vocab_size, info->max_source, false, &r->ids, error);
     p.target = r->ids.size;
     p.n_source = p.target - p.source;
     if (status == TFM_OK)
@@ -126,8 +136,7 @@ static tfm_status declare_all(runner *r, tfm_error *error) {
     tfm_status status = tfm_safetensors_writer_create(&r->writer, r->settings->out, error);
     for (size_t i = 0; status == TFM_OK && i < r->n_pairs; i++) {
         status = declare(r, i, "encoder", r->pairs[i].n_source, info->d_model, error);
-        if (status == TFM_OK)
-            status = declare(r, i, "logits", r->pairs[i].n_target, info->target_vocab_size, error);
+        if (status == TFM_OK) status = declare(r, i, "logits", r->pairs[i].n_target, info->target_vocab_size, error);
         if (status == TFM_OK && r->settings->decoder_states)
             status = declare(r, i, "decoder", r->pairs[i].n_target, info->d_model, error);
     }
@@ -197,9 +206,12 @@ static tfm_status decode_batch(runner *r, size_t first, size_t n, const int32_t 
     size_t row = 0, source_row = 0;
     for (size_t i = 0; i < n; i++) {
         const pair *p = &r->pairs[first + i];
-        spans[i] = (tfm_span){.sequence = sequences[i], .ids = r->ids.data + p->target, .n = p->n_target,
+        spans[i] = (tfm_span){.sequence = sequences[i],
+                              .ids = r->ids.data + p->target,
+                              .n = p->n_target,
                               .logits = r->logits + row * info->target_vocab_size,
-                              .states = r->decoder + row * info->d_model, .all_logits = true};
+                              .states = r->decoder + row * info->d_model,
+                              .all_logits = true};
         row += p->n_target;
     }
     tfm_status status = tfm_decode(r->session, spans, n, error);
@@ -207,8 +219,7 @@ static tfm_status decode_batch(runner *r, size_t first, size_t n, const int32_t 
         const pair *p = &r->pairs[first + i];
         status = write_rows(r, r->encoder + source_row * info->d_model, p->n_source, info->d_model, error);
         source_row += p->n_source;
-        if (status == TFM_OK)
-            status = write_rows(r, spans[i].logits, p->n_target, info->target_vocab_size, error);
+        if (status == TFM_OK) status = write_rows(r, spans[i].logits, p->n_target, info->target_vocab_size, error);
         if (status == TFM_OK && r->settings->decoder_states)
             status = write_rows(r, spans[i].states, p->n_target, info->d_model, error);
     }
@@ -222,8 +233,12 @@ static tfm_status decode_long(runner *r, size_t line, int32_t sequence, tfm_erro
     tfm_status status = write_rows(r, r->encoder, p->n_source, info->d_model, error);
     for (size_t at = 0; status == TFM_OK && at < p->n_target; at += r->max_rows) {
         size_t n = p->n_target - at < r->max_rows ? p->n_target - at : r->max_rows;
-        tfm_span span = {.sequence = sequence, .ids = r->ids.data + p->target + at, .n = n, .logits = r->logits,
-                         .states = r->decoder + at * info->d_model, .all_logits = true};
+        tfm_span span = {.sequence = sequence,
+                         .ids = r->ids.data + p->target + at,
+                         .n = n,
+                         .logits = r->logits,
+                         .states = r->decoder + at * info->d_model,
+                         .all_logits = true};
         status = tfm_decode(r->session, &span, 1, error);
         if (status == TFM_OK) status = write_rows(r, r->logits, n, info->target_vocab_size, error);
     }

@@ -17,14 +17,29 @@ typedef struct settings {
 
 #define AT(member) .offset = offsetof(settings, member)
 static const tfm_option options[] = {
-    {.kind = TFM_OPTION_STRING, .letter = 's', .name = "src", .argument = "FILE", AT(source),
+    {.kind = TFM_OPTION_STRING,
+     .letter = 's',
+     .name = "src",
+     .argument = "FILE",
+     AT(source),
      .help = "Source sentences, one a line."},
-    {.kind = TFM_OPTION_STRING, .letter = 'r', .name = "ref", .argument = "FILE", AT(reference),
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'r',
+     .name = "ref",
+     .argument = "FILE",
+     AT(reference),
      .help = "Their translations, one a line."},
-    {.kind = TFM_OPTION_STRING, .letter = 'i', .name = "in", .argument = "FILE", AT(in),
-     .help = "Instead of both: lines of JSON, {\"input_ids\": [...], \"labels\": [...]}, where labels are all tokens to "
-             "be predicted, the end token included and the start token not."},
-    {.kind = TFM_OPTION_FLAG, .name = "per-line", AT(per_line),
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'i',
+     .name = "in",
+     .argument = "FILE",
+     AT(in),
+     .help =
+         "Instead of both: lines of JSON, {\"input_ids\": [...], \"labels\": [...]}, where labels are all tokens to "
+         "be predicted, the end token included and the start token not."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "per-line",
+     AT(per_line),
      .help = "Print every line's figures before the total; with --json also every token's log-probability."},
     {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "Print JSON, one object a line."},
     TFM_OPTIONS_RUN(settings, model),
@@ -33,10 +48,9 @@ static const tfm_option options[] = {
 
 static const tfm_command command = {
     .usage = "perplexity [OPTION]... MODEL {--src SRC --ref REF | --in IN.jsonl}",
-    .description =
-        "Prints the perplexity of given translations: exp of the mean negative log-probability (nll)\n"
-        "of their tokens, the end token of every line included. Perplexities of models with\n"
-        "different vocabularies cannot be compared.\n",
+    .description = "Prints the perplexity of given translations: exp of the mean negative log-probability (nll)\n"
+                   "of their tokens, the end token of every line included. Perplexities of models with\n"
+                   "different vocabularies cannot be compared.\n",
     .examples = "  tfmeval perplexity model.bin --src test.de --ref test.en\n",
     .options = {options, sizeof options / sizeof *options},
     .n_arguments = 1};
@@ -96,8 +110,8 @@ static tfm_status read_pair(scorer *s, size_t *middle, bool *end, tfm_error *err
                             &s->ids, error);
     *middle = s->ids.size;
     if (status == TFM_OK)
-        status = tfm_record_ids(&s->files[0], object, "labels", info->target_vocab_size, max_target, false, &s->ids,
-                                error);
+        status =
+            tfm_record_ids(&s->files[0], object, "labels", info->target_vocab_size, max_target, false, &s->ids, error);
     json_decref(object);
     return status;
 }
@@ -172,8 +186,7 @@ static tfm_status add_batch(scorer *s, tfm_error *error) {
         size_t n = s->pairs[i].n_target;
         double nll = 0;
         for (size_t j = 0; j < n; j++) nll -= (double)log_probs[j];
-        if (s->settings->per_line)
-            status = print_figures(s->settings, "line", s->n_lines, n, nll, log_probs, error);
+        if (s->settings->per_line) status = print_figures(s->settings, "line", s->n_lines, n, nll, log_probs, error);
         s->nll += nll;
         s->n_tokens += n;
         s->n_lines++;

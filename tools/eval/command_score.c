@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_REFERENCES = 64 };
 
@@ -33,11 +34,16 @@ static const settings defaults = {.hypothesis = "-",
                                   .char_order = 6,
                                   .beta = 2};
 
-static const char *const tokenizer_names[] = {
-    [TFM_TOKENIZE_13A] = "13a", [TFM_TOKENIZE_INTL] = "intl", [TFM_TOKENIZE_CHAR] = "char",
-    [TFM_TOKENIZE_NONE] = "none", NULL};
-static const char *const smooth_names[] = {[TFM_SMOOTH_NONE] = "none", [TFM_SMOOTH_FLOOR] = "floor",
-                                           [TFM_SMOOTH_ADD_K] = "add-k", [TFM_SMOOTH_EXP] = "exp", NULL};
+static const char *const tokenizer_names[] = {[TFM_TOKENIZE_13A] = "13a",
+                                              [TFM_TOKENIZE_INTL] = "intl",
+                                              [TFM_TOKENIZE_CHAR] = "char",
+                                              [TFM_TOKENIZE_NONE] = "none",
+                                              NULL};
+static const char *const smooth_names[] = {[TFM_SMOOTH_NONE] = "none",
+                                           [TFM_SMOOTH_FLOOR] = "floor",
+                                           [TFM_SMOOTH_ADD_K] = "add-k",
+                                           [TFM_SMOOTH_EXP] = "exp",
+                                           NULL};
 
 static tfm_status add_reference(void *user, const tfm_option *option, const char *what, const char *value,
                                 tfm_error *error) {
@@ -50,42 +56,84 @@ static tfm_status add_reference(void *user, const tfm_option *option, const char
 }
 
 #define AT(member) .offset = offsetof(settings, member)
-#define OPTION_GROUP(text) {.kind = TFM_OPTION_GROUP, .name = text}
-#define OPTIONS_FILES                                                                                                  \
-    {.kind = TFM_OPTION_CUSTOM, .letter = 'r', .name = "ref", .argument = "FILE", .parse = add_reference,              \
-     .help = "Reference translations, one a line. Give it several times for several references."},                     \
-    {.kind = TFM_OPTION_STRING, .letter = 'i', .name = "hyp", .argument = "FILE", AT(hypothesis),                      \
-     .help = "Translations to be scored, one a line (default: -, standard input)."},                                   \
-    {.kind = TFM_OPTION_FLAG, .name = "lowercase", AT(lowercase), .help = "Ignore case."}
-#define OPTIONS_BLEU                                                                                                   \
-    {.kind = TFM_OPTION_CHOICE, .name = "tokenize", .choices = tokenizer_names, AT(tokenizer),                         \
-     .help = "How sentences are split into words (default: 13a)."},                                                    \
-    {.kind = TFM_OPTION_CHOICE, .name = "smooth", .choices = smooth_names, AT(smooth),                                 \
-     .help = "What becomes of n-gram orders without a match (default: exp)."},                                         \
-    {.kind = TFM_OPTION_DOUBLE, .name = "smooth-value", .argument = "X", .min = 0, .max = 1000, AT(smooth_value),      \
-     .help = "Value for --smooth floor (default: 0.1) and add-k (default: 1)."}
-#define OPTIONS_CHRF                                                                                                   \
-    {.kind = TFM_OPTION_U32, .name = "char-order", .argument = "N", .min = 1, .max = TFM_CHRF_MAX_ORDER,               \
-     AT(char_order), .help = "Longest n-gram of characters (default: 6)."},                                            \
-    {.kind = TFM_OPTION_U32, .name = "word-order", .argument = "N", .min = 0, .max = TFM_CHRF_MAX_ORDER,               \
-     AT(word_order), .help = "Longest n-gram of words (default: 0; 2 is chrF++)."},                                    \
-    {.kind = TFM_OPTION_U32, .name = "beta", .argument = "N", .min = 0, .max = 1000, AT(beta),                         \
-     .help = "How many times as much recall counts as precision (default: 2)."},                                       \
-    {.kind = TFM_OPTION_FLAG, .name = "whitespace", AT(whitespace),                                                    \
-     .help = "Count white space as characters."},                                                                      \
-    {.kind = TFM_OPTION_FLAG, .name = "eps-smoothing", AT(eps_smoothing),                                              \
-     .help = "Average the F scores of all orders, as chrF++.py, NLTK and Moses do."}
-#define OPTIONS_OUTPUT                                                                                                 \
-    {.kind = TFM_OPTION_U32, .letter = 'w', .name = "width", .argument = "N", .min = 0, .max = 15, AT(width),          \
-     .help = "Digits after the point (default: 2)."},                                                                  \
-    {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "Print a JSON object a line."}, TFM_OPTION_HELP
+static const tfm_option options[] = {
+    {.kind = TFM_OPTION_GROUP, .name = "Texts"},
+    {.kind = TFM_OPTION_CUSTOM,
+     .letter = 'r',
+     .name = "ref",
+     .argument = "FILE",
+     .parse = add_reference,
+     .help = "Reference translations, one a line. Give it several times for several references."},
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'i',
+     .name = "hyp",
+     .argument = "FILE",
+     AT(hypothesis),
+     .help = "Translations to be scored, one a line (default: -, standard input)."},
+    {.kind = TFM_OPTION_FLAG, .name = "lowercase", AT(lowercase), .help = "Ignore case."},
 
-static const tfm_option bleu_options[] = {
-    OPTION_GROUP("Texts"), OPTIONS_FILES, OPTION_GROUP("BLEU"), OPTIONS_BLEU, OPTION_GROUP("chrF"),
+    {.kind = TFM_OPTION_GROUP, .name = "Output"},
+    {.kind = TFM_OPTION_U32,
+     .letter = 'w',
+     .name = "width",
+     .argument = "N",
+     .min = 0,
+     .max = 15,
+     AT(width),
+     .help = "Digits after the point (default: 2)."},
+    {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "Print a JSON object a line."},
+    TFM_OPTION_HELP,
+
+    {.kind = TFM_OPTION_GROUP, .name = "chrF"},
+    {.kind = TFM_OPTION_U32,
+     .name = "char-order",
+     .argument = "N",
+     .min = 1,
+     .max = TFM_CHRF_MAX_ORDER,
+     AT(char_order),
+     .help = "Longest n-gram of characters (default: 6)."},
+    {.kind = TFM_OPTION_U32,
+     .name = "word-order",
+     .argument = "N",
+     .min = 0,
+     .max = TFM_CHRF_MAX_ORDER,
+     AT(word_order),
+     .help = "Longest n-gram of words (default: 0; 2 is chrF++)."},
+    {.kind = TFM_OPTION_U32,
+     .name = "beta",
+     .argument = "N",
+     .min = 0,
+     .max = 1000,
+     AT(beta),
+     .help = "How many times as much recall counts as precision (default: 2)."},
+    {.kind = TFM_OPTION_FLAG, .name = "whitespace", AT(whitespace), .help = "Count white space as characters."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "eps-smoothing",
+     AT(eps_smoothing),
+     .help = "Average the F scores of all orders, as chrF++.py, NLTK and Moses do."},
+
+    /* The rest is not for the command chrf. */
     {.kind = TFM_OPTION_FLAG, .name = "chrf", AT(chrf), .help = "Print chrF on a second line."},
-    OPTIONS_CHRF, OPTION_GROUP("Output"), OPTIONS_OUTPUT};
-static const tfm_option chrf_options[] = {OPTION_GROUP("Texts"), OPTIONS_FILES, OPTION_GROUP("chrF"), OPTIONS_CHRF,
-                                          OPTION_GROUP("Output"), OPTIONS_OUTPUT};
+    {.kind = TFM_OPTION_GROUP, .name = "BLEU"},
+    {.kind = TFM_OPTION_CHOICE,
+     .name = "tokenize",
+     .choices = tokenizer_names,
+     AT(tokenizer),
+     .help = "How sentences are split into words (default: 13a)."},
+    {.kind = TFM_OPTION_CHOICE,
+     .name = "smooth",
+     .choices = smooth_names,
+     AT(smooth),
+     .help = "What becomes of n-gram orders without a match (default: exp)."},
+    {.kind = TFM_OPTION_DOUBLE,
+     .name = "smooth-value",
+     .argument = "X",
+     .min = 0,
+     .max = 1000,
+     AT(smooth_value),
+     .help = "Value for --smooth floor (default: 0.1) and add-k (default: 1)."},
+};
+enum { N_OPTIONS = sizeof options / sizeof *options, N_BLEU_OPTIONS = 5 };
 
 static const tfm_command bleu_command = {
     .usage = "bleu [OPTION]... --ref REF [--ref REF2]... --hyp HYP",
@@ -93,14 +141,14 @@ static const tfm_command bleu_command = {
                    "those of sacreBLEU with the same signature.\n",
     .examples = "  tfmeval bleu --ref test.en --hyp out.en\n"
                 "  tfmrun model.bin < test.de | tfmeval bleu --ref test.en --chrf\n",
-    .options = {bleu_options, sizeof bleu_options / sizeof *bleu_options}};
+    .options = {options, N_OPTIONS}};
 static const tfm_command chrf_command = {
     .usage = "chrf [OPTION]... --ref REF [--ref REF2]... --hyp HYP",
     .description = "Prints corpus chrF, with a signature that says how it was computed. The figures are\n"
                    "those of sacreBLEU with the same signature.\n",
     .examples = "  tfmeval chrf --ref test.en --hyp out.en\n"
                 "  tfmeval chrf --word-order 2 --ref test.en --hyp out.en    # chrF++\n",
-    .options = {chrf_options, sizeof chrf_options / sizeof *chrf_options}};
+    .options = {options, N_OPTIONS - N_BLEU_OPTIONS}};
 
 /* ---- reading and counting ---------------------------------------------------------------------------------------- */
 
@@ -121,8 +169,8 @@ typedef struct scorer {
 
 static tfm_status open_scorer(scorer *s, const settings *set, tfm_error *error) {
     s->settings = set;
-    s->chrf_options = (tfm_chrf_options){set->char_order, set->word_order, set->beta, set->whitespace,
-                                         set->eps_smoothing};
+    s->chrf_options =
+        (tfm_chrf_options){set->char_order, set->word_order, set->beta, set->whitespace, set->eps_smoothing};
     s->n = 1 + set->n_references;
     for (size_t i = 0; i < s->n; i++) s->files[i].fd = -1;
     tfm_status status = tfm_bleu_tokenizer_create(&s->tokenizer, set->tokenizer, set->lowercase, error);
@@ -170,8 +218,9 @@ static tfm_status add_sentence(scorer *s, tfm_error *error) {
         ok = status == TFM_OK && tfm_chrf_add(&s->chrf, &s->chrf_options, p[0], p + 1, s->n - 1);
     }
     if (status != TFM_OK) return status;
-    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s:%" PRIu64 ": out of memory", s->files[0].name,
-                                 s->files[0].lines.number);
+    return ok ? TFM_OK
+              : tfm_fail(error, TFM_ERROR_MEMORY, "%s:%" PRIu64 ": out of memory", s->files[0].name,
+                         s->files[0].lines.number);
 }
 
 static bool ends_tokenized(tfm_slice line) {
@@ -282,6 +331,9 @@ static int run(const tfm_command *command, settings *set, int argc, char **argv)
     int code;
     if (!tfm_command_begin(command, &set->common, argc, argv, &code)) return code;
     if (set->n_references == 0) return tfm_complain_usage("%s: --ref is missing", argv[0]);
+    size_t n_stdin = strcmp(set->hypothesis, "-") == 0;
+    for (size_t i = 0; i < set->n_references; i++) n_stdin += strcmp(set->references[i], "-") == 0;
+    if (n_stdin > 1) return tfm_complain_usage("%s: only one file can be stdin; is --hyp missing?", argv[0]);
     return run_scorer(set);
 }
 

@@ -19,28 +19,41 @@ typedef struct settings {
 static const char *const side_names[] = {[TFM_SOURCE] = "source", [TFM_TARGET] = "target", NULL};
 
 #define AT(member) .offset = offsetof(settings, member)
-static const tfm_option options[] = {
-    {.kind = TFM_OPTION_STRING, .letter = 'i', .name = "in", .argument = "FILE", AT(in),
-     .help = "Lines of JSON to answer (default: -, standard input)."},
-    {.kind = TFM_OPTION_STRING, .letter = 'o', .name = "out", .argument = "FILE", AT(out),
-     .help = "Where answers go (default: -, standard output)."},
-    {.kind = TFM_OPTION_CHOICE, .name = "side", .choices = side_names, AT(side),
-     .help = "Whose vocabulary, where a model has two (default: source)."},
-    {.kind = TFM_OPTION_FLAG, .name = "no-special", AT(no_special),
-     .help = "Leave out what the model wants around a text, such as the end token."},
-    {.kind = TFM_OPTION_FLAG, .name = "keep-special", AT(keep_special),
-     .help = "Spell out control tokens in \"text\"; they are left out otherwise."},
-    TFM_OPTIONS_MODEL(settings, model),
-    TFM_OPTION_HELP};
+static const tfm_option options[] = {{.kind = TFM_OPTION_STRING,
+                                      .letter = 'i',
+                                      .name = "in",
+                                      .argument = "FILE",
+                                      AT(in),
+                                      .help = "Lines of JSON to answer (default: -, standard input)."},
+                                     {.kind = TFM_OPTION_STRING,
+                                      .letter = 'o',
+                                      .name = "out",
+                                      .argument = "FILE",
+                                      AT(out),
+                                      .help = "Where answers go (default: -, standard output)."},
+                                     {.kind = TFM_OPTION_CHOICE,
+                                      .name = "side",
+                                      .choices = side_names,
+                                      AT(side),
+                                      .help = "Whose vocabulary, where a model has two (default: source)."},
+                                     {.kind = TFM_OPTION_FLAG,
+                                      .name = "no-special",
+                                      AT(no_special),
+                                      .help = "Leave out what the model wants around a text, such as the end token."},
+                                     {.kind = TFM_OPTION_FLAG,
+                                      .name = "keep-special",
+                                      AT(keep_special),
+                                      .help = "Spell out control tokens in \"text\"; they are left out otherwise."},
+                                     TFM_OPTIONS_MODEL(settings, model),
+                                     TFM_OPTION_HELP};
 
 static const tfm_command command = {
     .usage = "tokenize [OPTION]... MODEL [--in IN.jsonl]",
-    .description =
-        "Answers each line of JSON with {\"ids\": [...], \"text\": \"...\"}: the token ids, and the\n"
-        "text that these ids decode to. A line asks with one of\n"
-        "  {\"text\": \"...\"}       a text\n"
-        "  {\"bytes_hex\": \"...\"}  a text that need not be UTF-8, two hexadecimal digits a byte\n"
-        "  {\"ids\": [...]}        token ids\n",
+    .description = "Answers each line of JSON with {\"ids\": [...], \"text\": \"...\"}: the token ids, and the\n"
+                   "text that these ids decode to. A line asks with one of\n"
+                   "  {\"text\": \"...\"}       a text\n"
+                   "  {\"bytes_hex\": \"...\"}  a text that need not be UTF-8, two hexadecimal digits a byte\n"
+                   "  {\"ids\": [...]}        token ids\n",
     .examples = "  echo '{\"text\": \"Ein Hund.\"}' | tfmeval tokenize model.bin\n"
                 "  tfmeval tokenize model.bin --in cases.jsonl --out answers.jsonl --no-special\n",
     .options = {options, sizeof options / sizeof *options},
@@ -86,8 +99,8 @@ static tfm_status say_line(const answerer *a, tfm_status status, tfm_error *erro
 }
 
 static tfm_status encode(answerer *a, const char *text, size_t n, tfm_error *error) {
-    tfm_status status = tfm_tokenize(a->model.model, a->settings->side, text, n, !a->settings->no_special, &a->ids,
-                                     error);
+    tfm_status status =
+        tfm_tokenize(a->model.model, a->settings->side, text, n, !a->settings->no_special, &a->ids, error);
     return say_line(a, status, error);
 }
 

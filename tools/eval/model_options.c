@@ -5,8 +5,7 @@
 
 const char *const tfm_verify_names[] = {[TFM_VERIFY_ALL] = "all", [TFM_VERIFY_LAZY] = "header", NULL};
 
-tfm_status tfm_opened_open(tfm_opened *opened, const char *path, const tfm_model_settings *settings,
-                           tfm_error *error) {
+tfm_status tfm_opened_open(tfm_opened *opened, const char *path, const tfm_model_settings *settings, tfm_error *error) {
     *opened = (tfm_opened){0};
     tfm_status status = tfm_pool_create(&opened->pool, settings->threads, error);
     if (status != TFM_OK) return status;

@@ -1,8 +1,8 @@
 /*
  * record.h - lines of JSON: one object a line, lists of token ids in it.
  *
- * Keys nobody asks for are ignored, so that files made for other programs, too, can be read; every key that is asked for
- * must be there, so that a misspelled one is noticed.
+ * Keys nobody asks for are ignored, so that files made for other programs, too, can be read; every key that is asked
+ * for must be there, so that a misspelled one is noticed.
  */
 #ifndef TFM_EVAL_RECORD_H
 #define TFM_EVAL_RECORD_H

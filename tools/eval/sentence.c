@@ -69,8 +69,7 @@ bool tfm_words_split_punctuation(tfm_words *words) {
             else if (is_ascii_punctuation(word.data[0]))
                 cut = 1;
         }
-        ok = push_word(&parts, word.data, cut) &&
-             (cut == word.n || push_word(&parts, word.data + cut, word.n - cut));
+        ok = push_word(&parts, word.data, cut) && (cut == word.n || push_word(&parts, word.data + cut, word.n - cut));
     }
     tfm_words_free(words);
     *words = parts;

@@ -21,10 +21,10 @@ typedef struct rule {
 #define PUNCTUATION_13A "[ !\"#$%&()*+/:;<=>?@\\[\\\\\\]^_`{|}~]"
 
 static const rule rules_13a[] = {
-    {PUNCTUATION_13A, " $0 "},         /* all of ASCII but ' , - . */
-    {"([^0-9])([.,])", "$1 $2 "},      /* period and comma, unless after a digit */
-    {"([.,])([^0-9])", " $1 $2"},      /* period and comma, unless before a digit */
-    {"([0-9])-", "$1 - "},             /* a dash after a digit */
+    {PUNCTUATION_13A, " $0 "},    /* all of ASCII but ' , - . */
+    {"([^0-9])([.,])", "$1 $2 "}, /* period and comma, unless after a digit */
+    {"([.,])([^0-9])", " $1 $2"}, /* period and comma, unless before a digit */
+    {"([0-9])-", "$1 - "},        /* a dash after a digit */
     {NULL, NULL},
 };
 static const rule rules_intl[] = {

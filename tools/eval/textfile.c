@@ -32,7 +32,7 @@ static tfm_status check_utf8(const tfm_text_file *file, tfm_slice line, tfm_erro
         size = tfm_utf8_char(line.data + at, line.n - at, NULL);
         if (size == 0)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s:%" PRIu64 ": not valid UTF-8 at byte %zu (0x%02X)", file->name,
-                           file->lines.number, at + 1, (unsigned char)line.data[at]);
+                            file->lines.number, at + 1, (unsigned char)line.data[at]);
     }
     return TFM_OK;
 }
@@ -50,21 +50,19 @@ tfm_status tfm_text_file_next(tfm_text_file *file, tfm_slice *line, bool *end, t
     *line = (tfm_slice){"", 0};
     *end = false;
     switch (next_line(file, line)) {
-    case TFM_LINE_READ:
-        return check_utf8(file, *line, error);
+    case TFM_LINE_READ: return check_utf8(file, *line, error);
     case TFM_LINE_END:
         *line = (tfm_slice){"", 0};
         *end = true;
         return TFM_OK;
     case TFM_LINE_TOO_LONG:
         return tfm_fail(error, TFM_ERROR_LIMIT, "%s:%" PRIu64 ": the line is longer than %zu MiB", file->name,
-                       file->lines.number, LINE_LIMIT >> 20);
+                        file->lines.number, LINE_LIMIT >> 20);
     case TFM_LINE_PAUSE:
-    case TFM_LINE_FAILED:
-        break;
+    case TFM_LINE_FAILED: break;
     }
     return tfm_fail(error, errno == ENOMEM ? TFM_ERROR_MEMORY : TFM_ERROR_IO, "%s: cannot read: %s", file->name,
-                   strerror(errno));
+                    strerror(errno));
 }
 
 /* Lines of a file whose next line was read or was its end: reads the rest. */
@@ -86,8 +84,8 @@ static tfm_status say_lengths(tfm_text_file *a, bool a_ended, tfm_text_file *b, 
     if (status == TFM_OK) status = count_lines(b, b_ended, &n_b, error);
     if (status != TFM_OK) return status;
     return tfm_fail(error, TFM_ERROR_FORMAT,
-                   "%s has %" PRIu64 " lines but %s has %" PRIu64 "; line by line they must belong together", a->name,
-                   n_a, b->name, n_b);
+                    "%s has %" PRIu64 " lines but %s has %" PRIu64 "; line by line they must belong together", a->name,
+                    n_a, b->name, n_b);
 }
 
 tfm_status tfm_text_files_next(tfm_text_file *files, size_t n, tfm_slice *lines, bool *end, tfm_error *error) {

@@ -19,8 +19,8 @@ typedef struct tfm_text_file {
 /* Errors: TFM_ERROR_IO. */
 tfm_status tfm_text_file_open(tfm_text_file *file, const char *path, tfm_error *error);
 /*
- * The next line, checked to be UTF-8, without its end; it lives until the next call. *end becomes true, and *line empty,
- * after the last. Errors: TFM_ERROR_IO, _FORMAT (not UTF-8), _LIMIT (a line over 256 MiB), _MEMORY.
+ * The next line, checked to be UTF-8, without its end; it lives until the next call. *end becomes true, and *line
+ * empty, after the last. Errors: TFM_ERROR_IO, _FORMAT (not UTF-8), _LIMIT (a line over 256 MiB), _MEMORY.
  */
 tfm_status tfm_text_file_next(tfm_text_file *file, tfm_slice *line, bool *end, tfm_error *error);
 /* Accepts a file that is closed, or was zeroed with fd -1. */

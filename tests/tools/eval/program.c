@@ -1,0 +1,98 @@
+/* program.c - running a command-line program in a scratch directory. */
+#include "program.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static char scratch[64];
+
+void enter_scratch(void) {
+    snprintf(scratch, sizeof scratch, "/tmp/tfmeval-test-XXXXXX");
+    cr_assert_not_null(mkdtemp(scratch));
+    cr_assert_eq(chdir(scratch), 0);
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *position) {
+    (void)info, (void)kind, (void)position;
+    return remove(path);
+}
+
+void leave_scratch(void) {
+    if (chdir("/") == 0 && scratch[0]) nftw(scratch, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+void write_bytes(const char *name, const void *data, size_t n) {
+    FILE *file = fopen(name, "wb");
+    cr_assert(file && fwrite(data, 1, n, file) == n && fclose(file) == 0, "cannot write %s", name);
+}
+
+void write_text(const char *name, const char *text) { write_bytes(name, text, strlen(text)); }
+
+static char *read_all(const char *name, size_t *n) {
+    FILE *file = fopen(name, "rb");
+    cr_assert(file, "cannot open %s", name);
+    fseek(file, 0, SEEK_END);
+    long size = ftell(file);
+    rewind(file);
+    char *text = calloc((size_t)size + 1, 1);
+    cr_assert(text && fread(text, 1, (size_t)size, file) == (size_t)size);
+    fclose(file);
+    *n = (size_t)size;
+    return text;
+}
+
+enum { MAX_WORDS = 64 };
+
+outcome run_program(const char *const *argv, const char *input) {
+    const char *words[MAX_WORDS];
+    size_t n = 0;
+    char prefix[512] = "";
+    if (getenv("TFM_TEST_EXEC")) snprintf(prefix, sizeof prefix, "%s", getenv("TFM_TEST_EXEC"));
+    for (char *rest = NULL, *word = strtok_r(prefix, " ", &rest); word && n < MAX_WORDS / 2;
+         word = strtok_r(NULL, " ", &rest))
+        words[n++] = word;
+    while (*argv && n < MAX_WORDS - 1) words[n++] = *argv++;
+    words[n] = NULL;
+    write_text("stdin", input ? input : "");
+
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 0, "stdin", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, 1, "stdout", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, 2, "stderr", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    pid_t child;
+    int failure = posix_spawnp(&child, words[0], &actions, NULL, (char *const *)words, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    cr_assert_eq(failure, 0, "cannot start %s: %s", words[0], strerror(failure));
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    outcome result = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
+    size_t n_err;
+    result.out = read_all("stdout", &result.n_out);
+    result.err = read_all("stderr", &n_err);
+    return result;
+}
+
+void free_outcome(outcome *result) {
+    free(result->out);
+    free(result->err);
+}
+
+const char *shared_file(const char *name) {
+    static char paths[8][1024];
+    static unsigned next;
+    const char *folder = getenv("TFM_SHARED");
+    char *path = paths[next++ % 8];
+    snprintf(path, sizeof paths[0], "%s/%s", folder ? folder : "", name);
+    if (!folder || access(path, R_OK) != 0) cr_skip_test("needs %s of the folder of checkpoints (shared_dir)", name);
+    return path;
+}
