@@ -1,0 +1,95 @@
+/* golden_test.c - real checkpoints: what goes in comes out again, bit for bit, from every container. */
+#include "checkpoints.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../tools/pack/pack.h"
+#include "../../tools/pack/source.h"
+
+TestSuite(golden, .timeout = 240);
+
+/* Path of a folder of the shared material; the test is skipped without it. */
+static const char *shared(const char *name) {
+    const char *base = getenv("TFM_SHARED");
+    const char *path = in(base ? base : "/nonexistent", name);
+    if (access(path, R_OK) != 0) cr_skip_test("%s is not here; set TFM_SHARED", path);
+    return path;
+}
+
+static void pack_to(const char *source, const char *out, tfm_dtype dtype) {
+    tfm_pack_request request = {.source = source, .out = out, .options = {.dtype = dtype}};
+    REQUIRE_OK(tfm_pack(&request, error));
+}
+
+static void export_to(const char *model_file, const char *out) {
+    tfm_file *file;
+    REQUIRE_OK(tfm_file_open(&file, model_file, error));
+    REQUIRE_OK(tfm_file_verify(file, NULL, NULL, NULL, error));
+    REQUIRE_OK(tfm_export(file, out, false, NULL, NULL, error));
+    tfm_file_close(&file);
+}
+
+/* Every tensor of the checkpoint is in the export with its shape and its bits, and nothing else is there. */
+static void check_round_trip(const char *checkpoint, tfm_dtype dtype) {
+    char *folder = scratch_make();
+    tfm_source *source;
+    tfm_safetensors *file;
+    pack_to(checkpoint, in(folder, "m.bin"), dtype);
+    export_to(in(folder, "m.bin"), in(folder, "m.safetensors"));
+    REQUIRE_OK(tfm_source_open(&source, checkpoint, error));
+    REQUIRE_OK(tfm_safetensors_open(&file, in(folder, "m.safetensors"), error));
+    cr_assert_eq(tfm_safetensors_count(file), tfm_source_count(source));
+    for (size_t i = 0; i < tfm_source_count(source); i++) {
+        const tfm_source_tensor *t = tfm_source_at(source, i);
+        const tfm_st_tensor *back;
+        float *values, *original;
+        REQUIRE_OK(tfm_safetensors_load_f32(file, t->name, &values, &back, error));
+        cr_assert(back->rank == t->rank && memcmp(back->shape, t->shape, sizeof t->shape) == 0, "%s", t->name);
+        original = malloc((back->count + 1) * sizeof *original);
+        cr_assert(original);
+        REQUIRE_OK(tfm_source_read(source, t, 0, t->shape[0], original, error));
+        bool narrow = back->dtype != TFM_ST_F32;
+        cr_assert_eq(narrow, dtype != TFM_F32 && t->rank == 2 && t->shape[0] > 1, "%s", t->name);
+        for (uint64_t k = 0; narrow && k < back->count; k++)
+            original[k] = dtype == TFM_F16 ? tfm_f16_to_f32(tfm_f32_to_f16(original[k]))
+                                           : tfm_bf16_to_f32(tfm_f32_to_bf16(original[k]));
+        cr_assert_eq(memcmp(values, original, back->count * sizeof *values), 0, "%s", t->name);
+        free(values);
+        free(original);
+    }
+    tfm_safetensors_close(&file);
+    tfm_source_close(&source);
+    scratch_remove(&folder);
+}
+
+Test(golden, marian_round_trip) { check_round_trip(shared("golden/marian"), TFM_F32); }
+Test(golden, marian_ptbin_round_trip) { check_round_trip(shared("golden/marian-ptbin"), TFM_F32); }
+Test(golden, multi30k_round_trip) { check_round_trip(shared("checkpoints/multi30k-de-en"), TFM_F32); }
+Test(golden, multi30k_ptbin_round_trip) {
+    check_round_trip(shared("checkpoints/multi30k-de-en/pytorch_model.bin"), TFM_F32);
+}
+Test(golden, marian_f16) { check_round_trip(shared("golden/marian"), TFM_F16); }
+Test(golden, marian_bf16) { check_round_trip(shared("golden/marian"), TFM_BF16); }
+
+/* One checkpoint in two containers: the same tensors, the same hashes, in the same places. */
+Test(golden, containers_give_the_same_tensors) {
+    char *folder = scratch_make();
+    const char *checkpoint = shared("checkpoints/multi30k-de-en");
+    tfm_file *a, *b;
+    pack_to(checkpoint, in(folder, "a.bin"), TFM_F32);
+    pack_to(in(checkpoint, "pytorch_model.bin"), in(folder, "b.bin"), TFM_F32);
+    REQUIRE_OK(tfm_file_open(&a, in(folder, "a.bin"), error));
+    REQUIRE_OK(tfm_file_open(&b, in(folder, "b.bin"), error));
+    cr_assert(tfm_file_tensor_count(a) == tfm_file_tensor_count(b) && tfm_file_tensor_count(a) == 99);
+    for (size_t i = 0; i < tfm_file_tensor_count(a); i++) {
+        const tfm_tensor *x = tfm_file_tensor_at(a, i), *y = tfm_file_tensor_at(b, i);
+        cr_assert_str_eq(x->name, y->name);
+        cr_assert(x->hash == y->hash && x->length == y->length && x->offset == y->offset, "%s", x->name);
+    }
+    tfm_file_close(&a);
+    tfm_file_close(&b);
+    scratch_remove(&folder);
+}
