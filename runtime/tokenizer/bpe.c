@@ -12,9 +12,9 @@
 #include "spm.h"
 #include "utf8.h"
 
-#define NONE      UINT32_MAX       /* no symbol; also: no piece begins with this symbol */
-#define FROZEN    (UINT32_MAX - 1) /* a user-defined symbol: never merged */
-#define ON_STACK  128
+#define NONE UINT32_MAX         /* no symbol; also: no piece begins with this symbol */
+#define FROZEN (UINT32_MAX - 1) /* a user-defined symbol: never merged */
+#define ON_STACK 128
 
 typedef struct symbol {
     uint32_t start, length; /* bytes of the text; length 0: merged into another */
@@ -143,7 +143,9 @@ static bool merge_all(work *w) {
 
 /* Emits a symbol; an unused piece is taken apart again as it was put together. */
 static bool emit(work *w, tfm_spm_emitter *emitter, size_t start, size_t length) {
-    struct { size_t start, length; } stack[TFM_TRIE_MAX_KEY + 1];
+    struct {
+        size_t start, length;
+    } stack[TFM_TRIE_MAX_KEY + 1];
     size_t depth = 0;
     stack[depth].start = start;
     stack[depth++].length = length;

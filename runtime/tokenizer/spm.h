@@ -12,17 +12,17 @@
 
 /* Values of the pieces' trie: number + 1, with marks. */
 #define TFM_SPM_USER_DEFINED 0x80000000u
-#define TFM_SPM_UNUSED       0x40000000u
-#define TFM_SPM_FLAGS        (TFM_SPM_USER_DEFINED | TFM_SPM_UNUSED)
-#define TFM_SPM_MAX_PIECES   ((1u << 22) - 2)
+#define TFM_SPM_UNUSED 0x40000000u
+#define TFM_SPM_FLAGS (TFM_SPM_USER_DEFINED | TFM_SPM_UNUSED)
+#define TFM_SPM_MAX_PIECES ((1u << 22) - 2)
 
 /* Kinds of ids, for decoding. */
 enum {
     TFM_SPM_NORMAL = 0,
-    TFM_SPM_UNKNOWN = 1,  /* decodes to unknown_surface */
-    TFM_SPM_CONTROL = 2,  /* decodes to nothing */
-    TFM_SPM_BYTE = 3,     /* spelled <0x41> */
-    TFM_SPM_LITERAL = 4,  /* not in the SentencePiece file: decodes as spelled */
+    TFM_SPM_UNKNOWN = 1, /* decodes to unknown_surface */
+    TFM_SPM_CONTROL = 2, /* decodes to nothing */
+    TFM_SPM_BYTE = 3,    /* spelled <0x41> */
+    TFM_SPM_LITERAL = 4, /* not in the SentencePiece file: decodes as spelled */
     TFM_SPM_KINDS = 5,
     TFM_SPM_SPECIAL = 0x80 /* added to a kind: one of the model's own tokens, left out on demand */
 };
@@ -42,12 +42,12 @@ typedef struct tfm_spm {
     const uint32_t *ids; /* (n_pieces), or NULL: id = number */
     float unknown_score, max_score;
     uint32_t unknown_id;
-    const uint32_t *byte_ids; /* (256), or NULL: unknown characters have no bytes */
-    tfm_trie others;          /* spelling -> id + 1 of vocabulary entries that are no pieces */
+    const uint32_t *byte_ids;                /* (256), or NULL: unknown characters have no bytes */
+    tfm_trie others;                         /* spelling -> id + 1 of vocabulary entries that are no pieces */
     const uint32_t *prefix_ids, *suffix_ids; /* around an input */
     size_t n_prefix_ids, n_suffix_ids;
 
-    const char *texts; /* spelling of each id */
+    const char *texts;            /* spelling of each id */
     const uint32_t *text_offsets; /* (size + 1) */
     const uint8_t *kinds;         /* (size) */
     size_t size;
@@ -57,8 +57,7 @@ typedef struct tfm_spm {
 /* Takes the tokenizer's table apart and checks it. */
 tfm_status tfm_spm_open(tfm_spm *spm, const tfm_table *table, const char *what, tfm_error *error);
 
-tfm_status tfm_spm_encode(const tfm_spm *spm, const char *text, size_t n, bool special, tfm_ids *ids,
-                          tfm_error *error);
+tfm_status tfm_spm_encode(const tfm_spm *spm, const char *text, size_t n, bool special, tfm_ids *ids, tfm_error *error);
 tfm_status tfm_spm_decode(const tfm_spm *spm, const int32_t *ids, size_t n, bool skip_special, tfm_text *text,
                           tfm_error *error);
 
@@ -77,7 +76,7 @@ int tfm_spm_byte(const char *text, size_t n);
 typedef struct tfm_spm_emitter {
     const tfm_spm *spm;
     tfm_ids *ids;
-    const char *text; /* the normalised text */
+    const char *text;                  /* the normalised text */
     size_t unknown_start, unknown_end; /* the row of unknown characters not yet emitted */
 } tfm_spm_emitter;
 

@@ -9,8 +9,8 @@
 typedef struct decoder {
     const tfm_spm *spm;
     tfm_text *out;
-    size_t start;  /* where the text of the current row of pieces begins in out */
-    tfm_text bytes; /* of byte pieces in a row */
+    size_t start;      /* where the text of the current row of pieces begins in out */
+    tfm_text bytes;    /* of byte pieces in a row */
     bool at_beginning; /* a leading U+2581 still counts as the dummy prefix */
     bool prefix_seen;
 } decoder;
@@ -110,8 +110,8 @@ static bool put_special(decoder *d, uint32_t id) {
 
 /* Length of the white space (as Python's str.strip sees it) at the beginning of text, or 0. */
 static size_t whitespace(const char *text, size_t n) {
-    static const char *const wide[] = {"\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
-                                       "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+    static const char *const wide[] = {"\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\xA8",
+                                       "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
     unsigned char c = (unsigned char)text[0];
     if ((c >= 9 && c <= 13) || (c >= 28 && c <= 32)) return 1;
     for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++) {
@@ -138,7 +138,8 @@ static void finish_marian(tfm_text *out, size_t start) {
     for (size_t length; first < n && (length = whitespace(text + first, n - first)) > 0;) first += length;
     for (;;) {
         size_t length = n > first ? 1 : 0;
-        while (length > 0 && length < 3 && length < n - first && whitespace(text + n - length, length) != length) length++;
+        while (length > 0 && length < 3 && length < n - first && whitespace(text + n - length, length) != length)
+            length++;
         if (length == 0 || whitespace(text + n - length, length) != length) break;
         n -= length;
     }

@@ -12,9 +12,7 @@ static bool put_id(tfm_ids *ids, uint32_t id) {
     return true;
 }
 
-static uint32_t id_of(const tfm_spm *spm, uint32_t number) {
-    return spm->ids != NULL ? spm->ids[number] : number;
-}
+static uint32_t id_of(const tfm_spm *spm, uint32_t number) { return spm->ids != NULL ? spm->ids[number] : number; }
 
 /* The id of exactly this spelling, among pieces and other entries of the vocabulary; unknown_id if there is none. */
 static uint32_t id_of_text(const tfm_spm *spm, const char *text, size_t n) {
@@ -46,9 +44,7 @@ bool tfm_spm_emit_unknown(tfm_spm_emitter *e, size_t start, size_t end) {
     return true;
 }
 
-bool tfm_spm_emit_end(tfm_spm_emitter *e) {
-    return e->unknown_start == e->unknown_end || emit_unknown_row(e);
-}
+bool tfm_spm_emit_end(tfm_spm_emitter *e) { return e->unknown_start == e->unknown_end || emit_unknown_row(e); }
 
 static tfm_status encode_plain(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
     tfm_text normal = {0};
@@ -88,8 +84,7 @@ static bool take_codes(const tfm_spm *spm, const char *text, size_t n, tfm_ids *
         const char *newline = memchr(text + at, '\n', n - at);
         size_t line = newline != NULL ? (size_t)(newline - text) - at : n - at;
         size_t start = line, end = line;
-        if (find_code(text + at, line, &start, &end) && at + start == 0 &&
-            !put_id(ids, id_of_text(spm, text, end))) {
+        if (find_code(text + at, line, &start, &end) && at + start == 0 && !put_id(ids, id_of_text(spm, text, end))) {
             return false;
         }
         size_t tail = line - end + (newline != NULL);

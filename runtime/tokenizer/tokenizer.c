@@ -36,12 +36,10 @@ void tfm_tokenizer_close(tfm_tokenizer **tokenizer) {
     *tokenizer = NULL;
 }
 
-size_t tfm_tokenizer_size(const tfm_tokenizer *tokenizer) {
-    return tokenizer->spm.size;
-}
+size_t tfm_tokenizer_size(const tfm_tokenizer *tokenizer) { return tokenizer->spm.size; }
 
-tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special,
-                                tfm_ids *ids, tfm_error *error) {
+tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special, tfm_ids *ids,
+                                tfm_error *error) {
     if (n > MAX_TEXT) {
         return tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long; split it (at most 1 GiB)", n);
     }

@@ -15,9 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TFM_TRIE_MAX_UNITS  (1u << 23)
-#define TFM_TRIE_MAX_KEY    1023u       /* bytes of a key; no search goes deeper */
-#define TFM_TRIE_USED       0x100u
+#define TFM_TRIE_MAX_UNITS (1u << 23)
+#define TFM_TRIE_MAX_KEY 1023u /* bytes of a key; no search goes deeper */
+#define TFM_TRIE_USED 0x100u
 #define TFM_TRIE_BASE_SHIFT 9
 
 typedef struct tfm_trie_unit {

@@ -13,7 +13,7 @@
 #include "utf8.h"
 
 #define ON_STACK 4096
-#define WINDOW   1024u /* scores that can still be asked for: TFM_TRIE_MAX_KEY + 1, a power of two */
+#define WINDOW 1024u /* scores that can still be asked for: TFM_TRIE_MAX_KEY + 1, a power of two */
 
 /* A step of a path: length << 22 | piece number + 1, where number + 1 = 0 is an unknown character; 0: none. */
 #define STEP_BITS 22
@@ -31,8 +31,7 @@ typedef struct lattice {
 static bool reserve(lattice *l, size_t n) {
     if (n <= l->capacity) return true;
     size_t capacity, bytes;
-    if (__builtin_mul_overflow(n, (size_t)2, &capacity) ||
-        __builtin_mul_overflow(capacity, sizeof(uint32_t), &bytes)) {
+    if (__builtin_mul_overflow(n, (size_t)2, &capacity) || __builtin_mul_overflow(capacity, sizeof(uint32_t), &bytes)) {
         return false;
     }
     uint32_t *steps = realloc(l->steps == l->first ? NULL : l->steps, bytes);

@@ -8,11 +8,9 @@
 #include <stdint.h>
 
 #define TFM_UTF8_REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
-#define TFM_UTF8_SPACE       "\xE2\x96\x81" /* U+2581, which stands for a space in pieces */
+#define TFM_UTF8_SPACE "\xE2\x96\x81"       /* U+2581, which stands for a space in pieces */
 
-static inline unsigned tfm_utf8_trail(unsigned char c) {
-    return (c & 0xC0u) == 0x80u;
-}
+static inline unsigned tfm_utf8_trail(unsigned char c) { return (c & 0xC0u) == 0x80u; }
 
 /* Length of the valid character at s, which has n >= 1 bytes; 0 if there is none. */
 static inline size_t tfm_utf8_valid(const char *text, size_t n) {

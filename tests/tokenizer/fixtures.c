@@ -165,8 +165,7 @@ void expect_text(const tfm_tokenizer *tokenizer, const json_t *json, bool skip_s
     tfm_error error = {0};
     size_t n_ids;
     int32_t *ids = ids_of(json, &n_ids);
-    cr_assert_eq(tfm_tokenizer_decode(tokenizer, ids, n_ids, skip_special, &got, &error), TFM_OK, "%s",
-                 error.message);
+    cr_assert_eq(tfm_tokenizer_decode(tokenizer, ids, n_ids, skip_special, &got, &error), TFM_OK, "%s", error.message);
     bool same = got.size == n && memcmp(got.data, text, n) == 0 && got.data[n] == 0;
     if (!same) {
         print_ids("ids     ", ids, n_ids);

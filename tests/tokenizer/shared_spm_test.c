@@ -22,8 +22,8 @@ static void check_model(const char *model, const char *expected_path) {
     json_array_foreach(cases, i, entry) {
         const json_t *decoded = json_array_get(texts, i);
         if (!json_is_string(decoded)) decoded = entry;
-        expect_ids(p.source, json_string_value(entry), json_string_length(entry), false, json_array_get(ids, i),
-                   "case", i);
+        expect_ids(p.source, json_string_value(entry), json_string_length(entry), false, json_array_get(ids, i), "case",
+                   i);
         expect_text(p.source, json_array_get(ids, i), true, json_string_value(decoded), json_string_length(decoded),
                     "decoded case", i);
     }
@@ -64,9 +64,7 @@ Test(shared_spm, bpe_1k) {
 }
 
 /* The folder has a tokenizer.json too; the SentencePiece file is what is packed. */
-Test(shared_spm, t5_small) {
-    check_model("tokenizers/t5-small", "tokenizers/t5-small/expected-spm.json");
-}
+Test(shared_spm, t5_small) { check_model("tokenizers/t5-small", "tokenizers/t5-small/expected-spm.json"); }
 
 /* The checkpoint's own tokenizer: vocab.json over SentencePiece, the end token after each line. */
 #define MULTI30K "checkpoints/multi30k-de-en/"

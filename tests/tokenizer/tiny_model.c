@@ -9,7 +9,7 @@
 
 #include "spm.pb-c.h"
 
-#define MAX_NODES  256
+#define MAX_NODES 256
 #define MAX_PIECES 600
 
 /* A Darts-clone double array in which every node with children has a block of its own. */
@@ -111,8 +111,8 @@ unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces,
     trainer.treat_whitespace_as_suffix = options->as_suffix;
     if (options->unknown_surface != NULL) {
         trainer.has_unk_surface = true;
-        trainer.unk_surface = (ProtobufCBinaryData){strlen(options->unknown_surface),
-                                                    (uint8_t *)(uintptr_t)options->unknown_surface};
+        trainer.unk_surface =
+            (ProtobufCBinaryData){strlen(options->unknown_surface), (uint8_t *)(uintptr_t)options->unknown_surface};
     }
     set_normalizer(&normalizer, options, options->rules);
     set_normalizer(&denormalizer, &plain, options->denormalizer_rules);

@@ -25,8 +25,8 @@ typedef struct tiny_options {
 } tiny_options;
 
 /*
- * The file in memory the caller frees. Pieces end with a NULL text; <unk>, <s> and </s> come first with numbers 0, 1, 2,
- * with byte_fallback 256 byte pieces follow them.
+ * The file in memory the caller frees. Pieces end with a NULL text; <unk>, <s> and </s> come first with numbers 0, 1,
+ * 2, with byte_fallback 256 byte pieces follow them.
  */
 unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces, size_t *n);
 

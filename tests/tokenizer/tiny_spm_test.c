@@ -11,7 +11,7 @@
 TestSuite(tiny_spm, .fini = remove_scratch, .timeout = 300);
 
 #define SPACE "\xE2\x96\x81"
-#define END   (-1)
+#define END (-1)
 
 static packed make(const tiny_options *options, const tiny_piece *pieces) {
     size_t n;
@@ -52,14 +52,15 @@ static void decodes_ids(const tfm_tokenizer *t, bool skip_special, const char *t
 #define DECODES(t, text, ...) decodes_ids(t, false, text, __VA_ARGS__, END)
 
 /* 3 a, 4 b, 5 ab, 6 space, 7 abab */
-static const tiny_piece ab[] = {{"a", -1, 0}, {"b", -1, 0}, {"ab", -2, 0}, {SPACE, -3, 0}, {"abab", -4.5f, 0}, {NULL, 0, 0}};
+static const tiny_piece ab[] = {{"a", -1, 0},   {"b", -1, 0},       {"ab", -2, 0},
+                                {SPACE, -3, 0}, {"abab", -4.5f, 0}, {NULL, 0, 0}};
 
 Test(tiny_spm, unigram_takes_the_best_and_keeps_the_first_of_equals) {
     tiny_options options = {0};
     packed p = make(&options, ab);
     ENCODES(p.source, "a", 6, 3);
-    ENCODES(p.source, "ab", 6, 5);       /* -2 either way: the piece found first, from the left */
-    ENCODES(p.source, "abab", 6, 5, 5);  /* -4 beats -4.5 */
+    ENCODES(p.source, "ab", 6, 5);      /* -2 either way: the piece found first, from the left */
+    ENCODES(p.source, "abab", 6, 5, 5); /* -4 beats -4.5 */
     ENCODES(p.source, "ba", 6, 4, 3);
     encodes_bytes(p.source, "", 0, END);
     encodes_bytes(p.source, "   ", 3, END); /* spaces alone vanish */
@@ -72,22 +73,29 @@ Test(tiny_spm, unknown_characters_in_a_row_are_one_id) {
     ENCODES(p.source, "axyzb", 6, 3, 0, 4);
     ENCODES(p.source, "\xE6\x97\xA5\xE6\x9C\xAC", 6, 0);
     ENCODES(p.source, "x y", 6, 0, 6, 0);
-    ENCODES(p.source, "<s>", 6, 0);          /* control pieces are not for text to name */
-    ENCODES(p.source, "a\0b", 6, 3, 0, 4);    /* a NUL is a character like others */
+    ENCODES(p.source, "<s>", 6, 0);        /* control pieces are not for text to name */
+    ENCODES(p.source, "a\0b", 6, 3, 0, 4); /* a NUL is a character like others */
     packed_close(&p);
 }
 
 Test(tiny_spm, invalid_bytes_become_replacement_characters) {
-    static const tiny_piece pieces[] = {{"a", -1, 0}, {SPACE, -1, 0}, {"\xEF\xBF\xBD", -1, 0}, {"\xC3\xA9", -1, 0}, {NULL, 0, 0}};
+    static const tiny_piece pieces[] = {
+        {"a", -1, 0}, {SPACE, -1, 0}, {"\xEF\xBF\xBD", -1, 0}, {"\xC3\xA9", -1, 0}, {NULL, 0, 0}};
     tiny_options options = {0};
     packed p = make(&options, pieces);
     ENCODES(p.source, "\xC3\xA9", 4, 6);
-    ENCODES(p.source, "a\x80" "a", 4, 3, 5, 3);
+    ENCODES(p.source,
+            "a\x80"
+            "a",
+            4, 3, 5, 3);
     ENCODES(p.source, "\xC3", 4, 5);
-    ENCODES(p.source, "\xC0\x80", 4, 5, 5);             /* longer than needed */
-    ENCODES(p.source, "\xED\xA0\x80", 4, 5, 5, 5);      /* a surrogate */
+    ENCODES(p.source, "\xC0\x80", 4, 5, 5);               /* longer than needed */
+    ENCODES(p.source, "\xED\xA0\x80", 4, 5, 5, 5);        /* a surrogate */
     ENCODES(p.source, "\xF4\x90\x80\x80", 4, 5, 5, 5, 5); /* beyond U+10FFFF */
-    ENCODES(p.source, "\xE2\x82" "a", 4, 5, 5, 3);      /* cut off */
+    ENCODES(p.source,
+            "\xE2\x82"
+            "a",
+            4, 5, 5, 3); /* cut off */
     packed_close(&p);
 }
 
@@ -97,25 +105,33 @@ Test(tiny_spm, bytes_stand_for_unknown_characters) {
     int first = TINY_FIRST_AFTER_BYTES;
     ENCODES(p.source, "a\xC3\xA9", first + 3, first, TINY_FIRST + 0xC3, TINY_FIRST + 0xA9);
     ENCODES(p.source, "\xFF", first + 3, TINY_FIRST + 0xEF, TINY_FIRST + 0xBF, TINY_FIRST + 0xBD);
-    DECODES(p.source, "a\xC3\xA9" "b", first + 3, first, TINY_FIRST + 0xC3, TINY_FIRST + 0xA9, first + 1);
-    DECODES(p.source, "\xEF\xBF\xBD" "a\xEF\xBF\xBD\xEF\xBF\xBD", TINY_FIRST + 0xC3, first, TINY_FIRST + 0xA9, TINY_FIRST + 0x80);
+    DECODES(p.source,
+            "a\xC3\xA9"
+            "b",
+            first + 3, first, TINY_FIRST + 0xC3, TINY_FIRST + 0xA9, first + 1);
+    DECODES(p.source,
+            "\xEF\xBF\xBD"
+            "a\xEF\xBF\xBD\xEF\xBF\xBD",
+            TINY_FIRST + 0xC3, first, TINY_FIRST + 0xA9, TINY_FIRST + 0x80);
     packed_close(&p);
 }
 
 Test(tiny_spm, user_defined_symbols_are_kept_whole) {
-    static const tiny_piece pieces[] = {{"a", -1, 0}, {SPACE, -1, 0}, {"<x>", 0, 4}, {"<x>a", -0.5f, 0}, {"A", -1, 0}, {"AB", 0, 4}, {"b", -1, 0}, {NULL, 0, 0}};
+    static const tiny_piece pieces[] = {{"a", -1, 0}, {SPACE, -1, 0}, {"<x>", 0, 4}, {"<x>a", -0.5f, 0},
+                                        {"A", -1, 0}, {"AB", 0, 4},   {"b", -1, 0},  {NULL, 0, 0}};
     static const tiny_rule rules[] = {{"A", "a"}, {"B", "b"}, {NULL, NULL}};
     tiny_options options = {.rules = rules};
     packed p = make(&options, pieces);
-    ENCODES(p.source, "A", 4, 3);       /* the rule */
-    ENCODES(p.source, "AAB", 4, 3, 8);  /* the symbol comes before the rule */
+    ENCODES(p.source, "A", 4, 3);      /* the rule */
+    ENCODES(p.source, "AAB", 4, 3, 8); /* the symbol comes before the rule */
     ENCODES(p.source, "a<x>b", 4, 3, 5, 9);
     packed_close(&p);
 }
 
 Test(tiny_spm, the_longest_rule_wins) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {"b", -1, 0}, {"c", -1, 0}, {SPACE, -1, 0}, {NULL, 0, 0}};
-    static const tiny_rule rules[] = {{"x", "a"}, {"xy", "b"}, {"xyz", "cc"}, {"-", ""}, {"\t", " "}, {"_", "  a  "}, {NULL, NULL}};
+    static const tiny_rule rules[] = {{"x", "a"},  {"xy", "b"},    {"xyz", "cc"}, {"-", ""},
+                                      {"\t", " "}, {"_", "  a  "}, {NULL, NULL}};
     tiny_options options = {.rules = rules};
     packed p = make(&options, pieces);
     ENCODES(p.source, "x", 6, 3);
@@ -181,13 +197,14 @@ Test(tiny_spm, denormalizer_rewrites_decoded_text) {
 
 /* 3 a, 4 b, 5 c, 6 ab, 7 bc, 8 abc (unused), 9 space */
 Test(tiny_spm, byte_pairs_merge_the_best_score_first_then_the_leftmost) {
-    static const tiny_piece pieces[] = {{"a", -9, 0}, {"b", -9, 0}, {"c", -9, 0}, {"ab", -2, 0}, {"bc", -1, 0}, {"abc", -3, 5}, {SPACE, -9, 0}, {"aa", -1, 0}, {NULL, 0, 0}};
+    static const tiny_piece pieces[] = {{"a", -9, 0},   {"b", -9, 0},   {"c", -9, 0},  {"ab", -2, 0}, {"bc", -1, 0},
+                                        {"abc", -3, 5}, {SPACE, -9, 0}, {"aa", -1, 0}, {NULL, 0, 0}};
     tiny_options options = {.bpe = true};
     packed p = make(&options, pieces);
     ENCODES(p.source, "ab", 9, 6);
     ENCODES(p.source, "abb", 9, 6, 4);
-    ENCODES(p.source, "abc", 9, 3, 7);     /* bc first; a + bc = abc is unused and comes apart the same way */
-    ENCODES(p.source, "aaa", 9, 10, 3);    /* leftmost of equals */
+    ENCODES(p.source, "abc", 9, 3, 7);  /* bc first; a + bc = abc is unused and comes apart the same way */
+    ENCODES(p.source, "aaa", 9, 10, 3); /* leftmost of equals */
     ENCODES(p.source, "aaaa", 9, 10, 10);
     ENCODES(p.source, "abxyab", 9, 6, 0, 6);
     packed_close(&p);
@@ -204,9 +221,9 @@ Test(tiny_spm, byte_pairs_never_merge_user_defined_symbols) {
 /* ---- against the plainest possible algorithms ------------------------------------------------------------------ */
 
 static const tiny_piece random_pieces[] = {
-    {"a", -3, 0}, {"b", -3.5f, 0}, {"c", -4, 0}, {SPACE, -2, 0}, {"ab", -4.5f, 0}, {"bc", -4.25f, 0}, {"ca", -5, 0},
-    {"abc", -6, 0}, {"aa", -5, 0}, {"aaaa", -7, 0}, {SPACE "a", -3, 0}, {SPACE "ab", -4, 0}, {"bca", -6.5f, 0},
-    {"cab", -6, 0}, {"ba", -5.5f, 0}, {"bb", -6, 0}, {"abcabc", -8, 0}, {NULL, 0, 0}};
+    {"a", -3, 0},      {"b", -3.5f, 0}, {"c", -4, 0},     {SPACE, -2, 0},  {"ab", -4.5f, 0},   {"bc", -4.25f, 0},
+    {"ca", -5, 0},     {"abc", -6, 0},  {"aa", -5, 0},    {"aaaa", -7, 0}, {SPACE "a", -3, 0}, {SPACE "ab", -4, 0},
+    {"bca", -6.5f, 0}, {"cab", -6, 0},  {"ba", -5.5f, 0}, {"bb", -6, 0},   {"abcabc", -8, 0},  {NULL, 0, 0}};
 
 static uint32_t next_random(uint32_t *state) {
     *state = *state * 1664525u + 1013904223u;
@@ -239,9 +256,7 @@ static void append(json_t *ids, int id) {
     if (!again) json_array_append_new(ids, json_integer(id));
 }
 
-static size_t step_of(const char *text) {
-    return (unsigned char)*text == 0xE2 ? 3 : 1;
-}
+static size_t step_of(const char *text) { return (unsigned char)*text == 0xE2 ? 3 : 1; }
 
 static json_t *slow_unigram(const char *text) {
     size_t n = strlen(text), from[256];
@@ -316,13 +331,9 @@ static void compare_with(bool bpe) {
     packed_close(&p);
 }
 
-Test(tiny_spm, unigram_equals_plain_dynamic_programming) {
-    compare_with(false);
-}
+Test(tiny_spm, unigram_equals_plain_dynamic_programming) { compare_with(false); }
 
-Test(tiny_spm, byte_pairs_equal_plain_merging) {
-    compare_with(true);
-}
+Test(tiny_spm, byte_pairs_equal_plain_merging) { compare_with(true); }
 
 /* ---- size, threads, repetition ----------------------------------------------------------------------------------- */
 

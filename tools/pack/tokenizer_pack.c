@@ -40,8 +40,8 @@ static tfm_status marian_side(const char *folder, const char *spm_name, const tf
     char *path = join(folder, spm_name);
     *table = tfm_table_builder_new();
     tfm_spm_model model;
-    tfm_status status = path != NULL && *table != NULL ? tfm_spm_model_read(&model, path, error)
-                                                       : no_memory(folder, error);
+    tfm_status status =
+        path != NULL && *table != NULL ? tfm_spm_model_read(&model, path, error) : no_memory(folder, error);
     if (status == TFM_OK) {
         status = tfm_spm_table(&model, vocabulary, path, *table, error);
         tfm_spm_model_free(&model);

@@ -9,9 +9,9 @@
 #include "../../../runtime/tokenizer/trie.h"
 #include "../../../runtime/tokenizer/utf8.h"
 
-#define MAX_SPELLING 256u          /* bytes; the longest of Unicode's rules has 18 */
-#define MAX_RULES    (1u << 18)
-#define MAX_VISITS   (1u << 21)       /* the array may share its ends, so it is a graph whose paths can be many */
+#define MAX_SPELLING 256u /* bytes; the longest of Unicode's rules has 18 */
+#define MAX_RULES (1u << 18)
+#define MAX_VISITS (1u << 21) /* the array may share its ends, so it is a graph whose paths can be many */
 
 typedef struct rules {
     const unsigned char *units;
@@ -20,7 +20,7 @@ typedef struct rules {
     size_t n_texts;
     tfm_charsmap *map;
     size_t key_capacity, n_spellings, spelling_capacity;
-    size_t *starts; /* offset of each key's spelling, since the buffer moves */
+    size_t *starts;    /* offset of each key's spelling, since the buffer moves */
     uint32_t *numbers; /* (n_texts) number of the replacement that begins there + 1, or 0 */
     size_t n_text, text_capacity, offset_capacity;
     uint32_t visits;
@@ -56,9 +56,7 @@ static uint32_t unit(const rules *r, uint32_t i) {
 }
 
 /* Distance from a unit to its children, as Darts-clone packs it. */
-static uint32_t unit_offset(uint32_t u) {
-    return (u >> 10) << ((u & 0x200u) >> 6);
-}
+static uint32_t unit_offset(uint32_t u) { return (u >> 10) << ((u & 0x200u) >> 6); }
 
 /* The number (from 1) of the replacement that begins at an offset of the file's texts. */
 static tfm_status replacement(rules *r, uint32_t at, uint32_t *number) {

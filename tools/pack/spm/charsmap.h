@@ -6,12 +6,13 @@
 
 #include "trie_builder.h"
 
-/* Rules: keys[i] (value: number of the replacement + 1) and the replacements, numbered by where they lie in the file. */
+/* Rules: keys[i] (value: number of the replacement + 1) and the replacements, numbered by where they lie in the file.
+ */
 typedef struct tfm_charsmap {
     tfm_trie_key *keys;
     size_t n_keys;
-    char *spellings; /* what keys[].text points into */
-    char *text;      /* replacements, one after the other */
+    char *spellings;   /* what keys[].text points into */
+    char *text;        /* replacements, one after the other */
     uint32_t *offsets; /* (n_replacements + 1) */
     size_t n_replacements;
 } tfm_charsmap;

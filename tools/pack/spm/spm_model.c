@@ -14,10 +14,10 @@
 #include "../../../runtime/tokenizer/utf8.h"
 #include "spm.pb-c.h"
 
-#define MAX_FILE   ((size_t)64 << 20)
+#define MAX_FILE ((size_t)64 << 20)
 #define MAX_MEMORY ((size_t)512 << 20) /* a hostile file may ask for a hundred times its size */
 #define MODEL_UNIGRAM 1
-#define MODEL_BPE     2
+#define MODEL_BPE 2
 
 /* An allocator with a limit, for the parser. */
 typedef struct memory {
@@ -273,8 +273,7 @@ void tfm_spm_model_free(tfm_spm_model *model) {
 int64_t tfm_spm_model_find(const tfm_spm_model *model, const char *text, size_t n) {
     if (n == 0 || n > TFM_TRIE_MAX_KEY) return -1;
     tfm_trie_key key = {text, (uint32_t)n, 0};
-    const tfm_trie_key *found =
-        bsearch(&key, model->reserved, model->n_reserved, sizeof(key), tfm_trie_key_compare);
+    const tfm_trie_key *found = bsearch(&key, model->reserved, model->n_reserved, sizeof(key), tfm_trie_key_compare);
     if (found == NULL) found = bsearch(&key, model->in_text, model->n_in_text, sizeof(key), tfm_trie_key_compare);
     return found != NULL ? (int64_t)found->value - 1 : -1;
 }

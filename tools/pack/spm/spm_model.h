@@ -40,8 +40,8 @@ typedef struct tfm_spm_model {
     char *unknown_surface;
     tfm_spm_rules normalizer, denormalizer;
     bool has_denormalizer;
-    tfm_trie_key *in_text;   /* sorted: normal, user-defined and unused pieces; value: number + 1 */
-    tfm_trie_key *reserved;  /* sorted: the others */
+    tfm_trie_key *in_text;  /* sorted: normal, user-defined and unused pieces; value: number + 1 */
+    tfm_trie_key *reserved; /* sorted: the others */
     size_t n_in_text, n_reserved;
 } tfm_spm_model;
 

@@ -35,7 +35,8 @@ static tfm_status put_trie(const layout *l, const char *name, tfm_trie_key *keys
     return TFM_OK;
 }
 
-/* The trie of what occurs in text. Unigram segmentation passes unused pieces over; byte pairs are built through them. */
+/* The trie of what occurs in text. Unigram segmentation passes unused pieces over; byte pairs are built through them.
+ */
 static tfm_status put_pieces(const layout *l) {
     const tfm_spm_model *m = l->model;
     tfm_trie_key *keys = malloc(m->n_in_text * sizeof(*keys));
@@ -95,8 +96,7 @@ static tfm_status put_ids(const layout *l) {
     }
     if (l->vocabulary != NULL) tfm_table_set_array(l->table, "pieces.ids", TFM_VALUE_U32S, ids, m->n);
     if (m->byte_fallback) tfm_table_set_array(l->table, "bytes.ids", TFM_VALUE_U32S, bytes, 256);
-    tfm_table_set_u64(l->table, "unknown.id",
-                      l->vocabulary != NULL ? l->vocabulary->unknown_id : (uint64_t)m->unknown);
+    tfm_table_set_u64(l->table, "unknown.id", l->vocabulary != NULL ? l->vocabulary->unknown_id : (uint64_t)m->unknown);
     free(ids);
     return TFM_OK;
 }

@@ -1,9 +1,9 @@
 /*
  * trie_builder.c - first-fit construction of a double-array trie with shared ends.
  *
- * Children are placed after what lies under them, so that nodes with equal children (labels, values and bases) can share
- * one base: rules for Hangul syllables alone would else need six times the units. Free units form a ring; a set of
- * children tries the free units as places for its first and takes the first base that no other set has and where all
+ * Children are placed after what lies under them, so that nodes with equal children (labels, values and bases) can
+ * share one base: rules for Hangul syllables alone would else need six times the units. Free units form a ring; a set
+ * of children tries the free units as places for its first and takes the first base that no other set has and where all
  * fit. Blocks of 256 units that are 16 blocks old leave the ring, so that a placement costs a bounded number of tries.
  */
 #include "trie_builder.h"
@@ -14,7 +14,7 @@
 #include "../../../format/model_file.h"
 #include "../../../runtime/tokenizer/trie.h"
 
-#define BLOCK       256u
+#define BLOCK 256u
 #define OPEN_BLOCKS 16u
 
 typedef struct unit_state {
@@ -108,9 +108,7 @@ static bool add_block(builder *b) {
     return true;
 }
 
-static unsigned char label_of(child c) {
-    return (unsigned char)c.link;
-}
+static unsigned char label_of(child c) { return (unsigned char)c.link; }
 
 static bool fits(const builder *b, uint32_t base, const child *set, size_t n) {
     if (base < BLOCK || b->states[base].is_base) return false;
@@ -251,8 +249,9 @@ tfm_status tfm_trie_build(tfm_trie_key *keys, size_t n, const char *what, uint32
     free(b.sets);
     if (!ok) {
         free(b.units);
-        return b.full ? tfm_fail(error, TFM_ERROR_LIMIT, "%s: the vocabulary is too large for its search structure", what)
-                      : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the search structure", what);
+        return b.full
+                   ? tfm_fail(error, TFM_ERROR_LIMIT, "%s: the vocabulary is too large for its search structure", what)
+                   : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the search structure", what);
     }
     *words = (uint32_t *)(void *)b.units;
     *n_words = (size_t)b.n * 2;

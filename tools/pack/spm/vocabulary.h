@@ -16,7 +16,7 @@ typedef struct tfm_vocabulary_entry {
 } tfm_vocabulary_entry;
 
 typedef struct tfm_vocabulary {
-    json_t *json; /* owns the texts */
+    json_t *json;                  /* owns the texts */
     tfm_vocabulary_entry *entries; /* by id */
     size_t size;                   /* highest id + 1 */
     tfm_trie_key *spellings;       /* sorted; value: id + 1 */

@@ -1,0 +1,18 @@
+/* fuzz_tokenizer.h - the fuzz target, which the normal suite calls too. */
+#ifndef FUZZ_TOKENIZER_H
+#define FUZZ_TOKENIZER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * First byte even: the rest is a SentencePiece file, made into a table and opened. Odd: the rest is a table of a model
+ * file. What opens then encodes and decodes a few texts. Returns 0.
+ */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+/* What the last call came to, for tests: how far the input got. */
+enum { FUZZ_REFUSED, FUZZ_OPENED };
+extern int fuzz_outcome;
+
+#endif
