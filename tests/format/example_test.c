@@ -1,4 +1,5 @@
-/* example_test.c - the worked example of docs/format.md is what the writer writes. */
+/* example_test.c - the worked example of docs/format.md and the files kept in corpus/reader are what the writer writes.
+ */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,4 +39,23 @@ Test(example, is_that_of_the_specification) {
     free(hex);
     image_free(&page);
     image_free(&im);
+}
+
+/* Files of version 1 that were written once and must be readable, and be written the same, for ever. */
+Test(example, kept_files) {
+    static const struct {
+        const char *path;
+        image (*make)(void);
+    } files[] = {{TFM_FORMAT_CORPUS "/example.bin", example_image}, {TFM_FORMAT_CORPUS "/sample.bin", sample_image}};
+    for (size_t i = 0; i < 2; i++) {
+        tfm_file *file;
+        REQUIRE_OK(tfm_file_open(&file, files[i].path, error));
+        REQUIRE_OK(tfm_file_verify(file, NULL, NULL, NULL, error));
+        tfm_file_close(&file);
+        image kept = image_read(files[i].path), made = files[i].make();
+        cr_assert_eq(kept.n, made.n);
+        cr_assert_arr_eq(kept.data, made.data, kept.n);
+        image_free(&kept);
+        image_free(&made);
+    }
 }

@@ -195,7 +195,7 @@ size_t image_find(image *im, const char *name) {
     size_t n = image_header(im)->n_sections + image_header(im)->n_tensors;
     for (size_t i = 0; i < n; i++)
         if (strcmp(image_record(im, i)->name, name) == 0) return i;
-    NEED(!"a record of this name");
+    need(false, "finding a record of this name");
     return 0;
 }
 
