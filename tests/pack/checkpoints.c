@@ -46,6 +46,7 @@ void scratch_remove(char **folder) {
 }
 
 void write_file(const char *path, const void *data, size_t n) {
+    unlink(path); /* some file systems flush a file that is cut to nothing and written again */
     FILE *f = fopen(path, "wb");
     cr_assert(f, "cannot write %s", path);
     cr_assert(n == 0 || fwrite(data, 1, n, f) == n);

@@ -1,0 +1,15 @@
+/* fuzz_targets.h - what the fuzzers run and the replay test runs on the corpus: one function a format. */
+#ifndef TFM_TESTS_PACK_FUZZ_TARGETS_H
+#define TFM_TESTS_PACK_FUZZ_TARGETS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A pickle from memory; aborts if a tensor reaches outside its storage. Returns 1 if it was accepted. */
+int tfm_fuzz_pickle(const uint8_t *data, size_t n);
+/* A safetensors file; aborts if tensors overlap or reach outside the file. */
+int tfm_fuzz_safetensors(const uint8_t *data, size_t n);
+/* pytorch_model.bin in a folder, zip or legacy, all tensors read. */
+int tfm_fuzz_pytorch(const uint8_t *data, size_t n);
+
+#endif
