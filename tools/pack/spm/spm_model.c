@@ -23,14 +23,19 @@
 typedef struct memory {
     ProtobufCAllocator allocator;
     size_t left;
+    bool refused;
 } memory;
 
 static void *limited_alloc(void *data, size_t n) {
     memory *m = data;
     size_t cost = n + 16; /* what malloc adds, roughly; freeing does not give it back: parsing rarely frees */
-    if (cost < n || cost > m->left) return NULL;
-    m->left -= cost;
-    return malloc(n > 0 ? n : 1);
+    void *pointer = cost >= n && cost <= m->left ? malloc(n > 0 ? n : 1) : NULL;
+    if (pointer == NULL) {
+        m->refused = true;
+    } else {
+        m->left -= cost;
+    }
+    return pointer;
 }
 
 static void limited_free(void *data, void *pointer) {
@@ -207,12 +212,15 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
     checker c = {model, what, error};
     memory *m = calloc(1, sizeof(*m));
     if (m == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
-    *m = (memory){{limited_alloc, limited_free, m}, MAX_MEMORY};
+    *m = (memory){{limited_alloc, limited_free, m}, MAX_MEMORY, false};
     model->memory = m;
     Spm__Model *message = n <= MAX_FILE ? spm__model__unpack(&m->allocator, n, data) : NULL;
     model->message = message;
     tfm_status status;
-    if (message == NULL) {
+    if (message == NULL && m->refused) {
+        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to read it (at most %zu MiB are used)", what,
+                          MAX_MEMORY >> 20);
+    } else if (message == NULL) {
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a SentencePiece model, or is damaged", what);
     } else {
         status = take_options(&c, message);
