@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "../../format/model_file.h"
@@ -25,14 +24,6 @@ void tfm_answer_catch_interrupts(void) {
     struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
-}
-
-/* While an answer runs, what is typed or pasted waits unseen, and lines of it may have any length. */
-static bool quiet_terminal(struct termios *before) {
-    if (tcgetattr(STDIN_FILENO, before) < 0) return false;
-    struct termios quiet = *before;
-    quiet.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
-    return tcsetattr(STDIN_FILENO, TCSADRAIN, &quiet) == 0;
 }
 
 /* ---- showing -------------------------------------------------------------------------------------------------- */
@@ -143,12 +134,9 @@ static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
     tfm_generate_callbacks callbacks = {.on_token = streams ? on_token : NULL, .on_result = on_result, .user = a};
     const tfm_ids *prefix = &engine->prefix;
     tfm_input input = {a->input->data, a->input->size, prefix->size ? prefix->data : NULL, prefix->size};
-    struct termios before;
-    bool quiet = quiet_terminal(&before);
     running = engine->session;
     tfm_status status = tfm_generate(engine->session, &input, 1, &params, &callbacks, error);
     running = NULL;
-    if (quiet) tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
     if (a->status == TFM_OK) return status;
     *error = a->error;
     return a->status;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "../../format/model_file.h"
@@ -22,8 +23,9 @@ typedef struct prompt {
     EditLine *line;
     History *history;
     HistEvent event;
-    char *history_path; /* NULL: not kept */
-    bool discarded;     /* Ctrl-C at the prompt */
+    char *history_path;      /* NULL: not kept */
+    struct termios terminal; /* as it was found */
+    bool discarded;          /* Ctrl-C at the prompt */
 } prompt;
 
 /* ---- line editing ----------------------------------------------------------------------------------------------- */
@@ -47,7 +49,10 @@ static unsigned char discard_line(EditLine *line, int key) {
 /* Ctrl-Z: signals from keys are off while a line is edited (Ctrl-C is a key there), so this one is sent by hand. */
 static unsigned char suspend(EditLine *line, int key) {
     (void)key;
+    prompt *p = NULL;
+    el_get(line, EL_CLIENTDATA, &p);
     el_set(line, EL_PREP_TERM, 0);
+    if (p) tcsetattr(STDIN_FILENO, TCSADRAIN, &p->terminal);
     raise(SIGTSTP);
     el_set(line, EL_PREP_TERM, 1);
     return CC_REDISPLAY;
@@ -84,6 +89,7 @@ static char *history_file(void) {
 
 static bool open_prompt(prompt *p) {
     use_utf8();
+    if (tcgetattr(STDIN_FILENO, &p->terminal) < 0) return false;
     p->line = el_init("tfmrun", stdin, stdout, stderr);
     p->history = history_init();
     if (!p->line || !p->history) return false;
@@ -102,6 +108,8 @@ static bool open_prompt(prompt *p) {
     el_set(p->line, EL_BIND, "^Z", "tfm-suspend", NULL);
     el_set(p->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
     el_set(p->line, EL_SETTY, "-d", "-isig", NULL);
+    /* While an answer runs, what is typed or pasted waits unseen, and lines of it may have any length. */
+    el_set(p->line, EL_SETTY, "-x", "-icanon", "-echo", NULL);
     el_source(p->line, NULL); /* ~/.editrc */
     return true;
 }

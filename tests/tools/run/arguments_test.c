@@ -1,0 +1,201 @@
+/* arguments_test.c - tfmrun's command line: help, version, every kind of wrong argument. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../tools/run/settings.h"
+#include "interact.h"
+
+TestSuite(arguments, .init = enter_scratch, .fini = leave_scratch, .timeout = 2 * TEST_SECONDS);
+
+Test(arguments, help_has_every_option) {
+    outcome help = RUN(NULL, NULL, "--help");
+    cr_expect_eq(help.code, 0);
+    cr_expect_str_eq(help.err, "");
+    size_t n_options = 0;
+    for (size_t i = 0; i < tfm_settings_table.n; i++) {
+        const tfm_option *option = &tfm_settings_table.options[i];
+        if (option->kind == TFM_OPTION_GROUP) continue;
+        char name[64];
+        snprintf(name, sizeof name, " --%s", option->name);
+        cr_expect(strstr(help.out, name), "--help lacks%s", name);
+        cr_expect(option->help && strlen(option->help) > 8, "%s has no help", option->name);
+        for (size_t j = 0; j < i; j++)
+            cr_expect_neq(strcmp(tfm_settings_table.options[j].name, option->name), 0, "%s twice", option->name);
+        n_options++;
+    }
+    cr_expect_geq(n_options, 30);
+    for (char *line = strtok(help.out, "\n"); line; line = strtok(NULL, "\n"))
+        cr_expect_leq(strlen(line), 120, "too long for a terminal: %s", line);
+    free_outcome(&help);
+}
+
+/* Hugging Face's names, as people know them. */
+Test(arguments, names_of_transformers) {
+    static const char *const names[] = {"num_beams",
+                                        "num_return_sequences",
+                                        "length_penalty",
+                                        "early_stopping",
+                                        "no_repeat_ngram_size",
+                                        "repetition_penalty",
+                                        "min_length",
+                                        "max_length",
+                                        "max_new_tokens",
+                                        "min_new_tokens",
+                                        "renormalize_logits",
+                                        "forced_bos_token_id",
+                                        "forced_eos_token_id",
+                                        "bad_words_ids",
+                                        "suppress_tokens",
+                                        "decoder_start_token_id",
+                                        "eos_token_id",
+                                        "pad_token_id",
+                                        "do_sample"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const tfm_option *option = tfm_options_find(&tfm_settings_table, names[i], strlen(names[i]));
+        cr_assert(option, "%s", names[i]);
+        cr_expect(tfm_settings_is_decoding(option), "%s", names[i]);
+    }
+    const tfm_option *threads = tfm_options_find(&tfm_settings_table, "--threads", 9);
+    cr_assert(threads);
+    cr_expect(!tfm_settings_is_decoding(threads));
+}
+
+/* Every option refuses a value that is none, and names itself. */
+Test(arguments, every_option_checks_its_value) {
+    size_t checked = 0;
+    for (size_t i = 0; i < tfm_settings_table.n; i++) {
+        const tfm_option *option = &tfm_settings_table.options[i];
+        if (option->kind == TFM_OPTION_GROUP || option->kind == TFM_OPTION_STRING ||
+            strcmp(option->name, "prefix") == 0)
+            continue;
+        char word[64];
+        snprintf(word, sizeof word, "--%s=x", option->name);
+        char program[] = "tfmrun", *argv[] = {program, word, NULL};
+        tfm_settings settings;
+        cr_assert(tfm_settings_init(&settings));
+        size_t n;
+        tfm_error error = {0};
+        cr_expect_eq(tfm_options_parse(&tfm_settings_table, &settings, settings.given, 2, argv, &n, &error),
+                     TFM_ERROR_ARGUMENT, "%s", word);
+        cr_expect(strstr(error.message, option->name), "%s: message '%s'", word, error.message);
+        tfm_settings_free(&settings);
+        checked++;
+    }
+    cr_expect_geq(checked, 25);
+}
+
+typedef struct mistake {
+    const char *words[8];
+    const char *message;
+} mistake;
+
+Test(arguments, mistakes_are_explained) {
+    const char *model = shipped_model();
+    const mistake mistakes[] = {
+        {{NULL}, "which model"},
+        {{model, "--num-beam", "2"}, "did you mean --num-beams?"},
+        {{model, "--frobnicate"}, "unknown option --frobnicate"},
+        {{model, "-x"}, "unknown option -x"},
+        {{model, "--num-beams"}, "--num-beams needs a value"},
+        {{model, "--num-beams", "0"}, "'0' is not a whole number from 1 to"},
+        {{model, "--num-beams", "-1"}, "'-1' is not a whole number"},
+        {{model, "--num-beams", "2.5"}, "'2.5' is not a whole number"},
+        {{model, "--num-beams", "99999999999999999999"}, "is not a whole number"},
+        {{model, "--num-beams", " 2"}, "is not a whole number"},
+        {{model, "--num-beams", ""}, "is not a whole number"},
+        {{model, "--length-penalty", "nan"}, "'nan' is not a number"},
+        {{model, "--length-penalty", "inf"}, "'inf' is not a number"},
+        {{model, "--length-penalty=0x1p3"}, "is not a number"},
+        {{model, "--length-penalty", "1e999"}, "is not a number"},
+        {{model, "--early-stopping", "sometimes", "text"}, NULL}, /* "sometimes" is a text here: no mistake */
+        {{model, "--early-stopping=sometimes"}, "is none of: false, true, never"},
+        {{model, "--do-sample", "true"}, "does not sample"},
+        {{model, "--bad-words-ids", "[1, 2]"}, "each word is a list of token ids"},
+        {{model, "--bad-words-ids", "[[1, -2]]"}, "each word is a list of token ids"},
+        {{model, "--bad-words-ids", "[[]]"}, "each word is a list of token ids"},
+        {{model, "--bad-words-ids", "[["}, "is not a JSON list"},
+        {{model, "--bad-words-ids", "[[99999]]"}, "has no token 99999"},
+        {{model, "--eos-token-id", "1,x"}, "'x' is not a token id"},
+        {{model, "--eos-token-id", "6001"}, "has no token 6001"},
+        {{model, "--forced-bos-token-id", "-7"}, "'-7' is not a whole number"},
+        {{model, "--forced-bos-token-id", "123456"}, "has no token 123456"},
+        {{model, "--prefix-ids", "1 2 77777"}, "has no token 77777"},
+        {{model, "--num-return-sequences", "5", "--num-beams", "4"}, "more than --num-beams 4"},
+        {{model, "--log-probs"}, "--log-probs needs --json"},
+        {{model, "--attention", "map.png"}, "must end in .svg or .html"},
+        {{model, "--ids=1"}, "--ids takes no value"},
+        {{model, "--threads", "5000"}, "from 0 to 1024"},
+    };
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        outcome run = tfmrun("", NULL, mistakes[i].words);
+        const char *shown = mistakes[i].words[1] ? mistakes[i].words[1] : "(nothing)";
+        if (mistakes[i].message) {
+            cr_expect_eq(run.code, 2, "%s: exit status %d, %s", shown, run.code, run.err);
+            cr_expect(strstr(run.err, mistakes[i].message), "%s: '%s' is not in: %s", shown, mistakes[i].message,
+                      run.err);
+            cr_expect(strncmp(run.err, "tfmrun: ", 8) == 0, "%s", run.err);
+            cr_expect_str_eq(run.out, "");
+        } else {
+            cr_expect_eq(run.code, 0, "%s: %s", shown, run.err);
+        }
+        free_outcome(&run);
+    }
+}
+
+Test(arguments, forms_that_are_understood) {
+    const char *model = shipped_model(), *text = "Ein Hund.";
+    const mistake forms[] = {
+        {{model, "--num_beams=2", "--max_new_tokens", "9", text}, NULL},
+        {{"--num-beams", "2", model, "--max-new-tokens", "9", text}, NULL},
+        {{"-t1", model, "--num-beams", "2", "--max-new-tokens=9", "--", text}, NULL},
+        {{model, text, "--num-beams=2", "--renormalize-logits", "--do-sample", "False", "--max-new-tokens=9"}, NULL},
+    };
+    outcome first = tfmrun("", NULL, forms[0].words);
+    cr_expect_eq(first.code, 0, "%s", first.err);
+    cr_expect_str_eq(first.out, "A dog.\n");
+    for (size_t i = 1; i < sizeof forms / sizeof *forms; i++) {
+        outcome run = tfmrun("", NULL, forms[i].words);
+        cr_expect_eq(run.code, 0, "form %zu: %s", i, run.err);
+        cr_expect_str_eq(run.out, first.out);
+        free_outcome(&run);
+    }
+    free_outcome(&first);
+    outcome dashes = RUN("", model, "--num-beams=1", "--", "--ids");
+    cr_expect_eq(dashes.code, 0, "after -- nothing is an option: %s", dashes.err);
+    free_outcome(&dashes);
+}
+
+Test(arguments, version) {
+    outcome plain = RUN(NULL, NULL, "--version");
+    cr_expect_eq(plain.code, 0);
+    cr_expect(strstr(plain.out, tfm_version()), "%s", plain.out);
+    cr_expect(strstr(plain.out, "(in use)") && strstr(plain.out, "threads: "), "%s", plain.out);
+    free_outcome(&plain);
+    outcome scalar = RUN(NULL, NULL, "-V", "--isa", "scalar", "-t", "3");
+    cr_expect(strstr(scalar.out, "scalar (in use)") && strstr(scalar.out, "threads: 3"), "%s", scalar.out);
+    free_outcome(&scalar);
+    outcome wrong = RUN(NULL, NULL, "--version", "--isa", "mmx");
+    cr_expect_eq(wrong.code, 1);
+    cr_expect(strstr(wrong.err, "'mmx'"), "%s", wrong.err);
+    free_outcome(&wrong);
+}
+
+/* What cannot be opened is a failure with the library's own sentence, which names the file. */
+Test(arguments, files_that_cannot_be_opened) {
+    write_text("text.bin", "this is not a model\n");
+    write_text("empty.bin", "");
+    static const char *const names[] = {"missing.bin", "text.bin", "empty.bin", "/"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        outcome run = RUN("", names[i], NULL);
+        cr_expect_eq(run.code, 1, "%s", names[i]);
+        cr_expect(strncmp(run.err, "tfmrun: ", 8) == 0 && strstr(run.err, names[i]), "%s", run.err);
+        cr_expect_eq(strchr(run.err, '\n'), run.err + strlen(run.err) - 1, "one line: %s", run.err);
+        free_outcome(&run);
+    }
+    outcome isa = RUN("", shipped_model(), "--isa", "mmx");
+    cr_expect_eq(isa.code, 1);
+    cr_expect(strstr(isa.err, "mmx"), "%s", isa.err);
+    free_outcome(&isa);
+}
