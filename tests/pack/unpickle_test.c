@@ -181,6 +181,19 @@ Test(unpickle, tensors_stay_in_their_storage) {
     REQUIRE_ERROR(one_tensor(UINT64_MAX, 0, 3, 4, 4, 1, error), TFM_ERROR_FORMAT, "persistent id");
 }
 
+/* Few bytes that would copy a long list for ever: work and memory have a limit of their own. */
+Test(unpickle, copies_are_bounded) {
+    buffer b = {0};
+    put_text(&b, "NN\x86q\x01]("); /* a pair, number 1; then a list of 100,000 of it in a tuple, number 2 */
+    for (int i = 0; i < 100000; i++) put_text(&b, "h\x01");
+    put_text(&b, "e\x85q\x02"
+                 "ccollections\nOrderedDict\nq\x03");
+    for (int i = 0; i < 100000; i++) put_text(&b, "h\x03h\x02R");
+    put_text(&b, ".");
+    REQUIRE_ERROR(unpickle(b.data, b.n, error), TFM_ERROR_FORMAT, "too many items");
+    buffer_free(&b);
+}
+
 static buffer small_pickle(void) {
     marian small = marian_default();
     small.encoder_layers = 1;

@@ -8,6 +8,7 @@
 
 #define INPUT_MAX ((uint64_t)64 << 20) /* bytes of pickles in one file */
 #define OBJECTS_MAX ((size_t)4 << 20)
+#define ITEMS_MAX ((size_t)16 << 20)
 #define STACK_MAX ((size_t)1 << 20)
 #define MEMO_MAX ((size_t)4 << 20)
 #define TEXT_MAX ((size_t)1 << 20)
@@ -171,6 +172,8 @@ tfm_status tfm_pk_new(tfm_unpickler *u, tfm_pk_kind kind, tfm_pk_value **value, 
 }
 
 tfm_status tfm_pk_append(tfm_unpickler *u, tfm_pk_value *list, tfm_pk_value *item, tfm_error *error) {
+    /* A list can be copied again and again by a few bytes of pickle, so the input's length bounds nothing here. */
+    if (u->n_items++ >= ITEMS_MAX) return bad(u, error, "too many items");
     if (list->n == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 8;
         tfm_pk_value **items = allocate(u, capacity * sizeof *items);
@@ -291,14 +294,8 @@ static tfm_status memo_put(tfm_unpickler *u, uint64_t index, tfm_error *error) {
         memset(u->memo + before, 0, (u->memo_size - before) * sizeof *u->memo);
     }
     u->memo[index] = u->stack[u->depth - 1];
+    if (index >= u->memo_n) u->memo_n = (size_t)index + 1;
     return TFM_OK;
-}
-
-/* MEMOIZE numbers by the entries there are; PyTorch's writers never mix it with explicit numbers. */
-static tfm_status memo_next(tfm_unpickler *u, tfm_error *error) {
-    size_t n = u->memo_size;
-    while (n > 0 && !u->memo[n - 1]) n--;
-    return memo_put(u, n, error);
 }
 
 static tfm_status memo_get(tfm_unpickler *u, uint64_t index, tfm_error *error) {
@@ -445,7 +442,7 @@ static tfm_status step(tfm_unpickler *u, unsigned char op, tfm_error *error) {
     case 'u': return add_items(u, first, 1, TFM_PK_DICT, error);
     case 'q':
     case 'r': return memo_put(u, number, error);
-    case 0x94: return memo_next(u, error);
+    case 0x94: return memo_put(u, u->memo_n, error); /* writers that number by themselves never mix both */
     case 'h':
     case 'j': return memo_get(u, number, error);
     case 'c': return op_global(u, error);
@@ -459,7 +456,7 @@ static tfm_status step(tfm_unpickler *u, unsigned char op, tfm_error *error) {
 }
 
 tfm_status tfm_unpickle(tfm_unpickler *u, const tfm_pk_value **value, tfm_error *error) {
-    u->depth = 0;
+    u->depth = u->memo_n = 0;
     if (u->memo_size > 0) memset(u->memo, 0, u->memo_size * sizeof *u->memo);
     for (;;) {
         const unsigned char *op = NULL;

@@ -96,9 +96,9 @@ struct tfm_unpickler {
     size_t buffer_size;
     bool at_end;
     struct tfm_pk_chunk *chunks; /* all values and texts */
-    size_t n_objects;
+    size_t n_objects, n_items;   /* n_items: of all lists, tuples and dictionaries together */
     tfm_pk_value **stack, **memo;
-    size_t depth, stack_size, memo_size;
+    size_t depth, stack_size, memo_n, memo_size; /* memo_n: one more than the highest number set */
     tfm_pk_storage *storages;
     tfm_pk_tensor *tensors;
     size_t n_storages, storages_size, n_tensors, tensors_size;
