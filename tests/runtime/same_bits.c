@@ -1,0 +1,351 @@
+/*
+ * same_bits.c - the same bits on every instruction set, with any number of threads, alone or in a batch, whole or token
+ * by token.
+ *
+ * usage: same_bits CHECKPOINT [MODEL]...
+ *
+ * MODEL is CHECKPOINT packed; models of random weights are made here, and the golden checkpoints of TFM_SHARED are
+ * taken where they are. Logits of some sentences are hashed in every way they can be computed; all hashes must equal
+ * the one stored here, so that other machines are held to the same bits.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../format/hash.h"
+#include "../../runtime/model.h"
+#include "../../tools/pack/pack.h"
+#include "multi30k.h"
+#include "outputs.h"
+#include "tap.h"
+#include "tiny_model.h"
+
+#define N_BATCH 64
+#define N_TESTED 8
+#define N_STEPS 6
+#define N_GENERATED 8
+
+static const struct known {
+    const char *name;
+    uint64_t logits, outputs;
+} table[] = {
+    {"random f32", 0xff6ea52377448309, 0x43f7ca69d252a49b},
+    {"random f16", 0x8820dcfbf5ecaf06, 0x2940144de07e7e37},
+    {"random bf16", 0xad14f267db0e7aba, 0x6a774a234a43568c},
+    {"golden marian", 0x190fe58ff3604528, 0x7c654628042b34cc},
+    {"golden marian-ptbin", 0xaab0bdaf6fb98279, 0x624863dcb3f42b20},
+    {"multi30k f32", 0x616f21f80f982484, 0xf059dce2d81811a0},
+    {"multi30k f16", 0x8c6ea0404089e2fb, 0x66923b0b7d7a75f0},
+    {"multi30k bf16", 0x6fb52209db196a4d, 0x1adb4b88f3c629ce},
+};
+
+/* What is run: the tested sentences are every eighth of the batch. */
+typedef struct sentences {
+    tfm_tokens sources[N_BATCH];
+    int32_t targets[N_BATCH][N_STEPS];
+    tfm_input inputs[N_BATCH];
+} sentences;
+
+typedef enum mode { WHOLE, STEPS, BATCH_WHOLE, BATCH_STEPS, FORKED, BEAMS, BATCH_BEAMS, MODE_COUNT } mode;
+static const char *const mode_names[] = {
+    "alone, whole",         "alone, token by token", "in a batch of 64, whole",     "in a batch of 64, token by token",
+    "forked and reordered", "beam search alone",     "beam search in a batch of 64"};
+#define BIT(mode) (1u << (mode))
+#define ALL_MODES (BIT(MODE_COUNT) - 1)
+
+/* Which modes run with how many threads: each mode with several numbers, but not all with all, which would take
+ * minutes. */
+typedef struct plan {
+    unsigned n_threads, modes;
+} plan;
+#define MAX_PLANS 4
+
+static const plan all_plans[MAX_PLANS] = {
+    {1, ALL_MODES},
+    {2, BIT(BATCH_WHOLE) | BIT(STEPS) | BIT(BATCH_BEAMS)},
+    {3, BIT(WHOLE) | BIT(BATCH_STEPS) | BIT(FORKED) | BIT(BEAMS)},
+    {8, BIT(BATCH_WHOLE) | BIT(BATCH_STEPS) | BIT(BATCH_BEAMS)},
+};
+static const plan golden_plans[MAX_PLANS] = {
+    {1, BIT(WHOLE) | BIT(STEPS) | BIT(BEAMS)},
+    {3, BIT(BATCH_WHOLE) | BIT(BATCH_STEPS) | BIT(FORKED) | BIT(BATCH_BEAMS)},
+};
+/* The shipped model is a thousand times larger: the best instruction set, and the others. */
+static const plan large_plans[MAX_PLANS] = {
+    {1, BIT(WHOLE) | BIT(STEPS) | BIT(BEAMS)},
+    {2, BIT(BATCH_STEPS)},
+    {3, BIT(FORKED) | BIT(BEAMS)},
+    {8, BIT(BATCH_WHOLE)},
+};
+static const plan few_plans[MAX_PLANS] = {{1, BIT(STEPS)}, {2, BIT(WHOLE) | BIT(BEAMS)}};
+
+typedef struct bench {
+    const char *name;
+    sentences set;
+    tfm_pool *pool;
+    tfm_model *model;
+    tfm_session *session;
+    size_t vocab;
+    float *logits; /* (N_TESTED, N_STEPS, vocab) */
+    float *unused; /* (N_STEPS, vocab) of the other sentences */
+    tfm_error error;
+} bench;
+
+static void must(bench *b, tfm_status status) {
+    if (status) tap_bail_out("%s: %s", b->name, b->error.message);
+}
+
+/* ---- logits ---- */
+
+static float *row_of(bench *b, size_t sentence, size_t step) {
+    bool tested = sentence % (N_BATCH / N_TESTED) == 0;
+    float *logits = tested ? b->logits + sentence / (N_BATCH / N_TESTED) * N_STEPS * b->vocab : b->unused;
+    return logits + step * b->vocab;
+}
+
+/* Sentences first, first + 1, ... together. */
+static void run_together(bench *b, size_t first, size_t n, bool whole) {
+    int32_t sources[N_BATCH];
+    tfm_span spans[N_BATCH];
+    must(b, tfm_encode(b->session, b->set.sources + first, n, sources, NULL, &b->error));
+    for (size_t i = 0; i < n; i++) {
+        spans[i] = (tfm_span){.n = whole ? N_STEPS : 1, .all_logits = whole};
+        must(b, tfm_sequence_new(b->session, sources[i], &spans[i].sequence, &b->error));
+    }
+    for (size_t step = 0; step < N_STEPS; step += spans[0].n) {
+        for (size_t i = 0; i < n; i++) {
+            spans[i].ids = b->set.targets[first + i] + step;
+            spans[i].logits = row_of(b, first + i, step);
+        }
+        must(b, tfm_decode(b->session, spans, n, &b->error));
+    }
+    for (size_t i = 0; i < n; i++) {
+        tfm_sequence_free(b->session, spans[i].sequence);
+        tfm_source_free(b->session, sources[i]);
+    }
+}
+
+/*
+ * As beams do it: before every step the sequence is forked twice, one copy goes astray, the other takes the place of
+ * the original, which goes too. The copies lie in other slots and pages from step to step.
+ */
+static void run_forked(bench *b, size_t sentence) {
+    int32_t source, sequence, astray, copy;
+    must(b, tfm_encode(b->session, &b->set.sources[sentence], 1, &source, NULL, &b->error));
+    must(b, tfm_sequence_new(b->session, source, &sequence, &b->error));
+    for (size_t step = 0; step < N_STEPS; step++) {
+        must(b, tfm_sequence_fork(b->session, sequence, &astray, &b->error));
+        must(b, tfm_sequence_fork(b->session, sequence, &copy, &b->error));
+        int32_t wrong = (int32_t)((size_t)(b->set.targets[sentence][step] + 1) % b->vocab);
+        tfm_span spans[2] = {
+            {.sequence = astray, .ids = &wrong, .n = 1},
+            {.sequence = copy, .ids = &b->set.targets[sentence][step], .n = 1, .logits = row_of(b, sentence, step)}};
+        must(b, tfm_decode(b->session, spans, 2, &b->error));
+        tfm_sequence_free(b->session, sequence);
+        tfm_sequence_free(b->session, astray);
+        sequence = copy;
+    }
+    tfm_sequence_free(b->session, sequence);
+    tfm_source_free(b->session, source);
+}
+
+static uint64_t hash_logits(bench *b, mode how) {
+    size_t size = N_TESTED * N_STEPS * b->vocab * sizeof *b->logits;
+    memset(b->logits, 0xff, size);
+    if (how == BATCH_WHOLE || how == BATCH_STEPS) run_together(b, 0, N_BATCH, how == BATCH_WHOLE);
+    for (size_t i = 0; i < N_BATCH; i += N_BATCH / N_TESTED) {
+        if (how == WHOLE || how == STEPS) run_together(b, i, 1, how == WHOLE);
+        if (how == FORKED) run_forked(b, i);
+    }
+    return tfm_hash_baseline(b->logits, size);
+}
+
+/* ---- generation ---- */
+
+static uint64_t hash_outputs(bench *b, bool batch) {
+    tfm_generate_params params = tfm_generate_params_default(b->model);
+    params.num_beams = params.num_return_sequences = 3;
+    params.max_new_tokens = N_GENERATED;
+    params.no_repeat_ngram_size = 2;
+    outputs *all = NULL, tested;
+    tfm_input inputs[N_TESTED];
+    for (size_t i = 0; i < N_TESTED; i++) inputs[i] = b->set.inputs[i * (N_BATCH / N_TESTED)];
+    if (!batch) {
+        must(b, outputs_generate_singly(b->session, inputs, N_TESTED, &params, &all, &b->error));
+        uint64_t hash = outputs_hash(all);
+        outputs_free(&all);
+        return hash;
+    }
+    must(b, outputs_generate(b->session, b->set.inputs, N_BATCH, &params, &all, &b->error));
+    output items[N_TESTED * 3];
+    size_t counts[N_TESTED];
+    tested = (outputs){.inputs = inputs, .n = N_TESTED, .n_each = 3, .items = items, .counts = counts};
+    for (size_t i = 0; i < N_TESTED; i++) {
+        counts[i] = all->counts[i * (N_BATCH / N_TESTED)];
+        for (size_t j = 0; j < 3; j++) items[i * 3 + j] = *outputs_at(all, i * (N_BATCH / N_TESTED), j);
+    }
+    uint64_t hash = outputs_hash(&tested);
+    outputs_free(&all);
+    return hash;
+}
+
+/* ---- one model ---- */
+
+static void check_mode(bench *b, const struct known *known, unsigned n_threads, mode how) {
+    bool beams = how == BEAMS || how == BATCH_BEAMS;
+    uint64_t hash = beams ? hash_outputs(b, how == BATCH_BEAMS) : hash_logits(b, how);
+    uint64_t expected = beams ? known->outputs : known->logits;
+    if (!tap_ok(hash == expected, "%s: %s, %u thread%s, %s", b->name, tfm_model_get_info(b->model).isa, n_threads,
+                n_threads > 1 ? "s" : "", mode_names[how]))
+        tap_note("hash 0x%016llx, expected 0x%016llx", (unsigned long long)hash, (unsigned long long)expected);
+}
+
+static void check_with(bench *b, const char *path, const struct known *known, const char *isa, const plan *how) {
+    tfm_model_params params = tfm_model_params_default();
+    params.isa = isa;
+    must(b, tfm_pool_create(&b->pool, how->n_threads, &b->error));
+    must(b, tfm_model_open(&b->model, path, &params, &b->error));
+    tfm_session_params session = {
+        .pool = b->pool, .max_sources = N_BATCH, .max_sequences = 3 * N_BATCH, .max_batch_tokens = 4096};
+    must(b, tfm_session_create(&b->session, b->model, &session, &b->error));
+    b->vocab = tfm_model_get_info(b->model).target_vocab_size;
+    b->logits = calloc(N_TESTED * N_STEPS * b->vocab, sizeof *b->logits);
+    b->unused = calloc(N_STEPS * b->vocab, sizeof *b->unused);
+    if (!b->logits || !b->unused) tap_bail_out("no memory");
+    for (int m = 0; m < MODE_COUNT; m++)
+        if (how->modes & BIT(m)) check_mode(b, known, how->n_threads, (mode)m);
+    free(b->logits);
+    free(b->unused);
+    tfm_session_free(&b->session);
+    tfm_model_close(&b->model);
+    tfm_pool_free(&b->pool);
+}
+
+static void check_model(bench *b, const char *path, const plan *best_plans, const plan *other_plans) {
+    const struct known *known = NULL;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (!strcmp(table[i].name, b->name)) known = &table[i];
+    if (!tap_ok(known != NULL, "%s: expected hashes are known", b->name)) return;
+    const plan *plans = best_plans;
+    const char *isa;
+    bool usable;
+    for (size_t i = 0; (isa = tfm_isa_list(i, &usable)); i++) {
+        if (!usable) continue;
+        for (size_t p = 0; p < MAX_PLANS && plans[p].n_threads; p++) check_with(b, path, known, isa, &plans[p]);
+        plans = other_plans;
+    }
+}
+
+/* ---- the models ---- */
+
+static void random_sentences(bench *b, int32_t ids[N_BATCH][20], uint32_t source_vocab, uint32_t target_vocab,
+                             size_t longest) {
+    uint64_t random = 4711;
+    for (size_t i = 0; i < N_BATCH; i++) {
+        size_t n = 1 + tiny_random(&random) % longest;
+        for (size_t j = 0; j < n; j++) ids[i][j] = (int32_t)(tiny_random(&random) % source_vocab);
+        for (size_t j = 0; j < N_STEPS; j++) b->set.targets[i][j] = (int32_t)(tiny_random(&random) % target_vocab);
+        b->set.sources[i] = (tfm_tokens){ids[i], n};
+        b->set.inputs[i] = (tfm_input){.ids = ids[i], .n = n};
+    }
+}
+
+static char *scratch_file(void) {
+    const char *scratch = getenv("TMPDIR");
+    char *path = NULL;
+    if (asprintf(&path, "%s/tfm-bits-XXXXXX.bin", scratch ? scratch : "/tmp") < 0) tap_bail_out("no memory");
+    int fd = mkstemps(path, 4);
+    if (fd < 0) tap_bail_out("cannot make %s", path);
+    close(fd);
+    return path;
+}
+
+static void check_random(tfm_dtype dtype, const char *name) {
+    tiny_config config = tiny_config_default();
+    config.d_model = 40;
+    config.encoder.n_heads = config.encoder.n_kv_heads = config.decoder.n_heads = 4;
+    config.decoder.n_kv_heads = 2;
+    config.decoder.activation = "silu";
+    config.encoder.activation = "gelu";
+    config.decoder.gated = true;
+    config.decoder.vocab_size = config.encoder.vocab_size = 101;
+    config.dtype = dtype;
+    char *path = scratch_file();
+    tiny_model *tiny = tiny_model_make(&config);
+    tiny_model_write(tiny, path);
+    tiny_model_free(&tiny);
+    static bench b;
+    int32_t ids[N_BATCH][20];
+    b = (bench){.name = name};
+    random_sentences(&b, ids, 101, 101, 20);
+    check_model(&b, path, all_plans, all_plans);
+    unlink(path);
+    free(path);
+}
+
+static void check_golden(const char *shared, const char *folder) {
+    char source[4096], name[64];
+    snprintf(source, sizeof source, "%s/golden/%s", shared ? shared : "", folder);
+    snprintf(name, sizeof name, "golden %s", folder);
+    if (!shared || access(source, R_OK)) {
+        tap_skip("TFM_SHARED does not have it", "%s", name);
+        return;
+    }
+    static bench b;
+    b = (bench){.name = name};
+    char *path = scratch_file();
+    tfm_pack_request request = {.source = source, .out = path, .force = true, .options = {.dtype = TFM_F32}};
+    must(&b, tfm_pack(&request, &b.error));
+    must(&b, tfm_model_open(&b.model, path, NULL, &b.error));
+    tfm_model_info info = tfm_model_get_info(b.model);
+    tfm_model_close(&b.model);
+    int32_t ids[N_BATCH][20];
+    random_sentences(&b, ids, info.source_vocab_size, info.target_vocab_size, 20);
+    check_model(&b, path, golden_plans, golden_plans);
+    unlink(path);
+    free(path);
+}
+
+/* The first 64 sentences of at most 12 tokens, each with what it is known to become. */
+static void check_multi30k(const multi30k *data, const char *path) {
+    static bench b;
+    b = (bench){.name = path};
+    must(&b, tfm_model_open(&b.model, path, NULL, &b.error));
+    char name[64];
+    bool full = b.model->decoder.embed.dtype == TFM_F32;
+    snprintf(name, sizeof name, "multi30k %s", tfm_dtype_name(b.model->decoder.embed.dtype));
+    int32_t start = tfm_generate_params_default(b.model).decoder_start_token_id;
+    tfm_model_close(&b.model);
+    b.name = name;
+    size_t n = 0;
+    for (size_t i = 0; i < data->n && n < N_BATCH; i++) {
+        if (data->sources[i].n > 12) continue;
+        b.set.sources[n] = data->sources[i];
+        b.set.inputs[n] = data->inputs[i];
+        const tfm_tokens *ids = &data->greedy[i].ids;
+        for (size_t j = 0; j < N_STEPS; j++) b.set.targets[n][j] = j == 0 ? start : ids->ids[(j - 1) % ids->n];
+        n++;
+    }
+    if (n < N_BATCH) tap_bail_out("only %zu short sentences", n);
+    check_model(&b, path, full ? large_plans : few_plans, few_plans);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s CHECKPOINT [MODEL]...\n", argv[0]);
+        return 2;
+    }
+    check_random(TFM_F32, "random f32");
+    check_random(TFM_F16, "random f16");
+    check_random(TFM_BF16, "random bf16");
+    const char *shared = getenv("TFM_SHARED");
+    check_golden(shared, "marian");
+    check_golden(shared, "marian-ptbin");
+    unsetenv("TFM_TEST_SENTENCES"); /* the hashes are of these sentences */
+    multi30k data;
+    multi30k_read(&data, argv[1], 0);
+    for (int i = 2; i < argc; i++) check_multi30k(&data, argv[i]);
+    multi30k_free(&data);
+    return tap_done();
+}

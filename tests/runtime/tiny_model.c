@@ -1,0 +1,259 @@
+/* tiny_model.c - see tiny_model.h. */
+#include "tiny_model.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t tiny_random(uint64_t *state) {
+    uint64_t x = *state ? *state : 1;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *state = x;
+    return x * 0x2545F4914F6CDD1Du;
+}
+
+double tiny_uniform(uint64_t *state) { return (double)(int64_t)tiny_random(state) * 0x1p-63; }
+
+tiny_config tiny_config_default(void) {
+    tiny_stack stack = {.vocab_size = 37,
+                        .n_layers = 2,
+                        .n_heads = 3,
+                        .n_kv_heads = 3,
+                        .head_dim = 5,
+                        .d_ff = 29,
+                        .activation = "relu",
+                        .position_table = true,
+                        .max_positions = 320,
+                        .embed_scale = 1.5,
+                        .attention_scale = 0.4472135954999579,
+                        .biases = true};
+    return (tiny_config){.kind = "encoder-decoder",
+                         .d_model = 15,
+                         .encoder = stack,
+                         .decoder = stack,
+                         .output_bias = true,
+                         .dtype = TFM_F32,
+                         .logit_gain = 2,
+                         .seed = 20240607};
+}
+
+static void stop(const char *what, const tfm_error *error) {
+    fprintf(stderr, "tiny model: %s%s%s\n", what, error ? ": " : "", error ? error->message : "");
+    abort();
+}
+
+/* ---- weights ---- */
+
+typedef struct maker {
+    tiny_model *model;
+    uint64_t random;
+} maker;
+
+static float rounded(float x, tfm_dtype dtype) {
+    if (dtype == TFM_F16) return tfm_f16_to_f32(tfm_f32_to_f16(x));
+    return dtype == TFM_BF16 ? tfm_bf16_to_f32(tfm_f32_to_bf16(x)) : x;
+}
+
+/* Values center + spread * uniform. */
+static tiny_tensor *add(maker *m, uint64_t rows, uint64_t columns, double center, double spread, const char *name) {
+    tiny_model *model = m->model;
+    model->tensors = realloc(model->tensors, (model->n + 1) * sizeof *model->tensors);
+    if (!model->tensors) stop("no memory", NULL);
+    tiny_tensor *tensor = &model->tensors[model->n++];
+    *tensor = (tiny_tensor){.rows = rows, .columns = columns, .panels = columns > 0};
+    snprintf(tensor->name, sizeof tensor->name, "%s", name);
+    size_t count = rows * (columns ? columns : 1);
+    tensor->values = malloc(count * sizeof *tensor->values);
+    if (!tensor->values) stop("no memory", NULL);
+    for (size_t i = 0; i < count; i++) {
+        float value = (float)(center + spread * tiny_uniform(&m->random));
+        tensor->values[i] = columns ? rounded(value, model->config.dtype) : value;
+    }
+    return tensor;
+}
+
+__attribute__((format(printf, 1, 2))) static const char *name_of(const char *format, ...) {
+    static char name[TFM_NAME_MAX + 1];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    return name;
+}
+
+static void add_linear(maker *m, const char *stem, const char *part, uint64_t n, uint64_t k, bool bias) {
+    add(m, n, k, 0, sqrt(3.0 / (double)k), name_of("%s%s.weight", stem, part));
+    if (bias) add(m, n, 0, 0, 0.3, name_of("%s%s.bias", stem, part));
+}
+
+static void add_norm(maker *m, const tiny_stack *s, const char *stem, const char *part) {
+    add(m, m->model->config.d_model, 0, 1, 0.3, name_of("%s%s.weight", stem, part));
+    if (!s->rms) add(m, m->model->config.d_model, 0, 0, 0.3, name_of("%s%s.bias", stem, part));
+}
+
+static void add_layer(maker *m, const tiny_stack *s, const char *stem, bool cross) {
+    uint64_t d = m->model->config.d_model, q = (uint64_t)s->n_heads * s->head_dim;
+    uint64_t kv = (uint64_t)s->n_kv_heads * s->head_dim;
+    add_linear(m, stem, "attention.qkv", q + 2 * kv, d, s->biases);
+    add_linear(m, stem, "attention.out", d, q, s->biases);
+    add_norm(m, s, stem, "attention.norm");
+    if (cross) {
+        add_linear(m, stem, "cross.q", q, d, s->biases);
+        add_linear(m, stem, "cross.kv", 2 * q, d, s->biases);
+        add_linear(m, stem, "cross.out", d, q, s->biases);
+        add_norm(m, s, stem, "cross.norm");
+    }
+    add_linear(m, stem, "ffn.up", s->d_ff, d, s->biases);
+    if (s->gated) add_linear(m, stem, "ffn.gate", s->d_ff, d, s->biases);
+    add_linear(m, stem, "ffn.down", d, s->d_ff, s->biases);
+    add_norm(m, s, stem, "ffn.norm");
+}
+
+static void add_stack(maker *m, const tiny_stack *s, const char *name, bool cross, bool panels) {
+    char stem[32];
+    uint64_t d = m->model->config.d_model;
+    if (s->own_embed) add(m, s->vocab_size, d, 0, 1, name_of("%s.embed", name))->panels = panels;
+    if (s->position_table && s->own_position) {
+        uint64_t rows = s->max_positions + s->position_offset;
+        tiny_tensor *table = add(m, rows * d, 0, 0, 0.7, name_of("%s.position", name));
+        table->rows = rows;
+        table->columns = d;
+    }
+    snprintf(stem, sizeof stem, "%s.", name);
+    if (s->embed_norm) add_norm(m, s, stem, "embed_norm");
+    if (s->final_norm) add_norm(m, s, stem, "norm");
+    for (uint32_t i = 0; i < s->n_layers; i++) {
+        snprintf(stem, sizeof stem, "%s.%u.", name, i);
+        add_layer(m, s, stem, cross);
+    }
+}
+
+static bool has(const tiny_config *c, const char *stack) { return strstr(c->kind, stack) != NULL; }
+
+static void add_shared(maker *m, const tiny_config *c) {
+    const tiny_stack *s = has(c, "encoder") ? &c->encoder : &c->decoder;
+    bool encoder_uses = has(c, "encoder") && !c->encoder.own_embed,
+         decoder_uses = has(c, "decoder") && !c->decoder.own_embed;
+    if (encoder_uses || decoder_uses) {
+        const tiny_stack *owner = encoder_uses ? &c->encoder : &c->decoder;
+        bool projects = decoder_uses && !c->output_weight;
+        add(m, owner->vocab_size, c->d_model, 0, c->logit_gain, "embed")->panels = projects || !c->embed_rows;
+    }
+    bool position = (has(c, "encoder") && c->encoder.position_table && !c->encoder.own_position) ||
+                    (has(c, "decoder") && c->decoder.position_table && !c->decoder.own_position);
+    if (position) {
+        uint64_t rows = s->max_positions + s->position_offset;
+        tiny_tensor *table = add(m, rows * c->d_model, 0, 0, 0.7, "position");
+        table->rows = rows;
+        table->columns = c->d_model;
+    }
+    if (!has(c, "decoder")) return;
+    if (c->output_weight) add(m, c->decoder.vocab_size, c->d_model, 0, c->logit_gain, "output.weight");
+    if (c->output_bias) add(m, c->decoder.vocab_size, 0, 0, 0.5, "output.bias");
+}
+
+tiny_model *tiny_model_make(const tiny_config *config) {
+    tiny_model *model = calloc(1, sizeof *model);
+    if (!model) stop("no memory", NULL);
+    model->config = *config;
+    maker m = {model, config->seed};
+    add_shared(&m, config);
+    bool both = has(config, "encoder") && has(config, "decoder");
+    if (has(config, "encoder")) add_stack(&m, &config->encoder, "encoder", false, !config->embed_rows);
+    if (has(config, "decoder"))
+        add_stack(&m, &config->decoder, "decoder", both, !config->embed_rows || !config->output_weight);
+    return model;
+}
+
+void tiny_model_free(tiny_model **out) {
+    tiny_model *model = *out;
+    *out = NULL;
+    if (!model) return;
+    for (size_t i = 0; i < model->n; i++) free(model->tensors[i].values);
+    free(model->tensors);
+    free(model);
+}
+
+const float *tiny_model_find(const tiny_model *model, const char *name) {
+    for (size_t i = 0; i < model->n; i++)
+        if (!strcmp(model->tensors[i].name, name)) return model->tensors[i].values;
+    return NULL;
+}
+
+/* ---- the file ---- */
+
+static void set_stack(tfm_table_builder *table, const tiny_stack *s, const char *name) {
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {{"vocab_size", s->vocab_size},
+                  {"n_layers", s->n_layers},
+                  {"n_heads", s->n_heads},
+                  {"n_kv_heads", s->n_kv_heads},
+                  {"head_dim", s->head_dim},
+                  {"d_ff", s->d_ff},
+                  {"gated", s->gated},
+                  {"position_offset", s->position_offset},
+                  {"max_positions", s->max_positions},
+                  {"embed_norm", s->embed_norm},
+                  {"final_norm", s->final_norm}};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        tfm_table_set_u64(table, name_of("%s.%s", name, counts[i].key), counts[i].value);
+    tfm_table_set_string(table, name_of("%s.activation", name), s->activation);
+    tfm_table_set_string(table, name_of("%s.norm", name), s->rms ? "rms" : "layer");
+    tfm_table_set_string(table, name_of("%s.norm_placement", name), s->pre_norm ? "pre" : "post");
+    tfm_table_set_string(table, name_of("%s.position", name), s->position_table ? "table" : "none");
+    tfm_table_set_string(table, name_of("%s.biases", name), s->biases ? "all" : "none");
+    tfm_table_set_f64(table, name_of("%s.norm_eps", name), TINY_NORM_EPS);
+    tfm_table_set_f64(table, name_of("%s.embed_scale", name), s->embed_scale);
+    tfm_table_set_f64(table, name_of("%s.attention_scale", name), s->attention_scale);
+}
+
+tfm_table_builder *tiny_architecture(const tiny_config *c) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) stop("no memory", NULL);
+    tfm_table_set_string(table, "kind", c->kind);
+    tfm_table_set_string(table, "family", "tiny");
+    tfm_table_set_u64(table, "d_model", c->d_model);
+    if (has(c, "encoder")) set_stack(table, &c->encoder, "encoder");
+    if (has(c, "decoder")) set_stack(table, &c->decoder, "decoder");
+    return table;
+}
+
+static tfm_table_builder *generation(void) {
+    static const uint32_t end[] = {TINY_END};
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) stop("no memory", NULL);
+    tfm_table_set_u64(table, "max_length", 24);
+    tfm_table_set_u64(table, "num_beams", 1);
+    tfm_table_set_u64(table, "decoder_start_token_id", TINY_START);
+    tfm_table_set_array(table, "eos_token_id", TFM_VALUE_U32S, end, 1);
+    return table;
+}
+
+static tfm_status write_tensor(tfm_writer *writer, const tiny_tensor *t, tfm_dtype dtype, tfm_error *error) {
+    if (t->columns == 0) return tfm_writer_vector(writer, t->name, t->values, t->rows, error);
+    bool table = strstr(t->name, "position") != NULL;
+    return tfm_writer_matrix(writer, t->name, table ? TFM_F32 : dtype, t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS,
+                             t->values, t->rows, t->columns, error);
+}
+
+void tiny_model_write(const tiny_model *model, const char *path) {
+    tfm_error error;
+    tfm_writer *writer;
+    tfm_status status = tfm_writer_create(&writer, path, &error);
+    if (status) stop(path, &error);
+    tfm_table_builder *tables[2] = {tiny_architecture(&model->config), generation()};
+    status = tfm_writer_section(writer, "architecture", tables[0], &error);
+    if (!status) status = tfm_writer_section(writer, "generation", tables[1], &error);
+    for (size_t i = 0; !status && i < model->n; i++)
+        status = write_tensor(writer, &model->tensors[i], model->config.dtype, &error);
+    if (!status) status = tfm_writer_commit(&writer, &error);
+    if (status) stop(path, &error);
+    tfm_table_builder_free(&tables[0]);
+    tfm_table_builder_free(&tables[1]);
+}
