@@ -130,6 +130,8 @@ Test(prompt, stops_a_sentence) {
     cr_assert(stopped, "%s", c.transcript);
     send_text(&c, "/reset\nEin Hund.\n");
     expect(&c, "\nA dog.\r\n");
+    expect(&c, "tokens/s");
+    expect(&c, "> ");
     send_text(&c, "a line that is dropped\x03");
     expect(&c, "^C");
     send_text(&c, "Ein Hund.\n");
