@@ -12,65 +12,53 @@
 #include "spm.h"
 #include "utf8.h"
 
-#define ON_STACK 4096
-#define WINDOW 1024u /* scores that can still be asked for: TFM_TRIE_MAX_KEY + 1, a power of two */
+#define ON_STACK 2048
 
 /* A step of a path: length << 22 | piece number + 1, where number + 1 = 0 is an unknown character; 0: none. */
 #define STEP_BITS 22
 #define STEP_MASK ((1u << STEP_BITS) - 1)
 
+/* The best path to a position: its last step and its score. */
+typedef struct arrival {
+    uint32_t step;
+    float score;
+} arrival;
+
 typedef struct lattice {
-    uint32_t *steps; /* step that ends at base + i */
+    arrival *arrivals; /* at position base + i */
     size_t capacity;
-    uint32_t first[ON_STACK];
-    float scores[WINDOW]; /* of the best path to a position, by position modulo WINDOW */
-    size_t base;          /* everything before is emitted */
-    size_t reach;         /* farthest end of a step so far */
+    arrival first[ON_STACK];
+    size_t base;  /* everything before is emitted */
+    size_t reach; /* farthest position with an arrival */
 } lattice;
 
 static bool reserve(lattice *l, size_t n) {
     if (n <= l->capacity) return true;
     size_t capacity, bytes;
-    if (__builtin_mul_overflow(n, (size_t)2, &capacity) || __builtin_mul_overflow(capacity, sizeof(uint32_t), &bytes)) {
+    if (__builtin_mul_overflow(n, (size_t)2, &capacity) || __builtin_mul_overflow(capacity, sizeof(arrival), &bytes)) {
         return false;
     }
-    uint32_t *steps = realloc(l->steps == l->first ? NULL : l->steps, bytes);
-    if (steps == NULL) return false;
-    if (l->steps == l->first) memcpy(steps, l->first, sizeof(l->first));
-    l->steps = steps;
+    arrival *arrivals = realloc(l->arrivals == l->first ? NULL : l->arrivals, bytes);
+    if (arrivals == NULL) return false;
+    if (l->arrivals == l->first) memcpy(arrivals, l->first, sizeof(l->first));
+    l->arrivals = arrivals;
     l->capacity = capacity;
     return true;
 }
 
-/* The step that ends at position end, with all positions before it marked as not reached where they are new. */
-static inline uint32_t *step_at(lattice *l, size_t end) {
-    if (end > l->reach) {
-        memset(l->steps + (l->reach + 1 - l->base), 0, (end - l->reach) * sizeof(uint32_t));
-        l->reach = end;
-    }
-    return &l->steps[end - l->base];
-}
-
-static inline void offer(lattice *l, size_t start, size_t end, double score, uint32_t number1) {
-    uint32_t *step = step_at(l, end);
-    float *best = &l->scores[end % WINDOW];
-    if (*step == 0 || score > (double)*best) {
-        *best = (float)score;
-        *step = (uint32_t)(end - start) << STEP_BITS | number1;
-    }
-}
-
 /* Emits the path that ends at `end`: its links are turned round in place, then followed forward. */
 static bool emit_path(lattice *l, size_t end, tfm_spm_emitter *emitter) {
-    uint32_t step = l->steps[end - l->base];
+    arrival *arrivals = l->arrivals;
+    uint32_t step = arrivals[end - l->base].step;
+    float score = arrivals[end - l->base].score;
     for (size_t at = end - l->base; at > 0;) {
         at -= step >> STEP_BITS;
-        uint32_t before = l->steps[at];
-        l->steps[at] = step;
+        uint32_t before = arrivals[at].step;
+        arrivals[at].step = step;
         step = before;
     }
     for (size_t at = l->base; at < end;) {
-        step = l->steps[at - l->base];
+        step = arrivals[at - l->base].step;
         size_t next = at + (step >> STEP_BITS);
         uint32_t number1 = step & STEP_MASK;
         if (number1 != 0 ? !tfm_spm_emit_piece(emitter, number1 - 1) : !tfm_spm_emit_unknown(emitter, at, next)) {
@@ -79,50 +67,69 @@ static bool emit_path(lattice *l, size_t end, tfm_spm_emitter *emitter) {
         at = next;
     }
     l->base = end;
+    arrivals[0].score = score; /* sums go on along the text */
     return true;
 }
 
-/* Offers every piece that begins at start; one unknown character where no piece is just one character. */
-static void extend(lattice *l, const tfm_spm *spm, const char *text, size_t start, size_t character, size_t n) {
-    float here = l->scores[start % WINDOW];
-    size_t limit = n - start > TFM_TRIE_MAX_KEY ? start + TFM_TRIE_MAX_KEY : n;
-    uint32_t node = 0;
+/*
+ * Offers every piece that text begins with to the position where it ends; one unknown character where no piece is just
+ * one character. from[i] is the arrival at text + i, known up to i = reach; returns the new reach.
+ */
+static size_t extend(const tfm_spm *spm, const char *text, size_t n, size_t character, arrival *from, size_t reach) {
+    const tfm_trie_unit *units = spm->pieces.units;
+    const double here = (double)from->score;
+    uint32_t link = units[0].link;
     bool single = false;
-    for (size_t at = start; at < limit && tfm_trie_step(&spm->pieces, &node, (unsigned char)text[at]); at++) {
-        uint32_t value = spm->pieces.units[node].value;
-        if (value == 0 || (value & TFM_SPM_UNUSED) != 0) continue;
-        size_t length = at + 1 - start;
-        uint32_t number1 = value & ~TFM_SPM_FLAGS;
-        double score = (value & TFM_SPM_USER_DEFINED) != 0 ? (double)((float)length * spm->max_score) - 0.1
-                                                           : (double)spm->scores[number1 - 1];
-        offer(l, start, at + 1, score + (double)here, number1);
+    if (n > TFM_TRIE_MAX_KEY) n = TFM_TRIE_MAX_KEY;
+    for (size_t length = 1; length <= n; length++) {
+        unsigned char byte = (unsigned char)text[length - 1];
+        tfm_trie_unit unit = units[(link >> TFM_TRIE_BASE_SHIFT) ^ byte];
+        if ((unit.link & 0x1FFu) != (TFM_TRIE_USED | byte)) break;
+        link = unit.link;
+        if (unit.value == 0) continue;
+        uint32_t number1 = unit.value & ~TFM_SPM_FLAGS;
+        double score = (double)spm->scores[number1 - 1];
+        if ((unit.value & TFM_SPM_FLAGS) != 0) {
+            if ((unit.value & TFM_SPM_UNUSED) != 0) continue;
+            score = (double)((float)length * spm->max_score) - 0.1;
+        }
+        score += here;
         single |= length == character;
+        while (reach < length) from[++reach].step = 0;
+        if (from[length].step == 0 || score > (double)from[length].score) {
+            from[length] = (arrival){(uint32_t)length << STEP_BITS | number1, (float)score};
+        }
     }
-    if (!single) offer(l, start, start + character, (double)(float)(spm->unknown_score + here), 0);
+    if (single) return reach;
+    float score = spm->unknown_score + from->score;
+    while (reach < character) from[++reach].step = 0;
+    if (from[character].step == 0 || score > from[character].score) {
+        from[character] = (arrival){(uint32_t)character << STEP_BITS, score};
+    }
+    return reach;
 }
 
 bool tfm_unigram_encode(tfm_spm_emitter *emitter, size_t n) {
     const char *text = emitter->text;
-    lattice l; /* not cleared: 20 KB would cost more than a short text */
-    l.steps = l.first;
+    lattice l; /* not cleared: 16 KB would cost more than a short text */
+    l.arrivals = l.first;
     l.capacity = ON_STACK;
-    l.steps[0] = 0;
-    l.scores[0] = 0.0f;
+    l.first[0] = (arrival){0, 0.0f};
     l.base = l.reach = 0;
     bool ok = true;
-    for (size_t at = 0; at < n;) {
-        if (at == l.reach && at > l.base) {
-            ok = emit_path(&l, at, emitter);
-            if (!ok) break;
+    for (size_t at = 0; ok && at < n;) {
+        if (at == l.reach && at > l.base && !emit_path(&l, at, emitter)) {
+            ok = false;
+            break;
         }
         size_t character = tfm_utf8_step((unsigned char)text[at]);
         if (character > n - at) character = n - at;
         ok = reserve(&l, at - l.base + TFM_TRIE_MAX_KEY + 1);
         if (!ok) break;
-        extend(&l, emitter->spm, text, at, character, n);
+        l.reach = at + extend(emitter->spm, text + at, n - at, character, &l.arrivals[at - l.base], l.reach - at);
         at += character;
     }
     if (ok && n > l.base) ok = emit_path(&l, n, emitter);
-    if (l.steps != l.first) free(l.steps);
+    if (l.arrivals != l.first) free(l.arrivals);
     return ok;
 }
