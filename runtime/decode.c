@@ -129,7 +129,7 @@ tfm_status tfm_sequence_new(tfm_session *s, int32_t source, int32_t *sequence, t
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder", tfm_file_path(s->model->file));
     bool wants_source = s->model->options.has_encoder;
     bool has_source = source >= 0 && s->sources && (uint32_t)source < s->params.max_sources && s->sources[source].used;
-    if (wants_source != has_source)
+    if (wants_source ? !has_source : source != -1)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, wants_source ? "source %d is not one that tfm_encode gave"
                                                                 : "source is %d, but the model has no encoder", source);
     tfm_status status = take_sequence(s, sequence, error);
