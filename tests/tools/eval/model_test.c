@@ -445,6 +445,17 @@ Test(model, tokenize_options_and_wrong_lines) {
     assert_fails(result, "<stdin>:2: not JSON");
 }
 
+/* Another program may ask, and wait for the answer before it asks again. */
+Test(model, tokenize_answers_at_once, .timeout = 60) {
+    dialog d = start_dialog((const char *const[]){TFMEVAL, "tokenize", MODEL, "--no-special", NULL});
+    for (int i = 0; i < 3; i++) {
+        char *answer = ask_program(&d, "{\"text\": \"Ein Hund.\"}");
+        cr_assert_str_eq(answer, "{\"ids\": [9, 70, 2], \"text\": \"Ein Hund.\"}");
+        free(answer);
+    }
+    cr_assert_eq(end_dialog(&d), 0);
+}
+
 /* The answers to texts, records of bytes and id lists, in the order of the library's own. */
 static void ask(const json_t *corpus, const json_t *expected, json_t *questions) {
     size_t i;

@@ -52,7 +52,8 @@ static char *read_all(const char *name, size_t *n) {
 
 enum { MAX_WORDS = 64 };
 
-outcome run_program(const char *const *argv, const char *input) {
+/* Starts argv, with the words of TFM_TEST_EXEC before it. */
+static pid_t start(const char *const *argv, const posix_spawn_file_actions_t *actions) {
     const char *words[MAX_WORDS];
     size_t n = 0;
     char prefix[512] = "";
@@ -62,20 +63,27 @@ outcome run_program(const char *const *argv, const char *input) {
         words[n++] = word;
     while (*argv && n < MAX_WORDS - 1) words[n++] = *argv++;
     words[n] = NULL;
-    write_text("stdin", input ? input : "");
+    pid_t child;
+    int failure = posix_spawnp(&child, words[0], actions, NULL, (char *const *)words, environ);
+    cr_assert_eq(failure, 0, "cannot start %s: %s", words[0], strerror(failure));
+    return child;
+}
 
+static int wait_for(pid_t child) {
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+outcome run_program(const char *const *argv, const char *input) {
+    write_text("stdin", input ? input : "");
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "stdin", O_RDONLY, 0);
     posix_spawn_file_actions_addopen(&actions, 1, "stdout", O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, "stderr", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    pid_t child;
-    int failure = posix_spawnp(&child, words[0], &actions, NULL, (char *const *)words, environ);
+    outcome result = {.code = wait_for(start(argv, &actions))};
     posix_spawn_file_actions_destroy(&actions);
-    cr_assert_eq(failure, 0, "cannot start %s: %s", words[0], strerror(failure));
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    outcome result = {.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status)};
     size_t n_err;
     result.out = read_all("stdout", &result.n_out);
     result.err = read_all("stderr", &n_err);
@@ -85,6 +93,35 @@ outcome run_program(const char *const *argv, const char *input) {
 void free_outcome(outcome *result) {
     free(result->out);
     free(result->err);
+}
+
+dialog start_dialog(const char *const *argv) {
+    int to[2], from[2];
+    cr_assert(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, to[0], 0);
+    posix_spawn_file_actions_adddup2(&actions, from[1], 1);
+    dialog d = {.to = to[1], .from = from[0], .child = start(argv, &actions)};
+    posix_spawn_file_actions_destroy(&actions);
+    close(to[0]);
+    close(from[1]);
+    return d;
+}
+
+char *ask_program(dialog *d, const char *line) {
+    cr_assert_eq(dprintf(d->to, "%s\n", line), (int)strlen(line) + 1);
+    char *answer = calloc(1, 4096), c;
+    size_t n = 0;
+    while (n < 4095 && read(d->from, &c, 1) == 1 && c != '\n') answer[n++] = c;
+    return answer;
+}
+
+int end_dialog(dialog *d) {
+    close(d->to);
+    int code = wait_for(d->child);
+    close(d->from);
+    return code;
 }
 
 const char *shared_file(const char *name) {

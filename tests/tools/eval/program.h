@@ -24,6 +24,17 @@ void leave_scratch(void);
 outcome run_program(const char *const *argv, const char *input);
 void free_outcome(outcome *result);
 
+/* A program at the other end of two pipes, started like the one above; stderr goes where the test's goes. */
+typedef struct dialog {
+    int to, from;
+    int child;
+} dialog;
+dialog start_dialog(const char *const *argv);
+/* Sends a line, waits for the line that answers it and gives it without its end; the caller frees it. */
+char *ask_program(dialog *d, const char *line);
+/* Ends the program's input and gives its exit status. */
+int end_dialog(dialog *d);
+
 /* Writes a file in the scratch directory, and the same for text without NULs. */
 void write_bytes(const char *name, const void *data, size_t n);
 void write_text(const char *name, const char *text);
