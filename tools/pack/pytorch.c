@@ -120,17 +120,15 @@ static tfm_status read_entry(const tfm_source_file *file, const char *name, uint
     return status;
 }
 
-/* The folder inside the archive: what stands before "data.pkl", slash included. */
+/* The folder inside the archive: what stands before "data.pkl", slash included. The caller frees it, also on failure.
+ */
 static tfm_status find_prefix(const tfm_source_file *file, char **prefix, tfm_error *error) {
     *prefix = NULL;
     for (zip_int64_t i = 0; i < zip_get_num_entries(file->zip, 0); i++) {
         const char *name = zip_get_name(file->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
         size_t n = name ? strlen(name) : 0;
         if (n < 9 || strcmp(name + n - 9, "/data.pkl") != 0) continue;
-        if (*prefix) {
-            free(*prefix);
-            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: has two entries data.pkl", file->path);
-        }
+        if (*prefix) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: has two entries data.pkl", file->path);
         *prefix = strndup(name, n - 8);
         if (!*prefix) return no_memory(file, error);
     }
