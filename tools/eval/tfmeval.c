@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct named_command {
@@ -31,13 +32,18 @@ static int print_help(void) {
     return tfm_command_end();
 }
 
-/* Also the instruction set that a model would run on here. */
+/* Also the instruction sets there are, and which one a model would run on. */
 static int print_version(void) {
-    const char *best = "none";
-    bool usable = false;
-    for (size_t i = 0; !usable && tfm_isa_list(i, &usable); i++)
-        if (usable) best = tfm_isa_list(i, NULL);
-    printf("tfmeval (tfm) %s, %s\n", tfm_version(), best);
+    printf("tfmeval (tfm) %s\ninstruction sets:", tfm_version());
+    const char *wanted = getenv("TFM_ISA"), *name;
+    if (wanted && !*wanted) wanted = NULL;
+    bool usable, chosen = false;
+    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++) {
+        bool in_use = usable && !chosen && (!wanted || strcmp(wanted, name) == 0);
+        chosen = chosen || in_use;
+        printf("%s %s%s", i ? "," : "", name, in_use ? " (in use)" : usable ? "" : " (not on this processor)");
+    }
+    printf("\n");
     return tfm_command_end();
 }
 
