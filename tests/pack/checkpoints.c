@@ -134,6 +134,10 @@ void model_drop(model *m, const char *name) {
     for (size_t k = 0; k < m->n; k++) m->list[k].storage -= m->list[k].storage > i;
 }
 
+void model_cut(model *m, size_t n) {
+    while (m->n > n) model_drop(m, m->list[m->n - 1].name);
+}
+
 void model_free(model **handle) {
     model *m = *handle;
     for (size_t i = 0; i < m->n; i++)

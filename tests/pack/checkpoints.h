@@ -72,6 +72,8 @@ tensor *model_add(model *m, const char *name, uint64_t rows, uint64_t columns, t
 void model_tie(model *m, const char *name, const char *to);
 tensor *model_find(model *m, const char *name);
 void model_drop(model *m, const char *name);
+/* Keeps the first n tensors. */
+void model_cut(model *m, size_t n);
 
 /* config.json of m; extra: more JSON members, each with a comma before it, or NULL. */
 void write_config(const char *folder, const marian *m, const char *extra);

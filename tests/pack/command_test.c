@@ -69,7 +69,7 @@ Test(command, json) {
     uint64_t parameters = 0;
     for (size_t i = 0; i < m->n; i++) parameters += m->list[i].count;
     model_free(&m);
-    cr_assert_eq(json_integer_value(json_object_get(j, "parameters")), parameters, "%s", o.out);
+    cr_assert_eq((uint64_t)json_integer_value(json_object_get(j, "parameters")), parameters, "%s", o.out);
     cr_assert(json_is_false(json_object_get(j, "tokenizer")));
     json_decref(j);
     outcome_free(&o);
