@@ -77,11 +77,11 @@ Test(hostile, every_word_of_a_table_changed) {
         input in = table_input(&variants[i]);
         size_t n_refused = 0;
         for (size_t at = 1; at + 4 <= in.n; at += 4) {
-            uint32_t old, values[7];
+            uint32_t old;
             memcpy(&old, in.data + at, 4);
-            uint32_t set[7] = {0, UINT32_MAX, old + 1, old ^ 0x80000000u, old ^ 0x40000000u, old + 0x200, 0x7FC00000u};
-            memcpy(values, set, sizeof(values));
-            for (size_t k = 0; k < 7; k++) {
+            uint32_t values[] = {0,           UINT32_MAX,    old + 1,    old ^ 0x80000000u, old ^ 0x40000000u,
+                                 old + 0x200, old + 0x20000, 0x7FC00000u};
+            for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
                 memcpy(in.data + at, &values[k], 4);
                 n_refused += run(&in) == FUZZ_REFUSED;
             }
@@ -121,6 +121,100 @@ Test(hostile, every_byte_of_a_model_file_changed) {
     }
     cr_expect_gt(n_refused, 100);
     free(in.data);
+}
+
+/* One change to an otherwise sound table: the key's array gets `value` (of the element's size) at index i. */
+typedef struct change {
+    const char *key;
+    size_t i;
+    uint32_t value;
+    bool shorten; /* instead: one element less */
+} change;
+
+/* Opens a table that is the given one with one array changed. */
+static tfm_status open_changed(const tfm_table *table, const change *c, tfm_error *error) {
+    tfm_table_builder *builder = tfm_table_builder_new();
+    cr_assert_not_null(builder);
+    bool found = false;
+    for (size_t k = 0; k < tfm_table_count(table); k++) {
+        const tfm_value *v = tfm_table_at(table, k);
+        size_t size = v->type == TFM_VALUE_U8S ? 1 : 4, n = v->n;
+        if (v->type == TFM_VALUE_U64) tfm_table_set_u64(builder, v->key, v->u64);
+        if (v->type == TFM_VALUE_F64) tfm_table_set_f64(builder, v->key, v->f64);
+        if (v->type == TFM_VALUE_STRING) tfm_table_set_string(builder, v->key, v->data);
+        if (v->type != TFM_VALUE_U8S && v->type != TFM_VALUE_U32S && v->type != TFM_VALUE_F32S) continue;
+        char *copy = malloc(n * size + 1);
+        cr_assert_not_null(copy);
+        memcpy(copy, v->data, n * size);
+        if (strcmp(v->key, c->key) == 0) {
+            found = true;
+            cr_assert_lt(c->i, n);
+            if (!c->shorten) memcpy(copy + c->i * size, &c->value, size);
+            n -= c->shorten;
+        }
+        tfm_table_set_array(builder, v->key, v->type, copy, n);
+        free(copy);
+    }
+    cr_assert(found, "there is no %s", c->key);
+    void *bytes;
+    size_t n_bytes;
+    tfm_table *changed;
+    tfm_tokenizer *tokenizer;
+    cr_assert_eq(tfm_table_build(builder, &bytes, &n_bytes, error), TFM_OK, "%s", error->message);
+    cr_assert_eq(tfm_table_open(&changed, bytes, n_bytes, "changed", error), TFM_OK, "%s", error->message);
+    tfm_status status = tfm_tokenizer_open(&tokenizer, changed, "changed", error);
+    tfm_tokenizer_close(&tokenizer);
+    tfm_table_close(&changed);
+    tfm_table_builder_free(&builder);
+    free(bytes);
+    return status;
+}
+
+static size_t length_of(const tfm_table *table, const char *key) {
+    const tfm_value *value = tfm_table_find(table, key);
+    cr_assert_not_null(value, "%s", key);
+    return value->n;
+}
+
+Test(hostile, changed_tables_are_refused) {
+    tiny_options options = {.byte_fallback = true, .rules = rules, .denormalizer_rules = rules};
+    input model = model_input(&options);
+    packed p;
+    tfm_error error = {0};
+    cr_assert_eq(pack_bytes(model.data + 1, model.n - 1, &p, &error), TFM_OK, "%s", error.message);
+    const tfm_table *table = tfm_file_table(p.file, "tokenizer");
+    static const char *const tries[] = {"pieces.trie", "symbols.trie", "normalizer.rules", "denormalizer.rules"};
+    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+        uint32_t n_units = (uint32_t)length_of(table, tries[i]) / 2;
+        change base = {tries[i], 2 * (n_units - 1), n_units << 9, false}, value = {tries[i], 3, 0x3FFFFFFF, false},
+               mark = {tries[i], 3, 0x80000000u, false}, odd = {tries[i], 0, 0, true};
+        cr_expect_eq(open_changed(table, &base, &error), TFM_ERROR_FORMAT, "%s: base", tries[i]);
+        cr_expect_eq(open_changed(table, &value, &error), TFM_ERROR_FORMAT, "%s: value", tries[i]);
+        cr_expect_eq(open_changed(table, &mark, &error), TFM_ERROR_FORMAT, "%s: mark without value", tries[i]);
+        cr_expect_eq(open_changed(table, &odd, &error), TFM_ERROR_FORMAT, "%s: length", tries[i]);
+        base.value = (n_units - 1) << 9;
+        cr_expect_eq(open_changed(table, &base, &error), TFM_OK, "%s: the highest base", tries[i]);
+    }
+    uint32_t size = (uint32_t)length_of(table, "vocabulary.kinds");
+    const change changes[] = {
+        {"vocabulary.kinds", 0, 5, false},
+        {"vocabulary.kinds", 0, 3, false},
+        {"vocabulary.kinds", 0, 0, true},
+        {"vocabulary.offsets", 1, 0xFFFFFF, false},
+        {"vocabulary.offsets", size, 0xFFFFFF, false},
+        {"vocabulary.offsets", 0, 0, true},
+        {"pieces.scores", 0, 0x7FC00000, false},
+        {"bytes.ids", 255, size, false},
+        {"bytes.ids", 0, 0, true},
+        {"normalizer.replacements.offsets", 1, 0xFFFFFF, false},
+        {"normalizer.replacements.offsets", 0, 0, true},
+    };
+    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+        cr_expect_eq(open_changed(table, &changes[i], &error), TFM_ERROR_FORMAT, "change %zu: %s", i, changes[i].key);
+        cr_expect_not_null(strstr(error.message, "changed: "), "%s", error.message);
+    }
+    packed_close(&p);
+    free(model.data);
 }
 
 /* Inputs that the fuzzer found worth keeping, and every one that ever failed. */

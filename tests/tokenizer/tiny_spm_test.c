@@ -128,6 +128,23 @@ Test(tiny_spm, user_defined_symbols_are_kept_whole) {
     packed_close(&p);
 }
 
+/* A symbol of n bytes scores n times the best score, which is taken to be at least the smallest float, less 0.1. */
+Test(tiny_spm, user_defined_symbols_compete_by_score) {
+    static const tiny_piece close[] = {{"ab", 0, 4},      {"c", -0.375f, 0}, {"abc", -0.5f, 0}, {"d", -0.4375f, 0},
+                                       {"abd", -0.5f, 0}, {SPACE, -1, 0},    {NULL, 0, 0}};
+    static const tiny_piece positive[] = {{"ab", 0, 4},       {"abc", 4, 0},  {"c", 0.25f, 0},
+                                          {"abcc", 8.25f, 0}, {SPACE, -1, 0}, {NULL, 0, 0}};
+    tiny_options options = {0};
+    packed p = make(&options, close);
+    ENCODES(p.source, "abc", 8, 3, 4); /* -0.1 - 0.375 beats -0.5 */
+    ENCODES(p.source, "abd", 8, 7);    /* -0.1 - 0.4375 does not */
+    packed_close(&p);
+    p = make(&options, positive);
+    ENCODES(p.source, "abc", 7, 3, 5);     /* 2 * 8.25 - 0.1 + 0.25 against 4 */
+    ENCODES(p.source, "abcc", 7, 3, 5, 5); /* and against 8.25 */
+    packed_close(&p);
+}
+
 Test(tiny_spm, the_longest_rule_wins) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {"b", -1, 0}, {"c", -1, 0}, {SPACE, -1, 0}, {NULL, 0, 0}};
     static const tiny_rule rules[] = {{"x", "a"},  {"xy", "b"},    {"xyz", "cc"}, {"-", ""},
