@@ -325,3 +325,7 @@ Test(faults, shrinks_after_it_was_mapped) {
     close(shrinking);
     image_free(&im);
 }
+
+/* Under load Criterion 2.4.1 itself loses a block of 48 bytes now and then; the leak sanitizer asks for this name. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:libcriterion"; }
