@@ -237,6 +237,21 @@ Test(marian, stored_positions_count) {
     scratch_remove(&folder);
 }
 
+Test(marian, position_numbers_are_ignored) {
+    marian small = marian_default();
+    char *folder = marian_folder(&small);
+    model *m = model_marian(&small);
+    model_add(m, "model.encoder.position_ids", 1, small.positions, TFM_ST_I64);
+    write_safetensors(in(folder, "model.safetensors"), m);
+    tfm_file *file = pack_open(folder);
+    tfm_file_close(&file);
+    model_find(m, "model.encoder.position_ids")->dtype = TFM_ST_F32;
+    write_safetensors(in(folder, "model.safetensors"), m);
+    REQUIRE_ERROR(pack(folder, TFM_F32, error), TFM_ERROR_FORMAT, "not expected: model.encoder.position_ids");
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
 /* ---- misfits -------------------------------------------------------------------------------------------------- */
 
 typedef void (*breaker)(model *m);

@@ -155,6 +155,13 @@ static void check_part(const tfm_plan_output *output, const tfm_plan_part *part,
     }
 }
 
+/* Position numbers 0, 1, 2, ... that older versions of transformers saved beside the weights. */
+static bool is_ignorable(const tfm_source_tensor *tensor) {
+    static const char tail[] = "position_ids";
+    size_t n = strlen(tensor->name), k = sizeof tail - 1;
+    return tensor->dtype == TFM_DTYPE_COUNT && n >= k && strcmp(tensor->name + n - k, tail) == 0;
+}
+
 static void append(char *text, size_t size, const problems *list) {
     size_t used = strlen(text);
     if (list->n == 0) return;
@@ -174,7 +181,8 @@ tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
             if (tensor) plan->used[tensor->index] = true;
         }
     for (size_t i = 0; i < tfm_source_count(plan->source); i++)
-        if (!plan->used[i]) add_problem(&extra, "%s", tfm_source_at(plan->source, i)->name);
+        if (!plan->used[i] && !is_ignorable(tfm_source_at(plan->source, i)))
+            add_problem(&extra, "%s", tfm_source_at(plan->source, i)->name);
     if (missing.n + misshapen.n + mistyped.n + extra.n == 0) return TFM_OK;
     char text[sizeof(((tfm_error *)0)->message)] = "";
     append(text, sizeof text, &missing);
