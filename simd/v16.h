@@ -17,7 +17,12 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Scalar vectors are in no register anyway: nothing is lost where the compiler would rather not inline. */
+#if defined(TFM_V16_SCALAR)
+#define V16_INLINE static inline __attribute__((unused))
+#else
 #define V16_INLINE static inline __attribute__((always_inline, unused))
+#endif
 #define V16_ALIGN __attribute__((aligned(64)))
 
 #if defined(TFM_V16_SCALAR)
@@ -38,7 +43,9 @@
 #define V16_NAME(base) V16_JOIN(base, V16_ISA)
 
 /* The constant-bounds loops over a tile must vanish, or the accumulators leave the registers. */
-#if defined(__clang__)
+#if defined(TFM_V16_SCALAR)
+#define V16_UNROLL
+#elif defined(__clang__)
 #define V16_UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define V16_UNROLL _Pragma("GCC unroll 32")
