@@ -107,7 +107,7 @@ static layout lay_out(const tfm_heatmap *map) {
     }
     l.left = 20 + wide + l.gap;
     l.top = 46 + high + l.gap;
-    l.width = fmax(l.left + l.grid_width + fmax(right, 0) + 20, 360);
+    l.width = fmax(l.left + l.grid_width + fmax(right, 0) + 20, 470);
     l.height = l.top + l.grid_height + 56;
     for (size_t i = 0; i < map->n_source * map->n_target; i++)
         if (isfinite(map->weights[i])) l.most = fmaxf(l.most, map->weights[i]);

@@ -35,10 +35,11 @@ static int print_help(void) {
 /* The instruction set a model would run on: --isa, TFM_ISA, or the best usable one. */
 static const char *chosen_isa(const tfm_settings *settings) {
     const char *wanted = settings->isa ? settings->isa : getenv("TFM_ISA");
+    if (wanted && (!*wanted || strcmp(wanted, "auto") == 0)) wanted = NULL;
     bool usable;
     const char *name;
     for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++)
-        if (wanted && *wanted ? strcmp(name, wanted) == 0 : usable) return usable ? name : NULL;
+        if (wanted ? strcmp(name, wanted) == 0 : usable) return usable ? name : NULL;
     return NULL;
 }
 

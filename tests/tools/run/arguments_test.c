@@ -31,6 +31,23 @@ Test(arguments, help_has_every_option) {
     free_outcome(&help);
 }
 
+Test(arguments, man_page_has_every_option) {
+    const char *path = getenv("TFM_MAN_PAGE");
+    FILE *file = path ? fopen(path, "r") : NULL;
+    cr_assert(file, "TFM_MAN_PAGE: %s", path ? path : "not set");
+    static char page[1 << 16];
+    size_t n = 0;
+    /* Without the backslashes that keep dashes as they are. */
+    for (int c; (c = fgetc(file)) != EOF && n < sizeof page - 1;)
+        if (c != '\\') page[n++] = (char)c;
+    fclose(file);
+    for (size_t i = 0; i < tfm_settings_table.n; i++) {
+        char entry[80];
+        snprintf(entry, sizeof entry, "fB--%sfR", tfm_settings_table.options[i].name);
+        if (tfm_settings_table.options[i].kind != TFM_OPTION_GROUP) cr_expect(strstr(page, entry), "no %s", entry);
+    }
+}
+
 /* Hugging Face's names, as people know them. */
 Test(arguments, names_of_transformers) {
     static const char *const names[] = {"num_beams",
