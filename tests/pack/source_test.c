@@ -80,6 +80,38 @@ Test(source, containers_agree) {
     }
 }
 
+/* Shards of pytorch_model.bin, one in each form. */
+Test(source, torch_shards) {
+    static const char *const names[] = {"pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"};
+    marian small = marian_default();
+    char *folder = scratch_make();
+    model *m = model_marian(&small), *part = calloc(1, sizeof *part);
+    cr_assert(part);
+    write_config(folder, &small, NULL);
+    json_t *map = json_object();
+    for (size_t half = 0; half < 2; half++) {
+        part->n = 0;
+        for (size_t i = half * 20; i < (half ? m->n : 20); i++) {
+            part->list[part->n] = m->list[i];
+            part->list[part->n].storage = part->n;
+            part->n++;
+            json_object_set_new(map, m->list[i].name, json_string(names[half]));
+        }
+        half ? write_torch_legacy(in(folder, names[half]), part) : write_torch_zip(in(folder, names[half]), part, true);
+    }
+    json_t *index = json_pack("{s:o}", "weight_map", map);
+    cr_assert(json_dump_file(index, in(folder, "pytorch_model.bin.index.json"), 0) == 0);
+    check_values(folder, m, "pytorch (sharded)", true);
+    json_object_set_new(map, m->list[0].name, json_string(names[1]));
+    cr_assert(json_dump_file(index, in(folder, "pytorch_model.bin.index.json"), 0) == 0);
+    tfm_source *source;
+    REQUIRE_ERROR(tfm_source_open(&source, folder, error), TFM_ERROR_FORMAT, "where the index has it");
+    json_decref(index);
+    free(part); /* its tensors are those of m */
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
 Test(source, the_preferred_container_is_said) {
     marian small = marian_default();
     char *folder = marian_folder(&small);
