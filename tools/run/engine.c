@@ -99,9 +99,23 @@ static tfm_status set_prefix(tfm_engine *engine, const tfm_settings *settings, t
                         error);
 }
 
+/* The start token and the prefix must leave room for a token. */
+static tfm_status check_prefix(const tfm_engine *engine, tfm_error *error) {
+    const tfm_generate_params *params = &engine->params;
+    uint64_t room = params->max_new_tokens ? (uint64_t)params->max_new_tokens + 1 : params->max_length;
+    if (engine->prefix.size + 1 < room) return TFM_OK;
+    if (engine->prefix.size == 0)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--max-length %u leaves no token after the start token",
+                        params->max_length);
+    return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                    "the prefix has %zu tokens, and the longest output %llu with the start token: no room is left",
+                    engine->prefix.size, (unsigned long long)room);
+}
+
 tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
     tfm_status status = tfm_settings_params(settings, engine->model, &engine->params, error);
     if (status == TFM_OK) status = set_prefix(engine, settings, error);
+    if (status == TFM_OK) status = check_prefix(engine, error);
     if (status == TFM_OK) status = make_session(engine, settings, error);
     return status;
 }

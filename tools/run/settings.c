@@ -294,6 +294,32 @@ static tfm_status check_given_ids(const tfm_settings *settings, const tfm_genera
     return status;
 }
 
+/* What would fail for every input alike is said once, before any is read. */
+static tfm_status check_together(const tfm_settings *settings, tfm_generate_params *params, const tfm_model_info *info,
+                                 tfm_error *error) {
+    if (params->num_return_sequences > params->num_beams)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "--num-return-sequences %u is more than --num-beams %u: beam search gives at most one output a "
+                        "beam",
+                        params->num_return_sequences, params->num_beams);
+    if (params->decoder_start_token_id < 0)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "the model names no start token: give --decoder-start-token-id");
+    uint32_t limit = info->max_target + (info->max_target < UINT32_MAX); /* the last token takes no position */
+    bool new_tokens = params->max_new_tokens > 0,
+         given = is_given(settings, new_tokens ? "max-new-tokens" : "max-length");
+    if (limit < 2 || (new_tokens ? params->max_new_tokens < limit : params->max_length <= limit)) return TFM_OK;
+    if (given && new_tokens)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--max-new-tokens %u is more than the model can: %u",
+                        params->max_new_tokens, limit - 1);
+    if (given)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--max-length %u is more than the model can: %u", params->max_length,
+                        limit);
+    /* A checkpoint whose own default is beyond its positions: as far as they go. */
+    params->max_new_tokens = 0;
+    params->max_length = limit;
+    return TFM_OK;
+}
+
 tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *model, tfm_generate_params *params,
                                tfm_error *error) {
     const tfm_decoding *decoding = &settings->decoding;
@@ -320,13 +346,9 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     if (is_given(settings, "max-length") && !is_given(settings, "max-new-tokens")) params->max_new_tokens = 0;
     params->keep_log_probs = settings->log_probs;
     params->keep_attention = settings->attention;
-    if (params->num_return_sequences > params->num_beams)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        "--num-return-sequences %u is more than --num-beams %u: beam search gives at most one output a "
-                        "beam",
-                        params->num_return_sequences, params->num_beams);
     tfm_model_info info = tfm_model_get_info(model);
-    return check_given_ids(settings, params, &info, error);
+    tfm_status status = check_together(settings, params, &info, error);
+    return status == TFM_OK ? check_given_ids(settings, params, &info, error) : status;
 }
 
 static bool print_ids(tfm_bytes *out, const int32_t *ids, size_t n, const char *separator) {
