@@ -22,25 +22,25 @@
 #include "tiny_model.h"
 
 #define N_BATCH 64
-#define N_TESTED 8
-#define N_STEPS 6
-#define N_GENERATED 8
+#define N_TESTED 4
+#define N_STEPS 5
+#define N_GENERATED 6
 
 static const struct known {
     const char *name;
     uint64_t logits, outputs;
 } table[] = {
-    {"random f32", 0xff6ea52377448309, 0x43f7ca69d252a49b},
-    {"random f16", 0x8820dcfbf5ecaf06, 0x2940144de07e7e37},
-    {"random bf16", 0xad14f267db0e7aba, 0x6a774a234a43568c},
-    {"golden marian", 0x190fe58ff3604528, 0x7c654628042b34cc},
-    {"golden marian-ptbin", 0xaab0bdaf6fb98279, 0x624863dcb3f42b20},
-    {"multi30k f32", 0x616f21f80f982484, 0xf059dce2d81811a0},
-    {"multi30k f16", 0x8c6ea0404089e2fb, 0x66923b0b7d7a75f0},
-    {"multi30k bf16", 0x6fb52209db196a4d, 0x1adb4b88f3c629ce},
+    {"random f32", 0x3b97aec5fecd933a, 0xf6624c9a4f0fb18a},
+    {"random f16", 0x01092ec074d2bd32, 0x41bd5a10d88a4b6a},
+    {"random bf16", 0xdf0949b5bdd53cc8, 0xd051b9d2d1b3bacb},
+    {"golden marian", 0x311a0d3805917cbc, 0xd4b2c0da2bf27c21},
+    {"golden marian-ptbin", 0x2641f827f4150317, 0x9aabe43af590afc9},
+    {"multi30k f32", 0x38cbe28b9146c627, 0x6596381ec8f8c91c},
+    {"multi30k f16", 0xe4465cda61df0ec4, 0x844502628a257b64},
+    {"multi30k bf16", 0x63fcb6fe889e4d33, 0x842b7dd430dcbc83},
 };
 
-/* What is run: the tested sentences are every eighth of the batch. */
+/* What is run: the tested sentences are every sixteenth of the batch. */
 typedef struct sentences {
     tfm_tokens sources[N_BATCH];
     int32_t targets[N_BATCH][N_STEPS];
@@ -67,18 +67,20 @@ static const plan all_plans[MAX_PLANS] = {
     {3, BIT(WHOLE) | BIT(BATCH_STEPS) | BIT(FORKED) | BIT(BEAMS)},
     {8, BIT(BATCH_WHOLE) | BIT(BATCH_STEPS) | BIT(BATCH_BEAMS)},
 };
-static const plan golden_plans[MAX_PLANS] = {
-    {1, BIT(WHOLE) | BIT(STEPS) | BIT(BEAMS)},
-    {3, BIT(BATCH_WHOLE) | BIT(BATCH_STEPS) | BIT(FORKED) | BIT(BATCH_BEAMS)},
+static const plan some_plans[MAX_PLANS] = {
+    {1, BIT(WHOLE) | BIT(BEAMS)},
+    {3, BIT(STEPS) | BIT(BATCH_STEPS) | BIT(FORKED)},
 };
-/* The shipped model is a thousand times larger: the best instruction set, and the others. */
-static const plan large_plans[MAX_PLANS] = {
+/* The shipped model is a thousand times larger: in f32 and in others, on the best instruction set and on others. */
+static const plan large_best[MAX_PLANS] = {
     {1, BIT(WHOLE) | BIT(STEPS) | BIT(BEAMS)},
     {2, BIT(BATCH_STEPS)},
     {3, BIT(FORKED) | BIT(BEAMS)},
-    {8, BIT(BATCH_WHOLE)},
+    {8, BIT(STEPS)},
 };
-static const plan few_plans[MAX_PLANS] = {{1, BIT(STEPS)}, {2, BIT(WHOLE) | BIT(BEAMS)}};
+static const plan large_other[MAX_PLANS] = {{1, BIT(STEPS)}, {2, BIT(WHOLE) | BIT(BEAMS)}};
+static const plan half_best[MAX_PLANS] = {{1, BIT(STEPS)}, {2, BIT(WHOLE) | BIT(BEAMS)}};
+static const plan half_other[MAX_PLANS] = {{2, BIT(WHOLE)}};
 
 typedef struct bench {
     const char *name;
@@ -279,7 +281,8 @@ static void check_random(tfm_dtype dtype, const char *name) {
     int32_t ids[N_BATCH][20];
     b = (bench){.name = name};
     random_sentences(&b, ids, 101, 101, 20);
-    check_model(&b, path, all_plans, all_plans);
+    const plan *plans = dtype == TFM_F32 ? all_plans : some_plans;
+    check_model(&b, path, plans, plans);
     unlink(path);
     free(path);
 }
@@ -302,12 +305,12 @@ static void check_golden(const char *shared, const char *folder) {
     tfm_model_close(&b.model);
     int32_t ids[N_BATCH][20];
     random_sentences(&b, ids, info.source_vocab_size, info.target_vocab_size, 20);
-    check_model(&b, path, golden_plans, golden_plans);
+    check_model(&b, path, some_plans, some_plans);
     unlink(path);
     free(path);
 }
 
-/* The first 64 sentences of at most 12 tokens, each with what it is known to become. */
+/* The first 64 sentences of at most 10 tokens, each with what it is known to become. */
 static void check_multi30k(const multi30k *data, const char *path) {
     static bench b;
     b = (bench){.name = path};
@@ -320,7 +323,7 @@ static void check_multi30k(const multi30k *data, const char *path) {
     b.name = name;
     size_t n = 0;
     for (size_t i = 0; i < data->n && n < N_BATCH; i++) {
-        if (data->sources[i].n > 12) continue;
+        if (data->sources[i].n > 10) continue;
         b.set.sources[n] = data->sources[i];
         b.set.inputs[n] = data->inputs[i];
         const tfm_tokens *ids = &data->greedy[i].ids;
@@ -328,7 +331,7 @@ static void check_multi30k(const multi30k *data, const char *path) {
         n++;
     }
     if (n < N_BATCH) tap_bail_out("only %zu short sentences", n);
-    check_model(&b, path, full ? large_plans : few_plans, few_plans);
+    check_model(&b, path, full ? large_best : half_best, full ? large_other : half_other);
 }
 
 int main(int argc, char **argv) {
