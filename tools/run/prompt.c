@@ -102,8 +102,9 @@ static bool open_prompt(prompt *p) {
     el_set(p->line, EL_EDITOR, "emacs");
     el_set(p->line, EL_HIST, history, p->history);
     el_set(p->line, EL_SIGNAL, 0);
-    el_set(p->line, EL_ADDFN, "tfm-discard-line", "drop the line", discard_line);
-    el_set(p->line, EL_ADDFN, "tfm-suspend", "suspend the program", suspend);
+    /* The wide form: libedit copies narrow names and never frees the copies. */
+    el_wset(p->line, EL_ADDFN, L"tfm-discard-line", L"drop the line", discard_line);
+    el_wset(p->line, EL_ADDFN, L"tfm-suspend", L"suspend the program", suspend);
     el_set(p->line, EL_BIND, "^C", "tfm-discard-line", NULL);
     el_set(p->line, EL_BIND, "^Z", "tfm-suspend", NULL);
     el_set(p->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
