@@ -7,7 +7,7 @@
 #include "../../../tools/run/settings.h"
 #include "interact.h"
 
-TestSuite(arguments, .init = enter_scratch, .fini = leave_scratch, .timeout = 2 * TEST_SECONDS);
+TestSuite(arguments, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
 Test(arguments, help_has_every_option) {
     outcome help = RUN(NULL, NULL, "--help");

@@ -11,7 +11,7 @@
 
 #include "interact.h"
 
-TestSuite(lines, .init = enter_scratch, .fini = leave_scratch, .timeout = 3 * TEST_SECONDS);
+TestSuite(lines, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
 /* The first n lines of a file of the shipped checkpoint's expected/, or of all if n is 0. The caller frees it. */
 static char *expected_lines(const char *name, size_t n) {
@@ -309,7 +309,7 @@ Test(lines, as_json_with_an_error) {
 }
 
 Test(lines, as_json_are_reproducible) {
-    char *german = expected_lines("test.de", 10);
+    char *german = expected_lines("test.de", 3);
     outcome one = RUN(german, shipped_model(), "--json", "--no-timing", "--log-probs", "--num-beams=2", "-t1");
     outcome two = RUN(german, shipped_model(), "--json", "--no-timing", "--log-probs", "--num-beams=2", "-t3",
                       "--batch-tokens=20", "--isa=scalar", "--verify=header");

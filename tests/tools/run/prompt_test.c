@@ -20,7 +20,7 @@ static void at_a_terminal(void) {
     unsetenv("NO_COLOR");
 }
 
-TestSuite(prompt, .init = at_a_terminal, .fini = leave_scratch, .timeout = 3 * TEST_SECONDS);
+TestSuite(prompt, .init = at_a_terminal, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
 static child start(const char *option) {
     const char *const words[] = {tfmrun_path(), shipped_model(), option, NULL};
