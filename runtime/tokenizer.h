@@ -23,8 +23,8 @@ void tfm_tokenizer_close(tfm_tokenizer **tokenizer);
 size_t tfm_tokenizer_size(const tfm_tokenizer *tokenizer);
 
 /* tfm_tokenize and tfm_detokenize of tfm.h are these two. */
-tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special,
-                                tfm_ids *ids, tfm_error *error);
+tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special, tfm_ids *ids,
+                                tfm_error *error);
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
                                 tfm_text *text, tfm_error *error);
 
