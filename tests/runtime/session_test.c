@@ -185,7 +185,8 @@ Test(session, kinds_refuse_what_they_do_not_have) {
 
 static double log_softmax_at(const float *logits, size_t n, int32_t id) {
     double largest = -INFINITY, sum = 0;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, (double)logits[i]);
+    for (size_t i = 0; i < n; i++)
+        if ((double)logits[i] > largest) largest = (double)logits[i];
     for (size_t i = 0; i < n; i++) sum += exp((double)logits[i] - largest);
     return (double)logits[id] - largest - log(sum);
 }
