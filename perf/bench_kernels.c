@@ -1,8 +1,8 @@
 /*
  * bench_kernels.c - the kernels against the machine's limits, and f32 products against OpenBLAS and oneDNN.
  *
- * The limit of a product is the larger of two times: its operations at the FMA peak, and the bytes of its weights at the
- * bandwidth of where they lie (DRAM if the copies used in turn exceed the caches).
+ * The limit of a product is the larger of two times: its operations at the FMA peak, and the bytes of its weights at
+ * the bandwidth of where they lie (DRAM if the copies used in turn exceed the caches).
  */
 #include <math.h>
 #include <stdio.h>
@@ -32,8 +32,8 @@ typedef struct product {
     const bench *b;
     size_t m, n, k, n_copies, next;
     float *a, *c;
-    float *plain;  /* (n_copies, n, k) for the other libraries */
-    char *panels;  /* (n_copies, panels) */
+    float *plain; /* (n_copies, n, k) for the other libraries */
+    char *panels; /* (n_copies, panels) */
     size_t panel_bytes;
     tfm_dtype dtype;
     tfm_gemm_args args;
@@ -103,7 +103,8 @@ static void bench_product(const bench *b, size_t m, size_t n, size_t k, tfm_dtyp
     perf_candidate candidates[3] = {{.name = "tfm", .run = run_ours, .arg = &p}};
     size_t n_candidates = 1;
 #ifdef PERF_OPENBLAS
-    if (dtype == TFM_F32) candidates[n_candidates++] = (perf_candidate){.name = "openblas", .run = run_openblas, .arg = &p};
+    if (dtype == TFM_F32)
+        candidates[n_candidates++] = (perf_candidate){.name = "openblas", .run = run_openblas, .arg = &p};
 #endif
 #ifdef PERF_ONEDNN
     if (dtype == TFM_F32) candidates[n_candidates++] = (perf_candidate){.name = "onednn", .run = run_onednn, .arg = &p};
@@ -118,7 +119,8 @@ static void bench_product(const bench *b, size_t m, size_t n, size_t k, tfm_dtyp
         if (other == 0 || candidates[i].median < other) other = candidates[i].median;
     const perf_candidate *ours = &candidates[0];
     if (b->options.json) {
-        printf("{\"kernel\": \"gemm\", \"dtype\": \"%s\", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"cold\": %s, \"limit_us\": %.3f",
+        printf("{\"kernel\": \"gemm\", \"dtype\": \"%s\", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"cold\": %s, "
+               "\"limit_us\": %.3f",
                tfm_dtype_name(dtype), m, n, k, cold ? "true" : "false", limit * 1e6);
         for (size_t i = 0; i < n_candidates; i++)
             printf(", \"%s_us\": %.3f, \"%s_min_us\": %.3f", candidates[i].name, candidates[i].median * 1e6,
@@ -180,21 +182,32 @@ static void bench_attention(const bench *b, size_t n_query, size_t n_positions, 
     perf_fill(cache, n_pages * stride, 3);
     perf_fill(query, n_query * e, 4);
     for (size_t i = 0; i < n_pages; i++) pages[i] = (uint32_t)i;
-    attention_bench a = {b, {.query = query, .query_stride = e, .out = out, .out_stride = e,
-                             .kv = {cache, cache + e * TFM_PANEL, pages, stride},
-                             .n_query = n_query, .group = 1, .head_dim = e, .n_positions = n_positions,
-                             .query_position = causal ? n_positions - n_query : 0, .causal = causal, .scale = 0.125f,
-                             .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))}};
+    attention_bench a = {b,
+                         {.query = query,
+                          .query_stride = e,
+                          .out = out,
+                          .out_stride = e,
+                          .kv = {cache, cache + e * TFM_PANEL, pages, stride},
+                          .n_query = n_query,
+                          .group = 1,
+                          .head_dim = e,
+                          .n_positions = n_positions,
+                          .query_position = causal ? n_positions - n_query : 0,
+                          .causal = causal,
+                          .scale = 0.125f,
+                          .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))}};
     perf_candidate ours = {.name = "tfm", .run = run_attention, .arg = &a};
     perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.01);
     double seen = (double)n_query * (double)n_positions;
     if (causal) seen -= (double)n_query * (double)(n_query - 1) / 2;
     double operations = 4 * seen * (double)e, one_thread = b->machine.fma_gflops / b->options.n_threads;
     if (b->options.json)
-        printf("{\"kernel\": \"attention\", \"queries\": %zu, \"positions\": %zu, \"causal\": %s, \"us\": %.3f, \"gflops\": %.2f}\n",
+        printf("{\"kernel\": \"attention\", \"queries\": %zu, \"positions\": %zu, \"causal\": %s, \"us\": %.3f, "
+               "\"gflops\": %.2f}\n",
                n_query, n_positions, causal ? "true" : "false", ours.median * 1e6, operations / ours.median * 1e-9);
     else
-        printf("attention %4zu queries %5zu positions %-6s %9.1f us %7.2f ns a pair %8.1f GFLOP/s %6.0f%% of one thread's peak\n",
+        printf("attention %4zu queries %5zu positions %-6s %9.1f us %7.2f ns a pair %8.1f GFLOP/s %6.0f%% of one "
+               "thread's peak\n",
                n_query, n_positions, causal ? "causal" : "full", ours.median * 1e6, ours.median * 1e9 / seen,
                operations / ours.median * 1e-9, 100 * operations / ours.median * 1e-9 / one_thread);
     free(cache);
@@ -243,16 +256,20 @@ static void bench_rows(const bench *b) {
         size_t n;
         tfm_activation act;
     } cases[] = {
-        {"layer_norm", run_layer_norm, 512, TFM_ACT_NONE},     {"rms_norm", run_rms_norm, 512, TFM_ACT_NONE},
-        {"log_softmax", run_log_softmax, 32000, TFM_ACT_NONE}, {"top_k of 8", run_top_k, 32000, TFM_ACT_NONE},
-        {"relu", run_activation, 2048, TFM_ACT_RELU},          {"gelu (erf)", run_activation, 2048, TFM_ACT_GELU_ERF},
-        {"gelu (tanh)", run_activation, 2048, TFM_ACT_GELU_TANH}, {"silu", run_activation, 2048, TFM_ACT_SILU},
+        {"layer_norm", run_layer_norm, 512, TFM_ACT_NONE},
+        {"rms_norm", run_rms_norm, 512, TFM_ACT_NONE},
+        {"log_softmax", run_log_softmax, 32000, TFM_ACT_NONE},
+        {"top_k of 8", run_top_k, 32000, TFM_ACT_NONE},
+        {"relu", run_activation, 2048, TFM_ACT_RELU},
+        {"gelu (erf)", run_activation, 2048, TFM_ACT_GELU_ERF},
+        {"gelu (tanh)", run_activation, 2048, TFM_ACT_GELU_TANH},
+        {"silu", run_activation, 2048, TFM_ACT_SILU},
         {"tanh", run_activation, 2048, TFM_ACT_TANH},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n = cases[i].n;
-        row_bench r = {b->kernels, perf_alloc(n * 4), perf_alloc(n * 4), perf_alloc(n * 4), perf_alloc(n * 4), n,
-                       cases[i].act};
+        row_bench r = {b->kernels, perf_alloc(n * 4), perf_alloc(n * 4), perf_alloc(n * 4), perf_alloc(n * 4),
+                       n,          cases[i].act};
         perf_fill(r.x, n, 5);
         perf_fill(r.weight, n, 6);
         perf_fill(r.bias, n, 7);

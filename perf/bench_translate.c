@@ -1,6 +1,6 @@
 /*
- * bench_translate.c - whole models: opening, encoding and decoding, against the bandwidth and FMA limits of the machine.
- * usage: bench_translate MODEL.bin [--threads N] [--isa NAME] [--json] [--quick]
+ * bench_translate.c - whole models: opening, encoding and decoding, against the bandwidth and FMA limits of the
+ * machine. usage: bench_translate MODEL.bin [--threads N] [--isa NAME] [--json] [--quick]
  *
  * Every output is forced to TARGET tokens, so that the work is the same whatever the model says.
  */
@@ -62,7 +62,7 @@ static cost cost_of(const tfm_model *model, const tfm_stack *stack) {
     cost c = {0, 0};
     for (uint32_t i = 0; i < stack->options->n_layers; i++) {
         const tfm_layer *layer = &stack->layers[i];
-        const tfm_linear *all[] = {&layer->qkv, &layer->out, &layer->cross_q, &layer->cross_out,
+        const tfm_linear *all[] = {&layer->qkv, &layer->out,  &layer->cross_q, &layer->cross_out,
                                    &layer->up,  &layer->gate, &layer->down};
         for (size_t j = 0; j < sizeof all / sizeof *all; j++) add_linear(&c, all[j]);
     }
@@ -73,12 +73,14 @@ static cost cost_of(const tfm_model *model, const tfm_stack *stack) {
 static void print_row(const bench *b, const char *what, uint32_t beams, double tokens, const perf_candidate *c,
                       double limit) {
     if (b->options.json)
-        printf("{\"work\": \"%s\", \"beams\": %u, \"batch\": %zu, \"length\": %zu, \"tokens_per_second\": %.1f, \"best\": %.1f, "
+        printf("{\"work\": \"%s\", \"beams\": %u, \"batch\": %zu, \"length\": %zu, \"tokens_per_second\": %.1f, "
+               "\"best\": %.1f, "
                "\"limit\": %.1f}\n",
                what, beams, b->batch, b->length, tokens / c->median, tokens / c->minimum, tokens / limit);
     else
-        printf("%-7s beams %u batch %2zu length %3zu %10.0f tokens/s (best %8.0f) %5.0f%% of the limit %8.0f\n", what, beams,
-               b->batch, b->length, tokens / c->median, tokens / c->minimum, 100 * limit / c->median, tokens / limit);
+        printf("%-7s beams %u batch %2zu length %3zu %10.0f tokens/s (best %8.0f) %5.0f%% of the limit %8.0f\n", what,
+               beams, b->batch, b->length, tokens / c->median, tokens / c->minimum, 100 * limit / c->median,
+               tokens / limit);
     fflush(stdout);
 }
 
@@ -92,7 +94,8 @@ static void bench_encode(bench *b, size_t batch, size_t length) {
     perf_compare(&c, 1, b->options.quick ? 3 : 7, 0.2);
     cost per = cost_of(b->model, &b->model->encoder);
     double tokens = (double)(batch * length);
-    double limit = larger(2 * per.multiply_adds * tokens / b->machine.fma_gflops, per.bytes / b->machine.dram_gbytes) * 1e-9;
+    double limit =
+        larger(2 * per.multiply_adds * tokens / b->machine.fma_gflops, per.bytes / b->machine.dram_gbytes) * 1e-9;
     print_row(b, "encode", 0, tokens, &c, limit);
 }
 
@@ -104,7 +107,8 @@ static void bench_decode(bench *b, uint32_t beams, size_t batch) {
     perf_compare(&c, 1, b->options.quick ? 3 : 7, 0.2);
     cost per = cost_of(b->model, &b->model->decoder);
     double rows = (double)(batch * beams);
-    double step = larger(2 * per.multiply_adds * rows / b->machine.fma_gflops, per.bytes / b->machine.dram_gbytes) * 1e-9;
+    double step =
+        larger(2 * per.multiply_adds * rows / b->machine.fma_gflops, per.bytes / b->machine.dram_gbytes) * 1e-9;
     print_row(b, "decode", beams, (double)(batch * TARGET), &c, step * TARGET);
 }
 
@@ -162,7 +166,8 @@ int main(int argc, char **argv) {
 
     tfm_model_info info = tfm_model_get_info(b->model);
     for (size_t i = 0; i < MAX_BATCH; i++) {
-        for (size_t t = 0; t < 512; t++) b->ids[i][t] = (int32_t)((i * 7919 + t * 104729 + 17) % info.source_vocab_size);
+        for (size_t t = 0; t < 512; t++)
+            b->ids[i][t] = (int32_t)((i * 7919 + t * 104729 + 17) % info.source_vocab_size);
         b->inputs[i] = (tfm_input){.ids = b->ids[i], .n = SOURCE};
     }
     b->generate = tfm_generate_params_default(b->model);

@@ -144,12 +144,14 @@ void perf_print_header(const char *what, tfm_isa isa, unsigned n_threads, const 
     char cpu[256];
     read_cpu_name(cpu, sizeof cpu);
     if (json)
-        printf("{\"benchmark\": \"%s\", \"cpu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"isa\": \"%s\", \"threads\": %u, "
+        printf("{\"benchmark\": \"%s\", \"cpu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"isa\": \"%s\", "
+               "\"threads\": %u, "
                "\"fma_gflops\": %.1f, \"l2_gbytes\": %.1f, \"dram_gbytes\": %.2f}\n",
                what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, m->fma_gflops, m->l2_gbytes,
                m->dram_gbytes);
     else
-        printf("%s: %s, %s, commit %s\n%s, %u thread%s; limits measured now: %.1f GFLOP/s FMA, L2 %.1f GB/s, DRAM %.2f GB/s\n\n",
+        printf("%s: %s, %s, commit %s\n%s, %u thread%s; limits measured now: %.1f GFLOP/s FMA, L2 %.1f GB/s, DRAM %.2f "
+               "GB/s\n\n",
                what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, n_threads == 1 ? "" : "s",
                m->fma_gflops, m->l2_gbytes, m->dram_gbytes);
 }
@@ -174,12 +176,10 @@ void *perf_alloc(size_t bytes) {
 }
 
 perf_options perf_parse(int argc, char **argv, const char *usage) {
-    static const struct option long_options[] = {{"threads", required_argument, NULL, 't'},
-                                                 {"isa", required_argument, NULL, 'i'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {
+        {"threads", required_argument, NULL, 't'}, {"isa", required_argument, NULL, 'i'},
+        {"json", no_argument, NULL, 'j'},          {"quick", no_argument, NULL, 'q'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     perf_options options = {.n_threads = 1, .isa = tfm_isa_best()};
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (c == 't') options.n_threads = (unsigned)strtoul(optarg, NULL, 10);

@@ -21,8 +21,8 @@ typedef struct perf_candidate {
 } perf_candidate;
 
 /*
- * Runs the candidates in turn, A B C A B C ..., `rounds` times after one warm-up each; a round repeats a candidate until
- * at least `seconds` have passed. Fills in the figures.
+ * Runs the candidates in turn, A B C A B C ..., `rounds` times after one warm-up each; a round repeats a candidate
+ * until at least `seconds` have passed. Fills in the figures.
  */
 void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds);
 
@@ -56,7 +56,7 @@ perf_options perf_parse(int argc, char **argv, const char *usage);
 
 /* The inner loops of perf_measure_machine, for one instruction set (limits.c, compiled for each). */
 typedef struct perf_loops {
-    double (*fma)(size_t n);                          /* n rounds; returns floating-point operations done */
+    double (*fma)(size_t n);                           /* n rounds; returns floating-point operations done */
     float (*read)(const float *data, size_t n_floats); /* reads all, in four streams */
 } perf_loops;
 extern const perf_loops perf_loops_scalar, perf_loops_avx2, perf_loops_avx512, perf_loops_neon;

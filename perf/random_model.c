@@ -1,6 +1,6 @@
 /*
- * random_model.c - writes a model with seeded random weights in a well-known shape, so that speed can be measured without
- * a download. usage: random_model OUT.bin [--shape transformer-base|tiny] [--dtype f32|f16|bf16]
+ * random_model.c - writes a model with seeded random weights in a well-known shape, so that speed can be measured
+ * without a download. usage: random_model OUT.bin [--shape transformer-base|tiny] [--dtype f32|f16|bf16]
  *
  * Weights are uniform with the variance that keeps activations near 1; what the model says means nothing.
  */
@@ -134,8 +134,8 @@ static void write_all(maker *m, const shape *s) {
     float *position = perf_alloc(s->positions * s->d_model * sizeof *position);
     tfm_sinusoid(position, s->positions, s->d_model, 0, TFM_SINUSOID_HALVES);
     if (!m->status)
-        m->status = tfm_writer_matrix(m->writer, "position", TFM_F32, TFM_LAYOUT_ROWS, position, s->positions, s->d_model,
-                                      &m->error);
+        m->status = tfm_writer_matrix(m->writer, "position", TFM_F32, TFM_LAYOUT_ROWS, position, s->positions,
+                                      s->d_model, &m->error);
     free(position);
     stack(m, s, "encoder", false);
     stack(m, s, "decoder", true);

@@ -9,8 +9,9 @@
 static tfm_status check_ids(const int32_t *ids, size_t n, uint32_t vocab_size, tfm_error *error) {
     for (size_t i = 0; i < n; i++)
         if (ids[i] < 0 || (uint32_t)ids[i] >= vocab_size)
-            return tfm_fail(error, TFM_ERROR_ARGUMENT, "token id %d at position %zu is outside the vocabulary (0 .. %u)",
-                            ids[i], i, vocab_size - 1);
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "token id %d at position %zu is outside the vocabulary (0 .. %u)", ids[i], i,
+                            vocab_size - 1);
     return TFM_OK;
 }
 
@@ -130,8 +131,10 @@ tfm_status tfm_sequence_new(tfm_session *s, int32_t source, int32_t *sequence, t
     bool wants_source = s->model->options.has_encoder;
     bool has_source = source >= 0 && s->sources && (uint32_t)source < s->params.max_sources && s->sources[source].used;
     if (wants_source ? !has_source : source != -1)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, wants_source ? "source %d is not one that tfm_encode gave"
-                                                                : "source is %d, but the model has no encoder", source);
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        wants_source ? "source %d is not one that tfm_encode gave"
+                                     : "source is %d, but the model has no encoder",
+                        source);
     tfm_status status = take_sequence(s, sequence, error);
     if (!status) s->sequences[*sequence].source = source;
     return status;
@@ -203,8 +206,8 @@ static tfm_status lay_out_spans(tfm_session *s, const tfm_span *spans, size_t n_
         tfm_kv_extend(&s->self_kv, slot->pages, past, spans[i].n);
         slot->length = (uint32_t)(past + spans[i].n);
         memcpy(s->ids + row, spans[i].ids, spans[i].n * sizeof *s->ids);
-        s->runs[i] = (tfm_run){.row = row, .n = spans[i].n, .past = past, .pages = slot->pages,
-                               .sequence = spans[i].sequence};
+        s->runs[i] =
+            (tfm_run){.row = row, .n = spans[i].n, .past = past, .pages = slot->pages, .sequence = spans[i].sequence};
         if (slot->source >= 0 && s->model->options.has_encoder) {
             s->runs[i].cross_pages = s->sources[slot->source].pages;
             s->runs[i].n_source = s->sources[slot->source].n;
@@ -234,8 +237,7 @@ static tfm_status give_results(tfm_session *s, const tfm_span *spans, size_t n_s
     for (size_t i = 0; i < n_spans && !status; i++) {
         const float *states = s->x + s->runs[i].row * d;
         if (spans[i].states) memcpy(spans[i].states, states, spans[i].n * d * sizeof(float));
-        if (spans[i].logits && spans[i].all_logits)
-            status = tfm_project(s, states, spans[i].n, spans[i].logits, error);
+        if (spans[i].logits && spans[i].all_logits) status = tfm_project(s, states, spans[i].n, spans[i].logits, error);
         want_last |= spans[i].logits && !spans[i].all_logits;
     }
     return status || !want_last ? status : project_last(s, spans, n_spans, error);

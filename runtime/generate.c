@@ -99,12 +99,12 @@ static tfm_status check_input(const generator *g, size_t i) {
     uint32_t vocab = o->has_encoder ? o->encoder.vocab_size : o->decoder.vocab_size;
     for (size_t t = 0; t < input->n; t++)
         if (!id_ok(input->ids[t], vocab))
-            return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: token id %d is outside the vocabulary (0 .. %u)", i,
-                            input->ids[t], vocab - 1);
+            return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: token id %d is outside the vocabulary (0 .. %u)",
+                            i, input->ids[t], vocab - 1);
     for (size_t t = 0; t < input->n_prefix; t++)
         if (!id_ok(input->prefix[t], o->decoder.vocab_size))
-            return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: prefix id %d is outside the vocabulary (0 .. %u)", i,
-                            input->prefix[t], o->decoder.vocab_size - 1);
+            return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: prefix id %d is outside the vocabulary (0 .. %u)",
+                            i, input->prefix[t], o->decoder.vocab_size - 1);
     size_t prompt = prompt_length(g, input), max_length = max_length_of(g, input);
     if (prompt >= max_length)
         return tfm_fail(g->error, TFM_ERROR_LIMIT,
@@ -238,7 +238,8 @@ static tfm_status encode_next(generator *g, size_t n_free, size_t *n_encoded) {
     return tfm_encode_step(g->session, g->tokens, n, g->sources, NULL, g->error);
 }
 
-/* Lets inputs in. While others run, it waits until a quarter of the places is free, so that encoding is done in bulk. */
+/* Lets inputs in. While others run, it waits until a quarter of the places is free, so that encoding is done in bulk.
+ */
 static tfm_status admit(generator *g) {
     size_t n_free = g->n_slots - g->n_active, n_encoded = 0;
     if (g->next_input == g->n || n_free == 0 || (g->n_active > 0 && n_free < (g->n_slots + 3) / 4)) return TFM_OK;
@@ -320,9 +321,8 @@ static tfm_status keep_attention(generator *g, request *r) {
     for (int32_t node = r->first_node; node < s->n_nodes; node++) {
         uint32_t b = 0;
         while (b + 1 < s->n_rows && s->beams[b].node != s->nodes[node].parent) b++;
-        tfm_status status =
-            tfm_cross_attention(g->session, s->beams[b].sequence, -1,
-                                s->attention + (size_t)node * g->session->params.max_source, g->error);
+        tfm_status status = tfm_cross_attention(g->session, s->beams[b].sequence, -1,
+                                                s->attention + (size_t)node * g->session->params.max_source, g->error);
         if (status) return status;
     }
     return TFM_OK;
@@ -359,10 +359,11 @@ static tfm_status reorder(generator *g, request *r) {
 static tfm_status finish_step(generator *g, request *r) {
     tfm_search *s = &r->search;
     if (s->failed)
-        return tfm_fail(g->error, TFM_ERROR_STATE,
-                        "input %zu: the model gives no usable scores at token %zu (they are not numbers, or the vocabulary "
-                        "is too small for %u beams)",
-                        r->index, s->length, g->params.num_beams);
+        return tfm_fail(
+            g->error, TFM_ERROR_STATE,
+            "input %zu: the model gives no usable scores at token %zu (they are not numbers, or the vocabulary "
+            "is too small for %u beams)",
+            r->index, s->length, g->params.num_beams);
     tfm_status status = g->params.keep_attention ? keep_attention(g, r) : TFM_OK;
     if (!status && g->params.num_beams == 1 && g->callbacks->on_token &&
         g->callbacks->on_token(g->callbacks->user, r->index, s->next[0].token))

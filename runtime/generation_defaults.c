@@ -71,10 +71,14 @@ static tfm_status read_scalar(tfm_model *model, const struct field *f, const tfm
 static tfm_status read_early_stopping(tfm_model *model, const tfm_value *value, tfm_error *error) {
     const char *word = value->type == TFM_VALUE_STRING ? value->data : "";
     tfm_early_stopping *out = &model->defaults.early_stopping;
-    if (!strcmp(word, "false")) *out = TFM_EARLY_FALSE;
-    else if (!strcmp(word, "true")) *out = TFM_EARLY_TRUE;
-    else if (!strcmp(word, "never")) *out = TFM_EARLY_NEVER;
-    else return refuse(model, value->key, "must be false, true or never", error);
+    if (!strcmp(word, "false"))
+        *out = TFM_EARLY_FALSE;
+    else if (!strcmp(word, "true"))
+        *out = TFM_EARLY_TRUE;
+    else if (!strcmp(word, "never"))
+        *out = TFM_EARLY_NEVER;
+    else
+        return refuse(model, value->key, "must be false, true or never", error);
     return TFM_OK;
 }
 

@@ -20,8 +20,8 @@ typedef struct tfm_kv_cache {
     size_t n_layers, n_heads, head_dim;
     size_t head_floats, layer_floats, page_floats;
     uint32_t n_pages;
-    uint32_t *references; /* (n_pages) sequences that list the page */
-    uint32_t *freed;      /* stack of pages given back */
+    uint32_t *references;      /* (n_pages) sequences that list the page */
+    uint32_t *freed;           /* stack of pages given back */
     uint32_t n_freed, n_fresh; /* pages from n_fresh on have never been used */
 } tfm_kv_cache;
 
@@ -37,8 +37,8 @@ void tfm_kv_share(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n);
 void tfm_kv_give_back(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n);
 
 /*
- * Makes positions [past, past + n) of a sequence writable: new pages at the end of its list, a copy of the page that holds
- * position past if others share it. False if the pages are used up; the list then is as long as past needs.
+ * Makes positions [past, past + n) of a sequence writable: new pages at the end of its list, a copy of the page that
+ * holds position past if others share it. False if the pages are used up; the list then is as long as past needs.
  */
 bool tfm_kv_extend(tfm_kv_cache *cache, uint32_t *pages, size_t past, size_t n);
 

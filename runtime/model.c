@@ -32,8 +32,8 @@ static tfm_status choose_kernels(const char *name, const tfm_kernels **kernels, 
                         name, tfm_isa_name(tfm_isa_best()));
     *kernels = tfm_kernels_get(isa);
     if (!*kernels)
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%sthis processor cannot run %s; the best it can is %s", from, name,
-                        tfm_isa_name(tfm_isa_best()));
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%sthis processor cannot run %s; the best it can is %s", from,
+                        name, tfm_isa_name(tfm_isa_best()));
     return TFM_OK;
 }
 
@@ -107,10 +107,11 @@ void tfm_model_close(tfm_model **out) {
 
 tfm_status tfm_model_check(const tfm_model *model, tfm_error *error) {
     if (!atomic_load_explicit(&model->shrank, memory_order_relaxed)) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_CHANGED,
-                    "%s: the file became shorter while it was in use; results since then are void: restore the file and "
-                    "open it again",
-                    tfm_file_path(model->file));
+    return tfm_fail(
+        error, TFM_ERROR_CHANGED,
+        "%s: the file became shorter while it was in use; results since then are void: restore the file and "
+        "open it again",
+        tfm_file_path(model->file));
 }
 
 tfm_status tfm_model_touch(tfm_model *model, tfm_weight_group *group, tfm_pool *pool, tfm_error *error) {
@@ -154,8 +155,10 @@ const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) 
 static tfm_status need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **out, tfm_error *error) {
     *out = tfm_model_tokenizer(model, side);
     if (*out) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_STATE, "%s has no tokenizer: give token ids instead of text, or pack it from a "
-                    "folder with tokenizer files", tfm_file_path(model->file));
+    return tfm_fail(error, TFM_ERROR_STATE,
+                    "%s has no tokenizer: give token ids instead of text, or pack it from a "
+                    "folder with tokenizer files",
+                    tfm_file_path(model->file));
 }
 
 tfm_status tfm_tokenize(const tfm_model *model, tfm_side side, const char *text, size_t n, bool special, tfm_ids *ids,

@@ -60,9 +60,9 @@ struct tfm_model {
     tfm_weight_group output_group;
     tfm_tokenizer *tokenizer, *target_tokenizer; /* target_tokenizer NULL: one for both */
     tfm_generate_params defaults;
-    int32_t *lists;       /* eos ids, suppressed tokens, bad words of defaults */
-    tfm_tokens *words;    /* bad words, into lists */
-    bool lazy;            /* tensors are verified at first use */
+    int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */
+    tfm_tokens *words; /* bad words, into lists */
+    bool lazy;         /* tensors are verified at first use */
     atomic_bool shrank;
 };
 

@@ -55,7 +55,8 @@ typedef struct reader {
 
 static tfm_status bad_option(reader *in, const char *key, const char *why) {
     return tfm_fail(in->error, TFM_ERROR_UNSUPPORTED,
-                    "%s: architecture option %s %s; pack the checkpoint again with a matching tfmpack", in->path, key, why);
+                    "%s: architecture option %s %s; pack the checkpoint again with a matching tfmpack", in->path, key,
+                    why);
 }
 
 /* Index of a word in a list separated by spaces, or -1. */

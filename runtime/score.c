@@ -105,8 +105,8 @@ static tfm_status check_item(const scorer *c, size_t i) {
     uint32_t vocab = c->session->model->options.decoder.vocab_size;
     for (size_t t = 0; t < c->targets[i].n; t++)
         if (c->targets[i].ids[t] < 0 || (uint32_t)c->targets[i].ids[t] >= vocab)
-            return tfm_fail(c->error, TFM_ERROR_ARGUMENT, "target %zu: token id %d is outside the vocabulary (0 .. %u)", i,
-                            c->targets[i].ids[t], vocab - 1);
+            return tfm_fail(c->error, TFM_ERROR_ARGUMENT, "target %zu: token id %d is outside the vocabulary (0 .. %u)",
+                            i, c->targets[i].ids[t], vocab - 1);
     if (feed_length(c, i) > c->session->params.max_target)
         return tfm_fail(c->error, TFM_ERROR_LIMIT, "target %zu has %zu tokens; allowed are %u", i, c->targets[i].n,
                         c->session->params.max_target);
@@ -141,7 +141,8 @@ tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_t
                      float *const *log_probs, tfm_error *error) {
     atomic_store(&session->cancelled, false);
     if (!session->model->options.has_decoder)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot score", tfm_file_path(session->model->file));
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot score",
+                        tfm_file_path(session->model->file));
     size_t places = tfm_free_sequences(session);
     if (session->model->options.has_encoder && places > tfm_free_sources(session)) places = tfm_free_sources(session);
     if (places == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "no source or sequence of the session is free");

@@ -72,7 +72,8 @@ static void choose_greedy(tfm_search *s, float *row, const tfm_kernels *kernels)
     }
     float log_prob = value - kernels->log_sum_exp(row, s->vocab_size);
     int32_t node = add_node(s, (int32_t)token, beam->node, log_prob);
-    s->next[0] = (tfm_beam){.score = beam->score + log_prob, .log_prob = log_prob, .token = (int32_t)token, .node = node};
+    s->next[0] =
+        (tfm_beam){.score = beam->score + log_prob, .log_prob = log_prob, .token = (int32_t)token, .node = node};
     if (is_end(s->params, (int32_t)token)) {
         s->finished[0] = (tfm_finished){0, s->next[0].score, node, true};
         s->n_finished = 1;

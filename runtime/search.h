@@ -17,7 +17,7 @@ typedef struct tfm_node {
 
 /* A beam, or a candidate for one. */
 typedef struct tfm_beam {
-    double score;  /* sum of log-probabilities */
+    double score; /* sum of log-probabilities */
     float log_prob;
     int32_t token;
     uint32_t parent; /* which beam it continues */
@@ -34,17 +34,17 @@ typedef struct tfm_finished {
 typedef struct tfm_search {
     const tfm_generate_params *params;
     size_t vocab_size, prompt_length, length, max_length;
-    uint32_t n_rows; /* rows of scores the next step needs: 1 after the prompt, then num_beams */
+    uint32_t n_rows;   /* rows of scores the next step needs: 1 after the prompt, then num_beams */
     bool done, failed; /* failed: fewer candidates than beams (scores are NaN, or the vocabulary is too small) */
 
     tfm_node *nodes; /* (node_capacity) */
     int32_t n_nodes;
-    tfm_beam *beams;       /* (num_beams) */
-    tfm_beam *next;        /* (num_beams) chosen by tfm_search_choose */
-    tfm_beam *candidates;  /* (num_beams * n_candidates) */
+    tfm_beam *beams;        /* (num_beams) */
+    tfm_beam *next;         /* (num_beams) chosen by tfm_search_choose */
+    tfm_beam *candidates;   /* (num_beams * n_candidates) */
     tfm_finished *finished; /* (num_beams + 1) */
     uint32_t n_finished;
-    double worst; /* score of the worst finished one */
+    double worst;      /* score of the worst finished one */
     float *values;     /* (n_candidates) scratch of top_k */
     uint32_t *indices; /* (n_candidates) */
     int32_t *ids;      /* (max_length) scratch: a beam's history */
@@ -61,8 +61,8 @@ size_t tfm_search_nodes(const tfm_generate_params *params, size_t max_length);
 void tfm_search_start(tfm_search *search, const int32_t *prompt, size_t n, size_t max_length);
 
 /*
- * Chooses the next tokens from n_rows rows of logits (row_stride apart; overwritten). Ended hypotheses go to finished, the
- * beams that go on to next. Thread-safe for different searches; touches no session.
+ * Chooses the next tokens from n_rows rows of logits (row_stride apart; overwritten). Ended hypotheses go to finished,
+ * the beams that go on to next. Thread-safe for different searches; touches no session.
  */
 void tfm_search_choose(tfm_search *search, float *logits, size_t row_stride, const tfm_kernels *kernels);
 

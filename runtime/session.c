@@ -52,8 +52,7 @@ static void place_decoder(tfm_session *s, tfm_arena *a) {
     s->sequences = tfm_arena_take(a, p->max_sequences, sizeof *s->sequences);
     uint32_t per_sequence = tfm_kv_pages(p->max_target);
     uint32_t *pages = tfm_arena_take(a, (size_t)p->max_sequences * per_sequence, sizeof *pages);
-    for (uint32_t i = 0; a->base && i < p->max_sequences; i++)
-        s->sequences[i].pages = pages + (size_t)i * per_sequence;
+    for (uint32_t i = 0; a->base && i < p->max_sequences; i++) s->sequences[i].pages = pages + (size_t)i * per_sequence;
 }
 
 static void place_encoder(tfm_session *s, tfm_arena *a) {
@@ -97,8 +96,9 @@ static tfm_status settle_params(tfm_session *s, tfm_error *error) {
     if (p->max_sources == 0 || p->max_sequences == 0 || p->max_batch_tokens == 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "a session needs at least 1 source, 1 sequence and 1 batch token");
     if (p->max_sources > 1 << 20 || p->max_sequences > 1 << 20 || p->max_batch_tokens > 1 << 24)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "a session of %u sources, %u sequences and %u batch tokens is too large",
-                        p->max_sources, p->max_sequences, p->max_batch_tokens);
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "a session of %u sources, %u sequences and %u batch tokens is too large", p->max_sources,
+                        p->max_sequences, p->max_batch_tokens);
     if (p->max_source > info.max_source || p->max_target > info.max_target)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "the model allows %u source and %u target tokens, not %u and %u",
                         info.max_source, info.max_target, p->max_source, p->max_target);
@@ -126,8 +126,10 @@ static bool shape_caches(tfm_session *s) {
 
 static tfm_status reserve(tfm_session *s, tfm_error *error) {
     tfm_arena count = {0};
-    if (shape_caches(s)) place(s, &count);
-    else count.overflow = true;
+    if (shape_caches(s))
+        place(s, &count);
+    else
+        count.overflow = true;
     void *memory = MAP_FAILED;
     if (!count.overflow)
         memory = mmap(NULL, count.used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -142,8 +144,7 @@ static tfm_status reserve(tfm_session *s, tfm_error *error) {
     return TFM_OK;
 }
 
-tfm_status tfm_session_create(tfm_session **out, tfm_model *model, const tfm_session_params *params,
-                              tfm_error *error) {
+tfm_status tfm_session_create(tfm_session **out, tfm_model *model, const tfm_session_params *params, tfm_error *error) {
     *out = NULL;
     if (model->options.kind == TFM_KIND_TOKENIZER)
         return tfm_fail(error, TFM_ERROR_STATE, "%s holds a tokenizer only, there is nothing to run",

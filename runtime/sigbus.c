@@ -28,7 +28,8 @@ static bool repair(uintptr_t address) {
         uintptr_t base = atomic_load(&mappings[i].base);
         if (!base || address < base || address - base >= atomic_load(&mappings[i].n)) continue;
         void *page = (void *)(address & ~(uintptr_t)(page_size - 1)); // NOLINT: the page that faulted
-        if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) return false;
+        if (mmap(page, page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED)
+            return false;
         atomic_store(atomic_load(&mappings[i].shrank), true);
         return true;
     }

@@ -93,8 +93,8 @@ TFM_API void tfm_pool_free(tfm_pool **pool);
 typedef struct tfm_model tfm_model;
 
 typedef enum tfm_verify {
-    TFM_VERIFY_ALL = 0,   /* every byte of the file is hashed before tfm_model_open returns */
-    TFM_VERIFY_LAZY = 1   /* header, directory and sections at once; each tensor when it is first used */
+    TFM_VERIFY_ALL = 0, /* every byte of the file is hashed before tfm_model_open returns */
+    TFM_VERIFY_LAZY = 1 /* header, directory and sections at once; each tensor when it is first used */
 } tfm_verify;
 
 /* Called with bytes done of bytes in total; a nonzero return stops the operation with TFM_ERROR_CANCELLED. */
@@ -102,11 +102,11 @@ typedef int (*tfm_progress)(void *user, uint64_t done, uint64_t total);
 
 typedef struct tfm_model_params {
     tfm_verify verify;
-    const char *isa;         /* NULL: TFM_ISA from the environment, else the best this processor has */
-    tfm_pool *pool;          /* verification runs on it; NULL: on the calling thread */
-    tfm_progress progress;   /* verification reports to it; may be NULL */
+    const char *isa;       /* NULL: TFM_ISA from the environment, else the best this processor has */
+    tfm_pool *pool;        /* verification runs on it; NULL: on the calling thread */
+    tfm_progress progress; /* verification reports to it; may be NULL */
     void *progress_user;
-    bool no_sigbus_handler;  /* see tfm_model_open */
+    bool no_sigbus_handler; /* see tfm_model_open */
 } tfm_model_params;
 
 /* All bits verified, best instruction set, no pool, no progress. */
@@ -138,8 +138,8 @@ typedef enum tfm_kind {
 
 typedef struct tfm_model_info {
     tfm_kind kind;
-    const char *isa;            /* name of the kernels in use */
-    const char *family;         /* "marian", as the importer named it; "" if unknown */
+    const char *isa;    /* name of the kernels in use */
+    const char *family; /* "marian", as the importer named it; "" if unknown */
     uint64_t file_bytes;
     uint64_t n_parameters;
     uint32_t d_model;
@@ -194,12 +194,12 @@ TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32
 typedef struct tfm_session tfm_session;
 
 typedef struct tfm_session_params {
-    tfm_pool *pool;          /* NULL: the session runs on the calling thread alone */
-    uint32_t max_sources;    /* inputs that are encoded at the same time (default 32) */
-    uint32_t max_sequences;  /* outputs that are decoded at the same time, beams counted each (default 128) */
+    tfm_pool *pool;            /* NULL: the session runs on the calling thread alone */
+    uint32_t max_sources;      /* inputs that are encoded at the same time (default 32) */
+    uint32_t max_sequences;    /* outputs that are decoded at the same time, beams counted each (default 128) */
     uint32_t max_batch_tokens; /* tokens in one pass through the encoder or decoder (default 4096) */
-    uint32_t max_source;     /* longest input in tokens; 0: what the model allows */
-    uint32_t max_target;     /* longest output in tokens, the start token included; 0: what the model allows */
+    uint32_t max_source;       /* longest input in tokens; 0: what the model allows */
+    uint32_t max_target;       /* longest output in tokens, the start token included; 0: what the model allows */
 } tfm_session_params;
 
 TFM_API tfm_session_params tfm_session_params_default(void);
@@ -254,9 +254,9 @@ TFM_API void tfm_sequence_truncate(tfm_session *session, int32_t sequence, size_
 typedef struct tfm_span {
     int32_t sequence;
     const int32_t *ids;
-    size_t n; /* at least 1 */
-    float *logits;      /* NULL, or (n, vocab_size) if all_logits, else (vocab_size) for the last token */
-    float *states;      /* NULL, or (n, d_model): hidden states before the vocabulary projection */
+    size_t n;      /* at least 1 */
+    float *logits; /* NULL, or (n, vocab_size) if all_logits, else (vocab_size) for the last token */
+    float *states; /* NULL, or (n, d_model): hidden states before the vocabulary projection */
     bool all_logits;
 } tfm_span;
 
@@ -296,16 +296,16 @@ typedef enum tfm_early_stopping { TFM_EARLY_FALSE = 0, TFM_EARLY_TRUE = 1, TFM_E
  * the decoder's start token, as there. Token ids are -1 where there is none.
  */
 typedef struct tfm_generate_params {
-    uint32_t num_beams;             /* 1: greedy */
-    uint32_t num_return_sequences;  /* at most num_beams */
+    uint32_t num_beams;            /* 1: greedy */
+    uint32_t num_return_sequences; /* at most num_beams */
     uint32_t max_length;
-    uint32_t max_new_tokens;        /* 0: max_length holds; else it wins over max_length */
+    uint32_t max_new_tokens; /* 0: max_length holds; else it wins over max_length */
     uint32_t min_length;
     uint32_t min_new_tokens;
-    double length_penalty;          /* scores are divided by (tokens)^length_penalty */
+    double length_penalty; /* scores are divided by (tokens)^length_penalty */
     tfm_early_stopping early_stopping;
-    double repetition_penalty;      /* 1: none */
-    uint32_t no_repeat_ngram_size;  /* 0: none */
+    double repetition_penalty;     /* 1: none */
+    uint32_t no_repeat_ngram_size; /* 0: none */
     bool renormalize_logits;
     int32_t decoder_start_token_id; /* -1: bos_token_id, as in transformers */
     int32_t bos_token_id;
@@ -314,12 +314,12 @@ typedef struct tfm_generate_params {
     int32_t pad_token_id;
     const int32_t *eos_token_ids;
     size_t n_eos_token_ids;
-    const tfm_tokens *bad_words;    /* token sequences that must not appear */
+    const tfm_tokens *bad_words; /* token sequences that must not appear */
     size_t n_bad_words;
     const int32_t *suppress_tokens; /* tokens that must not appear */
     size_t n_suppress_tokens;
-    bool keep_attention;            /* fill tfm_hypothesis.attention */
-    bool keep_log_probs;            /* fill tfm_hypothesis.log_probs */
+    bool keep_attention; /* fill tfm_hypothesis.attention */
+    bool keep_log_probs; /* fill tfm_hypothesis.log_probs */
 } tfm_generate_params;
 
 /*
@@ -329,12 +329,13 @@ typedef struct tfm_generate_params {
 TFM_API tfm_generate_params tfm_generate_params_default(const tfm_model *model);
 
 typedef struct tfm_hypothesis {
-    const int32_t *ids;     /* new tokens, up to and including the end token; a prefix comes first in them */
-    size_t n;               /* the prefix counted; sums and scores below count the tokens after it only */
-    bool ended;             /* ended with an end token; false: the length limit came first */
-    double sum_log_prob;    /* sum of the processed log-probabilities of ids */
-    double score;           /* sum_log_prob / tokens^length_penalty (sequences_scores of transformers for beams) */
-    const float *log_probs; /* (n) log-probability of each token after processing (0 for the prefix), NULL if not kept */
+    const int32_t *ids;  /* new tokens, up to and including the end token; a prefix comes first in them */
+    size_t n;            /* the prefix counted; sums and scores below count the tokens after it only */
+    bool ended;          /* ended with an end token; false: the length limit came first */
+    double sum_log_prob; /* sum of the processed log-probabilities of ids */
+    double score;        /* sum_log_prob / tokens^length_penalty (sequences_scores of transformers for beams) */
+    const float
+        *log_probs; /* (n) log-probability of each token after processing (0 for the prefix), NULL if not kept */
     const float *attention; /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
 } tfm_hypothesis;
 

@@ -20,8 +20,8 @@ void V16_NAME(tfm_log_softmax)(const float *x, float *y, size_t n);
 size_t V16_NAME(tfm_top_k)(const float *x, size_t n, size_t k, float *values, uint32_t *indices);
 void V16_NAME(tfm_embed_panels)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale,
                                 const float *position, const uint32_t *positions, float *y, size_t y_stride);
-void V16_NAME(tfm_embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale,
-                              const float *position, const uint32_t *positions, float *y, size_t y_stride);
+void V16_NAME(tfm_embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
+                              const uint32_t *positions, float *y, size_t y_stride);
 
 extern const tfm_kernels V16_NAME(tfm_kernels);
 

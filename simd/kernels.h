@@ -102,10 +102,10 @@ typedef struct tfm_attention_args {
     size_t out_stride, out_group_stride;
     tfm_kv_view kv;
     size_t n_query, group, head_dim;
-    size_t n_positions;    /* positions the view holds; for causal rows query_position + n_query <= n_positions */
+    size_t n_positions; /* positions the view holds; for causal rows query_position + n_query <= n_positions */
     size_t query_position;
     bool causal;
-    size_t window;         /* 0: no limit */
+    size_t window; /* 0: no limit */
     float scale, soft_cap;
     const float *bias;
     ptrdiff_t bias_row_stride, bias_group_stride;
