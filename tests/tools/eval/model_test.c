@@ -214,7 +214,8 @@ static json_t *shift_right(const json_t *ids, json_int_t start) {
 /* log(sum(exp(row))) over n columns */
 static double log_sum_exp(const float *row, size_t n) {
     double max = -INFINITY, sum = 0;
-    for (size_t i = 0; i < n; i++) max = fmax(max, (double)row[i]);
+    for (size_t i = 0; i < n; i++)
+        if (row[i] > max) max = row[i];
     for (size_t i = 0; i < n; i++) sum += exp((double)row[i] - max);
     return max + log(sum);
 }
