@@ -178,6 +178,7 @@ Test(command, interrupted_runs_leave_nothing) {
     const char *out = in(folder, "m.bin");
     for (size_t i = 0; i < 4; i++) {
         bool stopped = false;
+        signal(signals[i], SIG_DFL); /* nohup, say, hands on an ignored SIGHUP */
         for (long wait = 5; !stopped && wait < 2000; wait += wait / 2) {
             int status;
             pid_t pid = start_tfmpack((const char *const[]){folder, out, NULL});
