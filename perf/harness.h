@@ -56,8 +56,8 @@ perf_options perf_parse(int argc, char **argv, const char *usage);
 
 /* The inner loops of perf_measure_machine, for one instruction set (limits.c, compiled for each). */
 typedef struct perf_loops {
-    double (*fma)(size_t n);                           /* n rounds; returns floating-point operations done */
-    float (*read)(const float *data, size_t n_floats); /* reads all, in four streams */
+    double (*fma)(size_t n);                          /* n rounds; returns floating-point operations done */
+    void (*read)(const float *data, size_t n_floats); /* reads all, in four streams */
 } perf_loops;
 extern const perf_loops perf_loops_scalar, perf_loops_avx2, perf_loops_avx512, perf_loops_neon;
 
