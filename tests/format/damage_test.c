@@ -25,7 +25,7 @@ Test(damage, every_byte, .timeout = 600) {
     size_t n_checked = 0;
     for (size_t at = 0; at < im.n; at++)
         for (unsigned flip = 0; flip < 9; flip++, n_checked++) {
-            unsigned char changed = im.data[at] ^ (unsigned char)(flip < 8 ? 1u << flip : 0xFF);
+            unsigned char changed = (unsigned char)(im.data[at] ^ (flip < 8 ? 1u << flip : 0xFFu));
             MUST(pwrite(fd, &changed, 1, (off_t)at) == 1, "pwrite");
             tfm_error error = {0};
             MUST(check_fd(fd, &error) != TFM_OK, "byte %zu, flip %u: not noticed", at, flip);
