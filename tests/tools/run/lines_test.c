@@ -162,9 +162,14 @@ Test(lines, end_quietly_without_a_reader) {
 }
 
 Test(lines, full_disk_is_reported) {
-    const char *const words[] = {
-        "sh",        "-c", "exec \"$0\" \"$@\" >/dev/full", tfmrun_path(), shipped_model(), "--num-beams=1",
-        "Ein Hund.", NULL};
+    const char *const words[] = {"sh",
+                                 "-c",
+                                 "exec $TFM_EMULATOR \"$0\" \"$@\" >/dev/full",
+                                 tfmrun_path(),
+                                 shipped_model(),
+                                 "--num-beams=1",
+                                 "Ein Hund.",
+                                 NULL};
     outcome run = run_program(words, NULL);
     cr_expect_eq(run.code, 1);
     cr_expect(strstr(run.err, "cannot write the output"), "%s", run.err);
