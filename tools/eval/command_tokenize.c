@@ -1,5 +1,6 @@
 /* command_tokenize.c - tfmeval tokenize: token ids of texts, and texts of token ids. */
 #include "../../format/model_file.h"
+#include "../common/json_line.h"
 #include "model_options.h"
 #include "record.h"
 
@@ -133,8 +134,11 @@ static tfm_status print_answer(answerer *a, tfm_error *error) {
         json_decref(object);
         return tfm_record_fail(&a->in, error, TFM_ERROR_MEMORY, "out of memory");
     }
-    ok = json_dumpf(object, a->out, 0) == 0 && putc('\n', a->out) != EOF;
+    a->bytes.size = 0;
+    ok = tfm_json_line(object, 0, &a->bytes);
     json_decref(object);
+    if (!ok) return tfm_record_fail(&a->in, error, TFM_ERROR_MEMORY, "out of memory");
+    ok = fwrite(a->bytes.data, 1, a->bytes.size, a->out) == a->bytes.size;
     return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_IO, "%s: cannot write: %s", a->settings->out, strerror(errno));
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../format/model_file.h"
+#include "../common/json_line.h"
 
 static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "result: out of memory"); }
 
@@ -103,9 +104,7 @@ static tfm_status add_sequences(json_t *object, const tfm_engine *engine, const 
 
 /* Takes the object. Nine digits are enough to give a float back bit for bit. */
 static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error) {
-    char *line = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
-    bool ok = line && tfm_bytes_append(out, line, strlen(line)) && tfm_bytes_append(out, "\n", 1);
-    free(line);
+    bool ok = object && tfm_json_line(object, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
     json_decref(object);
     return ok ? TFM_OK : no_memory(error);
 }

@@ -9,6 +9,7 @@
 
 #include "../../../tools/common/bytes.h"
 #include "../../../tools/common/cli.h"
+#include "../../../tools/common/json_line.h"
 #include "../../../tools/run/heatmap.h"
 
 /* ---- lines ----------------------------------------------------------------------------------------------------- */
@@ -178,6 +179,18 @@ static void check_xml(const char *text, size_t size) {
 }
 
 static tfm_text label(const char *text, size_t n) { return (tfm_text){.data = (char *)text, .size = n}; }
+
+/* Every character but those some readers end a line at comes as it is. */
+Test(parts, json_lines_are_single_lines) {
+    json_t *object = json_pack("{s:s}", "text", "\xC3\xA9\xC2\x85|\xE2\x80\xA8|\xE2\x80\xA9|\xE2\x80\xA6\xC2\x86\n\"");
+    tfm_bytes line = {0};
+    cr_assert(tfm_json_line(object, JSON_COMPACT, &line));
+    static const char want[] = "{\"text\":\"\xC3\xA9\\u0085|\\u2028|\\u2029|\xE2\x80\xA6\xC2\x86\\n\\\"\"}\n";
+    cr_expect_eq(line.size, sizeof want - 1);
+    cr_expect_eq(memcmp(line.data, want, sizeof want - 1), 0, "%.*s", (int)line.size, line.data);
+    tfm_bytes_free(&line);
+    json_decref(object);
+}
 
 Test(parts, drawings_are_well_formed) {
     tfm_text source[] = {label("\xe2\x96\x81<script>", 11),
