@@ -8,7 +8,7 @@
 
 static tfm_status check_ids(const int32_t *ids, size_t n, uint32_t vocab_size, tfm_error *error) {
     for (size_t i = 0; i < n; i++)
-        if (ids[i] < 0 || (uint32_t)ids[i] >= vocab_size)
+        if (!tfm_id_valid(ids[i], vocab_size))
             return tfm_fail(error, TFM_ERROR_ARGUMENT,
                             "token id %d at position %zu is outside the vocabulary (0 .. %u)", ids[i], i,
                             vocab_size - 1);

@@ -55,8 +55,6 @@ static size_t max_length_of(const generator *g, const tfm_input *input) {
     return g->params.max_new_tokens ? prompt_length(g, input) + g->params.max_new_tokens : g->params.max_length;
 }
 
-static bool id_ok(int32_t id, uint32_t vocab_size) { return id >= 0 && (uint32_t)id < vocab_size; }
-
 static tfm_status check_params(const generator *g) {
     const tfm_generate_params *p = &g->params;
     const tfm_options *o = &g->session->model->options;
@@ -76,11 +74,11 @@ static tfm_status check_params(const generator *g) {
     if (!(p->length_penalty > -1e3 && p->length_penalty < 1e3))
         return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "length_penalty is %g; it must be a small number",
                         p->length_penalty);
-    if (o->has_encoder && !id_ok(p->decoder_start_token_id, o->decoder.vocab_size))
+    if (o->has_encoder && !tfm_id_valid(p->decoder_start_token_id, o->decoder.vocab_size))
         return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "decoder_start_token_id is %d; the model has tokens 0 to %u",
                         p->decoder_start_token_id, o->decoder.vocab_size - 1);
     for (size_t i = 0; i < p->n_eos_token_ids; i++)
-        if (!id_ok(p->eos_token_ids[i], o->decoder.vocab_size))
+        if (!tfm_id_valid(p->eos_token_ids[i], o->decoder.vocab_size))
             return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "eos_token_id %d is outside the vocabulary (0 .. %u)",
                             p->eos_token_ids[i], o->decoder.vocab_size - 1);
     if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)
@@ -98,11 +96,11 @@ static tfm_status check_input(const generator *g, size_t i) {
         return tfm_fail(g->error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %zu", i, input->n, most);
     uint32_t vocab = o->has_encoder ? o->encoder.vocab_size : o->decoder.vocab_size;
     for (size_t t = 0; t < input->n; t++)
-        if (!id_ok(input->ids[t], vocab))
+        if (!tfm_id_valid(input->ids[t], vocab))
             return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: token id %d is outside the vocabulary (0 .. %u)",
                             i, input->ids[t], vocab - 1);
     for (size_t t = 0; t < input->n_prefix; t++)
-        if (!id_ok(input->prefix[t], o->decoder.vocab_size))
+        if (!tfm_id_valid(input->prefix[t], o->decoder.vocab_size))
             return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: prefix id %d is outside the vocabulary (0 .. %u)",
                             i, input->prefix[t], o->decoder.vocab_size - 1);
     size_t prompt = prompt_length(g, input), max_length = max_length_of(g, input);

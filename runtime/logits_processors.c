@@ -33,7 +33,7 @@ static void block_ngrams(const tfm_history *h, size_t n, float *scores, size_t v
         if (!memcmp(h->ids + i, tail, (n - 1) * sizeof *tail)) ban(scores, vocab_size, h->ids[i + n - 1]);
 }
 
-static bool is_end_token(const tfm_generate_params *p, int32_t id) {
+bool tfm_is_end_token(const tfm_generate_params *p, int32_t id) {
     for (size_t i = 0; i < p->n_eos_token_ids; i++)
         if (p->eos_token_ids[i] == id) return true;
     return false;
@@ -44,7 +44,7 @@ static bool is_end_token(const tfm_generate_params *p, int32_t id) {
 static void block_bad_words(const tfm_generate_params *p, const tfm_history *h, float *scores, size_t vocab_size) {
     for (size_t i = 0; i < p->n_bad_words; i++) {
         const tfm_tokens *word = &p->bad_words[i];
-        if (word->n == 0 || (word->n == 1 && is_end_token(p, word->ids[0]))) continue;
+        if (word->n == 0 || (word->n == 1 && tfm_is_end_token(p, word->ids[0]))) continue;
         size_t head = word->n - 1;
         if (head > 0 && word->n > h->n) continue;
         if (head > 0 && memcmp(h->ids + h->n - head, word->ids, head * sizeof *word->ids)) continue;

@@ -104,7 +104,7 @@ static tfm_status score_group(scorer *c, size_t first, size_t n) {
 static tfm_status check_item(const scorer *c, size_t i) {
     uint32_t vocab = c->session->model->options.decoder.vocab_size;
     for (size_t t = 0; t < c->targets[i].n; t++)
-        if (c->targets[i].ids[t] < 0 || (uint32_t)c->targets[i].ids[t] >= vocab)
+        if (!tfm_id_valid(c->targets[i].ids[t], vocab))
             return tfm_fail(c->error, TFM_ERROR_ARGUMENT, "target %zu: token id %d is outside the vocabulary (0 .. %u)",
                             i, c->targets[i].ids[t], vocab - 1);
     if (feed_length(c, i) > c->session->params.max_target)

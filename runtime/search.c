@@ -47,12 +47,6 @@ void tfm_search_path(const tfm_search *s, int32_t node, size_t n, int32_t *ids, 
     }
 }
 
-static bool is_end(const tfm_generate_params *p, int32_t id) {
-    for (size_t i = 0; i < p->n_eos_token_ids; i++)
-        if (p->eos_token_ids[i] == id) return true;
-    return false;
-}
-
 static void process(tfm_search *s, const tfm_beam *beam, float *row, const tfm_kernels *kernels) {
     if (tfm_processors_need_ids(s->params)) tfm_search_path(s, beam->node, s->length, s->ids, NULL);
     tfm_history history = {s->ids, s->length, s->prompt_length, s->max_length};
@@ -74,7 +68,7 @@ static void choose_greedy(tfm_search *s, float *row, const tfm_kernels *kernels)
     int32_t node = add_node(s, (int32_t)token, beam->node, log_prob);
     s->next[0] =
         (tfm_beam){.score = beam->score + log_prob, .log_prob = log_prob, .token = (int32_t)token, .node = node};
-    if (is_end(s->params, (int32_t)token)) {
+    if (tfm_is_end_token(s->params, (int32_t)token)) {
         s->finished[0] = (tfm_finished){0, s->next[0].score, node, true};
         s->n_finished = 1;
         s->done = true;
@@ -147,7 +141,7 @@ static void choose_beams(tfm_search *s, float *logits, size_t row_stride, const 
     uint32_t n_next = 0, num_beams = s->params->num_beams;
     for (size_t rank = 0; rank < n && n_next < num_beams; rank++) {
         const tfm_beam *c = &s->candidates[rank];
-        bool ends = is_end(s->params, c->token);
+        bool ends = tfm_is_end_token(s->params, c->token);
         if (ends && rank >= num_beams) continue;
         int32_t parent = s->beams[c->parent].node;
         if (ends) {

@@ -65,6 +65,9 @@ struct tfm_session {
     float *kept_row;       /* (max_source) scratch */
 };
 
+/* Whether id is a token of a vocabulary of that size. */
+static inline bool tfm_id_valid(int32_t id, uint32_t vocab_size) { return id >= 0 && (uint32_t)id < vocab_size; }
+
 /* Query rows that one item of attention work holds. */
 #define TFM_QUERY_TILE 64
 
