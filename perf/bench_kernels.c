@@ -182,20 +182,21 @@ static void bench_attention(const bench *b, size_t n_query, size_t n_positions, 
     perf_fill(cache, n_pages * stride, 3);
     perf_fill(query, n_query * e, 4);
     for (size_t i = 0; i < n_pages; i++) pages[i] = (uint32_t)i;
-    attention_bench a = {b,
-                         {.query = query,
-                          .query_stride = e,
-                          .out = out,
-                          .out_stride = e,
-                          .kv = {cache, cache + e * TFM_PANEL, pages, stride},
-                          .n_query = n_query,
-                          .group = 1,
-                          .head_dim = e,
-                          .n_positions = n_positions,
-                          .query_position = causal ? n_positions - n_query : 0,
-                          .causal = causal,
-                          .scale = 0.125f,
-                          .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))}};
+    attention_bench a = {
+        b,
+        {.query = query,
+         .query_stride = e,
+         .out = out,
+         .out_stride = e,
+         .kv = {.k = cache, .v = cache + e * TFM_PANEL, .pages = pages, .page_stride = stride * sizeof(float)},
+         .n_query = n_query,
+         .group = 1,
+         .head_dim = e,
+         .n_positions = n_positions,
+         .query_position = causal ? n_positions - n_query : 0,
+         .causal = causal,
+         .scale = 0.125f,
+         .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))}};
     perf_candidate ours = {.name = "tfm", .run = run_attention, .arg = &a};
     perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.01);
     double seen = (double)n_query * (double)n_positions;

@@ -62,9 +62,12 @@ void perf_compare(perf_candidate *candidates, size_t n, int rounds, double secon
 static const perf_loops *loops_of(tfm_isa isa) {
     switch (isa) {
 #if defined(__x86_64__)
+    case TFM_ISA_AVX512_VNNI:
     case TFM_ISA_AVX512: return &perf_loops_avx512;
+    case TFM_ISA_AVX2_VNNI:
     case TFM_ISA_AVX2: return &perf_loops_avx2;
 #elif defined(__aarch64__)
+    case TFM_ISA_NEON_DOT:
     case TFM_ISA_NEON: return &perf_loops_neon;
 #endif
     default: return &perf_loops_scalar;

@@ -142,9 +142,9 @@ static void store_part(void *arg, unsigned worker, unsigned n_workers) {
         for (size_t g = 0; g < job->cache->n_heads; g++) {
             if (item++ % n_workers != worker) continue;
             size_t offset = run->row * job->query_stride + g * head_dim;
-            kernels->kv_store(tfm_kv_keys(job->cache, job->layer, g), tfm_kv_values(job->cache, job->layer, g),
-                              pages_of(job, run), job->cache->page_floats, run->past, run->n, head_dim,
-                              job->key + offset, job->query_stride, job->value + offset, job->query_stride);
+            tfm_kv_view to = tfm_kv_view_of(job->cache, pages_of(job, run), job->layer, g);
+            kernels->kv_store(&to, run->past, run->n, head_dim, job->key + offset, job->query_stride,
+                              job->value + offset, job->query_stride);
         }
     }
 }

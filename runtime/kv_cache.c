@@ -5,16 +5,16 @@
 
 #include <string.h>
 
-bool tfm_kv_cache_shape(tfm_kv_cache *cache, size_t n_layers, size_t n_heads, size_t head_dim, uint64_t n_pages) {
-    *cache = (tfm_kv_cache){.n_layers = n_layers, .n_heads = n_heads, .head_dim = head_dim};
-    size_t padded = tfm_panel_count(head_dim) * TFM_PANEL;
-    cache->head_floats = (head_dim + padded) * TFM_PANEL;
-    size_t floats;
+bool tfm_kv_cache_shape(tfm_kv_cache *cache, tfm_dtype dtype, size_t n_layers, size_t n_heads, size_t head_dim,
+                        uint64_t n_pages) {
+    *cache = (tfm_kv_cache){.dtype = dtype, .n_layers = n_layers, .n_heads = n_heads, .head_dim = head_dim};
+    cache->layout = tfm_kv_layout_of(dtype, head_dim);
+    size_t bytes;
     if (n_pages > UINT32_MAX - 1) return false;
     cache->n_pages = (uint32_t)n_pages;
-    return !__builtin_mul_overflow(cache->head_floats, n_heads, &cache->layer_floats) &&
-           !__builtin_mul_overflow(cache->layer_floats, n_layers, &cache->page_floats) &&
-           !__builtin_mul_overflow(cache->page_floats, n_pages, &floats) && floats <= SIZE_MAX / sizeof(float);
+    return !__builtin_mul_overflow(cache->layout.bytes, n_heads, &cache->layer_bytes) &&
+           !__builtin_mul_overflow(cache->layer_bytes, n_layers, &cache->page_bytes) &&
+           !__builtin_mul_overflow(cache->page_bytes, n_pages, &bytes);
 }
 
 uint32_t tfm_kv_take(tfm_kv_cache *cache) {
@@ -38,14 +38,14 @@ void tfm_kv_give_back(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n) {
         if (--cache->references[pages[i]] == 0) cache->freed[cache->n_freed++] = pages[i];
 }
 
-static float *page_data(const tfm_kv_cache *cache, uint32_t page) { return cache->data + page * cache->page_floats; }
+static char *page_data(const tfm_kv_cache *cache, uint32_t page) { return cache->data + page * cache->page_bytes; }
 
 bool tfm_kv_extend(tfm_kv_cache *cache, uint32_t *pages, size_t past, size_t n) {
     uint32_t have = tfm_kv_pages(past), need = tfm_kv_pages(past + n);
     if (past % TFM_PANEL != 0 && cache->references[pages[have - 1]] > 1) {
         uint32_t copy = tfm_kv_take(cache);
         if (copy == UINT32_MAX) return false;
-        memcpy(page_data(cache, copy), page_data(cache, pages[have - 1]), cache->page_floats * sizeof(float));
+        memcpy(page_data(cache, copy), page_data(cache, pages[have - 1]), cache->page_bytes);
         tfm_kv_give_back(cache, &pages[have - 1], 1);
         pages[have - 1] = copy;
     }
@@ -60,5 +60,15 @@ bool tfm_kv_extend(tfm_kv_cache *cache, uint32_t *pages, size_t past, size_t n) 
 }
 
 tfm_kv_view tfm_kv_view_of(const tfm_kv_cache *cache, const uint32_t *pages, size_t layer, size_t head) {
-    return (tfm_kv_view){tfm_kv_keys(cache, layer, head), tfm_kv_values(cache, layer, head), pages, cache->page_floats};
+    char *part = cache->data + layer * cache->layer_bytes + head * cache->layout.bytes;
+    tfm_kv_view view = {.dtype = cache->dtype,
+                        .k = part + cache->layout.k,
+                        .v = part + cache->layout.v,
+                        .pages = pages,
+                        .page_stride = cache->page_bytes};
+    if (cache->dtype == TFM_I8) {
+        view.k_scale = (float *)(void *)(part + cache->layout.k_scale);
+        view.v_scale = (float *)(void *)(part + cache->layout.v_scale);
+    }
+    return view;
 }

@@ -2,7 +2,8 @@
  * kv_cache.h - keys and values of sequences, in pages of TFM_PANEL positions that sequences can share.
  *
  * A page holds its positions for all layers and key/value heads. For one layer and head it is a panel of keys
- * (head_dim, 16) followed by panels of values (ceil(head_dim / 16), 16, 16), which is what the attention kernel reads.
+ * (head_dim, 16) followed by panels of values (ceil(head_dim / 16), 16, 16), which is what the attention kernel reads,
+ * with their scales if they are int8.
  * Sequences list their pages by number; a page that several list is copied before one of them writes to it. So forking
  * a beam copies a list of numbers, and reordering beams copies nothing.
  */
@@ -16,9 +17,11 @@
 #include "../simd/kernels.h"
 
 typedef struct tfm_kv_cache {
-    float *data; /* (n_pages, n_layers, n_heads, head_floats) */
+    char *data; /* (n_pages, n_layers, n_heads, layout.bytes) */
+    tfm_dtype dtype;
     size_t n_layers, n_heads, head_dim;
-    size_t head_floats, layer_floats, page_floats;
+    tfm_kv_layout layout; /* of one head's part of a page */
+    size_t layer_bytes, page_bytes;
     uint32_t n_pages;
     uint32_t *references;      /* (n_pages) sequences that list the page */
     uint32_t *freed;           /* stack of pages given back */
@@ -29,7 +32,8 @@ typedef struct tfm_kv_cache {
 static inline uint32_t tfm_kv_pages(size_t n) { return (uint32_t)tfm_panel_count(n); }
 
 /* Fills in the sizes; false if they overflow. data, references and freed are the caller's to set. */
-bool tfm_kv_cache_shape(tfm_kv_cache *cache, size_t n_layers, size_t n_heads, size_t head_dim, uint64_t n_pages);
+bool tfm_kv_cache_shape(tfm_kv_cache *cache, tfm_dtype dtype, size_t n_layers, size_t n_heads, size_t head_dim,
+                        uint64_t n_pages);
 
 /* A page with one reference, or UINT32_MAX if none is left. Its contents are finite; lanes past head_dim are zero. */
 uint32_t tfm_kv_take(tfm_kv_cache *cache);
@@ -42,15 +46,7 @@ void tfm_kv_give_back(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n);
  */
 bool tfm_kv_extend(tfm_kv_cache *cache, uint32_t *pages, size_t past, size_t n);
 
-/* Where one layer and head of page 0 lies: its keys, and its values after them. */
-static inline float *tfm_kv_keys(const tfm_kv_cache *cache, size_t layer, size_t head) {
-    return cache->data + layer * cache->layer_floats + head * cache->head_floats;
-}
-static inline float *tfm_kv_values(const tfm_kv_cache *cache, size_t layer, size_t head) {
-    return tfm_kv_keys(cache, layer, head) + cache->head_dim * TFM_PANEL;
-}
-
-/* What the attention kernel wants to know of one layer and head. */
+/* What the kernels want to know of one layer and head. */
 tfm_kv_view tfm_kv_view_of(const tfm_kv_cache *cache, const uint32_t *pages, size_t layer, size_t head);
 
 #endif

@@ -19,7 +19,7 @@ tfm_session_params tfm_session_params_default(void) {
 static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 
 static void take_cache(tfm_arena *a, tfm_kv_cache *cache) {
-    cache->data = tfm_arena_take(a, cache->n_pages * cache->page_floats, sizeof(float));
+    cache->data = tfm_arena_take(a, cache->n_pages, cache->page_bytes);
     cache->references = tfm_arena_take(a, cache->n_pages, sizeof(uint32_t));
     cache->freed = tfm_arena_take(a, cache->n_pages, sizeof(uint32_t));
 }
@@ -113,13 +113,13 @@ static bool shape_caches(tfm_session *s) {
     const tfm_options *o = &s->model->options;
     bool fits = true;
     if (o->has_encoder)
-        fits &= tfm_kv_cache_shape(&s->encoder_kv, 1, o->encoder.n_kv_heads, o->encoder.head_dim,
+        fits &= tfm_kv_cache_shape(&s->encoder_kv, TFM_F32, 1, o->encoder.n_kv_heads, o->encoder.head_dim,
                                    (uint64_t)tfm_kv_pages(p->max_batch_tokens) + p->max_sources);
     if (o->has_decoder)
-        fits &= tfm_kv_cache_shape(&s->self_kv, o->decoder.n_layers, o->decoder.n_kv_heads, o->decoder.head_dim,
-                                   (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
+        fits &= tfm_kv_cache_shape(&s->self_kv, TFM_F32, o->decoder.n_layers, o->decoder.n_kv_heads,
+                                   o->decoder.head_dim, (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
     if (o->kind == TFM_KIND_ENCODER_DECODER)
-        fits &= tfm_kv_cache_shape(&s->cross_kv, o->decoder.n_layers, o->decoder.n_heads, o->decoder.head_dim,
+        fits &= tfm_kv_cache_shape(&s->cross_kv, TFM_F32, o->decoder.n_layers, o->decoder.n_heads, o->decoder.head_dim,
                                    (uint64_t)p->max_sources * tfm_kv_pages(p->max_source));
     return fits;
 }

@@ -27,7 +27,8 @@ const char *tfm_status_text(tfm_status status) {
 }
 
 const char *tfm_isa_list(size_t i, bool *usable) {
-    static const tfm_isa best_first[] = {TFM_ISA_AVX512, TFM_ISA_AVX2, TFM_ISA_NEON, TFM_ISA_SCALAR};
+    static const tfm_isa best_first[] = {TFM_ISA_AVX512_VNNI, TFM_ISA_AVX512, TFM_ISA_AVX2_VNNI, TFM_ISA_AVX2,
+                                         TFM_ISA_NEON_DOT,    TFM_ISA_NEON,   TFM_ISA_SCALAR};
     for (size_t j = 0; j < sizeof best_first / sizeof *best_first; j++) {
         if (!tfm_isa_built(best_first[j])) continue;
         if (i-- > 0) continue;

@@ -67,7 +67,8 @@ TFM_API const char *tfm_version(void);
 /* ---- processors and threads ----------------------------------------------------------------------------- */
 
 /*
- * Name of the i-th instruction set this build has kernels for, best first ("avx512", "avx2", "neon", "scalar"),
+ * Name of the i-th instruction set this build has kernels for, best first ("avx512-vnni",
+ * "avx512", "avx2-vnni", "avx2", "neon-dot", "neon", "scalar"),
  * or NULL past the last. *usable tells whether this processor can run it; usable may be NULL.
  */
 TFM_API const char *tfm_isa_list(size_t i, bool *usable);

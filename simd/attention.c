@@ -30,7 +30,8 @@ typedef struct tile {
 } tile;
 
 typedef struct score_args {
-    const float *query, *k;
+    const float *query;
+    const char *k;
     const uint32_t *pages;
     size_t page_stride, head_dim;
     float *scores;
@@ -50,7 +51,8 @@ V16_INLINE void score(const int R, const int P, const score_args *s) {
 }
 
 typedef struct mix_args {
-    const float *weights, *v; /* weights of position p at weights[p - origin]; v at the first panel of features */
+    const float *weights; /* of position p at weights[p - origin] */
+    const char *v;        /* at the first panel of features */
     const uint32_t *pages;
     size_t page_stride, origin;
     span positions;
@@ -66,10 +68,10 @@ V16_INLINE void mix(const int R, const int P, const mix_args *m) {
     for (size_t p = m->positions.begin; p < m->positions.end;) {
         size_t lane = p % TFM_PANEL, n = TFM_PANEL - lane;
         if (n > m->positions.end - p) n = m->positions.end - p;
-        const float *page = m->v + m->pages[p / TFM_PANEL] * m->page_stride + lane * TFM_PANEL;
+        const float *page = (const float *)(const void *)(m->v + m->pages[p / TFM_PANEL] * m->page_stride);
         const void *w[TILE_PANELS_MAX];
         V16_UNROLL
-        for (int j = 0; j < P; j++) w[j] = page + j * TFM_PANEL * TFM_PANEL;
+        for (int j = 0; j < P; j++) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL;
         v16_chain(R, P, acc, m->weights + (p - m->origin), BLOCK, w, TFM_F32, n, 0);
         p += n;
     }
@@ -178,7 +180,7 @@ static void mix_rows(const tile *t, size_t row, size_t n_rows, size_t block, spa
     for (size_t j = 0; j < t->n_panels;) {
         size_t n = tile_panels(n_rows, t->n_panels - j);
         mix_args m = {.weights = t->scores + row * BLOCK,
-                      .v = a->kv.v + j * TFM_PANEL * TFM_PANEL,
+                      .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * sizeof(float),
                       .pages = a->kv.pages,
                       .page_stride = a->kv.page_stride,
                       .origin = block,

@@ -31,9 +31,22 @@ static bool has_avx512(void) {
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & leaf7) == leaf7;
 }
 
+/* VPDPBUSD on vectors of 32 bytes in its VEX form. */
+static bool has_avx_vnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+}
+
+static bool has_avx512_vnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return has_avx512() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx & bit_AVX512VNNI);
+}
+
 bool tfm_cpu_has(tfm_isa isa) {
     if (isa == TFM_ISA_AVX2) return has_avx2();
+    if (isa == TFM_ISA_AVX2_VNNI) return has_avx_vnni();
     if (isa == TFM_ISA_AVX512) return has_avx512();
+    if (isa == TFM_ISA_AVX512_VNNI) return has_avx512_vnni();
     return isa == TFM_ISA_SCALAR;
 }
 
@@ -43,9 +56,13 @@ bool tfm_cpu_has(tfm_isa isa) {
 #ifndef HWCAP_ASIMD
 #define HWCAP_ASIMD (1 << 1)
 #endif
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1 << 20)
+#endif
 
 bool tfm_cpu_has(tfm_isa isa) {
     if (isa == TFM_ISA_NEON) return (getauxval(AT_HWCAP) & HWCAP_ASIMD) != 0;
+    if (isa == TFM_ISA_NEON_DOT) return (getauxval(AT_HWCAP) & HWCAP_ASIMD) && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP);
     return isa == TFM_ISA_SCALAR;
 }
 

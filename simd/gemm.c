@@ -6,6 +6,7 @@
  */
 #include "isa_kernels.h"
 #include "chain.h"
+#include "epilogue.h"
 #include "tiles.h"
 #include "v16_math.h"
 
@@ -63,29 +64,6 @@ typedef struct row_range {
     size_t begin, n;
 } row_range;
 
-/* One row's 16 columns: bias, activation, gate, scale, residual, in this order. */
-static void finish(const tfm_gemm_args *g, size_t row, size_t panel, const float *acc) {
-    size_t column = panel * TFM_PANEL, n = g->w->n - column;
-    bool full = n >= TFM_PANEL;
-    v16 y = v16_load(acc);
-    if (g->bias) y = v16_add(y, full ? v16_load(g->bias + column) : v16_load_partial(g->bias + column, n));
-    y = v16_activate(y, g->act);
-    if (g->mul) {
-        const float *mul = g->mul + row * g->mul_stride + column;
-        y = v16_mul(y, full ? v16_load(mul) : v16_load_partial(mul, n));
-    }
-    if (g->scale != 1.0f) y = v16_mul(y, v16_set(g->scale));
-    if (g->residual) {
-        const float *residual = g->residual + row * g->residual_stride + column;
-        y = v16_add(full ? v16_load(residual) : v16_load_partial(residual, n), y);
-    }
-    float *c = g->c + row * g->c_stride + column;
-    if (full)
-        v16_store(c, y);
-    else
-        v16_store_partial(c, y, n);
-}
-
 /* All tiles of rows x panels over one block of k; acc is (rows, GROUP_MAX panels). */
 static void block(const tfm_gemm_args *g, row_range rows, size_t panel, size_t n_panels, size_t k, size_t n_k,
                   float *acc) {
@@ -133,7 +111,7 @@ void V16_NAME(tfm_gemm)(const tfm_gemm_args *g, size_t row0, size_t row1, size_t
             } while (k < w->k);
             for (size_t r = 0; r < rows.n; r++)
                 for (size_t p = 0; p < n_panels; p++)
-                    finish(g, row + r, panel + p, acc + (r * GROUP_MAX + p) * TFM_PANEL);
+                    v16_finish(g, row + r, panel + p, v16_load(acc + (r * GROUP_MAX + p) * TFM_PANEL));
         }
     }
 }

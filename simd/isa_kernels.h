@@ -6,6 +6,8 @@
 #include "v16.h"
 
 void V16_NAME(tfm_gemm)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+void V16_NAME(tfm_quantize)(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0,
+                            size_t row1);
 void V16_NAME(tfm_attention)(const tfm_attention_args *args);
 void V16_NAME(tfm_attention_weights)(const tfm_attention_args *args, float *weights, size_t weights_stride);
 void V16_NAME(tfm_layer_norm)(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,
@@ -23,6 +25,9 @@ void V16_NAME(tfm_embed_panels)(const tfm_matrix *table, const int32_t *ids, siz
 void V16_NAME(tfm_embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
                               const uint32_t *positions, float *y, size_t y_stride);
 
-extern const tfm_kernels V16_NAME(tfm_kernels);
+/* Products with int8 and int4 weights: one object for each set of integer instructions. */
+typedef void tfm_gemm_q_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+tfm_gemm_q_fn tfm_gemm_q_scalar, tfm_gemm_q_neon, tfm_gemm_q_neon_dot, tfm_gemm_q_avx2, tfm_gemm_q_avx2_vnni,
+    tfm_gemm_q_avx512, tfm_gemm_q_avx512_vnni, tfm_gemm_q_avx512_emulated;
 
 #endif

@@ -22,7 +22,17 @@
 
 #include "panels.h"
 
-typedef enum tfm_isa { TFM_ISA_SCALAR, TFM_ISA_NEON, TFM_ISA_AVX2, TFM_ISA_AVX512, TFM_ISA_COUNT } tfm_isa;
+/* The -dot and -vnni forms are the ones before them with instructions for integer products. */
+typedef enum tfm_isa {
+    TFM_ISA_SCALAR,
+    TFM_ISA_NEON,
+    TFM_ISA_NEON_DOT,
+    TFM_ISA_AVX2,
+    TFM_ISA_AVX2_VNNI,
+    TFM_ISA_AVX512,
+    TFM_ISA_AVX512_VNNI,
+    TFM_ISA_COUNT
+} tfm_isa;
 
 /* Positions whose scores are held at once in attention; part of the meaning (where the running maximum changes). */
 #define TFM_ATTENTION_BLOCK 256
@@ -45,8 +55,24 @@ typedef struct tfm_matrix {
 } tfm_matrix;
 
 /*
+ * Rows of activations as products with int8 and int4 weights take them. Columns past k, up to stride, are 0.
+ *   scale = max |x| / 127;  q = round to nearest even (x * (127 / max |x|)), in [-127, 127];  x is about q * scale
+ * A row of zeros has scale 0. A row that holds a NaN or an infinity has scale NaN, and so do all products with it.
+ * Shapes: q (m, stride), stride = k rounded up to TFM_I4_BLOCK, 64-aligned; sums (m, stride / TFM_I4_GROUP).
+ */
+typedef struct tfm_quantized {
+    int8_t *q;
+    size_t stride;
+    float *scale;  /* (m) */
+    int32_t *sums; /* q added up over each group of TFM_I4_GROUP columns */
+} tfm_quantized;
+
+/*
  * y = epilogue(a x transpose(w)):
- *   acc = chain of fma(a[k], w[k], acc) from +0 over k = 0, 1, ...; f16 and bf16 weights are widened exactly
+ *   float weights: acc = chain of fma(a[k], w[k], acc) from +0 over k = 0, 1, ...; f16 and bf16 are widened exactly
+ *   int8 weights:  acc = (float)(sum of q[k] * w[k], exact) * w.scale[n] * a.scale[row], in this order
+ *   int4 weights:  acc = chain of fma((float)(sum of q[k] * w[k] over group g, exact), w.scale[g][n], acc) from +0 over
+ *                  the groups in order; then * a.scale[row]
  *   acc = acc + bias[n]            if bias
  *   acc = act(acc)
  *   acc = acc * mul[row][n]        if mul (the other half of a gated feed-forward)
@@ -55,9 +81,10 @@ typedef struct tfm_matrix {
  * residual may be c itself; otherwise c overlaps nothing.
  */
 typedef struct tfm_gemm_args {
-    const float *a; /* (m, k) */
+    const float *a; /* (m, k) for float weights */
     size_t a_stride;
-    float *c; /* (m, n) */
+    const tfm_quantized *q; /* (m, k) for int8 and int4 weights */
+    float *c;               /* (m, n) */
     size_t c_stride;
     const tfm_matrix *w;
     const float *bias; /* (n) or NULL */
@@ -70,28 +97,39 @@ typedef struct tfm_gemm_args {
 } tfm_gemm_args;
 
 /*
- * Where keys and values of one head (or one group's head) lie: pages of TFM_PANEL positions.
- * Position p is in page pages[p / 16], lane p % 16:
- *   key   feature d: k[pages[p/16] * page_stride + d * 16 + p % 16]
- *   value feature d: v[pages[p/16] * page_stride + (d / 16) * 256 + (p % 16) * 16 + d % 16]
+ * Where keys and values of one head (or one group's head) lie: pages of TFM_PANEL positions, in f32, f16 or int8.
+ * Position p is in page pages[p / 16], lane p % 16, at byte pages[p / 16] * page_stride of each of the pointers:
+ *   key   feature d: element d * 16 + p % 16 of k
+ *   value feature d: element (d / 16) * 256 + (p % 16) * 16 + d % 16 of v
  * Value pages hold ceil(head_dim / 16) panels; the lanes past head_dim must be finite (the cache keeps them 0).
+ * int8: signed bytes; a position's key and value have one scale each (max |x| / 127, as in tfm_quantized), element
+ * p % 16 of k_scale and v_scale. Everything is 64-aligned.
  */
 typedef struct tfm_kv_view {
-    const float *k, *v;
+    tfm_dtype dtype; /* TFM_F32, TFM_F16 or TFM_I8 */
+    void *k, *v;
+    float *k_scale, *v_scale; /* int8 only */
     const uint32_t *pages;
-    size_t page_stride;
+    size_t page_stride; /* bytes */
 } tfm_kv_view;
+
+/* Bytes from the start of a head's part of a page to each of the four; all multiples of 64. */
+typedef struct tfm_kv_layout {
+    size_t k, k_scale, v, v_scale, bytes;
+} tfm_kv_layout;
+tfm_kv_layout tfm_kv_layout_of(tfm_dtype dtype, size_t head_dim);
 
 /*
  * out[row][g] = softmax(scores) x V for n_query rows, each with `group` query heads that share one key/value head.
- *   score(row, g, p) = chain over d of fma(q[d], K[p][d], acc), times scale;
+ *   score(row, g, p) = chain over d of fma(q[d], K[p][d], acc), times k_scale[p] if int8, times scale;
  *                      then soft_cap * tanh(score / soft_cap) if soft_cap != 0;
  *                      then + bias[g * bias_group_stride + row * bias_row_stride + p] if bias.
  * Row r stands at position query_position + r. It sees positions [begin, end):
  *   end   = causal ? query_position + r + 1 : n_positions
  *   begin = window == 0 ? 0 : max(0, query_position + r + 1 - window)
  * Online softmax over blocks of TFM_ATTENTION_BLOCK positions that start at multiples of it: running maximum m,
- * 16 lane sums of exp(score - m) (position p to lane p mod 16), output chain over p in order; when a block raises m,
+ * 16 lane sums of exp(score - m) (position p to lane p mod 16), output chain over p in order (of fma(weight, V, acc),
+ * where for int8 the weight is exp(score - m) * v_scale[p] and V the integer); when a block raises m,
  * sums and output are multiplied by exp(m_old - m_new). A row's result depends only on what it sees.
  * A row that sees nothing gives zeros. scratch: tfm_attention_scratch(n_query, group, head_dim) bytes, 64-aligned.
  */
@@ -116,17 +154,24 @@ typedef struct tfm_kernels {
     tfm_isa isa;
     const char *name;
 
-    /* Rows [row0, row1) and panels [panel0, panel1) of a product; panel p holds columns 16p .. 16p + 15. */
+    /*
+     * Rows [row0, row1) and panels [panel0, panel1) of a product; panel p holds columns 16p .. 16p + 15. gemm takes
+     * float weights, gemm_q int8 and int4 weights.
+     */
     void (*gemm)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+    void (*gemm_q)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+
+    /* Quantises rows [row0, row1) of x (m, k) into the same rows of `to`. */
+    void (*quantize)(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0, size_t row1);
 
     void (*attention)(const tfm_attention_args *args);
 
     /*
      * Writes rows of keys and values (n_rows, head_dim) of one key/value head to positions first, first + 1, ... of
-     * a cache (layout of tfm_kv_view, writable). Value lanes past head_dim are set to 0.
+     * a cache, rounded or quantised to its type. Value lanes past head_dim are set to 0.
      */
-    void (*kv_store)(float *k, float *v, const uint32_t *pages, size_t page_stride, size_t first, size_t n_rows,
-                     size_t head_dim, const float *key, size_t key_stride, const float *value, size_t value_stride);
+    void (*kv_store)(const tfm_kv_view *to, size_t first, size_t n_rows, size_t head_dim, const float *key,
+                     size_t key_stride, const float *value, size_t value_stride);
 
     /*
      * weights[r][p] = the softmax weights attention() uses for head g = 0 of each row (n_query, n_positions), computed
@@ -163,7 +208,8 @@ typedef struct tfm_kernels {
     /*
      * y[i] = table row ids[i] * scale (+ position row positions[i] if position != NULL), (m, d).
      * embed_panels reads a table (vocab, d) in panel layout, embed_rows one in row layout (d elements a row, same
-     * dtypes). position: (n, d) f32 rows. ids and positions must lie inside the tables.
+     * float dtypes; panels of int8 and int4 give q * scale). position: (n, d) f32 rows. ids and positions must lie
+     * inside the tables.
      */
     void (*embed_panels)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
                          const uint32_t *positions, float *y, size_t y_stride);
@@ -178,9 +224,10 @@ typedef struct tfm_kernels {
 bool tfm_isa_usable(tfm_isa isa);
 /* Whether this build has kernels for isa at all. */
 bool tfm_isa_built(tfm_isa isa);
-/* The best usable one: avx512, avx2, neon, scalar. */
+/* The best usable one: avx512-vnni, avx512, avx2-vnni, avx2, neon-dot, neon, scalar. */
 tfm_isa tfm_isa_best(void);
-/* "scalar", "neon", "avx2", "avx512"; the reverse returns TFM_ISA_COUNT for an unknown name. */
+/* "scalar", "neon", "neon-dot", "avx2", "avx2-vnni", "avx512", "avx512-vnni"; the reverse returns TFM_ISA_COUNT for an
+ * unknown name. */
 const char *tfm_isa_name(tfm_isa isa);
 tfm_isa tfm_isa_parse(const char *name);
 

@@ -20,12 +20,12 @@ static void store_value(float *page, size_t lane, const float *value, size_t hea
     }
 }
 
-void tfm_kv_store(float *k, float *v, const uint32_t *pages, size_t page_stride, size_t first, size_t n_rows,
-                  size_t head_dim, const float *key, size_t key_stride, const float *value, size_t value_stride) {
+void tfm_kv_store(const tfm_kv_view *to, size_t first, size_t n_rows, size_t head_dim, const float *key,
+                  size_t key_stride, const float *value, size_t value_stride) {
     for (size_t r = 0; r < n_rows; r++) {
         size_t position = first + r, lane = position % TFM_PANEL;
-        size_t page = pages[position / TFM_PANEL] * page_stride;
-        store_key(k + page, lane, key + r * key_stride, head_dim);
-        store_value(v + page, lane, value + r * value_stride, head_dim);
+        size_t page = to->pages[position / TFM_PANEL] * to->page_stride;
+        store_key((float *)(void *)((char *)to->k + page), lane, key + r * key_stride, head_dim);
+        store_value((float *)(void *)((char *)to->v + page), lane, value + r * value_stride, head_dim);
     }
 }

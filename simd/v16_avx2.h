@@ -5,7 +5,6 @@
 #include <immintrin.h>
 
 #define V16_ISA avx2
-#define V16_ISA_ID TFM_ISA_AVX2
 
 /* 6 x 1 fills 12 of 16 registers; fewer rows take more panels, so that about 8 chains hide the latency of an FMA. */
 #define V16_TILE_ROWS 6

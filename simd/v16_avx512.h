@@ -10,7 +10,6 @@
 #include <immintrin.h>
 #define V16_ISA avx512
 #endif
-#define V16_ISA_ID TFM_ISA_AVX512
 
 /* 12 x 2 fills 24 of 32 registers; fewer rows take more panels, so that about 8 chains hide the latency of an FMA. */
 #define V16_TILE_ROWS 12

@@ -5,7 +5,6 @@
 #include <arm_neon.h>
 
 #define V16_ISA neon
-#define V16_ISA_ID TFM_ISA_NEON
 
 /* 6 x 1 fills 24 of 32 registers. */
 #define V16_TILE_ROWS 6

@@ -5,7 +5,6 @@
 #include "panels.h"
 
 #define V16_ISA scalar
-#define V16_ISA_ID TFM_ISA_SCALAR
 
 /* Tiles (rows, panels) a product is cut into; every row count below the largest is reached by adding some of them. */
 #define V16_TILE_ROWS 4

@@ -226,7 +226,7 @@ static void kind_three(image *im) { embed_of(im)->kind = 3; }
 static void kind_swapped(image *im) { section_of(im)->kind = 2; }
 static void aux_set(image *im) { embed_of(im)->aux = 32; }
 static void record_reserved(image *im) { embed_of(im)->reserved[47] = 1; }
-static void dtype_unknown(image *im) { embed_of(im)->dtype = 3; }
+static void dtype_unknown(image *im) { embed_of(im)->dtype = 5; }
 static void dtype_far(image *im) { embed_of(im)->dtype = UINT32_MAX; }
 static void layout_unknown(image *im) { embed_of(im)->layout = 2; }
 static void dtype_other(image *im) { embed_of(im)->dtype = TFM_F16; }
@@ -308,7 +308,7 @@ Test(reader, directories) {
         CASE(kind_swapped, TFM_ERROR_FORMAT, "'metadata' has an impossible shape"),
         CASE(aux_set, TFM_ERROR_FORMAT, "reserved"),
         CASE(record_reserved, TFM_ERROR_FORMAT, "reserved"),
-        CASE(dtype_unknown, TFM_ERROR_UNSUPPORTED, "'embed' has an element type (3)"),
+        CASE(dtype_unknown, TFM_ERROR_UNSUPPORTED, "'embed' has an element type (5)"),
         CASE(dtype_far, TFM_ERROR_UNSUPPORTED, "'embed'"),
         CASE(layout_unknown, TFM_ERROR_UNSUPPORTED, "layout (2)"),
         CASE(dtype_other, TFM_ERROR_FORMAT, "4224 bytes where its shape needs 2112"),

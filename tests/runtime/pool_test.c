@@ -124,13 +124,13 @@ Test(pool, cpu_count_follows_affinity) {
 
 typedef struct pages {
     tfm_kv_cache cache;
-    float *data;
+    char *data;
 } pages;
 
 static void make_pages(pages *p) {
-    cr_assert(tfm_kv_cache_shape(&p->cache, 2, 3, 5, N_PAGES));
-    cr_assert(p->cache.page_floats == (size_t)2 * 3 * (5 + 16) * 16);
-    p->cache.data = p->data = calloc(N_PAGES * p->cache.page_floats, sizeof(float));
+    cr_assert(tfm_kv_cache_shape(&p->cache, TFM_F32, 2, 3, 5, N_PAGES));
+    cr_assert(p->cache.page_bytes == (size_t)2 * 3 * (5 + 16) * 16 * 4);
+    p->cache.data = p->data = calloc(N_PAGES, p->cache.page_bytes);
     p->cache.references = calloc(N_PAGES, sizeof(uint32_t));
     p->cache.freed = calloc(N_PAGES, sizeof(uint32_t));
 }
@@ -148,14 +148,14 @@ Test(cache, pages_are_shared_and_copied_when_written) {
     make_pages(&p);
     uint32_t a[3], b[3];
     cr_assert(tfm_kv_extend(&p.cache, a, 0, 20) && n_free(&p) == 4); /* a full page and 4 positions */
-    p.data[a[1] * p.cache.page_floats] = 42;
-    p.data[(a[1] + 1) * p.cache.page_floats - 1] = 43;
+    p.data[a[1] * p.cache.page_bytes] = 42;
+    p.data[(a[1] + 1) * p.cache.page_bytes - 1] = 43;
     memcpy(b, a, sizeof b);
     tfm_kv_share(&p.cache, b, 2);
     cr_assert(p.cache.references[a[0]] == 2 && p.cache.references[a[1]] == 2);
     cr_assert(tfm_kv_extend(&p.cache, b, 20, 1) && n_free(&p) == 3);
     cr_assert(b[0] == a[0] && b[1] != a[1], "the page that is written is b's own");
-    cr_assert(p.data[b[1] * p.cache.page_floats] == 42 && p.data[(b[1] + 1) * p.cache.page_floats - 1] == 43);
+    cr_assert(p.data[b[1] * p.cache.page_bytes] == 42 && p.data[(b[1] + 1) * p.cache.page_bytes - 1] == 43);
     cr_assert(p.cache.references[a[0]] == 2 && p.cache.references[a[1]] == 1 && p.cache.references[b[1]] == 1);
     uint32_t own = b[1];
     cr_assert(tfm_kv_extend(&p.cache, b, 21, 11) && b[1] == own && n_free(&p) == 3); /* to the end of its page */
@@ -195,19 +195,19 @@ Test(cache, exhaustion_changes_nothing) {
 
 Test(cache, sizes_that_overflow_are_refused) {
     tfm_kv_cache cache;
-    cr_assert(!tfm_kv_cache_shape(&cache, SIZE_MAX / 2, 3, 5, 1));
-    cr_assert(!tfm_kv_cache_shape(&cache, 1, SIZE_MAX / 64, 64, 1));
-    cr_assert(!tfm_kv_cache_shape(&cache, 1, 1, 1, UINT32_MAX));
-    cr_assert(!tfm_kv_cache_shape(&cache, 1 << 20, 1 << 20, 1 << 10, 1 << 20));
-    cr_assert(tfm_kv_cache_shape(&cache, 1, 1, 1, 0));
+    cr_assert(!tfm_kv_cache_shape(&cache, TFM_F32, SIZE_MAX / 2, 3, 5, 1));
+    cr_assert(!tfm_kv_cache_shape(&cache, TFM_F32, 1, SIZE_MAX / 64, 64, 1));
+    cr_assert(!tfm_kv_cache_shape(&cache, TFM_F32, 1, 1, 1, UINT32_MAX));
+    cr_assert(!tfm_kv_cache_shape(&cache, TFM_F32, 1 << 20, 1 << 20, 1 << 10, 1 << 20));
+    cr_assert(tfm_kv_cache_shape(&cache, TFM_F32, 1, 1, 1, 0));
 }
 
 /* Forks and frees at random, against counts kept beside. */
 Test(cache, random_use_loses_no_page) {
     enum { N = 8, PAGES_EACH = 6 };
     tfm_kv_cache cache;
-    cr_assert(tfm_kv_cache_shape(&cache, 1, 1, 3, N * PAGES_EACH));
-    cache.data = calloc(cache.n_pages * cache.page_floats, sizeof(float));
+    cr_assert(tfm_kv_cache_shape(&cache, TFM_F32, 1, 1, 3, N * PAGES_EACH));
+    cache.data = calloc(cache.n_pages, cache.page_bytes);
     cache.references = calloc(cache.n_pages, sizeof(uint32_t));
     cache.freed = calloc(cache.n_pages, sizeof(uint32_t));
     uint32_t lists[N][PAGES_EACH];

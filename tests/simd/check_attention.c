@@ -36,9 +36,14 @@ static void make_cache(check_case *c, cache *t, size_t n_positions, size_t head_
     check_fill(c, t->value, n_positions * head_dim);
 }
 
+static tfm_kv_view view_of(const cache *t) {
+    return (tfm_kv_view){
+        .dtype = TFM_F32, .k = t->k, .v = t->v, .pages = t->pages, .page_stride = t->page_stride * sizeof(float)};
+}
+
 static void fill_cache(const cache *t, const tfm_kernels *k) {
-    k->kv_store(t->k, t->v, t->pages, t->page_stride, 0, t->n_positions, t->head_dim, t->key, t->head_dim, t->value,
-                t->head_dim);
+    tfm_kv_view view = view_of(t);
+    k->kv_store(&view, 0, t->n_positions, t->head_dim, t->key, t->head_dim, t->value, t->head_dim);
 }
 
 static void make_bias(check_case *c, attention *t) {
@@ -86,7 +91,7 @@ static void make_attention(check_case *c, attention *t) {
     float factor = check_chance(c, 20) ? 20.0f : 3.0f;
     for (size_t i = 0; i < n; i++) query[i] *= factor;
     a->query = query;
-    a->kv = (tfm_kv_view){t->cache.k, t->cache.v, t->cache.pages, t->cache.page_stride};
+    a->kv = view_of(&t->cache);
     if (check_chance(c, 30)) make_bias(c, t);
     a->scratch = check_aligned(c, tfm_attention_scratch(a->n_query, group, head_dim));
     t->extent = rows ? (rows - 1) * a->out_stride + (group - 1) * a->out_group_stride + head_dim : 0;
@@ -187,14 +192,13 @@ void check_attention_cuts(check_case *c, const tfm_kernels *k) {
             for (size_t d = 0; d < a.head_dim; d++)
                 for (size_t lane = 0; lane < TFM_PANEL; lane++)
                     t.cache.k[i * t.cache.page_stride + d * TFM_PANEL + lane] = NAN;
-        k->kv_store(t.cache.k, t.cache.v, t.cache.pages, t.cache.page_stride, 0, a.query_position, a.head_dim,
-                    t.cache.key, a.head_dim, t.cache.value, a.head_dim);
+        k->kv_store(&a.kv, 0, a.query_position, a.head_dim, t.cache.key, a.head_dim, t.cache.value, a.head_dim);
     }
     for (size_t row = 0; row < a.n_query;) {
         size_t n = check_chance(c, 60) ? 1 : check_between(c, 1, a.n_query - row), from = a.query_position + row;
         if (a.causal)
-            k->kv_store(t.cache.k, t.cache.v, t.cache.pages, t.cache.page_stride, from, n, a.head_dim,
-                        t.cache.key + from * a.head_dim, a.head_dim, t.cache.value + from * a.head_dim, a.head_dim);
+            k->kv_store(&a.kv, from, n, a.head_dim, t.cache.key + from * a.head_dim, a.head_dim,
+                        t.cache.value + from * a.head_dim, a.head_dim);
         bool apart = check_chance(c, 50);
         for (size_t head = 0; head < (apart ? a.group : 1); head++) {
             tfm_attention_args one = a;
@@ -262,9 +266,10 @@ void check_kv_store(check_case *c, const tfm_kernels *k) {
     size_t first = check_between(c, 0, n_positions), end = check_between(c, first, n_positions);
     size_t middle = check_between(c, first, end), stride = head_dim;
     const float *key = t.key + first * stride, *value = t.value + first * stride;
-    k->kv_store(t.k, t.v, t.pages, t.page_stride, first, middle - first, head_dim, key, stride, value, stride);
-    k->kv_store(t.k, t.v, t.pages, t.page_stride, middle, end - middle, head_dim, key + (middle - first) * stride,
-                stride, value + (middle - first) * stride, stride);
+    tfm_kv_view view = view_of(&t);
+    k->kv_store(&view, first, middle - first, head_dim, key, stride, value, stride);
+    k->kv_store(&view, middle, end - middle, head_dim, key + (middle - first) * stride, stride,
+                value + (middle - first) * stride, stride);
     size_t n = check_extent(t.n_pages, (head_dim + panels * TFM_PANEL) * TFM_PANEL, t.page_stride);
     float *expected = check_floats(c, n);
     for (size_t i = 0; i < n; i++) expected[i] = NAN;

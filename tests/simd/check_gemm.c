@@ -38,7 +38,7 @@ static void make_product(check_case *c, product *p, bool plain) {
     size_t m = k > 900 ? check_size(c, 3) : check_chance(c, 10) ? check_size(c, 120) : check_size(c, 20);
     while (m * n * k > 600000) m /= 2;
     *p = (product){.m = m};
-    make_weights(c, p, n, k, (tfm_dtype)check_below(c, TFM_DTYPE_COUNT));
+    make_weights(c, p, n, k, (tfm_dtype)check_below(c, TFM_BF16 + 1));
     tfm_gemm_args *g = &p->args;
     g->w = &p->w;
     g->a = make_rows(c, m, k, &g->a_stride);

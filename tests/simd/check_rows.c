@@ -287,7 +287,7 @@ void check_top_k(check_case *c, const tfm_kernels *k) {
 
 /* A table (vocab, d) in the layout and type asked for; table gets what it holds. */
 static tfm_matrix make_table(check_case *c, size_t vocab, size_t d, bool panels, float *table) {
-    tfm_dtype dtype = (tfm_dtype)check_below(c, TFM_DTYPE_COUNT);
+    tfm_dtype dtype = (tfm_dtype)check_below(c, TFM_BF16 + 1);
     size_t n_rows = panels ? tfm_panel_count(vocab) * TFM_PANEL : vocab, size = tfm_dtype_size(dtype);
     char *data = check_bytes(c, n_rows * d * size);
     check_fill(c, table, vocab * d);

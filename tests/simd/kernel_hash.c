@@ -91,7 +91,8 @@ static void hash_attention(stream *s, const tfm_kernels *k, bool causal, bool we
     float *shown = numbers(s, QUERIES * POSITIONS, 1);
     uint32_t pages[PAGES];
     for (uint32_t i = 0; i < PAGES; i++) pages[i] = PAGES - 1 - i;
-    k->kv_store(cache, cache + DIM * TFM_PANEL, pages, page, 0, POSITIONS, DIM, key, DIM, value, DIM);
+    const tfm_kv_view view = {.k = cache, .v = cache + DIM * TFM_PANEL, .pages = pages, .page_stride = page * 4};
+    k->kv_store(&view, 0, POSITIONS, DIM, key, DIM, value, DIM);
     hash(s, cache, PAGES * page * sizeof *cache);
     void *scratch = allocate(tfm_attention_scratch(QUERIES, GROUP, DIM));
     tfm_attention_args a = {.query = query,
@@ -100,7 +101,7 @@ static void hash_attention(stream *s, const tfm_kernels *k, bool causal, bool we
                             .out = out,
                             .out_stride = GROUP * DIM,
                             .out_group_stride = DIM,
-                            .kv = {cache, cache + DIM * TFM_PANEL, pages, page},
+                            .kv = view,
                             .n_query = QUERIES,
                             .group = GROUP,
                             .head_dim = DIM,
