@@ -12,6 +12,8 @@
 
 /* Multiply-adds below which waking the workers costs more than they save. */
 #define PARALLEL_WORK (1u << 16)
+/* What an element of a norm, a quantisation or an embedding costs, in multiply-adds of a product. */
+#define ROW_WORK 8
 
 static void run_parallel(tfm_session *s, size_t work, tfm_task *task, void *arg) {
     tfm_pool_run(work < PARALLEL_WORK ? NULL : s->pool, task, arg);
@@ -28,12 +30,15 @@ typedef struct gemm_job {
 static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
     gemm_job *job = arg;
     size_t n_panels = tfm_panel_count(job->args.w->n), begin, end;
+    bool quantized = tfm_dtype_quantized(job->args.w->dtype);
+    void (*gemm)(const tfm_gemm_args *, size_t, size_t, size_t, size_t) =
+        quantized ? job->kernels->gemm_q : job->kernels->gemm;
     if (n_panels >= n_workers) {
         tfm_partition(n_panels, 1, worker, n_workers, &begin, &end);
-        if (begin < end) job->kernels->gemm(&job->args, 0, job->m, begin, end);
+        if (begin < end) gemm(&job->args, 0, job->m, begin, end);
     } else {
         tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
-        if (begin < end) job->kernels->gemm(&job->args, begin, end, 0, n_panels);
+        if (begin < end) gemm(&job->args, begin, end, 0, n_panels);
     }
 }
 
@@ -44,11 +49,44 @@ typedef struct epilogue {
     float *residual; /* added, and overwritten with the result if it is the output */
 } epilogue;
 
+/* Rows (m, k) on their way into products: as they are, and quantised if the weights they meet are. */
+typedef struct input {
+    const float *x;
+    size_t m;
+    bool quantized; /* session->quantized holds them too */
+} input;
+
+typedef struct quantize_job {
+    tfm_session *s;
+    const float *x;
+    size_t m, k;
+} quantize_job;
+
+static void quantize_part(void *arg, unsigned worker, unsigned n_workers) {
+    quantize_job *job = arg;
+    size_t begin, end;
+    tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
+    if (begin < end) job->s->model->kernels->quantize(job->x, job->k, job->k, &job->s->quantized, begin, end);
+}
+
+/* Makes rows ready for the product with l; other layers of the same type may take the same input. */
+static input make_ready(tfm_session *s, const float *x, size_t m, const tfm_linear *l) {
+    if (!tfm_dtype_quantized(l->w.dtype)) return (input){x, m, false};
+    size_t k = l->w.k;
+    s->quantized.stride = (k + TFM_I4_BLOCK - 1) / TFM_I4_BLOCK * TFM_I4_BLOCK;
+    quantize_job job = {s, x, m, k};
+    run_parallel(s, m * k * ROW_WORK, quantize_part, &job);
+    return (input){x, m, true};
+}
+
 /* y (m, n) = x (m, k) through a linear layer; rows of both are contiguous. */
-static void linear(tfm_session *s, const tfm_linear *l, const float *x, size_t m, float *y, epilogue e) {
+static void linear_from(tfm_session *s, const tfm_linear *l, input in, float *y, epilogue e) {
+    const size_t m = in.m;
+    if (tfm_dtype_quantized(l->w.dtype) && !in.quantized) in = make_ready(s, in.x, m, l);
     gemm_job job = {.kernels = s->model->kernels,
-                    .args = {.a = x,
+                    .args = {.a = in.x,
                              .a_stride = l->w.k,
+                             .q = &s->quantized,
                              .c = y,
                              .c_stride = l->w.n,
                              .w = &l->w,
@@ -61,6 +99,10 @@ static void linear(tfm_session *s, const tfm_linear *l, const float *x, size_t m
                              .residual_stride = l->w.n},
                     .m = m};
     run_parallel(s, m * l->w.n * l->w.k, gemm_part, &job);
+}
+
+static void linear(tfm_session *s, const tfm_linear *l, const float *x, size_t m, float *y, epilogue e) {
+    linear_from(s, l, make_ready(s, x, m, l), y, e);
 }
 
 /* ---- rows: embeddings and norms ---- */
@@ -90,7 +132,7 @@ static void norm_part(void *arg, unsigned worker, unsigned n_workers) {
 
 static void norm(tfm_session *s, const tfm_stack *stack, const tfm_norm *weights, const float *x, float *y, size_t m) {
     rows_job job = {s, stack, weights, x, y, m};
-    run_parallel(s, m * s->model->options.d_model, norm_part, &job);
+    run_parallel(s, m * s->model->options.d_model * ROW_WORK, norm_part, &job);
 }
 
 static void embed_part(void *arg, unsigned worker, unsigned n_workers) {
@@ -111,7 +153,7 @@ static void embed(tfm_session *s, const tfm_stack *stack, const tfm_run *runs, s
         for (size_t i = 0; i < run->n; i++)
             s->positions[run->row + i] = (uint32_t)(run->past + i) + stack->options->position_offset;
     rows_job job = {.s = s, .stack = stack, .m = n_tokens};
-    run_parallel(s, n_tokens * s->model->options.d_model, embed_part, &job);
+    run_parallel(s, n_tokens * s->model->options.d_model * ROW_WORK, embed_part, &job);
     if (stack->options->embed_norm) norm(s, stack, &stack->embed_norm, s->x, s->x, n_tokens);
 }
 
@@ -125,6 +167,7 @@ typedef struct attention_job {
     const tfm_run *runs;
     size_t n_runs;
     bool cross, causal;
+    bool stores;              /* attend_part stores keys and values first */
     size_t query_stride;      /* floats between rows of session->qkv */
     const float *key, *value; /* where the first row's keys and values lie, for storing */
 } attention_job;
@@ -133,20 +176,20 @@ static const uint32_t *pages_of(const attention_job *job, const tfm_run *run) {
     return job->cross ? run->cross_pages : run->pages;
 }
 
-/* Writes the keys and values of every run and head into the cache. */
+/* Writes the keys and values of one run and head into the cache. */
+static void store_head(const attention_job *job, const tfm_run *run, size_t g) {
+    size_t head_dim = job->cache->head_dim, offset = run->row * job->query_stride + g * head_dim;
+    tfm_kv_view to = tfm_kv_view_of(job->cache, pages_of(job, run), job->layer, g);
+    job->s->model->kernels->kv_store(&to, run->past, run->n, head_dim, job->key + offset, job->query_stride,
+                                     job->value + offset, job->query_stride);
+}
+
 static void store_part(void *arg, unsigned worker, unsigned n_workers) {
     attention_job *job = arg;
-    const tfm_kernels *kernels = job->s->model->kernels;
-    size_t item = 0, head_dim = job->cache->head_dim;
-    for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++) {
-        for (size_t g = 0; g < job->cache->n_heads; g++) {
-            if (item++ % n_workers != worker) continue;
-            size_t offset = run->row * job->query_stride + g * head_dim;
-            tfm_kv_view to = tfm_kv_view_of(job->cache, pages_of(job, run), job->layer, g);
-            kernels->kv_store(&to, run->past, run->n, head_dim, job->key + offset, job->query_stride,
-                              job->value + offset, job->query_stride);
-        }
-    }
+    size_t item = 0;
+    for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++)
+        for (size_t g = 0; g < job->cache->n_heads; g++)
+            if (item++ % n_workers == worker) store_head(job, run, g);
 }
 
 static void store(attention_job *job, size_t n_tokens) {
@@ -185,15 +228,25 @@ static void attend_part(void *arg, unsigned worker, unsigned n_workers) {
             for (size_t first = 0; first < run->n; first += TFM_QUERY_TILE) {
                 if (item++ % n_workers != worker) continue;
                 size_t left = run->n - first;
+                if (job->stores) store_head(job, run, g);
                 attend(job, run, g, first, left < TFM_QUERY_TILE ? left : TFM_QUERY_TILE, scratch);
             }
         }
     }
 }
 
-/* session->context = attention of the queries in session->qkv over the cache. */
-static void attention(attention_job *job) {
+/*
+ * session->context = attention of the queries in session->qkv over the cache. Where each run and head is one item of
+ * work, as in decoding, the item stores its own keys and values, which saves a region.
+ */
+static void attention(attention_job *job, size_t n_tokens) {
     size_t work = 0;
+    if (!job->cross) {
+        job->stores = true;
+        for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++)
+            job->stores &= run->n <= TFM_QUERY_TILE;
+        if (!job->stores) store(job, n_tokens);
+    }
     for (const tfm_run *run = job->runs; run < job->runs + job->n_runs; run++)
         work += run->n * (job->cross ? run->n_source : run->past + run->n);
     run_parallel(job->s, work * job->o->n_heads * job->cache->head_dim * 2, attend_part, job);
@@ -261,8 +314,7 @@ static void self_attention(const pass *p, const tfm_layer *layer, size_t index) 
                          .query_stride = q + 2 * kv,
                          .key = s->qkv + q,
                          .value = s->qkv + q + kv};
-    store(&job, p->n_tokens);
-    attention(&job);
+    attention(&job, p->n_tokens);
     linear(s, &layer->out, s->context, p->n_tokens, s->x, (epilogue){.residual = s->x});
     leave(p, &layer->attention_norm);
 }
@@ -279,7 +331,7 @@ static void cross_attention(const pass *p, const tfm_layer *layer, size_t index)
                          .n_runs = p->n_runs,
                          .cross = true,
                          .query_stride = (size_t)o->n_heads * o->head_dim};
-    attention(&job);
+    attention(&job, p->n_tokens);
     if (s->kept_attention) keep_weights(&job);
     linear(s, &layer->cross_out, s->context, p->n_tokens, s->x, (epilogue){.residual = s->x});
     leave(p, &layer->cross_norm);
@@ -288,13 +340,14 @@ static void cross_attention(const pass *p, const tfm_layer *layer, size_t index)
 static void feed_forward(const pass *p, const tfm_layer *layer) {
     tfm_session *s = p->s;
     const tfm_stack_options *o = p->stack->options;
-    const float *x = enter(p, &layer->ffn_norm), *inner = s->up;
+    const float *inner = s->up;
+    input in = make_ready(s, enter(p, &layer->ffn_norm), p->n_tokens, &layer->up);
     if (o->gated) {
-        linear(s, &layer->up, x, p->n_tokens, s->up, (epilogue){0});
-        linear(s, &layer->gate, x, p->n_tokens, s->gate, (epilogue){.act = o->activation, .mul = s->up});
+        linear_from(s, &layer->up, in, s->up, (epilogue){0});
+        linear_from(s, &layer->gate, in, s->gate, (epilogue){.act = o->activation, .mul = s->up});
         inner = s->gate;
     } else {
-        linear(s, &layer->up, x, p->n_tokens, s->up, (epilogue){.act = o->activation});
+        linear_from(s, &layer->up, in, s->up, (epilogue){.act = o->activation});
     }
     linear(s, &layer->down, inner, p->n_tokens, s->x, (epilogue){.residual = s->x});
     leave(p, &layer->ffn_norm);
@@ -330,11 +383,13 @@ tfm_status tfm_forward_cross(tfm_session *s, const tfm_run *runs, size_t n_runs,
     tfm_stack *stack = &s->model->decoder;
     const tfm_stack_options *o = stack->options;
     size_t width = (size_t)o->n_heads * o->head_dim;
+    input in = {s->x, n_tokens, false};
+    if (o->n_layers > 0) in = make_ready(s, s->x, n_tokens, &stack->layers[0].cross_kv);
     for (uint32_t i = 0; i < o->n_layers; i++) {
         tfm_status status = tfm_model_touch(s->model, &stack->layers[i].group, s->pool, error);
         if (!status) status = tfm_session_check(s, error);
         if (status) return status;
-        linear(s, &stack->layers[i].cross_kv, s->x, n_tokens, s->qkv, (epilogue){0});
+        linear_from(s, &stack->layers[i].cross_kv, in, s->qkv, (epilogue){0});
         attention_job job = {.s = s,
                              .o = o,
                              .cache = &s->cross_kv,

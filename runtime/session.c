@@ -16,6 +16,12 @@ tfm_session_params tfm_session_params_default(void) {
     return (tfm_session_params){.max_sources = 32, .max_sequences = 128, .max_batch_tokens = 4096};
 }
 
+/* What a cache of so many bits an element is, inside. */
+static tfm_dtype kv_dtype(tfm_kv_type type) {
+    static const tfm_dtype dtypes[] = {[TFM_KV_F32] = TFM_F32, [TFM_KV_F16] = TFM_F16, [TFM_KV_INT8] = TFM_I8};
+    return dtypes[type];
+}
+
 static size_t max_size(size_t a, size_t b) { return a > b ? a : b; }
 
 static void take_cache(tfm_arena *a, tfm_kv_cache *cache) {
@@ -27,9 +33,17 @@ static void take_cache(tfm_arena *a, tfm_kv_cache *cache) {
 /* Widths of the widest rows of both stacks. */
 typedef struct widths {
     size_t qkv, context, ff;
-    bool gated;
+    bool gated, quantized;
     size_t scratch;
 } widths;
+
+static bool layer_quantized(const tfm_layer *l) {
+    const tfm_linear *const all[] = {&l->qkv,       &l->out, &l->cross_q, &l->cross_kv,
+                                     &l->cross_out, &l->up,  &l->gate,    &l->down};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (tfm_dtype_quantized(all[i]->w.dtype)) return true;
+    return false;
+}
 
 static void widen(widths *w, const tfm_stack *stack) {
     const tfm_stack_options *o = stack->options;
@@ -41,6 +55,15 @@ static void widen(widths *w, const tfm_stack *stack) {
     w->gated |= o->gated != 0;
     size_t group = o->n_heads / o->n_kv_heads;
     w->scratch = max_size(w->scratch, tfm_attention_scratch(TFM_QUERY_TILE, group, o->head_dim));
+    for (uint32_t i = 0; i < o->n_layers; i++) w->quantized |= layer_quantized(&stack->layers[i]);
+}
+
+static void place_quantized(tfm_quantized *q, tfm_arena *a, size_t rows, size_t k) {
+    size_t blocks = k / TFM_I4_BLOCK + (k % TFM_I4_BLOCK != 0);
+    q->stride = blocks * TFM_I4_BLOCK;
+    q->q = tfm_arena_take(a, rows, q->stride);
+    q->scale = tfm_arena_take(a, rows, sizeof *q->scale);
+    q->sums = tfm_arena_take(a, rows * (q->stride / TFM_I4_GROUP), sizeof *q->sums);
 }
 
 static void place_decoder(tfm_session *s, tfm_arena *a) {
@@ -77,6 +100,8 @@ static void place(tfm_session *s, tfm_arena *a) {
     s->qkv = tfm_arena_take(a, t * w.qkv, sizeof(float));
     s->context = tfm_arena_take(a, t * w.context, sizeof(float));
     s->up = tfm_arena_take(a, t * w.ff, sizeof(float));
+    w.quantized |= tfm_dtype_quantized(s->model->output.w.dtype);
+    if (w.quantized) place_quantized(&s->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
     s->gate = w.gated ? tfm_arena_take(a, t * w.ff, sizeof(float)) : NULL;
     s->positions = tfm_arena_take(a, t, sizeof(uint32_t));
     s->ids = tfm_arena_take(a, t, sizeof(int32_t));
@@ -95,6 +120,8 @@ static tfm_status settle_params(tfm_session *s, tfm_error *error) {
     if (p->max_target == 0) p->max_target = info.max_target;
     if (p->max_sources == 0 || p->max_sequences == 0 || p->max_batch_tokens == 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "a session needs at least 1 source, 1 sequence and 1 batch token");
+    if ((unsigned)p->kv_type > TFM_KV_INT8)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "kv_type is %d, which is none of tfm_kv_type", (int)p->kv_type);
     if (p->max_sources > 1 << 20 || p->max_sequences > 1 << 20 || p->max_batch_tokens > 1 << 24)
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
                         "a session of %u sources, %u sequences and %u batch tokens is too large", p->max_sources,
@@ -116,11 +143,11 @@ static bool shape_caches(tfm_session *s) {
         fits &= tfm_kv_cache_shape(&s->encoder_kv, TFM_F32, 1, o->encoder.n_kv_heads, o->encoder.head_dim,
                                    (uint64_t)tfm_kv_pages(p->max_batch_tokens) + p->max_sources);
     if (o->has_decoder)
-        fits &= tfm_kv_cache_shape(&s->self_kv, TFM_F32, o->decoder.n_layers, o->decoder.n_kv_heads,
+        fits &= tfm_kv_cache_shape(&s->self_kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_kv_heads,
                                    o->decoder.head_dim, (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
     if (o->kind == TFM_KIND_ENCODER_DECODER)
-        fits &= tfm_kv_cache_shape(&s->cross_kv, TFM_F32, o->decoder.n_layers, o->decoder.n_heads, o->decoder.head_dim,
-                                   (uint64_t)p->max_sources * tfm_kv_pages(p->max_source));
+        fits &= tfm_kv_cache_shape(&s->cross_kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_heads,
+                                   o->decoder.head_dim, (uint64_t)p->max_sources * tfm_kv_pages(p->max_source));
     return fits;
 }
 

@@ -42,16 +42,17 @@ struct tfm_session {
     size_t memory_bytes;
 
     /* Activations of one pass; T = max_batch_tokens. */
-    float *x;            /* (T, d_model) the residual stream */
-    float *h;            /* (T, d_model) normed input of a sublayer, where norms come first */
-    float *qkv;          /* (T, widest of query+key+value and cross key+value) */
-    float *context;      /* (T, n_heads * head_dim) output of attention */
-    float *up, *gate;    /* (T, d_ff) */
-    float *last;         /* (max_sequences, d_model) states that go to the vocabulary projection */
-    float *logits;       /* (max_sequences, vocab) */
-    uint32_t *positions; /* (T) */
-    int32_t *ids;        /* (T) */
-    char *scratch;       /* attention, scratch_bytes for each thread */
+    float *x;                /* (T, d_model) the residual stream */
+    float *h;                /* (T, d_model) normed input of a sublayer, where norms come first */
+    float *qkv;              /* (T, widest of query+key+value and cross key+value) */
+    float *context;          /* (T, n_heads * head_dim) output of attention */
+    float *up, *gate;        /* (T, d_ff) */
+    tfm_quantized quantized; /* (T, widest input of a product) where weights are int8 or int4 */
+    float *last;             /* (max_sequences, d_model) states that go to the vocabulary projection */
+    float *logits;           /* (max_sequences, vocab) */
+    uint32_t *positions;     /* (T) */
+    int32_t *ids;            /* (T) */
+    char *scratch;           /* attention, scratch_bytes for each thread */
     size_t scratch_bytes;
     tfm_run *runs; /* (larger of max_sources and max_sequences) */
 

@@ -194,6 +194,13 @@ TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32
 
 typedef struct tfm_session tfm_session;
 
+/*
+ * How the keys and values of decoding are kept. f16 halves and int8 quarters memory and its traffic over long texts, at
+ * a small cost in accuracy (int8: one scale for each position and head). Part of the request, not of the machine: the
+ * same type gives the same bits everywhere.
+ */
+typedef enum tfm_kv_type { TFM_KV_F32 = 0, TFM_KV_F16 = 1, TFM_KV_INT8 = 2 } tfm_kv_type;
+
 typedef struct tfm_session_params {
     tfm_pool *pool;            /* NULL: the session runs on the calling thread alone */
     uint32_t max_sources;      /* inputs that are encoded at the same time (default 32) */
@@ -201,6 +208,7 @@ typedef struct tfm_session_params {
     uint32_t max_batch_tokens; /* tokens in one pass through the encoder or decoder (default 4096) */
     uint32_t max_source;       /* longest input in tokens; 0: what the model allows */
     uint32_t max_target;       /* longest output in tokens, the start token included; 0: what the model allows */
+    tfm_kv_type kv_type;       /* default TFM_KV_F32 */
 } tfm_session_params;
 
 TFM_API tfm_session_params tfm_session_params_default(void);

@@ -64,6 +64,7 @@ static tfm_session_params session_sizes(const tfm_engine *engine, const tfm_sett
     tfm_session_params sizes = tfm_session_params_default();
     sizes.pool = engine->pool;
     sizes.max_source = engine->max_source;
+    sizes.kv_type = (tfm_kv_type)settings->kv_dtype;
     /* One input, and one step of all beams of one, must fit however small a batch was asked for. */
     sizes.max_batch_tokens = most(settings->batch_tokens, most(engine->max_source, params->num_beams));
     uint32_t sequences = engine->interactive ? 1 : least(sizes.max_sequences, settings->batch_tokens);

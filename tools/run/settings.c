@@ -123,6 +123,7 @@ static tfm_status parse_do_sample(void *user, const tfm_option *option, const ch
 
 static const char *const early_stopping_choices[] = {"false", "true", "never", NULL};
 static const char *const verify_choices[] = {"all", "header", NULL};
+static const char *const kv_dtype_choices[] = {"f32", "f16", "int8", NULL};
 
 enum { FIRST_DECODING = 1 }; /* index of the first decoding option; they end with the next group */
 
@@ -205,6 +206,10 @@ static const tfm_option options[] = {
     {TFM_OPTION_U32, 0, "batch-tokens", "N",
      "Most tokens in one pass through the model (default 4096). Less memory, or more speed; changes no result.",
      FIELD(batch_tokens), 1, 1 << 20, NULL, NULL},
+    {TFM_OPTION_CHOICE, 0, "kv-dtype", "TYPE",
+     "Type of the keys and values of earlier tokens: f32 (default), f16 or int8. Less memory for long texts, a little "
+     "less exact.",
+     FIELD(kv_dtype), 0, 0, kv_dtype_choices, NULL},
     {TFM_OPTION_CHOICE, 0, "verify", NULL,
      "Check every byte of the model file first (all, the default), or each tensor when it is first used (header).",
      FIELD(verify), 0, 0, verify_choices, NULL},

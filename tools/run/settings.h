@@ -25,7 +25,8 @@ typedef struct tfm_settings {
     bool *given; /* by index in the table */
     const char *isa, *attention;
     uint32_t threads, batch_tokens, max_source_length;
-    int verify; /* tfm_verify_choice */
+    int verify;   /* tfm_verify_choice */
+    int kv_dtype; /* tfm_kv_type */
     bool ids, json, log_probs, no_timing, truncate, help, version;
 } tfm_settings;
 
