@@ -34,6 +34,16 @@ static size_t repetitions(const perf_candidate *c, double seconds) {
     return once >= seconds ? 1 : (size_t)(seconds / (once > 1e-9 ? once : 1e-9)) + 1;
 }
 
+/* Sorts times and fills in the figures. */
+static void summarise(perf_candidate *c, double *times, int n) {
+    qsort(times, (size_t)n, sizeof *times, by_value);
+    c->minimum = times[0];
+    c->lower = times[n / 4];
+    c->median = n % 2 ? times[n / 2] : (times[n / 2 - 1] + times[n / 2]) / 2;
+    c->upper = times[n - 1 - n / 4];
+    c->maximum = times[n - 1];
+}
+
 void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds) {
     if (rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
     double(*times)[MAX_ROUNDS] = calloc(n, sizeof *times);
@@ -47,14 +57,22 @@ void perf_compare(perf_candidate *candidates, size_t n, int rounds, double secon
             times[c][round] = (perf_seconds() - start) / (double)times_each[c];
         }
     }
-    for (size_t c = 0; c < n; c++) {
-        qsort(times[c], (size_t)rounds, sizeof(double), by_value);
-        candidates[c].median = times[c][rounds / 2];
-        candidates[c].minimum = times[c][0];
-        candidates[c].maximum = times[c][rounds - 1];
-    }
+    for (size_t c = 0; c < n; c++) summarise(&candidates[c], times[c], rounds);
     free(times);
     free(times_each);
+}
+
+void perf_time(perf_candidate *candidate, double budget) {
+    enum { LEAST = 3, MOST = 15 };
+    double times[MOST + 1], begin = perf_seconds(), now = begin;
+    int n = 0;
+    for (int run = 0; n < LEAST || (n < MOST && now - begin < budget); run++) {
+        double start = perf_seconds();
+        candidate->run(candidate->arg);
+        now = perf_seconds();
+        if (run > 0 || now - start > budget / 3) times[n++] = now - start;
+    }
+    summarise(candidate, times, n);
 }
 
 /* ---- limits ---- */
@@ -74,55 +92,79 @@ static const perf_loops *loops_of(tfm_isa isa) {
     }
 }
 
+static perf_integer_loop *integer_loop_of(tfm_isa isa) {
+    switch (isa) {
+#if defined(__x86_64__)
+    case TFM_ISA_AVX512_VNNI: return perf_int8_avx512_vnni;
+    case TFM_ISA_AVX512: return perf_int8_avx512;
+    case TFM_ISA_AVX2_VNNI: return perf_int8_avx2_vnni;
+    case TFM_ISA_AVX2: return perf_int8_avx2;
+#elif defined(__aarch64__)
+    case TFM_ISA_NEON_DOT: return perf_int8_neon_dot;
+    case TFM_ISA_NEON: return perf_int8_neon;
+#endif
+    default: return perf_int8_scalar;
+    }
+}
+
 typedef struct limit_job {
-    const perf_loops *loops;
+    double (*operations)(size_t n);
+    void (*read)(const float *data, size_t n_floats);
     tfm_pool *pool;
     const float *data;
     size_t floats_each, rounds;
 } limit_job;
 
-static void fma_part(void *arg, unsigned worker, unsigned n_workers) {
+static void operations_part(void *arg, unsigned worker, unsigned n_workers) {
     (void)worker, (void)n_workers;
     const limit_job *job = arg;
-    job->loops->fma(job->rounds);
+    job->operations(job->rounds);
 }
 
 static void read_part(void *arg, unsigned worker, unsigned n_workers) {
     (void)n_workers;
     const limit_job *job = arg;
-    for (size_t i = 0; i < job->rounds; i++) {
-        job->loops->read(job->data + worker * job->floats_each, job->floats_each);
-    }
+    for (size_t i = 0; i < job->rounds; i++) job->read(job->data + worker * job->floats_each, job->floats_each);
 }
 
-static void run_fma(void *arg) { tfm_pool_run(((limit_job *)arg)->pool, fma_part, arg); }
+static void run_operations(void *arg) { tfm_pool_run(((limit_job *)arg)->pool, operations_part, arg); }
 static void run_read(void *arg) { tfm_pool_run(((limit_job *)arg)->pool, read_part, arg); }
+
+/* Operations a second, in 10^9. */
+static double peak(limit_job *job, double (*operations)(size_t n), unsigned n_threads) {
+    job->operations = operations;
+    double each = operations(1) * (double)job->rounds * n_threads;
+    perf_candidate c = {.name = "operations", .run = run_operations, .arg = job};
+    perf_compare(&c, 1, 15, 0.01);
+    return each / c.minimum * 1e-9;
+}
+
+/* Bytes a second, in 10^9. */
+static double bandwidth(limit_job *job, void (*read)(const float *, size_t), unsigned n_threads, double seconds) {
+    job->read = read;
+    perf_candidate c = {.name = "read", .run = run_read, .arg = job};
+    perf_compare(&c, 1, 9, seconds);
+    return (double)n_threads * (double)job->floats_each * sizeof(float) * (double)job->rounds / c.minimum * 1e-9;
+}
 
 perf_machine perf_measure_machine(tfm_isa isa, unsigned n_threads) {
     enum { L2_FLOATS = 64 << 10, DRAM_FLOATS = 64 << 20 };
-    limit_job job = {.loops = loops_of(isa), .rounds = 2000};
+    const perf_loops *loops = loops_of(isa);
+    limit_job job = {.rounds = 2000};
     if (tfm_pool_create(&job.pool, n_threads, NULL)) abort();
     float *data = perf_alloc((size_t)n_threads * DRAM_FLOATS * sizeof(float));
     memset(data, 0, (size_t)n_threads * DRAM_FLOATS * sizeof(float));
     job.data = data;
-    perf_machine machine;
-
-    double operations = job.loops->fma(1) * (double)job.rounds * n_threads;
-    perf_candidate fma = {"fma", run_fma, &job, 0, 0, 0};
-    perf_compare(&fma, 1, 15, 0.01);
-    machine.fma_gflops = operations / fma.minimum * 1e-9;
-
+    perf_machine machine = {.fma_gflops = peak(&job, loops->fma, n_threads),
+                            .int8_gops = peak(&job, integer_loop_of(isa), n_threads)};
     job.floats_each = L2_FLOATS;
     job.rounds = 100;
-    perf_candidate l2 = {"l2", run_read, &job, 0, 0, 0};
-    perf_compare(&l2, 1, 15, 0.01);
-    machine.l2_gbytes = (double)n_threads * L2_FLOATS * 4 * (double)job.rounds / l2.minimum * 1e-9;
-
+    machine.l2_gbytes = bandwidth(&job, loops->read_streams, n_threads, 0.01);
     job.floats_each = DRAM_FLOATS;
     job.rounds = 1;
-    perf_candidate dram = {"dram", run_read, &job, 0, 0, 0};
-    perf_compare(&dram, 1, 9, 0.05);
-    machine.dram_gbytes = (double)n_threads * DRAM_FLOATS * 4 / dram.minimum * 1e-9;
+    double one = bandwidth(&job, loops->read, n_threads, 0.02);
+    double four = bandwidth(&job, loops->read_streams, n_threads, 0.02);
+    machine.dram_gbytes = one > four ? one : four;
     free(data);
     tfm_pool_free(&job.pool);
     return machine;
@@ -148,14 +190,15 @@ void perf_print_header(const char *what, tfm_isa isa, unsigned n_threads, const 
     if (json)
         printf("{\"benchmark\": \"%s\", \"cpu\": \"%s\", \"compiler\": \"%s\", \"commit\": \"%s\", \"isa\": \"%s\", "
                "\"threads\": %u, "
-               "\"fma_gflops\": %.1f, \"l2_gbytes\": %.1f, \"dram_gbytes\": %.2f}\n",
-               what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, m->fma_gflops, m->l2_gbytes,
-               m->dram_gbytes);
+               "\"fma_gflops\": %.1f, \"int8_gops\": %.1f, \"l2_gbytes\": %.1f, \"dram_gbytes\": %.2f}\n",
+               what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, m->fma_gflops, m->int8_gops,
+               m->l2_gbytes, m->dram_gbytes);
     else
-        printf("%s: %s, %s, commit %s\n%s, %u thread%s; limits measured now: %.1f GFLOP/s FMA, L2 %.1f GB/s, DRAM %.2f "
-               "GB/s\n\n",
-               what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, n_threads == 1 ? "" : "s",
-               m->fma_gflops, m->l2_gbytes, m->dram_gbytes);
+        printf(
+            "%s: %s, %s, commit %s\n%s, %u thread%s; limits measured now: %.1f GFLOP/s FMA, %.1f GOP/s int8, L2 %.1f "
+            "GB/s, DRAM %.2f GB/s\n\n",
+            what, cpu, PERF_COMPILER, PERF_COMMIT, tfm_isa_name(isa), n_threads, n_threads == 1 ? "" : "s",
+            m->fma_gflops, m->int8_gops, m->l2_gbytes, m->dram_gbytes);
 }
 
 /* ---- odds and ends ---- */

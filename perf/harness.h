@@ -18,6 +18,7 @@ typedef struct perf_candidate {
     void (*run)(void *arg);
     void *arg;
     double median, minimum, maximum; /* seconds of one run */
+    double lower, upper;             /* quartiles */
 } perf_candidate;
 
 /*
@@ -26,11 +27,18 @@ typedef struct perf_candidate {
  */
 void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds);
 
+/*
+ * For work that takes long: one warm-up (a run as well if it takes over a third of the budget), then at least 3 and at
+ * most 15 runs while `budget` seconds are not spent.
+ */
+void perf_time(perf_candidate *candidate, double budget);
+
 /* Limits measured in this run, on the number of threads asked for. */
 typedef struct perf_machine {
     double fma_gflops;  /* fused multiply-adds count two */
+    double int8_gops;   /* int8 multiply-adds into int32, with the best instructions the instruction set has for them */
     double l2_gbytes;   /* reading 256 KiB a thread, over and over */
-    double dram_gbytes; /* reading 256 MiB a thread */
+    double dram_gbytes; /* reading 256 MiB a thread, in one stream or four, whichever is faster */
 } perf_machine;
 
 perf_machine perf_measure_machine(tfm_isa isa, unsigned n_threads);
@@ -56,9 +64,15 @@ perf_options perf_parse(int argc, char **argv, const char *usage);
 
 /* The inner loops of perf_measure_machine, for one instruction set (limits.c, compiled for each). */
 typedef struct perf_loops {
-    double (*fma)(size_t n);                          /* n rounds; returns floating-point operations done */
-    void (*read)(const float *data, size_t n_floats); /* reads all, in four streams */
+    double (*fma)(size_t n); /* n rounds; returns floating-point operations done */
+    void (*read)(const float *data, size_t n_floats);
+    void (*read_streams)(const float *data, size_t n_floats); /* four quarters at the same time */
 } perf_loops;
 extern const perf_loops perf_loops_scalar, perf_loops_avx2, perf_loops_avx512, perf_loops_neon;
+
+/* limits_integer.c, compiled for each set of integer instructions: n rounds; returns operations done. */
+typedef double perf_integer_loop(size_t n);
+perf_integer_loop perf_int8_scalar, perf_int8_avx2, perf_int8_avx2_vnni, perf_int8_avx512, perf_int8_avx512_vnni,
+    perf_int8_neon, perf_int8_neon_dot;
 
 #endif

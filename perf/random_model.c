@@ -1,6 +1,6 @@
 /*
  * random_model.c - writes a model with seeded random weights in a well-known shape, so that speed can be measured
- * without a download. usage: random_model OUT.bin [--shape transformer-base|tiny] [--dtype f32|f16|bf16]
+ * without a download. usage: random_model OUT.bin [--shape NAME] [--dtype NAME] [--dtype-embed NAME]
  *
  * Weights are uniform with the variance that keeps activations near 1; what the model says means nothing.
  */
@@ -14,30 +14,58 @@
 #include "../simd/kernels.h"
 #include "harness.h"
 
+/* Blocks of the original Transformer ("post" norms, ReLU, biases), or of Llama (RMS norms first, gated SiLU, none). */
+typedef enum block { BLOCK_TRANSFORMER, BLOCK_LLAMA } block;
+
 typedef struct shape {
-    const char *name;
-    uint64_t d_model, n_heads, d_ff, n_layers, vocab, positions;
+    const char *name, *kind;
+    block block;
+    bool tied; /* the embedding is the vocabulary projection */
+    uint64_t d_model, n_layers, n_heads, n_kv_heads, d_ff, vocab, positions;
 } shape;
 
-/* "Attention Is All You Need", table 3, base; and one that is done in a moment. */
-static const shape shapes[] = {{"transformer-base", 512, 8, 2048, 6, 32000, 512}, {"tiny", 64, 4, 128, 2, 1000, 128}};
+/* "Attention Is All You Need", table 3, base, and its encoder; TinyLlama 1.1B; one of llama2.c's; and one for smoke
+ * tests. */
+static const shape shapes[] = {
+    {"transformer-base", "encoder-decoder", BLOCK_TRANSFORMER, true, 512, 6, 8, 8, 2048, 32000, 512},
+    {"encoder-base", "encoder", BLOCK_TRANSFORMER, true, 512, 6, 8, 8, 2048, 32000, 512},
+    {"llama-1.1b", "decoder", BLOCK_LLAMA, false, 2048, 22, 32, 4, 5632, 32000, 2048},
+    {"llama-110m", "decoder", BLOCK_LLAMA, true, 768, 12, 12, 12, 2048, 32000, 1024},
+    {"tiny", "encoder-decoder", BLOCK_TRANSFORMER, true, 64, 2, 4, 4, 128, 1000, 128},
+    {"tiny-llama", "decoder", BLOCK_LLAMA, false, 64, 2, 4, 2, 128, 1000, 128},
+};
+enum { N_SHAPES = sizeof shapes / sizeof *shapes };
 
 typedef struct maker {
     tfm_writer *writer;
-    tfm_dtype dtype;
+    const shape *shape;
+    tfm_dtype dtype, dtype_embed;
     uint64_t seed;
     tfm_error error;
     tfm_status status;
 } maker;
 
-static void matrix(maker *m, const char *prefix, const char *name, uint64_t n, uint64_t k) {
+/* ---- tensors ---- */
+
+/* One panel after the other, so that memory stays small. */
+static void matrix(maker *m, const char *prefix, const char *name, tfm_dtype dtype, uint64_t n, uint64_t k) {
     char full[TFM_NAME_MAX + 1];
     snprintf(full, sizeof full, "%s%s", prefix, name);
-    float *rows = perf_alloc(n * k * sizeof *rows), width = sqrtf(3.0f / (float)k);
-    perf_fill(rows, n * k, ++m->seed);
-    for (uint64_t i = 0; i < n * k; i++) rows[i] *= width;
-    if (!m->status) m->status = tfm_writer_matrix(m->writer, full, m->dtype, TFM_LAYOUT_PANELS, rows, n, k, &m->error);
+    size_t bytes = tfm_panel_bytes(dtype, k);
+    float *rows = perf_alloc(TFM_PANEL * k * sizeof *rows), width = sqrtf(3.0f / (float)k);
+    void *panel = perf_alloc(bytes);
+    if (!m->status)
+        m->status =
+            tfm_writer_tensor(m->writer, full, dtype, TFM_LAYOUT_PANELS, 2, (const uint64_t[]){n, k}, &m->error);
+    for (uint64_t first = 0; first < n && !m->status; first += TFM_PANEL) {
+        uint64_t n_rows = n - first < TFM_PANEL ? n - first : TFM_PANEL;
+        perf_fill(rows, n_rows * k, ++m->seed);
+        for (uint64_t i = 0; i < n_rows * k; i++) rows[i] *= width;
+        tfm_panel_pack(rows, k, n_rows, k, dtype, panel);
+        m->status = tfm_writer_write(m->writer, panel, bytes, &m->error);
+    }
     free(rows);
+    free(panel);
 }
 
 static void vector(maker *m, const char *prefix, const char *name, uint64_t n, float centre) {
@@ -53,112 +81,158 @@ static void vector(maker *m, const char *prefix, const char *name, uint64_t n, f
 static void linear(maker *m, const char *prefix, const char *name, uint64_t n, uint64_t k) {
     char part[TFM_NAME_MAX + 1];
     snprintf(part, sizeof part, "%s.weight", name);
-    matrix(m, prefix, part, n, k);
+    matrix(m, prefix, part, m->dtype, n, k);
+    if (m->shape->block == BLOCK_LLAMA) return;
     snprintf(part, sizeof part, "%s.bias", name);
     vector(m, prefix, part, n, 0);
 }
 
-static void norm(maker *m, const char *prefix, const char *name, uint64_t n) {
+static void norm(maker *m, const char *prefix, const char *name) {
     char part[TFM_NAME_MAX + 1];
     snprintf(part, sizeof part, "%s.weight", name);
-    vector(m, prefix, part, n, 1);
+    vector(m, prefix, part, m->shape->d_model, 1);
+    if (m->shape->block == BLOCK_LLAMA) return;
     snprintf(part, sizeof part, "%s.bias", name);
-    vector(m, prefix, part, n, 0);
+    vector(m, prefix, part, m->shape->d_model, 0);
 }
 
-static void stack(maker *m, const shape *s, const char *name, bool cross) {
+static void stack(maker *m, const char *name, bool cross) {
+    const shape *s = m->shape;
+    uint64_t d = s->d_model, kv = d / s->n_heads * s->n_kv_heads;
+    char prefix[32];
     for (uint64_t i = 0; i < s->n_layers; i++) {
-        char prefix[32];
         snprintf(prefix, sizeof prefix, "%s.%u.", name, (unsigned)i);
-        linear(m, prefix, "attention.qkv", 3 * s->d_model, s->d_model);
-        linear(m, prefix, "attention.out", s->d_model, s->d_model);
-        norm(m, prefix, "attention.norm", s->d_model);
+        linear(m, prefix, "attention.qkv", d + 2 * kv, d);
+        linear(m, prefix, "attention.out", d, d);
+        norm(m, prefix, "attention.norm");
         if (cross) {
-            linear(m, prefix, "cross.q", s->d_model, s->d_model);
-            linear(m, prefix, "cross.kv", 2 * s->d_model, s->d_model);
-            linear(m, prefix, "cross.out", s->d_model, s->d_model);
-            norm(m, prefix, "cross.norm", s->d_model);
+            linear(m, prefix, "cross.q", d, d);
+            linear(m, prefix, "cross.kv", 2 * d, d);
+            linear(m, prefix, "cross.out", d, d);
+            norm(m, prefix, "cross.norm");
         }
-        linear(m, prefix, "ffn.up", s->d_ff, s->d_model);
-        linear(m, prefix, "ffn.down", s->d_model, s->d_ff);
-        norm(m, prefix, "ffn.norm", s->d_model);
+        linear(m, prefix, "ffn.up", s->d_ff, d);
+        if (s->block == BLOCK_LLAMA) linear(m, prefix, "ffn.gate", s->d_ff, d);
+        linear(m, prefix, "ffn.down", d, s->d_ff);
+        norm(m, prefix, "ffn.norm");
     }
+    snprintf(prefix, sizeof prefix, "%s.", name);
+    if (s->block == BLOCK_LLAMA) norm(m, prefix, "norm");
+}
+
+/* ---- options ---- */
+
+/* Where the tokens of a stack stand. */
+static void position_options(tfm_table_builder *t, const shape *s, const char *name) {
+    char key[64];
+    snprintf(key, sizeof key, "%s.position", name);
+    tfm_table_set_string(t, key, s->block == BLOCK_LLAMA ? "none" : "table");
 }
 
 static void stack_options(tfm_table_builder *t, const shape *s, const char *name) {
     char key[64];
+    bool llama = s->block == BLOCK_LLAMA;
+    uint64_t head_dim = s->d_model / s->n_heads;
 #define KEY(k) (snprintf(key, sizeof key, "%s." k, name), key)
     tfm_table_set_u64(t, KEY("vocab_size"), s->vocab);
     tfm_table_set_u64(t, KEY("n_layers"), s->n_layers);
     tfm_table_set_u64(t, KEY("n_heads"), s->n_heads);
-    tfm_table_set_u64(t, KEY("n_kv_heads"), s->n_heads);
-    tfm_table_set_u64(t, KEY("head_dim"), s->d_model / s->n_heads);
+    tfm_table_set_u64(t, KEY("n_kv_heads"), s->n_kv_heads);
+    tfm_table_set_u64(t, KEY("head_dim"), head_dim);
     tfm_table_set_u64(t, KEY("d_ff"), s->d_ff);
-    tfm_table_set_string(t, KEY("activation"), "relu");
-    tfm_table_set_u64(t, KEY("gated"), 0);
-    tfm_table_set_string(t, KEY("norm"), "layer");
-    tfm_table_set_string(t, KEY("norm_placement"), "post");
+    tfm_table_set_string(t, KEY("activation"), llama ? "silu" : "relu");
+    tfm_table_set_u64(t, KEY("gated"), llama);
+    tfm_table_set_string(t, KEY("norm"), llama ? "rms" : "layer");
+    tfm_table_set_string(t, KEY("norm_placement"), llama ? "pre" : "post");
     tfm_table_set_f64(t, KEY("norm_eps"), 1e-5);
-    tfm_table_set_string(t, KEY("position"), "table");
     tfm_table_set_u64(t, KEY("max_positions"), s->positions);
-    tfm_table_set_f64(t, KEY("embed_scale"), sqrt((double)s->d_model));
+    tfm_table_set_f64(t, KEY("embed_scale"), llama ? 1 : sqrt((double)s->d_model));
     tfm_table_set_u64(t, KEY("embed_norm"), 0);
-    tfm_table_set_u64(t, KEY("final_norm"), 0);
-    tfm_table_set_f64(t, KEY("attention_scale"), 1 / sqrt((double)(s->d_model / s->n_heads)));
-    tfm_table_set_string(t, KEY("biases"), "all");
+    tfm_table_set_u64(t, KEY("final_norm"), llama);
+    tfm_table_set_f64(t, KEY("attention_scale"), 1 / sqrt((double)head_dim));
+    tfm_table_set_string(t, KEY("biases"), llama ? "none" : "all");
 #undef KEY
+    position_options(t, s, name);
 }
 
-static void sections(maker *m, const shape *s) {
+static bool has(const shape *s, const char *stack) { return strstr(s->kind, stack) != NULL; }
+
+static void section(maker *m, const char *name, void (*fill)(tfm_table_builder *t, const shape *s)) {
     tfm_table_builder *t = tfm_table_builder_new();
     if (!t) abort();
-    tfm_table_set_string(t, "kind", "encoder-decoder");
-    tfm_table_set_string(t, "family", "random");
-    tfm_table_set_u64(t, "d_model", s->d_model);
-    stack_options(t, s, "encoder");
-    stack_options(t, s, "decoder");
-    if (!m->status) m->status = tfm_writer_section(m->writer, "architecture", t, &m->error);
-    tfm_table_builder_free(&t);
-    t = tfm_table_builder_new();
-    if (!t) abort();
-    tfm_table_set_u64(t, "decoder_start_token_id", 0);
-    tfm_table_set_u64(t, "max_length", s->positions);
-    if (!m->status) m->status = tfm_writer_section(m->writer, "generation", t, &m->error);
+    fill(t, m->shape);
+    if (!m->status) m->status = tfm_writer_section(m->writer, name, t, &m->error);
     tfm_table_builder_free(&t);
 }
 
-static void write_all(maker *m, const shape *s) {
-    sections(m, s);
-    matrix(m, "", "embed", s->vocab, s->d_model);
-    vector(m, "", "output.bias", s->vocab, 0);
-    float *position = perf_alloc(s->positions * s->d_model * sizeof *position);
-    tfm_sinusoid(position, s->positions, s->d_model, 0, TFM_SINUSOID_HALVES);
-    if (!m->status)
-        m->status = tfm_writer_matrix(m->writer, "position", TFM_F32, TFM_LAYOUT_ROWS, position, s->positions,
-                                      s->d_model, &m->error);
-    free(position);
-    stack(m, s, "encoder", false);
-    stack(m, s, "decoder", true);
+static void architecture(tfm_table_builder *t, const shape *s) {
+    tfm_table_set_string(t, "kind", s->kind);
+    tfm_table_set_string(t, "family", "random");
+    tfm_table_set_u64(t, "d_model", s->d_model);
+    if (has(s, "encoder")) stack_options(t, s, "encoder");
+    if (has(s, "decoder")) stack_options(t, s, "decoder");
+}
+
+static void generation(tfm_table_builder *t, const shape *s) {
+    tfm_table_set_u64(t, "decoder_start_token_id", 0);
+    tfm_table_set_u64(t, "max_length", s->positions);
+}
+
+/* The benchmarks name the model after this. */
+static void metadata(tfm_table_builder *t, const shape *s) { tfm_table_set_string(t, "source", s->name); }
+
+static void write_all(maker *m) {
+    const shape *s = m->shape;
+    section(m, "architecture", architecture);
+    section(m, "metadata", metadata);
+    if (has(s, "decoder")) section(m, "generation", generation);
+    matrix(m, "", "embed", m->dtype_embed, s->vocab, s->d_model);
+    if (!s->tied) matrix(m, "", "output.weight", m->dtype_embed, s->vocab, s->d_model);
+    if (s->block == BLOCK_TRANSFORMER) {
+        if (has(s, "decoder")) vector(m, "", "output.bias", s->vocab, 0);
+        float *position = perf_alloc(s->positions * s->d_model * sizeof *position);
+        tfm_sinusoid(position, s->positions, s->d_model, 0, TFM_SINUSOID_HALVES);
+        if (!m->status)
+            m->status = tfm_writer_matrix(m->writer, "position", TFM_F32, TFM_LAYOUT_ROWS, position, s->positions,
+                                          s->d_model, &m->error);
+        free(position);
+    }
+    if (has(s, "encoder")) stack(m, "encoder", false);
+    if (has(s, "decoder")) stack(m, "decoder", has(s, "encoder"));
+}
+
+/* ---- the command line ---- */
+
+static int usage(const char *program) {
+    fprintf(stderr, "usage: %s OUT.bin [--shape NAME] [--dtype NAME] [--dtype-embed NAME]\nshapes:", program);
+    for (size_t i = 0; i < N_SHAPES; i++) fprintf(stderr, " %s", shapes[i].name);
+    fprintf(stderr, "\ndtypes:");
+    for (int i = 0; i < TFM_DTYPE_COUNT; i++) fprintf(stderr, " %s", tfm_dtype_name((tfm_dtype)i));
+    fprintf(stderr, "\n");
+    return 2;
 }
 
 int main(int argc, char **argv) {
-    static const struct option long_options[] = {
-        {"shape", required_argument, NULL, 's'}, {"dtype", required_argument, NULL, 'd'}, {NULL, 0, NULL, 0}};
-    const shape *chosen = &shapes[0];
+    static const struct option long_options[] = {{"shape", required_argument, NULL, 's'},
+                                                 {"dtype", required_argument, NULL, 'd'},
+                                                 {"dtype-embed", required_argument, NULL, 'e'},
+                                                 {NULL, 0, NULL, 0}};
+    size_t chosen = 0;
+    const char *embed = NULL;
     maker m = {.dtype = TFM_F32};
-    bool usage = false;
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (c == 'd') m.dtype = tfm_dtype_parse(optarg);
+        if (c == 'e') embed = optarg;
         if (c == 's')
-            for (chosen = shapes; chosen < shapes + 2 && strcmp(chosen->name, optarg); chosen++) continue;
-        usage |= c == '?';
+            for (chosen = 0; chosen < N_SHAPES && strcmp(shapes[chosen].name, optarg); chosen++) continue;
+        if (c == '?') return usage(argv[0]);
     }
-    if (usage || m.dtype == TFM_DTYPE_COUNT || chosen == shapes + 2 || optind + 1 != argc) {
-        fprintf(stderr, "usage: %s OUT.bin [--shape transformer-base|tiny] [--dtype f32|f16|bf16]\n", argv[0]);
-        return 2;
-    }
+    m.dtype_embed = embed ? tfm_dtype_parse(embed) : m.dtype;
+    if (m.dtype == TFM_DTYPE_COUNT || m.dtype_embed == TFM_DTYPE_COUNT || chosen == N_SHAPES || optind + 1 != argc)
+        return usage(argv[0]);
+    m.shape = &shapes[chosen];
     m.status = tfm_writer_create(&m.writer, argv[optind], &m.error);
-    if (!m.status) write_all(&m, chosen);
+    if (!m.status) write_all(&m);
     if (!m.status)
         m.status = tfm_writer_commit(&m.writer, &m.error);
     else
