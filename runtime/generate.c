@@ -16,7 +16,6 @@ typedef struct request {
     size_t index; /* in inputs[] */
     int32_t source;
     uint32_t n_source;
-    size_t first_row;   /* of this step's logits */
     int32_t first_node; /* that this step made */
     tfm_search search;
 } request;
@@ -123,10 +122,12 @@ static void place_search(const generator *g, tfm_search *s, tfm_arena *a) {
     s->next = tfm_arena_take(a, beams, sizeof *s->next);
     s->candidates = tfm_arena_take(a, beams * k, sizeof *s->candidates);
     s->finished = tfm_arena_take(a, beams + 1, sizeof *s->finished);
-    s->values = tfm_arena_take(a, k, sizeof *s->values);
-    s->indices = tfm_arena_take(a, k, sizeof *s->indices);
-    s->ids = tfm_arena_take(a, g->max_length, sizeof *s->ids);
-    s->scratch = tfm_arena_take(a, g->max_length, sizeof *s->scratch);
+    s->values = tfm_arena_take(a, beams * k, sizeof *s->values);
+    s->indices = tfm_arena_take(a, beams * k, sizeof *s->indices);
+    s->found = tfm_arena_take(a, beams, sizeof *s->found);
+    s->history = tfm_search_history(&g->params, g->max_length);
+    s->ids = tfm_arena_take(a, beams * s->history, sizeof *s->ids);
+    s->scratch = tfm_arena_take(a, beams * s->history, sizeof *s->scratch);
     if (g->params.keep_attention)
         s->attention = tfm_arena_take(a, nodes, g->session->params.max_source * sizeof *s->attention);
 }
@@ -294,7 +295,6 @@ static size_t lay_out_rows(generator *g) {
     size_t row = 0;
     for (request *r = g->requests; r < g->requests + g->n_slots; r++) {
         if (!r->active) continue;
-        r->first_row = row;
         r->first_node = r->search.n_nodes;
         for (uint32_t b = 0; b < r->search.n_rows; b++) {
             tfm_beam *beam = &r->search.beams[b];
@@ -305,12 +305,14 @@ static size_t lay_out_rows(generator *g) {
     return row;
 }
 
-static void choose_part(void *arg, unsigned worker, unsigned n_workers) {
+/* One row of logits is one item of work. */
+static void score_part(void *arg, unsigned worker, unsigned n_workers) {
     generator *g = arg;
-    size_t vocab = g->session->model->options.decoder.vocab_size, item = 0;
+    size_t vocab = g->session->model->options.decoder.vocab_size, row = 0;
     for (request *r = g->requests; r < g->requests + g->n_slots; r++)
-        if (r->active && item++ % n_workers == worker)
-            tfm_search_choose(&r->search, g->session->logits + r->first_row * vocab, vocab, g->session->model->kernels);
+        for (uint32_t b = 0; r->active && b < r->search.n_rows; b++, row++)
+            if (row % n_workers == worker)
+                tfm_search_score(&r->search, b, g->session->logits + row * vocab, g->session->model->kernels);
 }
 
 /* The attention of a step belongs to the tokens chosen in it, whether they go on or end. */
@@ -379,9 +381,12 @@ static tfm_status step(generator *g) {
     size_t n_rows = lay_out_rows(g), vocab = g->session->model->options.decoder.vocab_size;
     tfm_status status = tfm_decode_step(g->session, g->spans, n_rows, true, g->error);
     if (status) return status;
-    tfm_pool_run(n_rows * vocab < 1 << 14 ? NULL : g->session->pool, choose_part, g);
-    for (request *r = g->requests; !status && r < g->requests + g->n_slots; r++)
-        if (r->active) status = finish_step(g, r);
+    tfm_pool_run(n_rows * vocab < 1 << 14 ? NULL : g->session->pool, score_part, g);
+    for (request *r = g->requests; !status && r < g->requests + g->n_slots; r++) {
+        if (!r->active) continue;
+        tfm_search_choose(&r->search);
+        status = finish_step(g, r);
+    }
     return status;
 }
 

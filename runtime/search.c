@@ -47,28 +47,38 @@ void tfm_search_path(const tfm_search *s, int32_t node, size_t n, int32_t *ids, 
     }
 }
 
-static void process(tfm_search *s, const tfm_beam *beam, float *row, const tfm_kernels *kernels) {
-    if (tfm_processors_need_ids(s->params)) tfm_search_path(s, beam->node, s->length, s->ids, NULL);
-    tfm_history history = {s->ids, s->length, s->prompt_length, s->max_length};
-    tfm_process_scores(s->params, &history, kernels, row, s->vocab_size, s->scratch);
+size_t tfm_search_history(const tfm_generate_params *p, size_t max_length) {
+    return tfm_processors_need_ids(p) ? max_length : 0;
+}
+
+static void process(tfm_search *s, uint32_t b, float *row, const tfm_kernels *kernels) {
+    int32_t *ids = s->ids + b * s->history;
+    if (s->history) tfm_search_path(s, s->beams[b].node, s->length, ids, NULL);
+    tfm_history history = {ids, s->length, s->prompt_length, s->max_length};
+    tfm_process_scores(s->params, &history, kernels, row, s->vocab_size, s->scratch + b * s->history);
+}
+
+void tfm_search_score(tfm_search *s, uint32_t b, float *row, const tfm_kernels *kernels) {
+    size_t k = tfm_search_candidates(s->params);
+    bool greedy = s->params->num_beams == 1;
+    if (!greedy) kernels->log_softmax(row, row, s->vocab_size);
+    process(s, b, row, kernels);
+    s->found[b] = kernels->top_k(row, s->vocab_size, k, s->values + b * k, s->indices + b * k);
+    if (greedy && s->found[b]) s->values[0] -= kernels->log_sum_exp(row, s->vocab_size);
 }
 
 /* ---- greedy ---- */
 
-static void choose_greedy(tfm_search *s, float *row, const tfm_kernels *kernels) {
+static void choose_greedy(tfm_search *s) {
     tfm_beam *beam = &s->beams[0];
-    process(s, beam, row, kernels);
-    float value;
-    uint32_t token;
-    if (kernels->top_k(row, s->vocab_size, 1, &value, &token) < 1) {
+    if (s->found[0] < 1) {
         s->failed = true;
         return;
     }
-    float log_prob = value - kernels->log_sum_exp(row, s->vocab_size);
-    int32_t node = add_node(s, (int32_t)token, beam->node, log_prob);
-    s->next[0] =
-        (tfm_beam){.score = beam->score + log_prob, .log_prob = log_prob, .token = (int32_t)token, .node = node};
-    if (tfm_is_end_token(s->params, (int32_t)token)) {
+    float log_prob = s->values[0];
+    int32_t token = (int32_t)s->indices[0], node = add_node(s, token, beam->node, log_prob);
+    s->next[0] = (tfm_beam){.score = beam->score + log_prob, .log_prob = log_prob, .token = token, .node = node};
+    if (tfm_is_end_token(s->params, token)) {
         s->finished[0] = (tfm_finished){0, s->next[0].score, node, true};
         s->n_finished = 1;
         s->done = true;
@@ -85,20 +95,17 @@ static int by_score(const void *a, const void *b) {
 }
 
 /* The best continuations of every beam, best first. In the first step all beams share one row. */
-static size_t gather_candidates(tfm_search *s, float *logits, size_t row_stride, const tfm_kernels *kernels) {
-    size_t k = tfm_search_candidates(s->params), n = 0, found = 0;
+static size_t gather_candidates(tfm_search *s) {
+    size_t k = tfm_search_candidates(s->params), n = 0;
     for (uint32_t b = 0; b < s->params->num_beams; b++) {
-        if (b < s->n_rows) {
-            float *row = logits + b * row_stride;
-            kernels->log_softmax(row, row, s->vocab_size);
-            process(s, &s->beams[b], row, kernels);
-            found = kernels->top_k(row, s->vocab_size, k, s->values, s->indices);
-        }
-        for (size_t i = 0; i < found; i++)
-            s->candidates[n++] = (tfm_beam){.score = s->beams[b].score + (double)s->values[i],
-                                            .log_prob = s->values[i],
-                                            .token = (int32_t)s->indices[i],
+        uint32_t row = b < s->n_rows ? b : s->n_rows - 1;
+        for (size_t i = 0; i < s->found[row]; i++) {
+            float value = s->values[row * k + i];
+            s->candidates[n++] = (tfm_beam){.score = s->beams[b].score + (double)value,
+                                            .log_prob = value,
+                                            .token = (int32_t)s->indices[row * k + i],
                                             .parent = b};
+        }
     }
     qsort(s->candidates, n, sizeof *s->candidates, by_score);
     return n < k ? n : k;
@@ -136,8 +143,8 @@ static bool is_over(const tfm_search *s, double best) {
     return s->worst >= penalised(best, n, p->length_penalty);
 }
 
-static void choose_beams(tfm_search *s, float *logits, size_t row_stride, const tfm_kernels *kernels) {
-    size_t n = gather_candidates(s, logits, row_stride, kernels);
+static void choose_beams(tfm_search *s) {
+    size_t n = gather_candidates(s);
     uint32_t n_next = 0, num_beams = s->params->num_beams;
     for (size_t rank = 0; rank < n && n_next < num_beams; rank++) {
         const tfm_beam *c = &s->candidates[rank];
@@ -158,11 +165,11 @@ static void choose_beams(tfm_search *s, float *logits, size_t row_stride, const 
     s->done = !s->failed && is_over(s, s->candidates[0].score);
 }
 
-void tfm_search_choose(tfm_search *s, float *logits, size_t row_stride, const tfm_kernels *kernels) {
+void tfm_search_choose(tfm_search *s) {
     if (s->params->num_beams == 1)
-        choose_greedy(s, logits, kernels);
+        choose_greedy(s);
     else
-        choose_beams(s, logits, row_stride, kernels);
+        choose_beams(s);
 }
 
 void tfm_search_advance(tfm_search *s) {

@@ -44,16 +44,21 @@ typedef struct tfm_search {
     tfm_beam *candidates;   /* (num_beams * n_candidates) */
     tfm_finished *finished; /* (num_beams + 1) */
     uint32_t n_finished;
-    double worst;      /* score of the worst finished one */
-    float *values;     /* (n_candidates) scratch of top_k */
-    uint32_t *indices; /* (n_candidates) */
-    int32_t *ids;      /* (max_length) scratch: a beam's history */
-    float *scratch;    /* (max_length) */
+    double worst; /* score of the worst finished one */
+    /* What tfm_search_score finds, for each beam's row; rows may be scored at the same time. */
+    float *values;     /* (num_beams, n_candidates) the best scores */
+    uint32_t *indices; /* (num_beams, n_candidates) their tokens */
+    size_t *found;     /* (num_beams) how many there are */
+    int32_t *ids;      /* (num_beams, history) scratch: a beam's tokens; see tfm_search_history */
+    float *scratch;    /* (num_beams, history) */
+    size_t history;    /* tfm_search_history */
     float *attention;  /* (node_capacity, n_source) or NULL */
 } tfm_search;
 
 /* Candidates looked at in each step. */
 size_t tfm_search_candidates(const tfm_generate_params *params);
+/* Tokens of each beam that the processors asked for must see: max_length, or 0 if they see none. */
+size_t tfm_search_history(const tfm_generate_params *params, size_t max_length);
 /* Nodes a search of max_length tokens can make. */
 size_t tfm_search_nodes(const tfm_generate_params *params, size_t max_length);
 
@@ -61,10 +66,12 @@ size_t tfm_search_nodes(const tfm_generate_params *params, size_t max_length);
 void tfm_search_start(tfm_search *search, const int32_t *prompt, size_t n, size_t max_length);
 
 /*
- * Chooses the next tokens from n_rows rows of logits (row_stride apart; overwritten). Ended hypotheses go to finished,
- * the beams that go on to next. Thread-safe for different searches; touches no session.
+ * A step is: every row of logits scored (row b < n_rows is beam b's; overwritten), then the next tokens chosen. Rows
+ * may be scored on different threads; neither touches a session. Ended hypotheses go to finished, the beams that go on
+ * to next.
  */
-void tfm_search_choose(tfm_search *search, float *logits, size_t row_stride, const tfm_kernels *kernels);
+void tfm_search_score(tfm_search *search, uint32_t b, float *logits, const tfm_kernels *kernels);
+void tfm_search_choose(tfm_search *search);
 
 /* Unless the search is done, makes next the beams (with the sequences the caller gave them); ends it at max_length. */
 void tfm_search_advance(tfm_search *search);

@@ -60,10 +60,12 @@ static void run_search(const world *w, const tfm_generate_params *p, const int32
                     .next = allocate(beams, sizeof(tfm_beam)),
                     .candidates = allocate(beams * k, sizeof(tfm_beam)),
                     .finished = allocate(beams + 1, sizeof(tfm_finished)),
-                    .values = allocate(k, sizeof(float)),
-                    .indices = allocate(k, sizeof(uint32_t)),
-                    .ids = allocate(p->max_length, sizeof(int32_t)),
-                    .scratch = allocate(p->max_length, sizeof(float))};
+                    .values = allocate(beams * k, sizeof(float)),
+                    .indices = allocate(beams * k, sizeof(uint32_t)),
+                    .found = allocate(beams, sizeof(size_t)),
+                    .history = tfm_search_history(p, p->max_length)};
+    s.ids = allocate(beams * s.history, sizeof(int32_t));
+    s.scratch = allocate(beams * s.history, sizeof(float));
     float *rows = allocate(beams * MAX_VOCAB, sizeof *rows);
     *out = (results){0};
     tfm_search_start(&s, prompt, n_prompt, p->max_length);
@@ -74,7 +76,8 @@ static void run_search(const world *w, const tfm_generate_params *p, const int32
             tfm_search_path(&s, s.beams[b].node, s.length, ids, NULL);
             scores_of(w, ids, s.length, rows + b * MAX_VOCAB);
         }
-        tfm_search_choose(&s, rows, MAX_VOCAB, kernels);
+        for (uint32_t b = s.n_rows; b-- > 0;) tfm_search_score(&s, b, rows + b * MAX_VOCAB, kernels); /* in any order */
+        tfm_search_choose(&s);
         out->failed = s.failed;
         if (!s.failed) tfm_search_advance(&s);
     }
@@ -90,8 +93,8 @@ static void run_search(const world *w, const tfm_generate_params *p, const int32
         cr_assert(!memcmp(ids, prompt, n_prompt * sizeof *ids));
         memcpy(to->ids, ids + n_prompt, to->n * sizeof *ids);
     }
-    void *const all[] = {s.nodes,  s.beams,   s.next, s.candidates, s.finished,
-                         s.values, s.indices, s.ids,  s.scratch,    rows};
+    void *const all[] = {s.nodes,   s.beams, s.next, s.candidates, s.finished, s.values,
+                         s.indices, s.found, s.ids,  s.scratch,    rows};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
