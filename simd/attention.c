@@ -37,15 +37,17 @@ typedef struct score_args {
     float *scores;
 } score_args;
 
+static size_t element_bytes(tfm_dtype dtype) { return dtype == TFM_F32 ? 4 : dtype == TFM_F16 ? 2 : 1; }
+
 /* Scores of R rows against P pages of keys. */
-V16_INLINE void score(const int R, const int P, const score_args *s) {
+V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const score_args *s) {
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
     V16_UNROLL
     for (int j = 0; j < P; j++) w[j] = s->k + s->pages[j] * s->page_stride;
     V16_UNROLL
     for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
-    v16_chain(R, P, acc, s->query, s->head_dim, w, TFM_F32, s->head_dim, 0);
+    v16_chain(R, P, acc, s->query, s->head_dim, w, dtype, s->head_dim, 0);
     V16_UNROLL
     for (int i = 0; i < R * P; i++) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
 }
@@ -61,18 +63,19 @@ typedef struct mix_args {
 } mix_args;
 
 /* out += weights x V for R rows and P panels of features, over positions in order. */
-V16_INLINE void mix(const int R, const int P, const mix_args *m) {
+V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_args *m) {
+    const size_t size = element_bytes(dtype);
     v16 acc[TILE_MAX];
     V16_UNROLL
     for (int i = 0; i < R * P; i++) acc[i] = v16_load(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL);
     for (size_t p = m->positions.begin; p < m->positions.end;) {
         size_t lane = p % TFM_PANEL, n = TFM_PANEL - lane;
         if (n > m->positions.end - p) n = m->positions.end - p;
-        const float *page = (const float *)(const void *)(m->v + m->pages[p / TFM_PANEL] * m->page_stride);
+        const char *page = m->v + m->pages[p / TFM_PANEL] * m->page_stride;
         const void *w[TILE_PANELS_MAX];
         V16_UNROLL
-        for (int j = 0; j < P; j++) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL;
-        v16_chain(R, P, acc, m->weights + (p - m->origin), BLOCK, w, TFM_F32, n, 0);
+        for (int j = 0; j < P; j++) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL * size;
+        v16_chain(R, P, acc, m->weights + (p - m->origin), BLOCK, w, dtype, n, 0);
         p += n;
     }
     V16_UNROLL
@@ -82,13 +85,19 @@ V16_INLINE void mix(const int R, const int P, const mix_args *m) {
 typedef void (*score_fn)(const score_args *s);
 typedef void (*mix_fn)(const mix_args *m);
 #define TILE(R, P)                                                                                                     \
-    static void score_##R##x##P(const score_args *s) { score(R, P, s); }                                               \
-    static void mix_##R##x##P(const mix_args *m) { mix(R, P, m); }
+    static void score_f32_##R##x##P(const score_args *s) { score(R, P, TFM_F32, s); }                                  \
+    static void score_f16_##R##x##P(const score_args *s) { score(R, P, TFM_F16, s); }                                  \
+    static void score_i8_##R##x##P(const score_args *s) { score(R, P, TFM_I8, s); }                                    \
+    static void mix_f32_##R##x##P(const mix_args *m) { mix(R, P, TFM_F32, m); }                                        \
+    static void mix_f16_##R##x##P(const mix_args *m) { mix(R, P, TFM_F16, m); }                                        \
+    static void mix_i8_##R##x##P(const mix_args *m) { mix(R, P, TFM_I8, m); }
 V16_TILES(TILE)
-#define TILE_SCORE(R, P) [R][P] = score_##R##x##P,
-#define TILE_MIX(R, P) [R][P] = mix_##R##x##P,
-static const score_fn score_tiles[V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_SCORE)};
-static const mix_fn mix_tiles[V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_MIX)};
+#define TILE_SCORE(R, P)                                                                                               \
+    [TFM_F32][R][P] = score_f32_##R##x##P, [TFM_F16][R][P] = score_f16_##R##x##P, [TFM_I8][R][P] = score_i8_##R##x##P,
+#define TILE_MIX(R, P)                                                                                                 \
+    [TFM_F32][R][P] = mix_f32_##R##x##P, [TFM_F16][R][P] = mix_f16_##R##x##P, [TFM_I8][R][P] = mix_i8_##R##x##P,
+static const score_fn score_tiles[TFM_I8 + 1][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_SCORE)};
+static const mix_fn mix_tiles[TFM_I8 + 1][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_MIX)};
 
 static span visible(const tfm_attention_args *a, size_t row) {
     size_t next = a->query_position + row + 1;
@@ -102,8 +111,14 @@ static span meet(span a, span b) {
     return s;
 }
 
-/* Scale, soft cap and bias for the 16 scores from position p on; -inf where not in `seen`. */
+/* The scales of the 16 positions from p on, which begin a page. */
+V16_INLINE v16 scales_of(const tfm_kv_view *kv, const float *scales, size_t p) {
+    return v16_load((const float *)(const void *)((const char *)scales + kv->pages[p / TFM_PANEL] * kv->page_stride));
+}
+
+/* Scales, soft cap and bias for the 16 scores from position p on; -inf where not in `seen`. */
 V16_INLINE v16 adjust(const tfm_attention_args *a, v16 s, const float *bias, size_t p, span seen) {
+    if (a->kv.dtype == TFM_I8) s = v16_mul(s, scales_of(&a->kv, a->kv.k_scale, p));
     s = v16_mul(s, v16_set(a->scale));
     if (a->soft_cap != 0.0f) {
         v16 cap = v16_set(a->soft_cap);
@@ -132,7 +147,7 @@ static void score_block(const tile *t, size_t block, span positions) {
                         .page_stride = a->kv.page_stride,
                         .head_dim = a->head_dim,
                         .scores = t->scores + page * TFM_PANEL - block};
-        score_tiles[t->n_rows][n](&s);
+        score_tiles[a->kv.dtype][t->n_rows][n](&s);
         page += n;
     }
 }
@@ -168,6 +183,7 @@ static void weigh_row(tile *t, size_t row, size_t block, span seen) {
     for (size_t p = first; p < seen.end; p += TFM_PANEL) {
         v16 e = v16_exp(v16_sub(v16_load(scores + (p - block)), shift));
         sum = v16_add(sum, e); /* lanes not seen add 0 to a sum that is never -0 */
+        if (a->kv.dtype == TFM_I8) e = v16_mul(e, scales_of(&a->kv, a->kv.v_scale, p));
         v16_store(scores + (p - block), e);
     }
     v16_store(sums, sum);
@@ -180,14 +196,14 @@ static void mix_rows(const tile *t, size_t row, size_t n_rows, size_t block, spa
     for (size_t j = 0; j < t->n_panels;) {
         size_t n = tile_panels(n_rows, t->n_panels - j);
         mix_args m = {.weights = t->scores + row * BLOCK,
-                      .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * sizeof(float),
+                      .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * element_bytes(a->kv.dtype),
                       .pages = a->kv.pages,
                       .page_stride = a->kv.page_stride,
                       .origin = block,
                       .positions = positions,
                       .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
                       .out_stride = t->n_panels * TFM_PANEL};
-        mix_tiles[n_rows][n](&m);
+        mix_tiles[a->kv.dtype][n_rows][n](&m);
         j += n;
     }
 }
@@ -292,7 +308,7 @@ void V16_NAME(tfm_attention_weights)(const tfm_attention_args *a, float *weights
                                   .page_stride = a->kv.page_stride,
                                   .head_dim = a->head_dim,
                                   .scores = scores};
-                score_1x1(&one);
+                score_tiles[a->kv.dtype][1][1](&one);
                 s = adjust(a, v16_load(scores), bias_row(a, row, 0), p, seen);
             }
             v16_store_partial(to + p, s, n);

@@ -14,6 +14,7 @@
 
 V16_INLINE v16 v16_load_weights(const void *w, tfm_dtype dtype, size_t element) {
     if (dtype == TFM_F32) return v16_load((const float *)w + element);
+    if (dtype == TFM_I8) return v16_load_i8((const int8_t *)w + element);
     const uint16_t *h = (const uint16_t *)w + element;
     return dtype == TFM_F16 ? v16_load_f16(h) : v16_load_bf16(h);
 }
@@ -21,7 +22,7 @@ V16_INLINE v16 v16_load_weights(const void *w, tfm_dtype dtype, size_t element) 
 /* a: rows a_stride apart; w[j]: 16 elements for each k. prefetch: elements ahead to fetch of each w[j], 0 for none. */
 V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, size_t a_stride, const void *const *w,
                           tfm_dtype dtype, size_t n_k, const size_t prefetch) {
-    const size_t size = dtype == TFM_F32 ? 4 : 2;
+    const size_t size = dtype == TFM_F32 ? 4 : dtype == TFM_I8 ? 1 : 2;
     for (size_t k = 0; k < n_k; k++) {
         v16 b[TILE_PANELS_MAX];
         V16_UNROLL

@@ -10,6 +10,8 @@ void V16_NAME(tfm_quantize)(const float *x, size_t x_stride, size_t k, const tfm
                             size_t row1);
 void V16_NAME(tfm_attention)(const tfm_attention_args *args);
 void V16_NAME(tfm_attention_weights)(const tfm_attention_args *args, float *weights, size_t weights_stride);
+void V16_NAME(tfm_kv_store)(const tfm_kv_view *to, size_t first, size_t n_rows, size_t head_dim, const float *key,
+                            size_t key_stride, const float *value, size_t value_stride);
 void V16_NAME(tfm_layer_norm)(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,
                               const float *weight, const float *bias, float eps);
 void V16_NAME(tfm_rms_norm)(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,

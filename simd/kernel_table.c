@@ -1,11 +1,10 @@
 /* kernel_table.c - the tables of one instruction set, with and without its integer products; compiled once for each. */
 #include "isa_kernels.h"
-#include "kv_store.h"
 
 #define TABLE(isa_id, isa_name, product)                                                                               \
     {                                                                                                                  \
         .isa = isa_id, .name = isa_name, .gemm = V16_NAME(tfm_gemm), .gemm_q = product,                                \
-        .quantize = V16_NAME(tfm_quantize), .attention = V16_NAME(tfm_attention), .kv_store = tfm_kv_store,            \
+        .quantize = V16_NAME(tfm_quantize), .attention = V16_NAME(tfm_attention), .kv_store = V16_NAME(tfm_kv_store),  \
         .attention_weights = V16_NAME(tfm_attention_weights), .layer_norm = V16_NAME(tfm_layer_norm),                  \
         .rms_norm = V16_NAME(tfm_rms_norm), .activate = V16_NAME(tfm_activate), .softmax = V16_NAME(tfm_softmax),      \
         .log_sum_exp = V16_NAME(tfm_log_sum_exp), .log_softmax = V16_NAME(tfm_log_softmax),                            \

@@ -5,6 +5,7 @@
  * the same bits everywhere (a NaN stays a NaN; its payload is not specified):
  *   v16_max(a, b) = a > b ? a : b and v16_min(a, b) = a < b ? a : b, so b where either is NaN;
  *   v16_fma rounds once;
+ *   v16_store_f16 rounds as tfm_f32_to_f16, v16_store_i8 (lanes within [-127.5, 127.5]) to nearest even;
  *   v16_reduce_add joins lanes by one tree: i with i + 8, then i + 4, then i + 2, then i + 1 (tfm_lane_tree in docs).
  * meson.build names the instruction set by defining one of TFM_V16_SCALAR, _AVX2, _AVX512, _NEON.
  */

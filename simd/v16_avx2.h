@@ -51,6 +51,20 @@ V16_INLINE __m256 v16_widen_bf16(const uint16_t *p) {
     return _mm256_castsi256_ps(_mm256_slli_epi32(h, 16));
 }
 V16_INLINE v16 v16_load_bf16(const uint16_t *p) { return v16_pair(v16_widen_bf16(p), v16_widen_bf16(p + 8)); }
+V16_INLINE __m256 v16_widen_i8(const int8_t *p) {
+    return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)p)));
+}
+V16_INLINE v16 v16_load_i8(const int8_t *p) { return v16_pair(v16_widen_i8(p), v16_widen_i8(p + 8)); }
+V16_INLINE void v16_store_f16(uint16_t *p, v16 x) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm256_cvtps_ph(x.a, _MM_FROUND_TO_NEAREST_INT));
+    _mm_storeu_si128((__m128i *)(void *)(p + 8), _mm256_cvtps_ph(x.b, _MM_FROUND_TO_NEAREST_INT));
+}
+V16_INLINE void v16_store_i8(int8_t *p, v16 x) {
+    __m256i pairs = _mm256_packs_epi32(_mm256_cvtps_epi32(x.a), _mm256_cvtps_epi32(x.b));
+    pairs = _mm256_permute4x64_epi64(pairs, 0xd8);
+    _mm_storeu_si128((__m128i *)(void *)p,
+                     _mm_packs_epi16(_mm256_castsi256_si128(pairs), _mm256_extracti128_si256(pairs, 1)));
+}
 V16_INLINE v16 v16_add(v16 x, v16 y) { return v16_pair(_mm256_add_ps(x.a, y.a), _mm256_add_ps(x.b, y.b)); }
 V16_INLINE v16 v16_sub(v16 x, v16 y) { return v16_pair(_mm256_sub_ps(x.a, y.a), _mm256_sub_ps(x.b, y.b)); }
 V16_INLINE v16 v16_mul(v16 x, v16 y) { return v16_pair(_mm256_mul_ps(x.a, y.a), _mm256_mul_ps(x.b, y.b)); }

@@ -34,6 +34,15 @@ V16_INLINE v16 v16_load_bf16(const uint16_t *p) {
     __m512i h = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)p));
     return _mm512_castsi512_ps(_mm512_slli_epi32(h, 16));
 }
+V16_INLINE v16 v16_load_i8(const int8_t *p) {
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)p)));
+}
+V16_INLINE void v16_store_f16(uint16_t *p, v16 x) {
+    _mm256_storeu_si256((__m256i *)(void *)p, _mm512_cvtps_ph(x, _MM_FROUND_TO_NEAREST_INT));
+}
+V16_INLINE void v16_store_i8(int8_t *p, v16 x) {
+    _mm_storeu_si128((__m128i *)(void *)p, _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(x)));
+}
 V16_INLINE v16 v16_add(v16 x, v16 y) { return _mm512_add_ps(x, y); }
 V16_INLINE v16 v16_sub(v16 x, v16 y) { return _mm512_sub_ps(x, y); }
 V16_INLINE v16 v16_mul(v16 x, v16 y) { return _mm512_mul_ps(x, y); }

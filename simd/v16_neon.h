@@ -55,6 +55,24 @@ V16_INLINE v16 v16_load_bf16(const uint16_t *p) {
     return V16_LANES(v16_widen_bf16(vget_low_u16(low)), v16_widen_bf16(vget_high_u16(low)),
                      v16_widen_bf16(vget_low_u16(high)), v16_widen_bf16(vget_high_u16(high)));
 }
+V16_INLINE float32x4_t v16_widen_i16(int16x4_t h) { return vcvtq_f32_s32(vmovl_s16(h)); }
+V16_INLINE v16 v16_load_i8(const int8_t *p) {
+    int8x16_t q = vld1q_s8(p);
+    int16x8_t low = vmovl_s8(vget_low_s8(q)), high = vmovl_s8(vget_high_s8(q));
+    return V16_LANES(v16_widen_i16(vget_low_s16(low)), v16_widen_i16(vget_high_s16(low)),
+                     v16_widen_i16(vget_low_s16(high)), v16_widen_i16(vget_high_s16(high)));
+}
+V16_INLINE uint16x4_t v16_narrow_f16(float32x4_t x) { return vreinterpret_u16_f16(vcvt_f16_f32(x)); }
+V16_INLINE void v16_store_f16(uint16_t *p, v16 x) {
+    vst1q_u16(p, vcombine_u16(v16_narrow_f16(x.a), v16_narrow_f16(x.b)));
+    vst1q_u16(p + 8, vcombine_u16(v16_narrow_f16(x.c), v16_narrow_f16(x.d)));
+}
+V16_INLINE int16x4_t v16_narrow_i16(float32x4_t x) { return vmovn_s32(vcvtnq_s32_f32(x)); }
+V16_INLINE void v16_store_i8(int8_t *p, v16 x) {
+    int16x8_t low = vcombine_s16(v16_narrow_i16(x.a), v16_narrow_i16(x.b));
+    int16x8_t high = vcombine_s16(v16_narrow_i16(x.c), v16_narrow_i16(x.d));
+    vst1q_s8(p, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
+}
 #define V16_BINARY(op, x, y) V16_LANES(op((x).a, (y).a), op((x).b, (y).b), op((x).c, (y).c), op((x).d, (y).d))
 V16_INLINE v16 v16_add(v16 x, v16 y) { return V16_BINARY(vaddq_f32, x, y); }
 V16_INLINE v16 v16_sub(v16 x, v16 y) { return V16_BINARY(vsubq_f32, x, y); }

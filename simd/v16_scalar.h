@@ -47,6 +47,13 @@ V16_INLINE v16 v16_load_bf16(const uint16_t *p) {
     V16_EACH r.x[i] = tfm_bf16_to_f32(p[i]);
     return r;
 }
+V16_INLINE v16 v16_load_i8(const int8_t *p) {
+    v16 r;
+    V16_EACH r.x[i] = p[i];
+    return r;
+}
+V16_INLINE void v16_store_f16(uint16_t *p, v16 a) { V16_EACH p[i] = tfm_f32_to_f16(a.x[i]); }
+V16_INLINE void v16_store_i8(int8_t *p, v16 a) { V16_EACH p[i] = (int8_t)nearbyintf(a.x[i]); }
 V16_INLINE v16 v16_add(v16 a, v16 b) {
     V16_EACH a.x[i] = a.x[i] + b.x[i];
     return a;

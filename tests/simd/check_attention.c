@@ -5,10 +5,13 @@
 #include <string.h>
 
 typedef struct cache {
-    float *k, *v; /* one buffer: each page holds its keys, then its values */
+    tfm_dtype dtype;
+    tfm_kv_layout layout;
+    char *data; /* (n_pages, page_stride) bytes; the last page may end early */
     uint32_t *pages;
-    size_t n_pages, page_stride, head_dim, n_positions;
-    float *key, *value; /* (n_positions, head_dim), what was stored */
+    size_t n_pages, page_stride, extent, head_dim, n_positions;
+    float *key, *value;           /* (n_positions, head_dim), what is stored */
+    float *held_key, *held_value; /* likewise, what the cache then stands for */
 } cache;
 
 typedef struct attention {
@@ -17,28 +20,76 @@ typedef struct attention {
     size_t extent; /* floats of out */
 } attention;
 
-/* Pages in random order; lanes of keys that hold no position are NaN, so that whoever uses them is found out. */
+static size_t element_bytes(tfm_dtype dtype) { return dtype == TFM_I8 ? 1 : tfm_dtype_size(dtype); }
+
+/* What the cache's type makes of one row: elements (as in the pages) and scale; held gets the numbers they stand for.
+ */
+static float store_reference(tfm_dtype dtype, const float *row, size_t n, void *elements, float *held) {
+    float max = 0, scale = 1;
+    bool finite = true;
+    for (size_t i = 0; i < n; i++) {
+        finite = finite && isfinite(row[i]);
+        if (fabsf(row[i]) > max) max = fabsf(row[i]);
+    }
+    if (dtype == TFM_I8) scale = finite ? max / 127 : NAN;
+    float factor = finite && max > 0 && isfinite(127 / max) ? 127 / max : 0;
+    for (size_t i = 0; i < n; i++) {
+        if (dtype == TFM_F32) {
+            ((float *)elements)[i] = held[i] = row[i];
+        } else if (dtype == TFM_F16) {
+            ((uint16_t *)elements)[i] = tfm_f32_to_f16(row[i]);
+            held[i] = tfm_f16_to_f32(((uint16_t *)elements)[i]);
+        } else {
+            ((int8_t *)elements)[i] = factor == 0 ? 0 : (int8_t)nearbyintf(row[i] * factor);
+            held[i] = ((int8_t *)elements)[i] * scale;
+        }
+    }
+    return scale;
+}
+
+/* Pages in random order, all bits set where no position is: NaN in keys and scales, so that whoever uses them is found
+ * out. */
 static void make_cache(check_case *c, cache *t, size_t n_positions, size_t head_dim) {
-    size_t value_floats = tfm_panel_count(head_dim) * TFM_PANEL * TFM_PANEL, key_floats = head_dim * TFM_PANEL;
-    size_t used = tfm_panel_count(n_positions);
+    static const tfm_dtype dtypes[] = {TFM_F32, TFM_F16, TFM_I8};
+    size_t used = tfm_panel_count(n_positions), n = n_positions * head_dim;
     *t = (cache){.head_dim = head_dim, .n_positions = n_positions, .n_pages = used + check_below(c, 3)};
-    t->page_stride = key_floats + value_floats + 16 * check_below(c, 2);
-    size_t extent = check_extent(t->n_pages, key_floats + value_floats, t->page_stride);
-    t->k = check_floats(c, extent);
-    t->v = t->k + key_floats;
-    for (size_t i = 0; i < extent; i++) t->k[i] = NAN;
+    t->dtype = dtypes[check_below(c, 3)];
+    t->layout = tfm_kv_layout_of(t->dtype, head_dim);
+    t->page_stride = t->layout.bytes + 64 * check_below(c, 2);
+    t->extent = check_extent(t->n_pages, t->layout.bytes, t->page_stride);
+    t->data = check_aligned(c, t->extent);
+    memset(t->data, 0xff, t->extent);
     t->pages = check_bytes(c, used * sizeof *t->pages);
     size_t shift = t->n_pages ? check_below(c, t->n_pages) : 0;
     for (size_t i = 0; i < used; i++) t->pages[i] = (uint32_t)((used - 1 - i + shift) % t->n_pages);
-    t->key = check_floats(c, n_positions * head_dim);
-    t->value = check_floats(c, n_positions * head_dim);
-    check_fill(c, t->key, n_positions * head_dim);
-    check_fill(c, t->value, n_positions * head_dim);
+    t->key = check_floats(c, n);
+    t->value = check_floats(c, n);
+    t->held_key = check_floats(c, n);
+    t->held_value = check_floats(c, n);
+    check_fill(c, t->key, n);
+    check_fill(c, t->value, n);
+    for (size_t i = 0; i < n && t->dtype == TFM_F16; i++) { /* at most 2^20 before */
+        t->key[i] *= 0x1p-6f;
+        t->value[i] *= 0x1p-6f;
+    }
+    void *elements = check_aligned(c, head_dim * sizeof(float));
+    for (size_t i = 0; i < n; i += head_dim) {
+        store_reference(t->dtype, t->key + i, head_dim, elements, t->held_key + i);
+        store_reference(t->dtype, t->value + i, head_dim, elements, t->held_value + i);
+    }
 }
 
 static tfm_kv_view view_of(const cache *t) {
-    return (tfm_kv_view){
-        .dtype = TFM_F32, .k = t->k, .v = t->v, .pages = t->pages, .page_stride = t->page_stride * sizeof(float)};
+    tfm_kv_view view = {.dtype = t->dtype,
+                        .k = t->data + t->layout.k,
+                        .v = t->data + t->layout.v,
+                        .pages = t->pages,
+                        .page_stride = t->page_stride};
+    if (t->dtype == TFM_I8) {
+        view.k_scale = (float *)(void *)(t->data + t->layout.k_scale);
+        view.v_scale = (float *)(void *)(t->data + t->layout.v_scale);
+    }
+    return view;
 }
 
 static void fill_cache(const cache *t, const tfm_kernels *k) {
@@ -122,12 +173,12 @@ static double reference_weights(const attention *t, size_t row, size_t head, dou
         weights[p] = -INFINITY;
         if (p < begin || p >= end) continue;
         for (size_t d = 0; d < a->head_dim; d++) {
-            double term = (double)q[d] * (double)t->cache.key[p * a->head_dim + d];
+            double term = (double)q[d] * (double)t->cache.held_key[p * a->head_dim + d];
             s += term;
             size += fabs(term);
         }
         s *= (double)a->scale;
-        double one = ((double)a->head_dim + 1) * CHECK_U * size * (double)a->scale;
+        double one = ((double)a->head_dim + 3) * CHECK_U * size * (double)a->scale;
         if (a->soft_cap != 0) {
             s = (double)a->soft_cap * tanh(s / (double)a->soft_cap);
             one += 6 * CHECK_U * fabs(s);
@@ -157,8 +208,8 @@ static void check_row(check_case *c, const attention *t, size_t row, size_t head
     for (size_t d = 0; d < a->head_dim && !c->failed; d++) {
         double y = 0, size = 0;
         for (size_t p = 0; p < a->n_positions; p++) {
-            y += weights[p] * (double)t->cache.value[p * a->head_dim + d];
-            size += weights[p] * fabs((double)t->cache.value[p * a->head_dim + d]);
+            y += weights[p] * (double)t->cache.held_value[p * a->head_dim + d];
+            size += weights[p] * fabs((double)t->cache.held_value[p * a->head_dim + d]);
         }
         check_near(c, "attention", d, out[row * a->out_stride + head * a->out_group_stride + d], y,
                    relative * size + 1e-36);
@@ -189,9 +240,7 @@ void check_attention_cuts(check_case *c, const tfm_kernels *k) {
     float *whole = run(c, &t, k), *pieces = check_floats(c, t.extent);
     if (a.causal) { /* forget all positions from the first query on */
         for (size_t i = 0; i < t.cache.n_pages; i++)
-            for (size_t d = 0; d < a.head_dim; d++)
-                for (size_t lane = 0; lane < TFM_PANEL; lane++)
-                    t.cache.k[i * t.cache.page_stride + d * TFM_PANEL + lane] = NAN;
+            memset(t.cache.data + i * t.cache.page_stride, 0xff, t.cache.layout.v);
         k->kv_store(&a.kv, 0, a.query_position, a.head_dim, t.cache.key, a.head_dim, t.cache.value, a.head_dim);
     }
     for (size_t row = 0; row < a.n_query;) {
@@ -258,11 +307,44 @@ void check_attention_weights(check_case *c, const tfm_kernels *k) {
     }
 }
 
-/* Stores rows at a random place in two runs, and looks at every float of the cache. */
+/* Position p's row, as the reference has it, in the pages at `data`. */
+static void place_reference(const cache *t, char *data, size_t p, void *elements, float *held) {
+    size_t size = element_bytes(t->dtype), lane = p % TFM_PANEL;
+    char *page = data + t->pages[p / TFM_PANEL] * t->page_stride;
+    float scale = store_reference(t->dtype, t->key + p * t->head_dim, t->head_dim, elements, held);
+    if (t->dtype == TFM_I8) memcpy(page + t->layout.k_scale + lane * sizeof scale, &scale, sizeof scale);
+    for (size_t d = 0; d < t->head_dim; d++)
+        memcpy(page + t->layout.k + (d * TFM_PANEL + lane) * size, (char *)elements + d * size, size);
+    scale = store_reference(t->dtype, t->value + p * t->head_dim, t->head_dim, elements, held);
+    if (t->dtype == TFM_I8) memcpy(page + t->layout.v_scale + lane * sizeof scale, &scale, sizeof scale);
+    for (size_t d = 0; d < tfm_panel_count(t->head_dim) * TFM_PANEL; d++) {
+        char *to = page + t->layout.v + (d / TFM_PANEL * TFM_PANEL + lane) * TFM_PANEL * size + d % TFM_PANEL * size;
+        memset(to, 0, size);
+        if (d < t->head_dim) memcpy(to, (char *)elements + d * size, size);
+    }
+}
+
+/* Now and then numbers that the cache's type cannot hold. NaN only where its bits cannot show. */
+static void make_odd(check_case *c, const cache *t, float *x) {
+    static const float values[] = {INFINITY, -INFINITY, 65519.9f, 65520.0f, 1e30f, 3e-8f, 0x1p-25f, 1e-40f, NAN};
+    size_t n = t->n_positions * t->head_dim;
+    for (size_t i = 0; i < n; i++)
+        if (check_chance(c, 3)) x[i] = values[check_below(c, t->dtype == TFM_I8 ? 9 : 8)];
+    for (size_t p = 0; p < t->n_positions; p++) { /* whole rows too small for a factor, and rows of zeros */
+        bool tiny = check_chance(c, 5), zero = check_chance(c, 5);
+        for (size_t d = 0; d < t->head_dim && (tiny || zero); d++) x[p * t->head_dim + d] *= zero ? 0.0f : 0x1p-130f;
+    }
+}
+
+/* Stores rows at a random place in two runs, and looks at every byte of the cache. */
 void check_kv_store(check_case *c, const tfm_kernels *k) {
     cache t;
-    size_t n_positions = check_size(c, 60), head_dim = check_size(c, 40), panels = tfm_panel_count(head_dim);
+    size_t n_positions = check_size(c, 60), head_dim = check_chance(c, 20) ? 64 : check_size(c, 40);
     make_cache(c, &t, n_positions, head_dim);
+    if (check_chance(c, 30)) {
+        make_odd(c, &t, t.key);
+        make_odd(c, &t, t.value);
+    }
     size_t first = check_between(c, 0, n_positions), end = check_between(c, first, n_positions);
     size_t middle = check_between(c, first, end), stride = head_dim;
     const float *key = t.key + first * stride, *value = t.value + first * stride;
@@ -270,15 +352,17 @@ void check_kv_store(check_case *c, const tfm_kernels *k) {
     k->kv_store(&view, first, middle - first, head_dim, key, stride, value, stride);
     k->kv_store(&view, middle, end - middle, head_dim, key + (middle - first) * stride, stride,
                 value + (middle - first) * stride, stride);
-    size_t n = check_extent(t.n_pages, (head_dim + panels * TFM_PANEL) * TFM_PANEL, t.page_stride);
-    float *expected = check_floats(c, n);
-    for (size_t i = 0; i < n; i++) expected[i] = NAN;
-    for (size_t p = first; p < end; p++) {
-        float *page = expected + t.pages[p / TFM_PANEL] * t.page_stride;
-        for (size_t d = 0; d < head_dim; d++) page[d * TFM_PANEL + p % TFM_PANEL] = t.key[p * stride + d];
-        for (size_t d = 0; d < panels * TFM_PANEL; d++)
-            page[head_dim * TFM_PANEL + d / TFM_PANEL * TFM_PANEL * TFM_PANEL + p % TFM_PANEL * TFM_PANEL +
-                 d % TFM_PANEL] = d < head_dim ? t.value[p * stride + d] : 0.0f;
+    char *expected = check_aligned(c, t.extent);
+    memset(expected, 0xff, t.extent);
+    void *elements = check_aligned(c, head_dim * sizeof(float));
+    float *held = check_floats(c, head_dim);
+    for (size_t p = first; p < end; p++) place_reference(&t, expected, p, elements, held);
+    for (size_t i = 0; i < t.extent && !c->failed; i += sizeof(float)) {
+        float got, wanted;
+        memcpy(&got, t.data + i, sizeof got);
+        memcpy(&wanted, expected + i, sizeof wanted);
+        if (memcmp(&got, &wanted, sizeof got) != 0 && !(t.dtype == TFM_I8 && isnan(got) && isnan(wanted)))
+            check_fail(c, "kv_store, %s: byte %zu of a page: got %a, expected %a", tfm_dtype_name(t.dtype),
+                       i % t.page_stride, (double)got, (double)wanted);
     }
-    check_equal(c, "kv_store", t.k, expected, n);
 }

@@ -49,11 +49,62 @@ static inline __attribute__((always_inline)) __m256 emulated_extractf32x8_ps(__m
     return r.half[index];
 }
 
+static inline __attribute__((always_inline)) __m256i emulated_cvtps_ph(__m512 v, int rounding) {
+    emulated_m512 r = {.v = v};
+    (void)rounding; /* to nearest, as it is always called */
+    return _mm256_set_m128i(_mm256_cvtps_ph(r.half[1], _MM_FROUND_TO_NEAREST_INT),
+                            _mm256_cvtps_ph(r.half[0], _MM_FROUND_TO_NEAREST_INT));
+}
+
+static inline __attribute__((always_inline)) __m512i emulated_cvtepi8_epi32(__m128i q) {
+    emulated_m512 r;
+    r.half_i[0] = _mm256_cvtepi8_epi32(q);
+    r.half_i[1] = _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(q, q));
+    return r.i;
+}
+
+static inline __attribute__((always_inline)) __m512 emulated_cvtepi32_ps(__m512i v) {
+    emulated_m512 r = {.i = v};
+    r.half[0] = _mm256_cvtepi32_ps(r.half_i[0]);
+    r.half[1] = _mm256_cvtepi32_ps(r.half_i[1]);
+    return r.v;
+}
+
+static inline __attribute__((always_inline)) __m512i emulated_cvtps_epi32(__m512 v) {
+    emulated_m512 r = {.v = v};
+    r.half_i[0] = _mm256_cvtps_epi32(r.half[0]);
+    r.half_i[1] = _mm256_cvtps_epi32(r.half[1]);
+    return r.i;
+}
+
+static inline __attribute__((always_inline)) __m128i emulated_cvtepi32_epi8(__m512i v) {
+    union {
+        __m128i q;
+        int8_t x[16];
+    } r;
+    const union {
+        __m512i v;
+        int32_t x[16];
+    } from = {.v = v};
+    for (int i = 0; i < 16; i++) r.x[i] = (int8_t)from.x[i];
+    return r.q;
+}
+
 #undef _mm512_maskz_loadu_ps
 #undef _mm512_mask_storeu_ps
 #undef _mm512_cvtepu16_epi32
 #undef _mm512_cvtph_ps
 #undef _mm512_extractf32x8_ps
+#undef _mm512_cvtps_ph
+#undef _mm512_cvtepi8_epi32
+#undef _mm512_cvtepi32_ps
+#undef _mm512_cvtps_epi32
+#undef _mm512_cvtepi32_epi8
+#define _mm512_cvtps_ph emulated_cvtps_ph
+#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
+#define _mm512_cvtepi32_ps emulated_cvtepi32_ps
+#define _mm512_cvtps_epi32 emulated_cvtps_epi32
+#define _mm512_cvtepi32_epi8 emulated_cvtepi32_epi8
 #define _mm512_maskz_loadu_ps emulated_maskz_loadu_ps
 #define _mm512_mask_storeu_ps emulated_mask_storeu_ps
 #define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32

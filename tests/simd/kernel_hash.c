@@ -82,18 +82,25 @@ static void gemm_f32(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_F32)
 static void gemm_f16(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_F16); }
 static void gemm_bf16(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_BF16); }
 
-static void hash_attention(stream *s, const tfm_kernels *k, bool causal, bool weights) {
+static void hash_attention(stream *s, const tfm_kernels *k, tfm_dtype dtype, bool causal, bool weights) {
     enum { POSITIONS = 530, QUERIES = 11, GROUP = 2, DIM = 40, PAGES = (POSITIONS + 15) / 16 };
-    const size_t page = DIM * TFM_PANEL + 3 * TFM_PANEL * TFM_PANEL;
-    float *cache = numbers(s, PAGES * page, 1), *key = numbers(s, POSITIONS * DIM, 1);
+    const tfm_kv_layout layout = tfm_kv_layout_of(dtype, DIM);
+    const size_t page_floats = layout.bytes / sizeof(float);
+    float *cache = numbers(s, PAGES * page_floats, 1), *key = numbers(s, POSITIONS * DIM, 1);
     float *value = numbers(s, POSITIONS * DIM, 1), *query = numbers(s, QUERIES * GROUP * DIM, 3);
     float *out = numbers(s, QUERIES * GROUP * DIM, 1), *bias = numbers(s, QUERIES * POSITIONS, 1);
     float *shown = numbers(s, QUERIES * POSITIONS, 1);
     uint32_t pages[PAGES];
     for (uint32_t i = 0; i < PAGES; i++) pages[i] = PAGES - 1 - i;
-    const tfm_kv_view view = {.k = cache, .v = cache + DIM * TFM_PANEL, .pages = pages, .page_stride = page * 4};
+    const tfm_kv_view view = {.dtype = dtype,
+                              .k = cache + layout.k / sizeof(float),
+                              .v = cache + layout.v / sizeof(float),
+                              .k_scale = cache + layout.k_scale / sizeof(float),
+                              .v_scale = cache + layout.v_scale / sizeof(float),
+                              .pages = pages,
+                              .page_stride = layout.bytes};
     k->kv_store(&view, 0, POSITIONS, DIM, key, DIM, value, DIM);
-    hash(s, cache, PAGES * page * sizeof *cache);
+    hash(s, cache, PAGES * layout.bytes);
     void *scratch = allocate(tfm_attention_scratch(QUERIES, GROUP, DIM));
     tfm_attention_args a = {.query = query,
                             .query_stride = GROUP * DIM,
@@ -127,9 +134,12 @@ static void hash_attention(stream *s, const tfm_kernels *k, bool causal, bool we
     for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) free(all[j]);
 }
 
-static void attention_full(stream *s, const tfm_kernels *k) { hash_attention(s, k, false, false); }
-static void attention_causal(stream *s, const tfm_kernels *k) { hash_attention(s, k, true, false); }
-static void attention_weights(stream *s, const tfm_kernels *k) { hash_attention(s, k, true, true); }
+static void attention_full(stream *s, const tfm_kernels *k) { hash_attention(s, k, TFM_F32, false, false); }
+static void attention_causal(stream *s, const tfm_kernels *k) { hash_attention(s, k, TFM_F32, true, false); }
+static void attention_weights(stream *s, const tfm_kernels *k) { hash_attention(s, k, TFM_F32, true, true); }
+static void attention_f16(stream *s, const tfm_kernels *k) { hash_attention(s, k, TFM_F16, true, false); }
+static void attention_i8(stream *s, const tfm_kernels *k) { hash_attention(s, k, TFM_I8, true, false); }
+static void attention_weights_i8(stream *s, const tfm_kernels *k) { hash_attention(s, k, TFM_I8, false, true); }
 
 static void norms(stream *s, const tfm_kernels *k) {
     for (size_t n = 1; n < 600; n = n * 2 + 3) {
@@ -236,6 +246,9 @@ static const struct {
     {"top_k", top_k, 0x4aec86a42ca0fa6a},
     {"embeddings", embeddings, 0xc112a59fc639d95f},
     {"sinusoids", sinusoids, 0xe0d7b3ac4e4bee76},
+    {"attention_f16", attention_f16, 0x44d986aa23f67831},
+    {"attention_i8", attention_i8, 0x90c2d42de9f9dc0c},
+    {"attention_weights_i8", attention_weights_i8, 0xe843702cfdf6f955},
 };
 
 int main(int argc, char **argv) {
