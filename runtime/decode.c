@@ -218,12 +218,17 @@ static tfm_status lay_out_spans(tfm_session *s, const tfm_span *spans, size_t n_
     return TFM_OK;
 }
 
-/* One product for all last tokens, so that the weights are read once. */
-static tfm_status project_last(tfm_session *s, const tfm_span *spans, size_t n_spans, tfm_error *error) {
-    size_t d = s->model->options.d_model, vocab = s->model->options.decoder.vocab_size;
+/* Last tokens of all spans, one after the other. */
+static void gather_last(tfm_session *s, const tfm_span *spans, size_t n_spans) {
+    size_t d = s->model->options.d_model;
     for (size_t i = 0; i < n_spans; i++)
         memcpy(s->last + i * d, s->x + (s->runs[i].row + spans[i].n - 1) * d, d * sizeof(float));
-    tfm_status status = tfm_project(s, s->last, n_spans, s->logits, error);
+}
+
+/* One product for all last tokens, so that the weights are read once. */
+static tfm_status project_last(tfm_session *s, const tfm_span *spans, size_t n_spans, tfm_error *error) {
+    size_t vocab = s->model->options.decoder.vocab_size;
+    tfm_status status = tfm_project(s, &s->model->output, s->last, n_spans, s->logits, error);
     for (size_t i = 0; !status && i < n_spans; i++)
         if (spans[i].logits && !spans[i].all_logits)
             memcpy(spans[i].logits, s->logits + i * vocab, vocab * sizeof(float));
@@ -233,13 +238,15 @@ static tfm_status project_last(tfm_session *s, const tfm_span *spans, size_t n_s
 static tfm_status give_results(tfm_session *s, const tfm_span *spans, size_t n_spans, bool keep, tfm_error *error) {
     size_t d = s->model->options.d_model;
     tfm_status status = TFM_OK;
-    bool want_last = keep;
+    bool want_last = false;
     for (size_t i = 0; i < n_spans && !status; i++) {
         const float *states = s->x + s->runs[i].row * d;
         if (spans[i].states) memcpy(spans[i].states, states, spans[i].n * d * sizeof(float));
-        if (spans[i].logits && spans[i].all_logits) status = tfm_project(s, states, spans[i].n, spans[i].logits, error);
+        if (spans[i].logits && spans[i].all_logits)
+            status = tfm_project(s, &s->model->output, states, spans[i].n, spans[i].logits, error);
         want_last |= spans[i].logits && !spans[i].all_logits;
     }
+    if (keep || want_last) gather_last(s, spans, n_spans);
     return status || !want_last ? status : project_last(s, spans, n_spans, error);
 }
 

@@ -405,9 +405,10 @@ tfm_status tfm_forward_cross(tfm_session *s, const tfm_run *runs, size_t n_runs,
     return tfm_model_check(s->model, error);
 }
 
-tfm_status tfm_project(tfm_session *s, const float *states, size_t m, float *logits, tfm_error *error) {
+tfm_status tfm_project(tfm_session *s, const tfm_linear *output, const float *states, size_t m, float *logits,
+                       tfm_error *error) {
     tfm_status status = tfm_model_touch(s->model, &s->model->output_group, s->pool, error);
     if (status) return status;
-    linear(s, &s->model->output, states, m, logits, (epilogue){0});
+    linear(s, output, states, m, logits, (epilogue){0});
     return tfm_model_check(s->model, error);
 }

@@ -9,6 +9,7 @@
 #include "arena.h"
 #include "search.h"
 #include "session.h"
+#include "shortlist.h"
 
 /* An input that is being worked on. */
 typedef struct request {
@@ -17,6 +18,8 @@ typedef struct request {
     int32_t source;
     uint32_t n_source;
     int32_t first_node; /* that this step made */
+    uint32_t *allowed;  /* (n_allowed) tokens it may choose from, where shortlists are used */
+    size_t n_allowed;
     tfm_search search;
 } request;
 
@@ -30,13 +33,14 @@ typedef struct generator {
 
     request *requests; /* (n_slots) */
     size_t n_slots, n_active, next_input;
-    size_t max_length;  /* longest of all inputs */
-    tfm_span *spans;    /* (max_sequences) */
-    int32_t *prompt;    /* (max_length) scratch */
-    bool *taken;        /* (num_beams) scratch */
-    int32_t *children;  /* (num_beams) scratch */
-    tfm_tokens *tokens; /* (n_slots) scratch for encoding */
-    int32_t *sources;   /* (n_slots) */
+    size_t max_length;   /* longest of all inputs */
+    tfm_span *spans;     /* (max_sequences) */
+    int32_t *prompt;     /* (max_length) scratch */
+    bool *taken;         /* (num_beams) scratch */
+    int32_t *children;   /* (num_beams) scratch */
+    tfm_tokens *tokens;  /* (n_slots) scratch for encoding */
+    int32_t *sources;    /* (n_slots) */
+    tfm_columns columns; /* of the vocabulary, where shortlists are used */
 
     tfm_hypothesis *hypotheses; /* (num_return_sequences) */
     int32_t *ids;               /* (num_return_sequences, max_length) */
@@ -80,6 +84,8 @@ static tfm_status check_params(const generator *g) {
         if (!tfm_id_valid(p->eos_token_ids[i], o->decoder.vocab_size))
             return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "eos_token_id %d is outside the vocabulary (0 .. %u)",
                             p->eos_token_ids[i], o->decoder.vocab_size - 1);
+    if (p->shortlist && !g->session->model->shortlist.offsets)
+        return tfm_fail(g->error, TFM_ERROR_STATE, "%s has no shortlist: pack it with --shortlist", path);
     if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)
         return tfm_fail(g->error, TFM_ERROR_STATE, "%s has no cross-attention to keep", path);
     return TFM_OK;
@@ -146,9 +152,14 @@ static void place(generator *g, tfm_arena *a) {
     g->log_probs = tfm_arena_take(a, returned, sizeof *g->log_probs);
     if (g->params.keep_attention)
         g->attention = tfm_arena_take(a, returned, g->session->params.max_source * sizeof *g->attention);
+    const tfm_linear *output = &g->session->model->output;
+    if (g->params.shortlist) tfm_columns_place(&g->columns, a, output, g->n_slots * beams);
     for (size_t i = 0; i < g->n_slots; i++) {
         tfm_search unused;
         place_search(g, g->requests ? &g->requests[i].search : &unused, a);
+        if (!g->params.shortlist) continue;
+        uint32_t *allowed = tfm_arena_take(a, output->w.n + 1, sizeof *allowed);
+        if (g->requests) g->requests[i].allowed = allowed;
     }
 }
 
@@ -197,6 +208,22 @@ static tfm_status feed_prompt(generator *g, int32_t sequence, size_t n) {
     return status;
 }
 
+/* The tokens this input may be answered with: those of the shortlist, and the end. Forced tokens need no logits. */
+static void allow(generator *g, request *r, const tfm_input *input) {
+    for (size_t i = 0; i < g->params.n_eos_token_ids; i++) {
+        uint32_t end = (uint32_t)g->params.eos_token_ids[i];
+        tfm_columns_mark(&g->columns, &end, 1);
+    }
+    r->n_allowed = tfm_shortlist_of(&g->session->model->shortlist, &g->columns, input->ids, input->n, r->allowed);
+}
+
+/* Columns for all inputs that are in now. */
+static void choose_columns(generator *g) {
+    for (request *r = g->requests; r < g->requests + g->n_slots; r++)
+        if (r->active) tfm_columns_mark(&g->columns, r->allowed, r->n_allowed);
+    tfm_columns_gather(&g->columns, g->session->pool);
+}
+
 static tfm_status start(generator *g, request *r, size_t index, int32_t source) {
     const tfm_input *input = &g->inputs[index];
     size_t n = 0;
@@ -211,6 +238,7 @@ static tfm_status start(generator *g, request *r, size_t index, int32_t source) 
     r->index = index;
     r->source = source;
     r->n_source = (uint32_t)input->n;
+    if (g->params.shortlist) allow(g, r, input);
     tfm_search_start(&r->search, g->prompt, n, max_length_of(g, input));
     /* The tokens that were given have no attention. */
     if (r->search.attention)
@@ -253,6 +281,7 @@ static tfm_status admit(generator *g) {
         while (g->requests[slot].active) slot++;
         status = start(g, &g->requests[slot], g->next_input++, g->sources[i]);
     }
+    if (!status && g->params.shortlist) choose_columns(g);
     return status;
 }
 
@@ -305,14 +334,19 @@ static size_t lay_out_rows(generator *g) {
     return row;
 }
 
+static void score_row(generator *g, request *r, uint32_t b, size_t row) {
+    float *logits = g->session->logits + row * g->session->model->options.decoder.vocab_size;
+    if (g->params.shortlist) tfm_columns_spread(&g->columns, row, r->allowed, r->n_allowed, logits);
+    tfm_search_score(&r->search, b, logits, g->session->model->kernels);
+}
+
 /* One row of logits is one item of work. */
 static void score_part(void *arg, unsigned worker, unsigned n_workers) {
     generator *g = arg;
-    size_t vocab = g->session->model->options.decoder.vocab_size, row = 0;
+    size_t row = 0;
     for (request *r = g->requests; r < g->requests + g->n_slots; r++)
         for (uint32_t b = 0; r->active && b < r->search.n_rows; b++, row++)
-            if (row % n_workers == worker)
-                tfm_search_score(&r->search, b, g->session->logits + row * vocab, g->session->model->kernels);
+            if (row % n_workers == worker) score_row(g, r, b, row);
 }
 
 /* The attention of a step belongs to the tokens chosen in it, whether they go on or end. */
@@ -379,9 +413,14 @@ static tfm_status finish_step(generator *g, request *r) {
 
 static tfm_status step(generator *g) {
     size_t n_rows = lay_out_rows(g), vocab = g->session->model->options.decoder.vocab_size;
-    tfm_status status = tfm_decode_step(g->session, g->spans, n_rows, true, g->error);
+    tfm_session *s = g->session;
+    tfm_status status = tfm_decode_step(s, g->spans, n_rows, true, g->error);
+    bool some = g->params.shortlist;
+    if (!status)
+        status = tfm_project(s, some ? &g->columns.linear : &s->model->output, s->last, n_rows,
+                             some ? g->columns.logits : s->logits, g->error);
     if (status) return status;
-    tfm_pool_run(n_rows * vocab < 1 << 14 ? NULL : g->session->pool, score_part, g);
+    tfm_pool_run(n_rows * vocab < 1 << 14 ? NULL : s->pool, score_part, g);
     for (request *r = g->requests; !status && r < g->requests + g->n_slots; r++) {
         if (!r->active) continue;
         tfm_search_choose(&r->search);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "pool.h"
+#include "shortlist.h"
 #include "sigbus.h"
 
 tfm_model_params tfm_model_params_default(void) { return (tfm_model_params){.verify = TFM_VERIFY_ALL}; }
@@ -25,8 +26,11 @@ static tfm_status choose_kernels(const char *name, const tfm_kernels **kernels, 
     }
     tfm_isa isa = tfm_isa_parse(name);
     if (isa == TFM_ISA_COUNT)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        "%sunknown instruction set \"%s\"; known are auto, scalar, neon, avx2 and avx512", from, name);
+        return tfm_fail(
+            error, TFM_ERROR_ARGUMENT,
+            "%sunknown instruction set \"%s\"; known are auto, scalar, neon, neon-dot, avx2, avx2-vnni, avx512 and "
+            "avx512-vnni",
+            from, name);
     if (!tfm_isa_built(isa))
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%sthis build has no kernels for %s; the best here is %s", from,
                         name, tfm_isa_name(tfm_isa_best()));
@@ -55,6 +59,9 @@ static tfm_status read_model(tfm_model *model, const char *path, const tfm_model
     tfm_status s = tfm_options_read(&model->options, tfm_file_table(model->file, "architecture"), path, error);
     if (!s && model->options.kind != TFM_KIND_TOKENIZER) s = tfm_weights_bind(model, error);
     if (!s) s = tfm_generation_defaults_read(model, error);
+    if (!s)
+        s = tfm_shortlist_read(&model->shortlist, tfm_file_table(model->file, "shortlist"), &model->options, path,
+                               error);
     if (!s) s = open_tokenizers(model, path, error);
     if (!s && !model->lazy) {
         tfm_parallel parallel = tfm_pool_parallel(params->pool);
@@ -143,6 +150,7 @@ tfm_model_info tfm_model_get_info(const tfm_model *model) {
         .max_source = source->max_positions,
         .max_target = o->has_decoder ? o->decoder.max_positions : 0,
         .has_tokenizer = model->tokenizer != NULL,
+        .has_shortlist = model->shortlist.offsets != NULL,
     };
 }
 

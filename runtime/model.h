@@ -51,6 +51,12 @@ typedef struct tfm_stack {
     tfm_weight_group group; /* all that is not in a layer */
 } tfm_stack;
 
+/* Which target tokens each source token allows (shortlist.h); offsets NULL: there is none. All point into the file. */
+typedef struct tfm_shortlist {
+    const uint32_t *always, *offsets, *targets; /* targets[offsets[id]] .. targets[offsets[id + 1] - 1], ascending */
+    size_t n_always, n_sources;
+} tfm_shortlist;
+
 struct tfm_model {
     tfm_file *file;
     tfm_options options;
@@ -62,7 +68,8 @@ struct tfm_model {
     tfm_generate_params defaults;
     int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */
     tfm_tokens *words; /* bad words, into lists */
-    bool lazy;         /* tensors are verified at first use */
+    tfm_shortlist shortlist;
+    bool lazy; /* tensors are verified at first use */
     atomic_bool shrank;
 };
 

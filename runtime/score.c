@@ -42,7 +42,7 @@ static tfm_status score_rows(scorer *c, size_t i, size_t row, size_t first, size
     size_t at = first < skip ? skip - first : 0;
     while (at < n) {
         size_t m = n - at < s->params.max_sequences ? n - at : s->params.max_sequences;
-        tfm_status status = tfm_project(s, s->x + (row + at) * d, m, s->logits, c->error);
+        tfm_status status = tfm_project(s, &s->model->output, s->x + (row + at) * d, m, s->logits, c->error);
         if (status) return status;
         for (size_t r = 0; r < m; r++) {
             const float *logits = s->logits + r * vocab;

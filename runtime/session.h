@@ -83,8 +83,9 @@ tfm_status tfm_forward(tfm_session *session, tfm_stack *stack, const tfm_run *ru
 /* Keys and values of every decoder layer from the encoder's states in session->x, into the runs' cross pages. */
 tfm_status tfm_forward_cross(tfm_session *session, const tfm_run *runs, size_t n_runs, size_t n_tokens,
                              tfm_error *error);
-/* logits (m, vocab) of states (m, d_model). */
-tfm_status tfm_project(tfm_session *session, const float *states, size_t m, float *logits, tfm_error *error);
+/* logits (m, n) of states (m, d_model): of the whole vocabulary, or of the columns of it that `output` has. */
+tfm_status tfm_project(tfm_session *session, const tfm_linear *output, const float *states, size_t m, float *logits,
+                       tfm_error *error);
 
 /* TFM_ERROR_CANCELLED after tfm_session_cancel. */
 tfm_status tfm_session_check(const tfm_session *session, tfm_error *error);
@@ -96,8 +97,8 @@ tfm_status tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_
                            float *const *states, tfm_error *error);
 
 /*
- * tfm_decode, likewise; and with `keep` set the logits of every span's last token are left in session->logits, row i
- * for span i. The states of all tokens are left in session->x.
+ * tfm_decode, likewise; and with `keep` set the states of every span's last token are left in session->last, row i for
+ * span i. The states of all tokens are left in session->x.
  */
 tfm_status tfm_decode_step(tfm_session *session, const tfm_span *spans, size_t n_spans, bool keep, tfm_error *error);
 
