@@ -4,6 +4,7 @@
 #include "harness.h"
 
 #include <getopt.h>
+#include <perf_commit.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,7 @@ static size_t repetitions(const perf_candidate *c, double seconds) {
     return once >= seconds ? 1 : (size_t)(seconds / (once > 1e-9 ? once : 1e-9)) + 1;
 }
 
-/* Sorts times and fills in the figures. */
-static void summarise(perf_candidate *c, double *times, int n) {
+void perf_summarise(perf_candidate *c, double *times, int n) {
     qsort(times, (size_t)n, sizeof *times, by_value);
     c->minimum = times[0];
     c->lower = times[n / 4];
@@ -57,7 +57,7 @@ void perf_compare(perf_candidate *candidates, size_t n, int rounds, double secon
             times[c][round] = (perf_seconds() - start) / (double)times_each[c];
         }
     }
-    for (size_t c = 0; c < n; c++) summarise(&candidates[c], times[c], rounds);
+    for (size_t c = 0; c < n; c++) perf_summarise(&candidates[c], times[c], rounds);
     free(times);
     free(times_each);
 }
@@ -72,7 +72,7 @@ void perf_time(perf_candidate *candidate, double budget) {
         now = perf_seconds();
         if (run > 0 || now - start > budget / 3) times[n++] = now - start;
     }
-    summarise(candidate, times, n);
+    perf_summarise(candidate, times, n);
 }
 
 /* ---- limits ---- */
@@ -221,17 +221,23 @@ void *perf_alloc(size_t bytes) {
 }
 
 perf_options perf_parse(int argc, char **argv, const char *usage) {
-    static const struct option long_options[] = {
-        {"threads", required_argument, NULL, 't'}, {"isa", required_argument, NULL, 'i'},
-        {"json", no_argument, NULL, 'j'},          {"quick", no_argument, NULL, 'q'},
-        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
-    perf_options options = {.n_threads = 1, .isa = tfm_isa_best()};
+    static const struct option long_options[] = {{"threads", required_argument, NULL, 't'},
+                                                 {"isa", required_argument, NULL, 'i'},
+                                                 {"json", no_argument, NULL, 'j'},
+                                                 {"quick", no_argument, NULL, 'q'},
+                                                 {"help", no_argument, NULL, 'h'},
+                                                 {"kv-dtype", required_argument, NULL, 'k'},
+                                                 {NULL, 0, NULL, 0}};
+    perf_options options = {.n_threads = 1, .isa = tfm_isa_best(), .kv_dtype = "f32"};
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (c == 't') options.n_threads = (unsigned)strtoul(optarg, NULL, 10);
         if (c == 'i') options.isa = tfm_isa_parse(optarg);
+        if (c == 'k') options.kv_dtype = optarg;
         if (c == 'j') options.json = true;
         if (c == 'q') options.quick = true;
-        if (c == '?' || c == 'h' || options.n_threads < 1 || options.n_threads > 256 || !tfm_isa_usable(options.isa)) {
+        if (c == '?' || c == 'h' || options.n_threads < 1 || options.n_threads > 256 || !tfm_isa_usable(options.isa) ||
+            !(strcmp(options.kv_dtype, "f32") == 0 || strcmp(options.kv_dtype, "f16") == 0 ||
+              strcmp(options.kv_dtype, "int8") == 0)) {
             fprintf(c == 'h' ? stdout : stderr, "usage: %s %s\n", argv[0], usage);
             exit(c == 'h' ? 0 : 2);
         }

@@ -33,6 +33,9 @@ void perf_compare(perf_candidate *candidates, size_t n, int rounds, double secon
  */
 void perf_time(perf_candidate *candidate, double budget);
 
+/* Sorts n times and fills in the figures from them. */
+void perf_summarise(perf_candidate *candidate, double *times, int n);
+
 /* Limits measured in this run, on the number of threads asked for. */
 typedef struct perf_machine {
     double fma_gflops;  /* fused multiply-adds count two */
@@ -52,10 +55,12 @@ void perf_fill(float *x, size_t n, uint64_t seed);
 /* 64-byte aligned memory; ends the program with a message if there is none. */
 void *perf_alloc(size_t bytes);
 
-/* Common options of the benchmarks: --threads N --isa NAME --json --quick; ends the program on others. */
+/* Common options of the benchmarks: --threads N --isa NAME --kv-dtype NAME --json --quick; ends the program on others.
+ */
 typedef struct perf_options {
     unsigned n_threads;
     tfm_isa isa;
+    const char *kv_dtype; /* "f32", "f16", "int8" */
     bool json, quick;
     const char *const *rest; /* arguments that are no options */
     int n_rest;
