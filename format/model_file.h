@@ -3,7 +3,7 @@
  *
  * A file is: header (128 bytes), extents (sections and tensors, each aligned), directory. Everything little-endian.
  * A section is a table of typed values (table.h): "architecture", "generation", "tokenizer", "tokenizer.target",
- * "metadata", "origin". A tensor is a matrix or vector in the layout the kernels read.
+ * "shortlist", "metadata", "origin". A tensor is a matrix or vector in the layout the kernels read.
  */
 #ifndef TFM_MODEL_FILE_H
 #define TFM_MODEL_FILE_H
@@ -20,7 +20,7 @@
 #define TFM_RANK_MAX 4
 
 typedef enum tfm_layout {
-    TFM_LAYOUT_ROWS = 0,   /* row-major */
+    TFM_LAYOUT_ROWS = 0,   /* row-major; float types only */
     TFM_LAYOUT_PANELS = 1, /* rank 2, panels.h */
     TFM_LAYOUT_COUNT
 } tfm_layout;
@@ -124,8 +124,9 @@ tfm_status tfm_writer_tensor(tfm_writer *writer, const char *name, tfm_dtype dty
                              const uint64_t *shape, tfm_error *error);
 tfm_status tfm_writer_write(tfm_writer *writer, const void *data, size_t n, tfm_error *error);
 /*
- * Whole matrices and vectors at once, converted from f32 rows and packed; memory for one panel. A finite value that
- * dtype would round to infinity is refused (TFM_ERROR_ARGUMENT, naming tensor and place).
+ * Whole matrices and vectors at once, converted from f32 rows and packed; memory for one panel. A finite value of
+ * tfm_dtype_bound or more, and for quantised types one that is not finite, is refused (TFM_ERROR_ARGUMENT, naming
+ * tensor and place).
  */
 tfm_status tfm_writer_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout,
                              const float *rows, uint64_t n, uint64_t k, tfm_error *error);

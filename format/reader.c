@@ -129,7 +129,8 @@ static tfm_status check_tensor_record(const tfm_file *file, const tfm_disk_recor
             file->path, record->name, record->dtype, record->layout);
     uint64_t bytes;
     if (!tfm_tensor_bytes((tfm_dtype)record->dtype, (tfm_layout)record->layout, record->rank, record->shape, &bytes))
-        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s' has an impossible shape", file->path, record->name);
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s' has an impossible shape or layout for type %s",
+                        file->path, record->name, tfm_dtype_name((tfm_dtype)record->dtype));
     for (uint32_t i = record->rank; i < TFM_RANK_MAX; i++)
         if (record->shape[i] != 1)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s' has more dimensions than its rank", file->path,

@@ -18,6 +18,16 @@ static bool dtype_known(tfm_dtype dtype) { return (unsigned)dtype < TFM_DTYPE_CO
 
 size_t tfm_dtype_size(tfm_dtype dtype) { return dtype_known(dtype) ? dtypes[dtype].size : 0; }
 
+float tfm_dtype_bound(tfm_dtype dtype) {
+    static const float bounds[TFM_DTYPE_COUNT] = {
+        [TFM_F32] = INFINITY,
+        [TFM_F16] = 65520.0f,      /* halfway between the largest f16 and 65536; ties go to even, which is up here */
+        [TFM_BF16] = 0x1.ffp+127f, /* halfway between the largest bf16 and 2^128 */
+        [TFM_I8] = 0x1p+127f,      /* 127 times a rounded scale stays finite */
+        [TFM_I4] = 7.0f * 65504.0f};
+    return dtype_known(dtype) ? bounds[dtype] : 0.0f;
+}
+
 size_t tfm_panel_bytes(tfm_dtype dtype, size_t k) {
     size_t bytes;
     if (dtype == TFM_I8) return k > TFM_I8_K_MAX ? 0 : (k + 3) / 4 * 64 + TFM_PANEL * sizeof(float);
@@ -84,11 +94,10 @@ uint16_t tfm_f32_to_bf16(float x) {
     return (uint16_t)shift_round(bits, 16);
 }
 
-/* Nearest integer to x / scale in [low, high]; 0 for scale 0. */
-static int quantized(float x, float scale, int low, int high) {
-    if (scale == 0.0f) return 0;
-    double q = nearbyint((double)x / scale);
-    return q < low ? low : q > high ? high : (int)q;
+/* x rounded to the nearest integer, ties to even, for |x| below 2^22; two additions, which compilers vectorise. */
+static inline float nearest(float x) {
+    const float big = 0x1.8p23f;
+    return (x + big) - big;
 }
 
 static float largest(const float *x, size_t n) {
@@ -97,14 +106,21 @@ static float largest(const float *x, size_t n) {
     return max;
 }
 
+/* The largest weight of a row sets its scale: with 127 levels on either side, clipping it never paid. */
 static void pack_int8(const float *rows, size_t row_stride, size_t n_rows, size_t k, unsigned char *panel) {
     float *scales = (float *)(void *)(panel + (k + 3) / 4 * 64);
     memset(panel, 128, (k + 3) / 4 * 64);
-    for (size_t r = 0; r < TFM_PANEL; r++) {
-        scales[r] = r < n_rows ? largest(rows + r * row_stride, k) / 127.0f : 0.0f;
-        for (size_t c = 0; r < n_rows && c < k; c++)
-            panel[c / 4 * 64 + r * 4 + c % 4] =
-                (unsigned char)(128 + quantized(rows[r * row_stride + c], scales[r], -127, 127));
+    memset(scales, 0, TFM_PANEL * sizeof(float));
+    for (size_t r = 0; r < n_rows; r++) {
+        const float *row = rows + r * row_stride;
+        float scale = largest(row, k) / 127.0f;
+        if (scale == 0.0f) continue; /* zeros, or too small for a scale */
+        scales[r] = scale;
+        for (size_t c = 0; c < k; c++) { /* a subnormal scale is coarse: the largest weight may be above 127 of it */
+            float q = nearest(row[c] / scale);
+            q = q < -127.0f ? -127.0f : q > 127.0f ? 127.0f : q;
+            panel[c / 4 * 64 + r * 4 + c % 4] = (unsigned char)(128 + (int)q);
+        }
     }
 }
 
@@ -126,23 +142,81 @@ static uint16_t *int4_scales(unsigned char *panel, size_t group) {
     return (uint16_t *)(void *)(panel + group / 2 * TFM_I4_BLOCK_BYTES + 512) + group % 2 * TFM_PANEL;
 }
 
+/* A group of columns of all lanes of a panel, columns outermost so that loops over lanes vectorise. */
+typedef struct int4_group {
+    float x[TFM_I4_GROUP][TFM_PANEL];
+} int4_group;
+
+static inline float int4_level(float x, float inverse) {
+    float q = nearest(x * inverse);
+    return q < -8.0f ? -8.0f : q > 7.0f ? 7.0f : q;
+}
+
+/* sum q x and sum q q of each lane, where q are the levels of x * inverse. */
+static void int4_products(const int4_group *g, const float *inverse, float *qx, float *qq) {
+    for (size_t i = 0; i < TFM_PANEL; i++) qx[i] = qq[i] = 0.0f;
+    for (size_t c = 0; c < TFM_I4_GROUP; c++)
+        for (size_t i = 0; i < TFM_PANEL; i++) {
+            float q = int4_level(g->x[c][i], inverse[i]);
+            qx[i] += q * g->x[c][i];
+            qq[i] += q * q;
+        }
+}
+
+/*
+ * The scale of each lane that leaves about the least squared error: least squares given the levels, over candidates
+ * that put the weight of the largest magnitude at level -6 to -9, where -9 is clipped to -8. (So a scale has the
+ * opposite sign of that weight.) With scale sum qx / sum qq the squares left are sum xx - (sum qx)^2 / sum qq. Against
+ * the largest magnitude over 7 this takes a sixth off the error of real weights; more candidates take nothing more.
+ */
+static void int4_choose_scales(const int4_group *g, uint16_t *scales) {
+    enum { CANDIDATES = 17 };
+    float extreme[TFM_PANEL] = {0}, gain[TFM_PANEL] = {0}, chosen[TFM_PANEL] = {0};
+    for (size_t c = 0; c < TFM_I4_GROUP; c++)
+        for (size_t i = 0; i < TFM_PANEL; i++)
+            extreme[i] = fabsf(g->x[c][i]) > fabsf(extreme[i]) ? g->x[c][i] : extreme[i];
+    for (int candidate = 0; candidate < CANDIDATES; candidate++) {
+        float inverse[TFM_PANEL], qx[TFM_PANEL], qq[TFM_PANEL], level = -6.0f - 0.1875f * (float)candidate;
+        for (size_t i = 0; i < TFM_PANEL; i++) inverse[i] = extreme[i] != 0.0f ? level / extreme[i] : 0.0f;
+        int4_products(g, inverse, qx, qq);
+        for (size_t i = 0; i < TFM_PANEL; i++) {
+            float taken = qq[i] > 0.0f ? qx[i] * qx[i] / qq[i] : 0.0f, scale = qq[i] > 0.0f ? qx[i] / qq[i] : 0.0f;
+            bool better = taken > gain[i] && fabsf(scale) <= 65504.0f;
+            gain[i] = better ? taken : gain[i];
+            chosen[i] = better ? scale : chosen[i];
+        }
+    }
+    for (size_t i = 0; i < TFM_PANEL; i++) scales[i] = tfm_f32_to_f16(chosen[i]);
+}
+
+/* Puts the scales and the levels that follow from them into a zeroed panel. */
+static void int4_store_group(const int4_group *g, const uint16_t *scales, unsigned char *panel, size_t group) {
+    float inverse[TFM_PANEL];
+    for (size_t i = 0; i < TFM_PANEL; i++) {
+        float scale = tfm_f16_to_f32(scales[i]);
+        inverse[i] = scale != 0.0f ? 1.0f / scale : 0.0f;
+    }
+    memcpy(int4_scales(panel, group), scales, TFM_PANEL * sizeof(*scales));
+    for (size_t c = 0; c < TFM_I4_GROUP; c++)
+        for (size_t i = 0; i < TFM_PANEL; i++) {
+            unsigned shift, level = (unsigned)(int4_level(g->x[c][i], inverse[i]) + 8.0f);
+            size_t byte = int4_byte(group * TFM_I4_GROUP + c, i, &shift);
+            panel[byte] = (unsigned char)(panel[byte] | level << shift);
+        }
+}
+
 static void pack_int4(const float *rows, size_t row_stride, size_t n_rows, size_t k, unsigned char *panel) {
     size_t bytes = tfm_panel_bytes(TFM_I4, k);
-    memset(panel, 0x88, bytes);
+    memset(panel, 0, bytes);
     for (size_t group = 0; group < bytes / TFM_I4_BLOCK_BYTES * 2; group++) {
+        int4_group g = {0};
+        uint16_t scales[TFM_PANEL];
         size_t first = group * TFM_I4_GROUP, n = first < k ? k - first : 0;
         if (n > TFM_I4_GROUP) n = TFM_I4_GROUP;
-        for (size_t r = 0; r < TFM_PANEL; r++) {
-            const float *row = rows + r * row_stride + first;
-            uint16_t scale = r < n_rows && n > 0 ? tfm_f32_to_f16(largest(row, n) / 7.0f) : 0;
-            int4_scales(panel, group)[r] = scale;
-            for (size_t c = 0; r < n_rows && c < n; c++) {
-                unsigned shift;
-                size_t byte = int4_byte(first + c, r, &shift);
-                int q = quantized(row[c], tfm_f16_to_f32(scale), -8, 7) + 8;
-                panel[byte] = (unsigned char)((panel[byte] & ~(15 << shift)) | q << shift);
-            }
-        }
+        for (size_t r = 0; r < n_rows; r++)
+            for (size_t c = 0; c < n; c++) g.x[c][r] = rows[r * row_stride + first + c];
+        int4_choose_scales(&g, scales);
+        int4_store_group(&g, scales, panel, group);
     }
 }
 

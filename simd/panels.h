@@ -12,7 +12,7 @@
  * int4: columns in blocks of 64 (padded with q = 0), 576 bytes each: two groups of 32 columns (256 bytes each), then
  * the scales of the groups (f16, 16 lanes for the first, 16 for the second). Column c of a group, c in 0 .. 31, is in
  * byte (c / 8) * 64 + lane * 4 + c % 4, in the low half if c % 8 < 4, else in the high half, as q + 8 with q in [-8,
- * 7]: W = q * scale of group and lane.
+ * 7]: W = q * scale of group and lane. A scale may be negative.
  */
 #ifndef TFM_SIMD_PANELS_H
 #define TFM_SIMD_PANELS_H
@@ -37,6 +37,8 @@ static inline int tfm_dtype_quantized(tfm_dtype dtype) { return dtype == TFM_I8 
 
 /* Bytes of an element of a float type; 0 for quantised and unknown types. */
 size_t tfm_dtype_size(tfm_dtype dtype);
+/* The least magnitude a type cannot hold, because it or a scale would become infinite; infinity for f32. */
+float tfm_dtype_bound(tfm_dtype dtype);
 /* Bytes of a panel of k columns, scales included; 0 if they do not fit a size_t or k is too large for the type. */
 size_t tfm_panel_bytes(tfm_dtype dtype, size_t k);
 /* "f32", "f16", "bf16", "int8", "int4"; the reverse returns TFM_DTYPE_COUNT for an unknown name. */
@@ -54,7 +56,8 @@ uint16_t tfm_f32_to_bf16(float x);
 /*
  * Packs rows 16p .. 16p + n_rows - 1 of an f32 matrix (row-major, row_stride elements apart, k columns) as one panel of
  * `dtype`; n_rows <= 16, missing rows become zero. panel holds tfm_panel_bytes. unpack is the reverse (to f32).
- * Values must be finite for quantised types.
+ * For quantised types values must be finite and below tfm_dtype_bound in magnitude; int8 takes the scale from the
+ * largest magnitude of a row, int4 takes the one of least squared error. The same on every machine.
  */
 void tfm_panel_pack(const float *rows, size_t row_stride, size_t n_rows, size_t k, tfm_dtype dtype, void *panel);
 void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t k, float *rows, size_t row_stride);

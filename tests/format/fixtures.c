@@ -108,6 +108,8 @@ void add_sample_tensors(tfm_writer *writer) {
     add_matrix(writer, "brain", TFM_BF16, TFM_LAYOUT_ROWS, 3, 11);
     add_matrix(writer, "page", TFM_F32, TFM_LAYOUT_ROWS, 32, 32);   /* 4096 bytes */
     add_matrix(writer, "below", TFM_F32, TFM_LAYOUT_ROWS, 1, 1023); /* 4092 bytes */
+    add_matrix(writer, "bytes", TFM_I8, TFM_LAYOUT_PANELS, 17, 33);
+    add_matrix(writer, "nibbles", TFM_I4, TFM_LAYOUT_PANELS, 16, 70);
     const uint64_t shape[] = {2, 1, 3, 2};
     const unsigned char bytes[24] = {1, 2, 3};
     NEED(tfm_writer_tensor(writer, "four", TFM_F16, TFM_LAYOUT_ROWS, 4, shape, NULL) == TFM_OK);

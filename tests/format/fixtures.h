@@ -42,7 +42,7 @@ size_t scratch_count(const char *folder);
 /* The sections and tensors all tests know: every value type, every dtype and layout, sizes around 64, 4096, 1 MiB. */
 void add_sample_sections(tfm_writer *writer);
 void add_sample_tensors(tfm_writer *writer);
-/* The file of these: about 20 KiB. */
+/* The file of these: about 24 KiB. */
 image sample_image(void);
 /* The smallest file with both kinds of extent: the example of docs/format.md. */
 image example_image(void);

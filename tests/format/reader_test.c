@@ -16,9 +16,9 @@ Test(reader, finds_what_was_written) {
     REQUIRE_OK(tfm_file_open_fd(&file, image_fd(&im), "some/path.bin", NULL, error));
     cr_assert_str_eq(tfm_file_path(file), "some/path.bin");
     cr_assert_eq(tfm_file_length(file), im.n);
-    cr_assert_eq(tfm_file_tensor_count(file), 7);
+    cr_assert_eq(tfm_file_tensor_count(file), 9);
     cr_assert_eq(tfm_file_section_count(file), 3);
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 9; i++) {
         const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
         cr_assert_eq(tfm_file_tensor(file, tensor->name), tensor);
         cr_assert_eq(tensor->offset % (tensor->length >= 4096 ? 4096 : 64), 0);
@@ -26,7 +26,7 @@ Test(reader, finds_what_was_written) {
         REQUIRE_OK(tfm_file_verify_tensor(file, tensor, NULL, error));
         REQUIRE_OK(tfm_file_verify_tensor(file, tensor, NULL, error));
     }
-    cr_assert_null(tfm_file_tensor_at(file, 7));
+    cr_assert_null(tfm_file_tensor_at(file, 9));
     cr_assert_null(tfm_file_tensor(file, "embe"));
     cr_assert_null(tfm_file_tensor(file, "zzz"));
     cr_assert_null(tfm_file_section_at(file, 3));
@@ -252,6 +252,35 @@ static void length_far(image *im) { /* a shape that fits the length, but not the
     bias_of(im)->shape[0] = (uint64_t)1 << 60;
     bias_of(im)->length = (uint64_t)1 << 62;
 }
+static tfm_disk_record *bytes_of(image *im) { return image_record(im, image_find(im, "bytes")); }
+static tfm_disk_record *nibbles_of(image *im) { return image_record(im, image_find(im, "nibbles")); }
+static void int8_in_rows(image *im) { bytes_of(im)->layout = TFM_LAYOUT_ROWS, bytes_of(im)->length = 17 * 33; }
+static void int4_in_rows(image *im) { nibbles_of(im)->layout = TFM_LAYOUT_ROWS; }
+static void int8_vector(image *im) { bytes_of(im)->rank = 1, bytes_of(im)->shape[1] = 1; }
+static void int8_of_rank_3(image *im) { bytes_of(im)->rank = 3; }
+static void int8_longer(image *im) { bytes_of(im)->length += 64; }
+static void int8_as_int4(image *im) { bytes_of(im)->dtype = TFM_I4; }
+static void int4_as_int8(image *im) { nibbles_of(im)->dtype = TFM_I8; }
+static void int8_columns_beyond_limit(image *im) { /* its length is what the shape would need */
+    bytes_of(im)->shape[0] = 16;
+    bytes_of(im)->shape[1] = (1 << 17) + 1;
+    bytes_of(im)->length = ((1 << 17) + 4) * 16 + 64;
+}
+static void int8_columns_far(image *im) { bytes_of(im)->shape[1] = UINT64_MAX; }
+static void int8_rows_wrap(image *im) { /* 2^59 panels of 640 bytes are 0 modulo 2^64 */
+    bytes_of(im)->shape[0] = UINT64_MAX;
+    bytes_of(im)->length = 0;
+}
+static void int4_columns_wrap(image *im) { /* 2^58 blocks of 576 bytes are 0 modulo 2^64 */
+    nibbles_of(im)->shape[1] = UINT64_MAX;
+    nibbles_of(im)->length = 0;
+}
+static void int4_product_wraps(image *im) { /* 2^31 panels of 2^27 blocks of 576 bytes */
+    nibbles_of(im)->shape[0] = (uint64_t)1 << 35;
+    nibbles_of(im)->shape[1] = (uint64_t)1 << 33;
+    nibbles_of(im)->length = 0;
+}
+static void int4_no_columns(image *im) { nibbles_of(im)->shape[1] = 0; }
 static void offset_zero(image *im) { bias_of(im)->offset = 0; }
 static void offset_odd(image *im) { embed_of(im)->offset += 4; }
 static void offset_hole(image *im) { embed_of(im)->offset += 4096; }
@@ -325,6 +354,19 @@ Test(reader, directories) {
         CASE(shape_longer, TFM_ERROR_FORMAT, "12 bytes where its shape needs 16"),
         CASE(length_longer, TFM_ERROR_FORMAT, "13 bytes where its shape needs 12"),
         CASE(length_far, TFM_ERROR_FORMAT, "does not lie"),
+        CASE(int8_in_rows, TFM_ERROR_FORMAT, "'bytes' has an impossible shape or layout for type int8"),
+        CASE(int4_in_rows, TFM_ERROR_FORMAT, "'nibbles' has an impossible shape or layout for type int4"),
+        CASE(int8_vector, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int8_of_rank_3, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int8_longer, TFM_ERROR_FORMAT, "1344 bytes where its shape needs 1280"),
+        CASE(int8_as_int4, TFM_ERROR_FORMAT, "1280 bytes where its shape needs 1152"),
+        CASE(int4_as_int8, TFM_ERROR_FORMAT, "1152 bytes where its shape needs 1216"),
+        CASE(int8_columns_beyond_limit, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int8_columns_far, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int8_rows_wrap, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int4_columns_wrap, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int4_product_wraps, TFM_ERROR_FORMAT, "impossible shape"),
+        CASE(int4_no_columns, TFM_ERROR_FORMAT, "impossible shape"),
         CASE(offset_zero, TFM_ERROR_FORMAT, "does not lie"),
         CASE(offset_odd, TFM_ERROR_FORMAT, "does not lie"),
         CASE(offset_hole, TFM_ERROR_FORMAT, "does not lie"),

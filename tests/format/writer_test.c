@@ -267,6 +267,14 @@ Test(writer, shapes) {
     EXPECT(tfm_writer_tensor(writer, "t", TFM_F32, TFM_LAYOUT_COUNT, 2, good, error), TFM_ERROR_ARGUMENT, part);
     EXPECT(tfm_writer_matrix(writer, "t", TFM_F32, TFM_LAYOUT_PANELS, NULL, 1, UINT64_MAX / 8, error),
            TFM_ERROR_ARGUMENT, "columns");
+    EXPECT(tfm_writer_matrix(writer, "t", TFM_I8, TFM_LAYOUT_PANELS, NULL, 1, TFM_I8_K_MAX + 1, error),
+           TFM_ERROR_ARGUMENT, "131073 columns of type int8");
+    EXPECT(tfm_writer_matrix(writer, "t", TFM_I4, TFM_LAYOUT_PANELS, NULL, 1, UINT64_MAX, error), TFM_ERROR_ARGUMENT,
+           "columns");
+    EXPECT(tfm_writer_matrix(writer, "t", TFM_I8, TFM_LAYOUT_ROWS, NULL, 1, 4, error), TFM_ERROR_ARGUMENT, part);
+    EXPECT(tfm_writer_matrix(writer, "t", TFM_I4, TFM_LAYOUT_ROWS, NULL, 1, 4, error), TFM_ERROR_ARGUMENT, part);
+    EXPECT(tfm_writer_tensor(writer, "t", TFM_I8, TFM_LAYOUT_PANELS, 3, good, error), TFM_ERROR_ARGUMENT, part);
+    EXPECT(tfm_writer_tensor(writer, "t", TFM_I4, TFM_LAYOUT_PANELS, 2, huge, error), TFM_ERROR_ARGUMENT, part);
     EXPECT(tfm_writer_matrix(writer, "t", TFM_F32, TFM_LAYOUT_ROWS, NULL, 0, 1, error), TFM_ERROR_ARGUMENT, part);
     EXPECT(tfm_writer_vector(writer, "t", NULL, 0, error), TFM_ERROR_ARGUMENT, part);
     EXPECT(tfm_writer_tensor(writer, "t", TFM_F32, TFM_LAYOUT_ROWS, 2, (const uint64_t[]){1u << 31, 1u << 30}, error),
@@ -340,4 +348,50 @@ Test(writer, values_that_become_infinite) {
             }
             tfm_writer_abort(&writer);
         }
+}
+
+/* Quantised types take no value that is not finite either. */
+Test(writer, values_that_cannot_be_quantised) {
+    static const struct {
+        tfm_dtype dtype;
+        float value;
+        bool fits;
+    } cases[] = {
+        {TFM_I8, 0x1.fffffep126f, true},
+        {TFM_I8, 0x1p127f, false},
+        {TFM_I8, -INFINITY, false},
+        {TFM_I8, NAN, false},
+        {TFM_I4, 458527.9f, true},
+        {TFM_I4, -458527.9f, true},
+        {TFM_I4, 458528.0f, false},
+        {TFM_I4, INFINITY, false},
+        {TFM_I4, NAN, false},
+        {TFM_I4, -458528.0f, false},
+        {TFM_I8, 0x1p-149f, true},
+        {TFM_I4, 0x1p-149f, true},
+    };
+    float rows[18 * 3] = {0}, back[3];
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        tfm_writer *writer = create();
+        rows[17 * 3 + 1] = cases[i].value;
+        tfm_error why = {0};
+        tfm_status status = tfm_writer_matrix(writer, "w", cases[i].dtype, TFM_LAYOUT_PANELS, rows, 18, 3, &why);
+        cr_assert_eq(status, cases[i].fits ? TFM_OK : TFM_ERROR_ARGUMENT, "case %zu: %s", i, why.message);
+        if (cases[i].fits) {
+            REQUIRE_OK(tfm_writer_commit(&writer, error));
+            tfm_file *file;
+            REQUIRE_OK(tfm_file_open(&file, path, error));
+            const tfm_tensor *w = tfm_file_tensor(file, "w");
+            float both[2 * 3];
+            tfm_panel_unpack((const char *)w->data + tfm_panel_bytes(w->dtype, 3), w->dtype, 2, 3, both, 3);
+            memcpy(back, both + 3, sizeof back);
+            float tolerance = fabsf(cases[i].value) / 14 + 0x1p-24f;
+            cr_assert(back[0] == 0 && back[2] == 0 && fabsf(back[1] - cases[i].value) <= tolerance, "case %zu: %g", i,
+                      (double)back[1]);
+            tfm_file_close(&file);
+        } else {
+            cr_assert(strstr(why.message, "row 17, column 1"), "%s", why.message);
+        }
+        tfm_writer_abort(&writer);
+    }
 }

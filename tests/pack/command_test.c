@@ -1,6 +1,7 @@
 /* command_test.c - tfmpack as a user types it: what it prints, its exit status, what it leaves behind. */
 #include "checkpoints.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ Test(command, help_version_usage) {
     check_run(RUN("a", "b", "c"), 2, "", "too many operands");
     check_run(RUN("--inspect"), 2, "", "missing operand");
     check_run(RUN("--dtype", "f64", "a", "b"), 2, "", "f64");
+    check_run(RUN("--dtype-embed", "int2", "a", "b"), 2, "", "int2");
     check_run(RUN("--no-such"), 2, "", "--help");
     check_run(RUN("--inspect", "--verify", "a"), 2, "", "only one");
 }
@@ -88,6 +90,98 @@ Test(command, json) {
     outcome_free(&o);
     check_run(RUN("--json", "--verify", out), 0, "\"ok\":true", "");
     check_run(RUN("--json", "--list"), 0, "\"safetensors\"", "");
+    scratch_remove(&folder);
+}
+
+/* The types of layers and embeddings are chosen apart; the file, the summary and --inspect say which they are. */
+Test(command, quantised) {
+    static const struct {
+        const char *dtype, *embed, *layers_get, *embed_gets;
+    } cases[] = {{"int8", NULL, "int8", "int8"}, {"int4", NULL, "int4", "int8"}, {"int4", "int4", "int4", "int4"},
+                 {"int8", "f32", "int8", "f32"}, {"f32", "int4", "f32", "int4"}, {"bf16", NULL, "bf16", "bf16"}};
+    char *folder = small_folder();
+    const char *out = in(folder, "m.bin");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome o = cases[i].embed
+                        ? RUN("--json", "--dtype", cases[i].dtype, "--dtype-embed", cases[i].embed, folder, out)
+                        : RUN("--json", "--dtype", cases[i].dtype, folder, out);
+        json_t *j = json_loads(o.out, 0, NULL);
+        cr_assert_eq(o.code, 0, "%s", o.err);
+        cr_assert_str_eq(json_string_value(json_object_get(j, "dtype")), cases[i].layers_get);
+        cr_assert_str_eq(json_string_value(json_object_get(j, "dtype_embed")), cases[i].embed_gets);
+        json_decref(j);
+        outcome_free(&o);
+        check_run(RUN("--verify", out), 0, "good", "");
+        tfm_file *file;
+        REQUIRE_OK(tfm_file_open(&file, out, error));
+        for (size_t k = 0; k < tfm_file_tensor_count(file); k++) {
+            const tfm_tensor *t = tfm_file_tensor_at(file, k);
+            const char *wanted = t->layout == TFM_LAYOUT_ROWS    ? "f32"
+                                 : strcmp(t->name, "embed") == 0 ? cases[i].embed_gets
+                                                                 : cases[i].layers_get;
+            cr_assert_str_eq(tfm_dtype_name(t->dtype), wanted, "%s", t->name);
+        }
+        tfm_file_close(&file);
+    }
+    check_run(RUN("--dtype", "int4", folder, out), 0, "in int4 (embeddings in int8)", "");
+    check_run(RUN("--inspect", out), 0, "matrices in int4, embeddings in int8", "");
+    check_run(RUN("--inspect", out), 0, "--dtype int4 --dtype-embed int8", "");
+    check_run(RUN("--list"), 0, "int8 int4", "");
+    scratch_remove(&folder);
+}
+
+Test(command, report) {
+    char *folder = small_folder();
+    const char *out = in(folder, "m.bin");
+    check_run(RUN("--report", "--dtype", "int8", folder, out), 0, "encoder.0.attention.qkv.weight     int8 ", "");
+    check_run(RUN("--report", "--quiet", folder, out), 0, "embed ", "");
+    outcome o = RUN("--json", "--report", "--dtype", "int4", "--dtype-embed", "f32", folder, out);
+    json_t *j = json_loads(o.out, 0, NULL), *matrices = json_object_get(j, "matrices"), *m;
+    cr_assert_eq(o.code, 0, "%s", o.err);
+    cr_assert_eq(json_array_size(matrices), 1 + 2 * 4 + 1 * 7, "%s", o.out);
+    size_t i;
+    json_array_foreach(matrices, i, m) {
+        double relative = json_real_value(json_object_get(m, "relative_error"));
+        double largest = json_real_value(json_object_get(m, "max_error"));
+        double worst = json_real_value(json_object_get(m, "worst_row_error"));
+        bool exact = strcmp(json_string_value(json_object_get(m, "dtype")), "f32") == 0;
+        cr_assert_eq(exact, strcmp(json_string_value(json_object_get(m, "name")), "embed") == 0);
+        if (exact)
+            cr_assert(relative == 0 && largest == 0 && worst == 0);
+        else
+            cr_assert(relative > 0.01 && relative < 0.15 && worst >= relative && worst < 0.4 && largest > 0);
+        json_int_t row = json_integer_value(json_object_get(m, "worst_row"));
+        cr_assert(row >= 0 && row < json_integer_value(json_array_get(json_object_get(m, "shape"), 0)));
+    }
+    json_decref(j);
+    outcome_free(&o);
+    scratch_remove(&folder);
+}
+
+/* A quantised file is exported as the model computes with it: in f32, near the checkpoint. */
+Test(command, export_of_quantised_weights) {
+    char *folder = small_folder();
+    const char *out = in(folder, "m.bin"), *st = in(folder, "back.safetensors");
+    marian small = marian_default();
+    model *m = model_marian(&small);
+    check_run(RUN("-q", "--dtype", "int8", folder, out), 0, "", "");
+    check_run(RUN("--export", out, st), 0, "", "quantised matrices were written in f32");
+    check_run(RUN("--json", "--export", out, st), 0, "\"notes\":[\"quantised", "");
+    tfm_safetensors *file;
+    REQUIRE_OK(tfm_safetensors_open(&file, st, error));
+    for (size_t i = 0; i < m->n; i++) {
+        const tfm_st_tensor *back;
+        float *values, largest = 0;
+        REQUIRE_OK(tfm_safetensors_load_f32(file, m->list[i].name, &values, &back, error));
+        cr_assert(back->dtype == TFM_ST_F32 && back->count == m->list[i].count, "%s", m->list[i].name);
+        for (uint64_t k = 0; k < back->count; k++) largest = fmaxf(largest, fabsf(m->list[i].values[k]));
+        bool matrix = m->list[i].rank == 2 && m->list[i].shape[0] > 1;
+        for (uint64_t k = 0; k < back->count; k++)
+            cr_assert(fabsf(values[k] - m->list[i].values[k]) <= (matrix ? largest / 250 : 0), "%s", m->list[i].name);
+        free(values);
+    }
+    tfm_safetensors_close(&file);
+    model_free(&m);
     scratch_remove(&folder);
 }
 

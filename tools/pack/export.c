@@ -92,24 +92,43 @@ static int compare_pieces(const void *a, const void *b) {
     return strcmp(((const piece *)a)->name, ((const piece *)b)->name);
 }
 
-/* Takes rows out of panels again, a panel at a time, in the element type they have. */
+/* The type a tensor is exported in: its own, f32 if that is quantised. */
+static tfm_dtype export_dtype(const tfm_tensor *tensor) {
+    return tfm_dtype_quantized(tensor->dtype) ? TFM_F32 : tensor->dtype;
+}
+
+/* Rows [first, end) of one panel, row-major in the type they are exported in. */
+static void take_rows(const tfm_tensor *tensor, uint64_t first, uint64_t end, float *scratch, unsigned char *rows) {
+    const size_t k = (size_t)tensor->shape[1], lane = (size_t)(first % TFM_PANEL), n = (size_t)(end - first);
+    const unsigned char *from =
+        (const unsigned char *)tensor->data + (size_t)(first / TFM_PANEL) * tfm_panel_bytes(tensor->dtype, k);
+    if (tfm_dtype_quantized(tensor->dtype)) {
+        tfm_panel_unpack(from, tensor->dtype, lane + n, k, scratch, k);
+        memcpy(rows, scratch + lane * k, n * k * sizeof *scratch);
+        return;
+    }
+    const size_t size = tfm_dtype_size(tensor->dtype);
+    for (size_t r = 0; r < n; r++)
+        for (size_t c = 0; c < k; c++)
+            memcpy(rows + (r * k + c) * size, from + (c * TFM_PANEL + lane + r) * size, size);
+}
+
+/* Takes rows out of panels again, a panel at a time. */
 static tfm_status write_panels(tfm_safetensors_writer *writer, const piece *p, tfm_error *error) {
-    const size_t k = (size_t)p->shape[1], size = tfm_dtype_size(p->tensor->dtype);
-    const unsigned char *data = p->tensor->data;
-    unsigned char *rows = malloc(TFM_PANEL * k * size + 1);
-    if (!rows) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", p->name);
+    const size_t k = (size_t)p->shape[1], size = tfm_dtype_size(export_dtype(p->tensor));
+    unsigned char *rows = malloc(TFM_PANEL * k * sizeof(float));
+    float *scratch = malloc(TFM_PANEL * k * sizeof(float));
     tfm_status status = TFM_OK;
+    if (!rows || !scratch) status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", p->name);
     for (uint64_t row = p->first; !status && row < p->first + p->n;) {
-        uint64_t panel = row / TFM_PANEL, end = (panel + 1) * TFM_PANEL;
+        uint64_t end = (row / TFM_PANEL + 1) * TFM_PANEL;
         if (end > p->first + p->n) end = p->first + p->n;
-        const unsigned char *from = data + (size_t)panel * k * TFM_PANEL * size;
-        for (uint64_t r = row; r < end; r++)
-            for (size_t c = 0; c < k; c++)
-                memcpy(rows + ((size_t)(r - row) * k + c) * size, from + (c * TFM_PANEL + r % TFM_PANEL) * size, size);
+        take_rows(p->tensor, row, end, scratch, rows);
         status = tfm_safetensors_writer_write(writer, rows, (size_t)(end - row) * k * size, error);
         row = end;
     }
     free(rows);
+    free(scratch);
     return status;
 }
 
@@ -148,8 +167,8 @@ tfm_status tfm_export(const tfm_file *file, const char *out, bool force, tfm_pro
     if (!status) status = tfm_safetensors_writer_metadata(writer, "format", "pt", error);
     for (size_t i = 0; !status && i < all.n; i++) {
         const piece *p = &all.list[i];
-        status = tfm_safetensors_writer_declare(writer, p->name, tfm_st_dtype_from_tfm(p->tensor->dtype), p->rank,
-                                                p->shape, error);
+        status = tfm_safetensors_writer_declare(writer, p->name, tfm_st_dtype_from_tfm(export_dtype(p->tensor)),
+                                                p->rank, p->shape, error);
         total += p->n * (p->tensor->rank == 2 ? p->tensor->shape[1] : 1);
     }
     for (size_t i = 0; !status && i < all.n; i++) {

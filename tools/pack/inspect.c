@@ -87,11 +87,11 @@ static tfm_status inspect_json(const tfm_file *file, const tfm_pack_facts *facts
     }
     for (size_t i = 0; i < tfm_file_tensor_count(file); i++)
         json_array_append_new(tensors, tensor_json(tfm_file_tensor_at(file, i)));
-    json_t *whole =
-        json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:I, s:b, s:o, s:o}", "file", tfm_file_path(file), "format_version",
-                  (int)TFM_DISK_VERSION, "bytes", (json_int_t)facts->file_bytes, "kind", facts->kind, "family",
-                  facts->family, "dtype", facts->dtype, "parameters", (json_int_t)facts->n_parameters, "tokenizer",
-                  facts->has_tokenizer, "sections", sections, "tensors", tensors);
+    json_t *whole = json_pack("{s:s, s:i, s:I, s:s, s:s, s:s, s:s, s:I, s:b, s:o, s:o}", "file", tfm_file_path(file),
+                              "format_version", (int)TFM_DISK_VERSION, "bytes", (json_int_t)facts->file_bytes, "kind",
+                              facts->kind, "family", facts->family, "dtype", facts->dtype, "dtype_embed",
+                              facts->dtype_embed, "parameters", (json_int_t)facts->n_parameters, "tokenizer",
+                              facts->has_tokenizer, "sections", sections, "tensors", tensors);
     if (!whole)
         return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory, or a text that is not UTF-8", tfm_file_path(file));
     json_dumpf(whole, out, JSON_INDENT(1));
@@ -174,8 +174,9 @@ tfm_status tfm_inspect(const tfm_file *file, bool as_json, FILE *out, tfm_error 
     if (strcmp(facts.kind, "tokenizer") == 0)
         fprintf(out, "a tokenizer without a model\n");
     else
-        fprintf(out, "%s, %s, %" PRIu64 " parameters, matrices in %s, %s tokenizer\n", facts.family, facts.kind,
-                facts.n_parameters, facts.dtype, facts.has_tokenizer ? "with" : "without");
+        fprintf(out, "%s, %s, %" PRIu64 " parameters, matrices in %s, embeddings in %s, %s tokenizer\n", facts.family,
+                facts.kind, facts.n_parameters, facts.dtype, facts.dtype_embed,
+                facts.has_tokenizer ? "with" : "without");
     for (size_t i = 0; i < tfm_file_section_count(file); i++) print_section(out, file, tfm_file_section_at(file, i));
     if (facts.n_tensors > 0) print_tensors(out, file);
     return TFM_OK;

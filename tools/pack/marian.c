@@ -141,9 +141,8 @@ static tfm_status plan_embedding(marian *m, const char *output, const name *cand
         const tfm_source_tensor *tensor = tfm_source_find(m->source, candidates[i].text);
         if (!tensor) continue;
         if (!taken) {
-            const char *part = candidates[i].text;
             taken = tensor;
-            tfm_plan_matrix(m->plan, output, 1, &part, &rows, m->d_model);
+            tfm_plan_embedding(m->plan, output, candidates[i].text, rows, m->d_model);
             continue;
         }
         bool equal;
@@ -159,10 +158,8 @@ static tfm_status plan_embedding(marian *m, const char *output, const name *cand
                  candidates[i].text, taken->name);
         if (m->options->note) m->options->note(m->options->note_user, text);
     }
-    if (!taken) { /* the plan's check says that it is missing, under its usual name */
-        const char *part = candidates[n - 1].text;
-        tfm_plan_matrix(m->plan, output, 1, &part, &rows, m->d_model);
-    }
+    if (!taken) /* the plan's check says that it is missing, under its usual name */
+        tfm_plan_embedding(m->plan, output, candidates[n - 1].text, rows, m->d_model);
     return TFM_OK;
 }
 

@@ -55,13 +55,14 @@ static tfm_status folder_name(const char *path, char *name, size_t size, tfm_err
 
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
                                  const char *format, tfm_error *error) {
-    char name[256], command[64] = "--tokenizer-only";
+    char name[256], command[128] = "--tokenizer-only";
     tfm_status status = folder_name(folder, name, sizeof name, error);
     if (status) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section metadata");
     if (!request->tokenizer_only)
-        snprintf(command, sizeof command, "--dtype %s", tfm_dtype_name(request->options.dtype));
+        snprintf(command, sizeof command, "--dtype %s --dtype-embed %s", tfm_dtype_name(request->options.dtype),
+                 tfm_dtype_name(tfm_pack_embed_dtype(&request->options)));
     tfm_table_set_string(table, "source", name);
     tfm_table_set_string(table, "source_format", format);
     tfm_table_set_string(table, "created_by", TFM_CREATED_BY);
@@ -157,6 +158,12 @@ tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error) {
     return status;
 }
 
+/* Embeddings and the vocabulary projection, as docs/model-contents.md names them. */
+static bool is_embedding(const char *name) {
+    return strcmp(name, "embed") == 0 || strcmp(name, "encoder.embed") == 0 || strcmp(name, "decoder.embed") == 0 ||
+           strcmp(name, "output.weight") == 0;
+}
+
 void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
     const tfm_table *options = tfm_file_table(file, "architecture"), *origin = tfm_file_table(file, "origin");
     memset(facts, 0, sizeof *facts);
@@ -170,7 +177,10 @@ void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
         uint64_t count = 1;
         for (uint32_t k = 0; k < tensor->rank; k++) count *= tensor->shape[k];
         if (tfm_table_find(origin, tensor->name)) facts->n_parameters += count;
-        if (tensor->layout == TFM_LAYOUT_PANELS && !facts->dtype[0])
-            snprintf(facts->dtype, sizeof facts->dtype, "%s", tfm_dtype_name(tensor->dtype));
+        char *dtype = is_embedding(tensor->name) ? facts->dtype_embed : facts->dtype;
+        if (tensor->layout == TFM_LAYOUT_PANELS && !dtype[0])
+            snprintf(dtype, sizeof facts->dtype, "%s", tfm_dtype_name(tensor->dtype));
     }
+    if (!facts->dtype[0]) memcpy(facts->dtype, facts->dtype_embed, sizeof facts->dtype);
+    if (!facts->dtype_embed[0]) memcpy(facts->dtype_embed, facts->dtype, sizeof facts->dtype);
 }

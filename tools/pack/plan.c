@@ -71,6 +71,12 @@ void tfm_plan_matrix(tfm_plan *plan, const char *name, size_t n_parts, const cha
     add(plan, name, TFM_PLAN_MATRIX, n_parts, parts, rows, k);
 }
 
+void tfm_plan_embedding(tfm_plan *plan, const char *name, const char *part, uint64_t rows, uint64_t k) {
+    size_t before = plan->n_outputs;
+    add(plan, name, TFM_PLAN_MATRIX, 1, &part, &rows, k);
+    if (plan->n_outputs > before) plan->outputs[before].embedding = true;
+}
+
 void tfm_plan_vector(tfm_plan *plan, const char *name, size_t n_parts, const char *const *parts, const uint64_t *rows) {
     add(plan, name, TFM_PLAN_VECTOR, n_parts, parts, rows, 1);
 }

@@ -23,6 +23,8 @@ void tfm_plan_free(tfm_plan **plan);
  */
 void tfm_plan_matrix(tfm_plan *plan, const char *name, size_t n_parts, const char *const *parts, const uint64_t *rows,
                      uint64_t k);
+/* A matrix of one part that is an embedding or the vocabulary projection: its type is chosen apart. */
+void tfm_plan_embedding(tfm_plan *plan, const char *name, const char *part, uint64_t rows, uint64_t k);
 /* The same for a vector; a part may also have the shape (1, rows). */
 void tfm_plan_vector(tfm_plan *plan, const char *name, size_t n_parts, const char *const *parts, const uint64_t *rows);
 /* A table of f32 rows (n, d) from the checkpoint. */

@@ -20,6 +20,7 @@ typedef struct tfm_plan_part {
 typedef struct tfm_plan_output {
     char name[TFM_NAME_MAX + 1];
     tfm_plan_kind kind;
+    bool embedding;
     uint64_t n, k; /* rows, columns; k = 1 for vectors */
     tfm_plan_fill fill;
     size_t n_parts;

@@ -1,9 +1,17 @@
 /* plan_run.c - streams the tensors of a plan into the model file: memory for one panel, however large they are. */
 #include "plan_internal.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Sums for the error of the tensor being written. */
+typedef struct rounding {
+    tfm_rounding result;
+    double squares, error_squares;
+    float *back; /* a panel as it will be read; NULL: nothing is measured */
+} rounding;
 
 typedef struct run {
     tfm_plan *plan;
@@ -12,6 +20,7 @@ typedef struct run {
     tfm_error *error;
     float *rows; /* what is read at a time */
     void *panel; /* what is written at a time */
+    rounding measured;
     uint64_t done, total;
     size_t n_bad; /* tensors with values that are not finite */
     char bad[400];
@@ -52,17 +61,44 @@ static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uin
     return TFM_OK;
 }
 
+static tfm_dtype output_dtype(const tfm_plan_output *output, const tfm_pack_options *options) {
+    if (output->kind != TFM_PLAN_MATRIX) return TFM_F32;
+    return output->embedding ? tfm_pack_embed_dtype(options) : options->dtype;
+}
+
 /* A finite weight may lie outside what a narrower type can hold. */
 static tfm_status check_range(run *r, const tfm_plan_output *output, size_t n, tfm_dtype dtype) {
-    static const float limits[TFM_DTYPE_COUNT] = {[TFM_F16] = 65520.0f, [TFM_BF16] = 0x1.ffp127f};
-    if (dtype == TFM_F32) return TFM_OK;
+    float bound = tfm_dtype_bound(dtype);
     for (size_t i = 0; i < n; i++)
-        if (r->rows[i] >= limits[dtype] || r->rows[i] <= -limits[dtype])
+        if (r->rows[i] >= bound || r->rows[i] <= -bound)
             return tfm_fail(r->error, TFM_ERROR_UNSUPPORTED,
-                            "%s: tensor '%s' has the value %g, which %s cannot hold; pack with --dtype f32%s",
+                            "%s: tensor '%s' has the value %g, which %s cannot hold; pack with --dtype%s f32%s",
                             tfm_source_path(r->plan->source), output->parts[0].name, (double)r->rows[i],
-                            tfm_dtype_name(dtype), dtype == TFM_F16 ? " or bf16" : "");
+                            tfm_dtype_name(dtype), output->embedding ? "-embed" : "",
+                            dtype == TFM_BF16 ? "" : " or bf16");
     return TFM_OK;
+}
+
+/* Adds what packing n rows cost: `back` receives the panel as the kernels will see it. */
+static void measure(rounding *m, const float *rows, size_t first, size_t n, size_t k, const void *panel) {
+    if (!m->back) return;
+    tfm_panel_unpack(panel, m->result.dtype, n, k, m->back, k);
+    for (size_t r = 0; r < n; r++) {
+        double squares = 0, error_squares = 0;
+        for (size_t c = 0; c < k; c++) {
+            double x = (double)rows[r * k + c], error = x - (double)m->back[r * k + c];
+            squares += x * x;
+            error_squares += error * error;
+            if (fabs(error) > m->result.max_error) m->result.max_error = fabs(error);
+        }
+        double relative = squares > 0 ? sqrt(error_squares / squares) : 0;
+        if (relative > m->result.worst_row_error) {
+            m->result.worst_row_error = relative;
+            m->result.worst_row = first + r;
+        }
+        m->squares += squares;
+        m->error_squares += error_squares;
+    }
 }
 
 static tfm_status report(run *r, uint64_t bytes) {
@@ -79,38 +115,63 @@ static uint64_t step_rows(const tfm_plan_output *output) {
     return output->k >= 16384 ? 1 : 16384 / output->k;
 }
 
-static tfm_status write_step(run *r, const tfm_plan_output *output, uint64_t n) {
-    tfm_dtype dtype = output->kind == TFM_PLAN_MATRIX ? r->options->dtype : TFM_F32;
-    size_t elements = (size_t)(n * output->k), bytes = elements * sizeof(float);
-    tfm_status status = check_range(r, output, elements, dtype);
+static tfm_status write_step(run *r, const tfm_plan_output *output, uint64_t first, uint64_t n) {
+    tfm_dtype dtype = output_dtype(output, r->options);
+    size_t k = (size_t)output->k, bytes = (size_t)n * k * sizeof(float);
+    tfm_status status = check_range(r, output, (size_t)n * k, dtype);
     if (status) return status;
     if (output->kind == TFM_PLAN_MATRIX) {
-        tfm_panel_pack(r->rows, (size_t)output->k, (size_t)n, (size_t)output->k, dtype, r->panel);
-        bytes = (size_t)output->k * TFM_PANEL * tfm_dtype_size(dtype);
+        tfm_panel_pack(r->rows, k, (size_t)n, k, dtype, r->panel);
+        measure(&r->measured, r->rows, first, (size_t)n, k, r->panel);
+        bytes = tfm_panel_bytes(dtype, k);
     }
     status = tfm_writer_write(r->writer, output->kind == TFM_PLAN_MATRIX ? r->panel : r->rows, bytes, r->error);
     return status ? status : report(r, bytes);
 }
 
+/* Memory for a step: rows as they are read, and for a matrix its panel and, if asked for, the panel unpacked. */
+static tfm_status begin_output(run *r, const tfm_plan_output *output) {
+    bool matrix = output->kind == TFM_PLAN_MATRIX;
+    tfm_dtype dtype = output_dtype(output, r->options);
+    size_t width, panel = matrix ? tfm_panel_bytes(dtype, (size_t)output->k) : 0;
+    if (matrix && panel == 0)
+        return tfm_fail(r->error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' has %llu columns, too many for %s",
+                        tfm_source_path(r->plan->source), output->name, (unsigned long long)output->k,
+                        tfm_dtype_name(dtype));
+    r->measured = (rounding){.result = {.name = output->name, .dtype = dtype, .n = output->n, .k = output->k}};
+    bool sized = !__builtin_mul_overflow(step_rows(output), output->k * sizeof(float), &width);
+    bool back = matrix && r->options->rounded;
+    if (sized && (r->rows = malloc(width)) && (!matrix || (r->panel = malloc(panel))) &&
+        (!back || (r->measured.back = malloc(width))))
+        return TFM_OK;
+    return tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", output->name);
+}
+
+static void end_output(run *r, bool complete) {
+    rounding *m = &r->measured;
+    if (m->squares > 0) m->result.relative_error = sqrt(m->error_squares / m->squares);
+    if (complete && m->back) r->options->rounded(r->options->rounded_user, &m->result);
+    free(m->back);
+    free(r->rows);
+    free(r->panel);
+    m->back = NULL;
+    r->rows = r->panel = NULL;
+}
+
 static tfm_status write_output(run *r, tfm_plan_output *output) {
     bool matrix = output->kind == TFM_PLAN_MATRIX, vector = output->kind == TFM_PLAN_VECTOR;
     const uint64_t shape[TFM_RANK_MAX] = {output->n, vector ? 1 : output->k, 1, 1};
-    uint64_t step = step_rows(output), width;
-    tfm_status status = TFM_OK;
-    if (__builtin_mul_overflow(step, output->k * sizeof(float), &width) || width > SIZE_MAX ||
-        !(r->rows = malloc((size_t)width)) || (matrix && !(r->panel = malloc((size_t)width))))
-        status = tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", output->name);
+    uint64_t step = step_rows(output);
+    tfm_status status = begin_output(r, output);
     if (!status && r->n_bad == 0)
-        status = tfm_writer_tensor(r->writer, output->name, matrix ? r->options->dtype : TFM_F32,
+        status = tfm_writer_tensor(r->writer, output->name, output_dtype(output, r->options),
                                    matrix ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, vector ? 1 : 2, shape, r->error);
     for (uint64_t first = 0; !status && first < output->n; first += step) {
         uint64_t n = output->n - first < step ? output->n - first : step;
         status = read_rows(r, output, first, n);
-        if (!status && r->n_bad == 0) status = write_step(r, output, n);
+        if (!status && r->n_bad == 0) status = write_step(r, output, first, n);
     }
-    free(r->rows);
-    free(r->panel);
-    r->rows = r->panel = NULL;
+    end_output(r, !status && r->n_bad == 0);
     return status == TFM_ERROR_CORRUPT ? TFM_OK : status;
 }
 
@@ -147,22 +208,27 @@ static tfm_status write_origin(run *r) {
     return status;
 }
 
-static uint64_t total_bytes(const tfm_plan *plan, tfm_dtype dtype) {
-    uint64_t total = 0;
+static uint64_t total_bytes(const tfm_plan *plan, const tfm_pack_options *options) {
+    uint64_t total = 0, bytes;
     for (size_t i = 0; i < plan->n_outputs; i++) {
         const tfm_plan_output *output = &plan->outputs[i];
-        bool matrix = output->kind == TFM_PLAN_MATRIX;
-        uint64_t rows = matrix ? (output->n + TFM_PANEL - 1) / TFM_PANEL * TFM_PANEL : output->n;
-        total += rows * output->k * tfm_dtype_size(matrix ? dtype : TFM_F32);
+        tfm_layout layout = output->kind == TFM_PLAN_MATRIX ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS;
+        const uint64_t shape[] = {output->n, output->k};
+        if (tfm_tensor_bytes(output_dtype(output, options), layout, 2, shape, &bytes)) total += bytes;
     }
     return total;
+}
+
+tfm_dtype tfm_pack_embed_dtype(const tfm_pack_options *options) {
+    if (options->has_dtype_embed) return options->dtype_embed;
+    return options->dtype == TFM_I4 ? TFM_I8 : options->dtype;
 }
 
 tfm_status tfm_plan_run(tfm_plan *plan, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
     tfm_status status = tfm_plan_check(plan, error);
     if (status) return status;
     run r = {.plan = plan, .writer = writer, .options = options, .error = error};
-    r.total = total_bytes(plan, options->dtype);
+    r.total = total_bytes(plan, options);
     for (size_t i = 0; !status && i < plan->n_outputs; i++) status = write_output(&r, &plan->outputs[i]);
     if (!status && r.n_bad > 0)
         status =

@@ -11,21 +11,29 @@
 #include "pack.h"
 
 typedef struct settings {
-    int dtype; /* tfm_dtype */
+    int dtype, dtype_embed; /* tfm_dtype; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
     const char *license;
-    bool tokenizer_only, force, json, quiet;
+    bool tokenizer_only, force, report, json, quiet;
     bool inspect, verify, export, list, help, version;
 } settings;
 
-static const char *const dtype_names[] = {"f32", "f16", "bf16", NULL};
+/* In the order of tfm_dtype. */
+static const char *const dtype_names[] = {"f32", "f16", "bf16", "int8", "int4", NULL};
+enum { EMBED_AS_DTYPE = -1 };
 
 #define AT(member) offsetof(settings, member)
 
 static const tfm_option options[] = {
     {.kind = TFM_OPTION_GROUP, .name = "Packing"},
     {TFM_OPTION_CHOICE, 'd', "dtype", "TYPE",
-     "Type of weight matrices: f32 (default), f16 or bf16. Norms, biases and position tables stay f32.", AT(dtype), 0,
-     0, dtype_names, NULL},
+     "Type of weight matrices: f32 (default), f16, bf16, int8 (a scale for each output) or int4 (a scale for 32 inputs "
+     "of an output). Norms, biases and position tables stay f32.",
+     AT(dtype), 0, 0, dtype_names, NULL},
+    {TFM_OPTION_CHOICE, 0, "dtype-embed", "TYPE",
+     "Type of embeddings and of the vocabulary projection; if not given as --dtype, but int8 with int4.",
+     AT(dtype_embed), 0, 0, dtype_names, NULL},
+    {TFM_OPTION_FLAG, 0, "report", NULL, "Show for each matrix how far its values are from the checkpoint's.",
+     AT(report), 0, 0, NULL, NULL},
     {TFM_OPTION_STRING, 0, "license", "TEXT", "The weights' licence, to be kept in the file.", AT(license), 0, 0, NULL,
      NULL},
     {TFM_OPTION_FLAG, 0, "tokenizer-only", NULL,
@@ -82,7 +90,7 @@ static int end_by_signal(void) {
 typedef struct work {
     const settings *settings;
     tfm_progress_bar bar;
-    json_t *notes;
+    json_t *notes, *matrices; /* matrices: for --report */
 } work;
 
 static int on_progress(void *user, uint64_t done, uint64_t total) {
@@ -97,6 +105,15 @@ static void on_note(void *user, const char *text) {
     if (w->settings->quiet || w->settings->json) return;
     tfm_progress_end(&w->bar);
     fprintf(stderr, "tfmpack: note: %s\n", text);
+}
+
+static void on_rounded(void *user, const tfm_rounding *r) {
+    work *w = user;
+    json_array_append_new(w->matrices,
+                          json_pack("{s:s, s:s, s:[I, I], s:f, s:f, s:I, s:f}", "name", r->name, "dtype",
+                                    tfm_dtype_name(r->dtype), "shape", (json_int_t)r->n, (json_int_t)r->k, "max_error",
+                                    r->max_error, "relative_error", r->relative_error, "worst_row",
+                                    (json_int_t)r->worst_row, "worst_row_error", r->worst_row_error));
 }
 
 /* ---- output --------------------------------------------------------------------------------------------------- */
@@ -124,30 +141,61 @@ static int fail(const work *w, const tfm_error *error) {
     return stop_signal ? end_by_signal() : tfm_complain("%s", error->message);
 }
 
+/* What --report collected. The relative error is that of the whole matrix, then that of its worst row. */
+static void print_report(const json_t *matrices) {
+    size_t i;
+    const json_t *m;
+    printf("\n%-34s %-5s %14s %12s %12s %9s %12s\n", "matrix", "type", "shape", "largest", "relative", "worst row",
+           "its relative");
+    json_array_foreach(matrices, i, m) {
+        const char *name, *dtype;
+        json_int_t n, k, row;
+        double largest, relative, of_row;
+        char shape[48];
+        json_unpack((json_t *)(uintptr_t)m, "{s:s, s:s, s:[I, I], s:f, s:f, s:I, s:f}", "name", &name, "dtype", &dtype,
+                    "shape", &n, &k, "max_error", &largest, "relative_error", &relative, "worst_row", &row,
+                    "worst_row_error", &of_row);
+        snprintf(shape, sizeof shape, "%" JSON_INTEGER_FORMAT " x %" JSON_INTEGER_FORMAT, n, k);
+        printf("%-34s %-5s %14s %12.4g %12.4g %9" JSON_INTEGER_FORMAT " %12.4g\n", name, dtype, shape, largest,
+               relative, row, of_row);
+    }
+}
+
 /* ---- commands ------------------------------------------------------------------------------------------------- */
+
+static void print_summary(const char *out, const tfm_pack_facts *facts, double seconds) {
+    char bytes[40], parameters[40], embeddings[40] = "";
+    grouped(facts->file_bytes, bytes, sizeof bytes);
+    if (strcmp(facts->kind, "tokenizer") == 0) {
+        printf("%s: tokenizer, %s bytes, %.2f s\n", out, bytes, seconds);
+        return;
+    }
+    if (strcmp(facts->dtype, facts->dtype_embed) != 0)
+        snprintf(embeddings, sizeof embeddings, " (embeddings in %s)", facts->dtype_embed);
+    printf("%s: %s, %s parameters in %s%s, %s tokenizer, %s bytes, %.2f s\n", out, facts->family,
+           grouped(facts->n_parameters, parameters, sizeof parameters), facts->dtype, embeddings,
+           facts->has_tokenizer ? "with" : "without", bytes, seconds);
+}
 
 static int pack_summary(const work *w, const char *out, double seconds) {
     tfm_error error;
     tfm_file *file;
     tfm_pack_facts facts;
-    char bytes[40], parameters[40];
-    if (w->settings->quiet && !w->settings->json) return TFM_EXIT_OK;
+    if (w->settings->quiet && !w->settings->json && !w->settings->report) return TFM_EXIT_OK;
     if (tfm_file_open(&file, out, &error) != TFM_OK) return tfm_complain("%s", error.message);
     tfm_pack_get_facts(file, &facts);
     tfm_file_close(&file);
-    if (w->settings->json)
-        return print_json(json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:f, s:O}", "file", out, "kind",
-                                    facts.kind, "family", facts.family, "dtype", facts.dtype, "bytes",
-                                    (json_int_t)facts.file_bytes, "tensors", (json_int_t)facts.n_tensors, "parameters",
-                                    (json_int_t)facts.n_parameters, "tokenizer", facts.has_tokenizer, "seconds",
-                                    seconds, "notes", w->notes));
-    grouped(facts.file_bytes, bytes, sizeof bytes);
-    if (strcmp(facts.kind, "tokenizer") == 0)
-        printf("%s: tokenizer, %s bytes, %.2f s\n", out, bytes, seconds);
-    else
-        printf("%s: %s, %s parameters in %s, %s tokenizer, %s bytes, %.2f s\n", out, facts.family,
-               grouped(facts.n_parameters, parameters, sizeof parameters), facts.dtype,
-               facts.has_tokenizer ? "with" : "without", bytes, seconds);
+    if (w->settings->json) {
+        json_t *summary = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:f, s:O}", "file", out, "kind",
+                                    facts.kind, "family", facts.family, "dtype", facts.dtype, "dtype_embed",
+                                    facts.dtype_embed, "bytes", (json_int_t)facts.file_bytes, "tensors",
+                                    (json_int_t)facts.n_tensors, "parameters", (json_int_t)facts.n_parameters,
+                                    "tokenizer", facts.has_tokenizer, "seconds", seconds, "notes", w->notes);
+        if (w->settings->report) json_object_set(summary, "matrices", w->matrices);
+        return print_json(summary);
+    }
+    if (!w->settings->quiet) print_summary(out, &facts, seconds);
+    if (w->settings->report) print_report(w->matrices);
     return TFM_EXIT_OK;
 }
 
@@ -160,6 +208,10 @@ static int run_pack(work *w, const char *source, const char *out) {
                                 .tokenizer_only = s->tokenizer_only,
                                 .force = s->force,
                                 .options = {.dtype = (tfm_dtype)s->dtype,
+                                            .dtype_embed = (tfm_dtype)s->dtype_embed,
+                                            .has_dtype_embed = s->dtype_embed != EMBED_AS_DTYPE,
+                                            .rounded = s->report ? on_rounded : NULL,
+                                            .rounded_user = w,
                                             .progress = on_progress,
                                             .progress_user = w,
                                             .note = on_note,
@@ -210,14 +262,21 @@ static int run_verify(work *w, const char *path) {
 static int run_export(work *w, const char *path, const char *out) {
     tfm_error error;
     tfm_file *file;
+    tfm_pack_facts facts = {0};
     w->bar.what = "exporting";
     tfm_status status = tfm_file_open(&file, path, &error);
     if (!status) status = tfm_file_verify(file, NULL, NULL, NULL, &error); /* never hand on damaged weights */
     if (!status) status = tfm_export(file, out, w->settings->force, on_progress, w, &error);
+    if (!status) tfm_pack_get_facts(file, &facts);
     tfm_file_close(&file);
     tfm_progress_end(&w->bar);
     if (status) return fail(w, &error);
-    if (w->settings->json) return print_json(json_pack("{s:s, s:s}", "file", path, "export", out));
+    if (strncmp(facts.dtype, "int", 3) == 0 || strncmp(facts.dtype_embed, "int", 3) == 0)
+        on_note(
+            w,
+            "quantised matrices were written in f32: as the model computes with them, not as the checkpoint had them");
+    if (w->settings->json)
+        return print_json(json_pack("{s:s, s:s, s:O}", "file", path, "export", out, "notes", w->notes));
     return TFM_EXIT_OK;
 }
 
@@ -231,7 +290,7 @@ static int run_list(const work *w) {
             printf("  %-10s %s\n", tfm_importers[i]->model_types, tfm_importers[i]->what);
         printf("Checkpoint formats:\n");
         for (size_t i = 0; i < n_formats; i++) printf("  %s\n", formats[i]);
-        printf("Types of weight matrices:\n ");
+        printf("Types of weight matrices, embeddings and vocabulary projection:\n ");
         for (size_t i = 0; dtype_names[i]; i++) printf(" %s", dtype_names[i]);
         printf("\n");
         return TFM_EXIT_OK;
@@ -260,6 +319,7 @@ static int run_help(void) {
            "Examples:\n"
            "  tfmpack opus-mt-de-en de-en.bin\n"
            "  tfmpack --dtype bf16 --license Apache-2.0 opus-mt-de-en de-en.bin\n"
+           "  tfmpack --dtype int8 --report opus-mt-de-en de-en.bin\n"
            "  tfmpack --inspect de-en.bin\n",
            text);
     free(text);
@@ -276,8 +336,8 @@ static int run(const settings *s, char **arguments, size_t n) {
         return tfm_complain_usage(n < wanted ? "missing operand: needs %s" : "too many operands: needs %s",
                                   what[wanted]);
     }
-    work w = {.settings = s, .bar = {.min_bytes = (uint64_t)16 << 20}, .notes = json_array()};
-    if (!w.notes) return tfm_complain("no memory");
+    work w = {.settings = s, .bar = {.min_bytes = (uint64_t)16 << 20}, .notes = json_array(), .matrices = json_array()};
+    if (!w.notes || !w.matrices) return tfm_complain("no memory");
     catch_signals();
     int code = s->list      ? run_list(&w)
                : s->inspect ? run_inspect(&w, arguments[0])
@@ -285,11 +345,12 @@ static int run(const settings *s, char **arguments, size_t n) {
                : s->export  ? run_export(&w, arguments[0], arguments[1])
                             : run_pack(&w, arguments[0], arguments[1]);
     json_decref(w.notes);
+    json_decref(w.matrices);
     return code;
 }
 
 int main(int argc, char **argv) {
-    settings s = {.dtype = TFM_F32};
+    settings s = {.dtype = TFM_F32, .dtype_embed = EMBED_AS_DTYPE};
     tfm_error error;
     size_t n = 0;
     tfm_program("tfmpack");
