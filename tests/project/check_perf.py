@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""check_perf.py - perf/compare and the tables of perf/run on fixed measurements. Prints TAP; measures nothing.
+
+usage: check_perf.py SOURCE_ROOT
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree
+
+WHERE = {'machine': 'a processor', 'compiler': 'gcc 12', 'commit': 'abc', 'isa': 'avx2'}
+
+
+def decode(seconds, spread=0.01, batch=8, dtype='int8', **more):
+    """64 tokens for each of a batch, in so many seconds."""
+    return {'name': 'decode', 'model': 'transformer-base', 'dtype': dtype, 'threads': 1, 'beams': 1, 'batch': batch,
+            'length': 64, 'value': 64 * batch / seconds, 'unit': 'tokens/s', 'limit': 64 * batch / 0.8,
+            'bound': 'bandwidth', 'median_s': seconds, 'min_s': seconds * (1 - 2 * spread),
+            'max_s': seconds * (1 + 2 * spread), 'lower_s': seconds * (1 - spread), 'upper_s': seconds * (1 + spread),
+            **WHERE, **more}
+
+
+def memory(megabytes):
+    return {'name': 'private memory', 'model': 'tiny', 'dtype': 'f32', 'threads': 1, 'value': megabytes, 'unit': 'MB',
+            **WHERE}
+
+
+def product(us, least):
+    return {'kernel': 'gemm', 'm': 8, 'n': 512, 'k': 512, 'dtype': 'f32', 'cold': False, 'threads': 1, 'value': us,
+            'unit': 'us', 'median_s': us * 1e-6, 'min_s': least * 1e-6, 'limit': 10, 'others': {'onednn': 40.0},
+            **WHERE}
+
+
+# (what it shows, base, new, further arguments, exit status, what the output must hold)
+CASES = [
+    ('the same results', [decode(1), memory(5)], [decode(1), memory(5)], [], 0, ['2 compared: 0 slower, 0 unsure, 0 faster, 2 same']),
+    ('a regression', [decode(1)], [decode(1.2)], [], 1, ['slower', '+20.0 %', 'transformer-base int8 decode']),
+    ('an improvement', [decode(1)], [decode(0.8)], [], 0, ['faster', '-20.0 %']),
+    ('under 5 % is noise', [decode(1, 0.001)], [decode(1.04, 0.001)], [], 0, ['1 same']),
+    ('another threshold', [decode(1, 0.001)], [decode(1.04, 0.001)], ['--noise', '3'], 1, ['1 slower']),
+    ('runs that overlap', [decode(1, 0.15)], [decode(1.2, 0.15)], [], 0, ['1 unsure']),
+    ('repeated runs widen the spread', [decode(1), decode(1.19)], [decode(1.2), decode(1.18)], [], 0, ['1 unsure']),
+    ('repeated runs that agree', [decode(1), decode(1.01)], [decode(1.2), decode(1.21)], [], 1, ['1 slower']),
+    ('order does not matter', [decode(1), decode(1, batch=1)], [decode(1, batch=1), decode(1.3)], [], 1,
+     ['1 slower', '1 same']),
+    ('memory has no spread', [memory(5)], [memory(6)], [], 1, ['private memory', '+20.0 %']),
+    ('a kernel whose best run held', [product(10, 9)], [product(12, 9.1)], [], 0, ['1 unsure']),
+    ('a kernel that got slower', [product(10, 9)], [product(12, 11)], [], 1, ['gemm f32 8 x 512 x 512']),
+    ('what only one side has', [decode(1), memory(5)], [decode(1), decode(1, dtype='f32')], [], 0,
+     ['1 compared', 'only in the base 1, only in the new 1']),
+    ('what was not asked for', [decode(1), memory(5)], [decode(2), memory(5)], ['--only', 'memory'], 0, ['1 compared']),
+    ('what stayed the same, on demand', [decode(1)], [decode(1)], ['--all'], 0, ['| same ']),
+    ('another machine', [decode(1)], [decode(1, machine='another')], [], 2, ['different machines']),
+    ('another machine, by force', [decode(1)], [decode(1, machine='another')], ['--force'], 0, ['1 same']),
+    ('nothing in common', [decode(1)], [memory(5)], [], 2, ['nothing was measured in both']),
+    ('no measurements', [], [memory(5)], [], 2, ['no measurements']),
+    ('peaks and shares are no figures', [decode(1), {'record': 'machine', 'fma_gflops': 100}],
+     [decode(1), {'share': 'norms', 'value': 3, 'threads': 1}], [], 0, ['1 compared']),
+]
+BAD_FILES = [('no JSON', 'nonsense\n', 'line 1 is not JSON'), ('no object', '{}\n[1]\n', 'line 2 is not a JSON object'),
+             ('no text', b'\xff\xfe', 'base.jsonl')]
+PEERS = [{'peer': 'slowpoke', 'what': 'decode', 'beam': 1, 'batch': 8, 'threads': 1, 'dtype': 'int8', 'tokens_per_s': 128},
+         {'peer': 'hare', 'what': 'decode', 'beam': 1, 'batch': 8, 'length': 64, 'threads': 1, 'dtype': 'int8',
+          'tokens_per_s': 256},
+         {'peer': 'hare', 'what': 'decode', 'beam': 4, 'batch': 8, 'threads': 1, 'dtype': 'int8', 'tokens_per_s': 9999},
+         {'peer': 'llama.cpp', 'what': 'prefill', 'model': 'llama-1.1b-q8_0', 'length': 512, 'threads': 1,
+          'tokens_per_s': 30}]
+PREFILL = decode(1, model='llama-1.1b', name='prefill', length=512, batch=1, value=120.0, limit=150.0)
+
+
+class Checker:
+    def __init__(self, root, folder):
+        self.root, self.folder, self.results = root, folder, []
+
+    def write(self, name, content):
+        path = os.path.join(self.folder, name)
+        if not isinstance(content, (str, bytes)):
+            content = ''.join(json.dumps(record) + '\n' for record in content)
+        with open(path, 'wb') as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+        return path
+
+    def run(self, program, *arguments):
+        """(exit status, everything it printed)."""
+        done = subprocess.run([sys.executable, os.path.join(self.root, 'perf', program), *arguments],
+                              capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def check(self, name, outcome, status, wanted):
+        found, said = outcome
+        missing = [part for part in wanted if part not in said]
+        problems = [f'{part!r} is not in the output' for part in missing]
+        if found != status:
+            problems.append(f'exit status {found}, not {status}')
+        self.results.append((name, problems + (said.splitlines() if problems else [])))
+
+    def compare(self):
+        for name, base, new, more, status, wanted in CASES:
+            paths = self.write('base.jsonl', base), self.write('new.jsonl', new)
+            self.check(f'compare: {name}', self.run('compare', *paths, *more), status, wanted)
+        new = self.write('new.jsonl', [decode(1)])
+        for name, content, wanted in BAD_FILES:
+            self.check(f'compare: {name}', self.run('compare', self.write('base.jsonl', content), new), 2, [wanted])
+        self.check('compare: no such file', self.run('compare', os.path.join(self.folder, 'nowhere'), new), 2, ['nowhere'])
+        self.check('compare: one file', self.run('compare', new), 2, ['two files'])
+
+    def tables(self):
+        results = self.write('results.jsonl', [decode(1), PREFILL, memory(5), product(20, 19)])
+        arguments = ['--from', results, '--peers', self.write('peers.jsonl', PEERS), '--out', self.folder]
+        # 512 tokens/s against the faster peer's 256, of a limit of 640; 120 against 30; oneDNN 40 us against 20.
+        self.check('run: tables with peers', self.run('run', *arguments), 0,
+                   ['hare 256', '2.00 |', '80 %', 'llama.cpp 30.0', '4.00 |', 'onednn us', '50 %', '5.00 MB'])
+        with open(os.path.join(self.folder, 'results.svg'), encoding='utf-8') as file:
+            plot = file.read()
+        self.check('run: plot with its limit and peers', (0, plot), 0,
+                   ['class="limit"', '512 tokens/s, 2.00 x hare', '120 tokens/s, 4.00 x llama.cpp', 'class="peer"'])
+        try:
+            xml.etree.ElementTree.fromstring(plot)
+            problems = []
+        except xml.etree.ElementTree.ParseError as error:
+            problems = [str(error)]
+        self.results.append(('run: the plot is XML', problems))
+        lacking = self.write('peers.jsonl', [{'peer': 'hare', 'what': 'decode'}])
+        self.check('run: peers that say too little', self.run('run', '--from', results, '--peers', lacking), 1,
+                   ["object 1 has no 'threads'"])
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    with tempfile.TemporaryDirectory() as folder:
+        checker = Checker(sys.argv[1], folder)
+        checker.compare()
+        checker.tables()
+    print(f'1..{len(checker.results)}')
+    for name, problems in checker.results:
+        print(f'{"not ok" if problems else "ok"} - {name}')
+        for problem in problems:
+            print(f'# {problem}')
+    return 1 if any(problems for _, problems in checker.results) else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
