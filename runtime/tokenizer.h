@@ -28,6 +28,14 @@ tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
                                 tfm_text *text, tfm_error *error);
 
+/*
+ * Two texts as one input, with what the model wants around and between them. types (may be NULL) gets the number of the
+ * segment of each id, which BERT-like models want as token_type_ids. Errors: also TFM_ERROR_UNSUPPORTED, where the
+ * tokenizer has no form for pairs.
+ */
+tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char *a, size_t n_a, const char *b,
+                                     size_t n_b, bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
+
 /* The piece of an id as the vocabulary spells it, or NULL. */
 const char *tfm_tokenizer_piece(const tfm_tokenizer *tokenizer, int32_t id, size_t *n);
 

@@ -63,8 +63,8 @@ Test(shared_spm, bpe_1k) {
     check_model("tokenizers/spm-bpe-1k/test_sentencepiece_bpe.model", "tokenizers/spm-bpe-1k/expected.json");
 }
 
-/* The folder has a tokenizer.json too; the SentencePiece file is what is packed. */
-Test(shared_spm, t5_small) { check_model("tokenizers/t5-small", "tokenizers/t5-small/expected-spm.json"); }
+/* The folder has a tokenizer.json too, which would be preferred. */
+Test(shared_spm, t5_small) { check_model("tokenizers/t5-small/spiece.model", "tokenizers/t5-small/expected-spm.json"); }
 
 /* The checkpoint's own tokenizer: vocab.json over SentencePiece, the end token after each line. */
 #define MULTI30K "checkpoints/multi30k-de-en/"

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 
 #include "spm/spm_table.h"
+#include "tokenizer/slow_files.h"
+#include "tokenizer/tokenizer_json.h"
 
 static tfm_status no_memory(const char *path, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
@@ -173,18 +175,40 @@ static tfm_status find_file(const char *folder, char **path, tfm_error *error) {
     return status;
 }
 
+/* ---- Hugging Face ------------------------------------------------------------------------------------------------ */
+
+/* tokenizer.json, or the other files of a folder in its form. */
+static tfm_status pack_json(const char *folder, bool whole, tfm_writer *writer, tfm_error *error) {
+    json_t *root = NULL;
+    char *path = whole ? join(folder, "tokenizer.json") : strdup(folder);
+    if (path == NULL) return no_memory(folder, error);
+    tfm_status status = whole ? tfm_slow_files_load(path, &root, error) : tfm_slow_files_read(folder, &root, error);
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (status == TFM_OK && table == NULL) status = no_memory(path, error);
+    if (status == TFM_OK) status = tfm_tokenizer_json(root, path, table, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
+    tfm_table_builder_free(&table);
+    json_decref(root);
+    free(path);
+    return status;
+}
+
 tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool required, tfm_error *error) {
     if (is_file(src)) return pack_file(src, writer, error);
     if (has_file(src, "vocab.json") && has_file(src, "source.spm")) return pack_marian(src, writer, error);
+    if (has_file(src, "tokenizer.json")) return pack_json(src, true, writer, error);
     char *path;
     tfm_status status = find_file(src, &path, error);
     if (status == TFM_OK && path != NULL) {
         status = pack_file(path, writer, error);
+    } else if (status == TFM_OK && tfm_slow_files_there(src)) {
+        status = pack_json(src, false, writer, error);
     } else if (status == TFM_OK && required) {
-        status = tfm_fail(error, TFM_ERROR_IO,
-                          "%s: no tokenizer found; it needs vocab.json with source.spm and target.spm, or one .spm or "
-                          ".model file",
-                          src);
+        status =
+            tfm_fail(error, TFM_ERROR_IO,
+                     "%s: no tokenizer found; it needs tokenizer.json, vocab.txt, vocab.json with merges.txt or with "
+                     "source.spm and target.spm, or one .spm or .model file",
+                     src);
     }
     free(path);
     return status;

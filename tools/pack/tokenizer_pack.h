@@ -10,8 +10,10 @@
  * Looks for tokenizer files at src and writes sections "tokenizer" and, where the target side differs,
  * "tokenizer.target". src is one of
  *   - a Marian folder: vocab.json with source.spm and target.spm, perhaps target_vocab.json;
+ *   - a folder with tokenizer.json;
  *   - a folder with spiece.model, sentencepiece.bpe.model, tokenizer.model or a single other .spm or .model file;
- *   - such a file itself. In these two cases ids are those of the SentencePiece file.
+ *   - such a file itself. In these two cases ids are those of the SentencePiece file;
+ *   - a folder with vocab.txt, or with vocab.json and merges.txt.
  * required: false lets a folder without tokenizer files pass with nothing written.
  * Errors: TFM_ERROR_IO, _FORMAT, _UNSUPPORTED, _LIMIT, _MEMORY; the message names the file.
  */

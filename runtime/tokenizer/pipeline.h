@@ -1,0 +1,142 @@
+/*
+ * pipeline.h - a tokenizer of the kind Hugging Face's tokenizer.json describes: added tokens are found, the text
+ * between them is normalised and cut into words, a model makes ids of words, decoders make text of ids.
+ */
+#ifndef TFM_PIPELINE_H
+#define TFM_PIPELINE_H
+
+#include "steps.h"
+
+#define TFM_NO_ID UINT32_MAX
+#define TFM_PIECE_WHOLE 0x80000000u /* in BPE's trie: the word of this spelling is this one piece */
+
+typedef enum tfm_model_kind {
+    TFM_MODEL_BPE,
+    TFM_MODEL_WORDPIECE,
+    TFM_MODEL_UNIGRAM,
+    TFM_MODEL_WORDLEVEL
+} tfm_model_kind;
+
+/* Marks of ids. */
+enum {
+    TFM_ID_EXISTS = 1,
+    TFM_ID_SPECIAL = 2 /* left out of text on demand */
+};
+
+/* Marks of added tokens. */
+enum { TFM_ADDED_SINGLE_WORD = 1, TFM_ADDED_LSTRIP = 2, TFM_ADDED_RSTRIP = 4, TFM_ADDED_FLAGS = 7 };
+
+/* Classes of characters beside added tokens. */
+enum { TFM_ADDED_SPACE = 1, TFM_ADDED_WORD = 2 };
+
+typedef struct tfm_added {
+    tfm_trie raw, normalized; /* content -> number + 1, looked for before and after normalisation */
+    bool raw_first[256], normalized_first[256];
+    const uint32_t *ids;
+    const uint8_t *flags;
+    size_t n;
+    tfm_classes classes; /* only if a flag is set */
+} tfm_added;
+
+/* A merge of two pieces; a slot of the table is empty if rank is TFM_NO_ID. */
+typedef struct tfm_merge {
+    uint32_t left, right, rank, id;
+} tfm_merge;
+
+typedef struct tfm_word_model {
+    tfm_model_kind kind;
+    tfm_trie pieces;          /* spelling -> id + 1, for BPE perhaps with TFM_PIECE_WHOLE */
+    tfm_trie continuing;      /* WordPiece: inside a word, without the prefix */
+    uint32_t unknown_id;      /* TFM_NO_ID: unknown characters vanish */
+    const uint32_t *byte_ids; /* (256), or NULL: byte fallback */
+    uint64_t max_characters;  /* WordPiece: longer words are unknown */
+
+    /* BPE */
+    const uint32_t *symbols; /* (256) ids of single bytes, TFM_NO_ID for none, or NULL: pieces are characters */
+    const tfm_merge *merges; /* open addressing by tfm_merge_slot */
+    size_t n_merges;         /* slots, a power of two; at least one is empty */
+    const char *prefix, *suffix;
+    size_t n_prefix, n_suffix;
+    const char *word_start; /* words begin where this does after something else; NULL: no such bounds */
+    size_t n_word_start;
+    bool fuse_unknown, ignore_merges;
+
+    /* Unigram */
+    const uint32_t *scores; /* (n_scores, 2) halves of doubles, the low one first */
+    size_t n_scores;
+    double unknown_score;
+} tfm_word_model;
+
+typedef enum tfm_decoder_kind {
+    TFM_DECODER_BYTES, /* pieces are bytes */
+    TFM_DECODER_WORDPIECE,
+    TFM_DECODER_METASPACE,
+    TFM_DECODER_BPE,
+    TFM_DECODER_BYTE_FALLBACK,
+    TFM_DECODER_FUSE,
+    TFM_DECODER_REPLACE,
+    TFM_DECODER_STRIP,
+    TFM_DECODER_JOIN,
+    TFM_DECODER_KINDS
+} tfm_decoder_kind;
+
+typedef struct tfm_decoder_step {
+    tfm_decoder_kind kind;
+    const char *from,
+        *to; /* wordpiece: prefix; metaspace: replacement; bpe: suffix; replace: both; join, strip: from */
+    size_t n_from, n_to;
+    uint64_t start, stop;
+    bool flag; /* wordpiece: clean up; metaspace: the first piece loses its replacement */
+} tfm_decoder_step;
+
+typedef struct tfm_decoder_steps {
+    tfm_decoder_step *steps;
+    size_t n;
+} tfm_decoder_steps;
+
+/* What stands around and between inputs: (n, 2) of what, type; what: 0 and 1 an input, else id + 2. */
+typedef struct tfm_template {
+    const uint32_t *parts;
+    size_t n;
+} tfm_template;
+
+typedef struct tfm_pipeline {
+    tfm_added added;
+    tfm_steps normalizer, pre_tokenizer;
+    tfm_word_model model;
+    tfm_decoder_steps decoder;
+    tfm_template single, pair;
+    const char *texts; /* spelling of each id */
+    const uint32_t *text_offsets;
+    const char *surfaces; /* what decoders see of each id; the same as texts if the table has none */
+    const uint32_t *surface_offsets;
+    const uint8_t *kinds; /* (size) */
+    size_t size;
+} tfm_pipeline;
+
+tfm_status tfm_pipeline_open(tfm_pipeline *pipeline, const tfm_table *table, const char *what, tfm_error *error);
+void tfm_pipeline_close(tfm_pipeline *pipeline);
+
+/* types: as for tfm_tokenizer_encode_pair. b: NULL for one input. */
+tfm_status tfm_pipeline_encode(const tfm_pipeline *pipeline, const char *a, size_t n_a, const char *b, size_t n_b,
+                               bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
+tfm_status tfm_pipeline_decode(const tfm_pipeline *pipeline, const int32_t *ids, size_t n, bool skip_special,
+                               tfm_text *text, tfm_error *error);
+
+/* Appends the ids of one word; TFM_OK, TFM_ERROR_MEMORY. */
+tfm_status tfm_model_word(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_model_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+/* The same without the shortcut of whole pieces; for tfmpack, which finds out what is whole. */
+tfm_status tfm_model_bpe_merge(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_model_unigram(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+
+/* Where to look for a pair of pieces first. */
+static inline size_t tfm_merge_slot(uint32_t left, uint32_t right, size_t n_slots) {
+    uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
+    return (size_t)(hash >> 24) & (n_slots - 1);
+}
+
+/* The text that a normalizer makes of another; for tfmpack. */
+tfm_status tfm_pipeline_normalize(const tfm_pipeline *pipeline, const char *text, size_t n, tfm_text *out);
+
+#endif

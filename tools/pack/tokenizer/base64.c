@@ -1,0 +1,35 @@
+/* base64.c - RFC 4648 base64 into bytes. */
+#include "base64.h"
+
+#include <stdlib.h>
+
+static int digit_of(char c) {
+    if (c >= 'A' && c <= 'Z') return c - 'A';
+    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
+    if (c >= '0' && c <= '9') return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+bool tfm_base64_decode(const char *text, size_t n, unsigned char **data, size_t *n_data) {
+    if (n == 0 || n % 4 != 0) return false;
+    size_t padding = text[n - 1] != '=' ? 0 : text[n - 2] != '=' ? 1 : 2, size = 0;
+    unsigned char *out = malloc(n / 4 * 3);
+    if (out == NULL) return false;
+    for (size_t i = 0; i < n; i += 4) {
+        unsigned value = 0;
+        for (size_t k = i; k < i + 4; k++) {
+            int digit = k >= n - padding ? 0 : digit_of(text[k]);
+            if (digit < 0) {
+                free(out);
+                return false;
+            }
+            value = value << 6 | (unsigned)digit;
+        }
+        out[size++] = (unsigned char)(value >> 16);
+        out[size++] = (unsigned char)(value >> 8);
+        out[size++] = (unsigned char)value;
+    }
+    *data = out;
+    *n_data = size - padding;
+    return true;
+}

@@ -1,0 +1,171 @@
+/* tokenizer_json.c - tokenizer.json as a table, part by part; added tokens. */
+#include "tokenizer_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../format/model_file.h"
+#include "../../../runtime/tokenizer/pipeline.h"
+#include "class_sets.h"
+
+typedef struct added {
+    tfm_trie_key *raw, *normalized;
+    size_t n_raw, n_normalized;
+    uint32_t *ids;
+    uint8_t *flags, all_flags;
+    char **texts; /* normalised contents */
+    size_t n;
+} added;
+
+static void added_free(added *a) {
+    for (size_t i = 0; a->texts != NULL && i < a->n; i++) free(a->texts[i]);
+    free(a->raw);
+    free(a->normalized);
+    free(a->ids);
+    free(a->flags);
+    free(a->texts);
+}
+
+static bool is_true(const json_t *json, const char *name) { return json_is_true(json_object_get(json, name)); }
+
+/* The steps of the table as they are now, to normalise tokens with. */
+static tfm_status open_normalizer(const tfm_json_reader *r, void **bytes, tfm_table **table, tfm_steps *steps) {
+    size_t n;
+    tfm_status status = tfm_table_build(r->table, bytes, &n, r->error);
+    if (status == TFM_OK) status = tfm_table_open(table, *bytes, n, r->what, r->error);
+    if (status != TFM_OK) return status;
+    tfm_table_reader reader = {.table = *table, .what = r->what, .error = r->error, .status = TFM_OK};
+    tfm_steps_read(&reader, "normalizer", steps);
+    return reader.status;
+}
+
+/* What the normaliser makes of a token; decoders see it so as well. */
+static tfm_status normalize(tfm_json_reader *r, const tfm_steps *steps, uint32_t id, tfm_trie_key *key, char **text) {
+    tfm_step_work work = {0};
+    tfm_text out = {0};
+    bool at_start = true;
+    tfm_status status = tfm_steps_normalize(steps, &work, key->text, key->n, &at_start, &out);
+    tfm_step_work_free(&work);
+    if (status != TFM_OK) {
+        tfm_text_free(&out);
+        return tfm_json_no_memory(r);
+    }
+    if (out.size == key->n && memcmp(out.data, key->text, key->n) == 0) {
+        tfm_text_free(&out);
+        return TFM_OK;
+    }
+    key->text = *text = out.data;
+    key->n = (uint32_t)out.size;
+    char *surface = malloc(out.size + 1);
+    if (surface == NULL) return tfm_json_no_memory(r);
+    if (out.size > 0) memcpy(surface, out.data, out.size);
+    free(r->pieces[id].surface);
+    r->pieces[id].surface = surface;
+    r->pieces[id].n_surface = key->n;
+    return TFM_OK;
+}
+
+static tfm_status add_token(tfm_json_reader *r, added *a, const json_t *token, const tfm_steps *steps) {
+    const json_t *content = json_object_get(token, "content");
+    tfm_trie_key key = {json_string_value(content), (uint32_t)json_string_length(content), 0};
+    if (key.n == 0) return TFM_OK;
+    uint32_t id = (uint32_t)json_integer_value(json_object_get(token, "id"));
+    const json_t *normalized = json_object_get(token, "normalized");
+    bool is_normalized = normalized == NULL ? !is_true(token, "special") : json_is_true(normalized);
+    size_t i = a->n++;
+    a->ids[i] = id;
+    a->flags[i] = (uint8_t)((is_true(token, "single_word") ? TFM_ADDED_SINGLE_WORD : 0) |
+                            (is_true(token, "lstrip") ? TFM_ADDED_LSTRIP : 0) |
+                            (is_true(token, "rstrip") ? TFM_ADDED_RSTRIP : 0));
+    a->all_flags |= a->flags[i];
+    if (is_normalized && steps->n > 0) {
+        tfm_status status = normalize(r, steps, id, &key, &a->texts[i]);
+        if (status != TFM_OK) return status;
+    }
+    key.value = (uint32_t)i + 1;
+    if (key.n > TFM_TRIE_MAX_KEY) return tfm_json_unsupported(r, "an added token of over 1023 bytes");
+    if (key.n == 0) return tfm_json_unsupported(r, "an added token that the normalizer removes");
+    if (is_normalized)
+        a->normalized[a->n_normalized++] = key;
+    else
+        a->raw[a->n_raw++] = key;
+    return TFM_OK;
+}
+
+static tfm_status put_added(tfm_json_reader *r, added *a) {
+    tfm_status status = TFM_OK;
+    tfm_table_set_array(r->table, "added.ids", TFM_VALUE_U32S, a->ids, a->n);
+    tfm_table_set_array(r->table, "added.flags", TFM_VALUE_U8S, a->flags, a->n);
+    if (a->n_raw > 0) status = tfm_json_put_trie(r, "added.raw", a->raw, a->n_raw);
+    if (status == TFM_OK && a->n_normalized > 0) {
+        status = tfm_json_put_trie(r, "added.normalized", a->normalized, a->n_normalized);
+    }
+    if (status != TFM_OK || a->all_flags == 0) return status;
+    uint8_t *classes = malloc(TFM_UNICODE_CODES);
+    if (classes == NULL) return tfm_json_no_memory(r);
+    for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
+        classes[code] = tfm_unicode_space(code)                                      ? TFM_ADDED_SPACE
+                        : tfm_unicode_word(code) || code == 0x200C || code == 0x200D ? TFM_ADDED_WORD
+                                                                                     : 0;
+    }
+    status = tfm_put_classes(r->table, "added.classes", classes, r->error);
+    free(classes);
+    return status;
+}
+
+static tfm_status added_tokens(tfm_json_reader *r) {
+    const json_t *list = json_object_get(r->root, "added_tokens");
+    size_t n = json_array_size(list), i;
+    if (n == 0) return TFM_OK;
+    added a = {.raw = calloc(n, sizeof(*a.raw)),
+               .normalized = calloc(n, sizeof(*a.normalized)),
+               .ids = calloc(n, sizeof(*a.ids)),
+               .flags = calloc(n, 1),
+               .texts = calloc(n, sizeof(*a.texts))};
+    void *bytes = NULL;
+    tfm_table *table = NULL;
+    tfm_steps steps = {0};
+    bool ok = a.raw != NULL && a.normalized != NULL && a.ids != NULL && a.flags != NULL && a.texts != NULL;
+    tfm_status status = ok ? open_normalizer(r, &bytes, &table, &steps) : tfm_json_no_memory(r);
+    json_t *token;
+    json_array_foreach(list, i, token) {
+        if (status == TFM_OK) status = add_token(r, &a, token, &steps);
+    }
+    if (status == TFM_OK && a.n > 0) status = put_added(r, &a);
+    tfm_steps_close(&steps);
+    tfm_table_close(&table);
+    free(bytes);
+    added_free(&a);
+    return status;
+}
+
+static tfm_status put_vocabulary(tfm_json_reader *r) {
+    uint8_t *kinds = malloc(r->size);
+    if (kinds == NULL) return tfm_json_no_memory(r);
+    bool surfaces = false;
+    for (size_t id = 0; id < r->size; id++) {
+        kinds[id] = r->pieces[id].kind;
+        surfaces |= r->pieces[id].surface != NULL;
+    }
+    tfm_table_set_array(r->table, "vocabulary.kinds", TFM_VALUE_U8S, kinds, r->size);
+    free(kinds);
+    tfm_status status = tfm_json_put_texts(r, "vocabulary", false);
+    return status == TFM_OK && surfaces ? tfm_json_put_texts(r, "surfaces", true) : status;
+}
+
+tfm_status tfm_tokenizer_json(const json_t *root, const char *what, tfm_table_builder *table, tfm_error *error) {
+    tfm_json_reader r = {.root = root, .what = what, .table = table, .error = error};
+    tfm_status status =
+        json_is_object(json_object_get(root, "model")) ? TFM_OK : tfm_json_broken(&r, "there is no model");
+    if (status == TFM_OK) status = tfm_json_vocabulary(&r);
+    if (status == TFM_OK) status = tfm_json_steps(&r);
+    if (status == TFM_OK) status = added_tokens(&r);
+    if (status == TFM_OK) status = tfm_json_model(&r);
+    if (status == TFM_OK) status = tfm_json_decoder(&r);
+    if (status == TFM_OK) status = tfm_json_templates(&r);
+    if (status == TFM_OK) status = put_vocabulary(&r);
+    for (size_t id = 0; id < r.size; id++) free(r.pieces[id].surface);
+    free(r.pieces);
+    free(r.spellings);
+    return status;
+}
