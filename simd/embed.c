@@ -2,29 +2,76 @@
 #include "chain.h"
 #include "isa_kernels.h"
 
-static float widen(const void *data, tfm_dtype dtype, size_t element) {
-    if (dtype == TFM_F32) return ((const float *)data)[element];
-    uint16_t h = ((const uint16_t *)data)[element];
-    return dtype == TFM_F16 ? tfm_f16_to_f32(h) : tfm_bf16_to_f32(h);
+/* The parts of a table that a row's elements are in: for panels, lane `lane` of `data`. */
+typedef struct source {
+    const unsigned char *data;
+    tfm_dtype dtype;
+    size_t k, lane;
+} source;
+
+/* Elements i .. i + n - 1 (n <= 16) of a lane of a panel of floats. */
+static v16 from_panel(const source *s, size_t i, size_t n) {
+    size_t element = i * TFM_PANEL + s->lane;
+    if (s->dtype == TFM_F32) {
+        V16_ALIGN float x[TFM_PANEL] = {0};
+        const float *from = (const float *)(const void *)s->data + element;
+        for (size_t j = 0; j < n; j++) x[j] = from[j * TFM_PANEL];
+        return v16_load(x);
+    }
+    V16_ALIGN uint16_t h[TFM_PANEL] = {0};
+    const uint16_t *from = (const uint16_t *)(const void *)s->data + element;
+    for (size_t j = 0; j < n; j++) h[j] = from[j * TFM_PANEL];
+    return s->dtype == TFM_F16 ? v16_load_f16(h) : v16_load_bf16(h);
 }
 
-/* n <= 16 elements, one every `step`. */
-static v16 gather(const tfm_matrix *table, size_t element, size_t step, size_t n) {
-    if (step == 1 && n == 16) return v16_load_weights(table->data, table->dtype, element);
-    V16_ALIGN float x[16] = {0};
-    for (size_t i = 0; i < n; i++) x[i] = widen(table->data, table->dtype, element + i * step);
-    return v16_load(x);
+/* Likewise of int8; i is a multiple of 16. The columns are padded to a multiple of 4. */
+static v16 from_int8(const source *s, size_t i, size_t n) {
+    const unsigned char *scales = s->data + (s->k + 3) / 4 * 64;
+    V16_ALIGN float x[TFM_PANEL] = {0};
+    float scale;
+    memcpy(&scale, scales + s->lane * sizeof scale, sizeof scale);
+    for (size_t j = 0; j < n; j++) x[j] = (float)(s->data[(i + j) / 4 * 64 + s->lane * 4 + j % 4] - 128);
+    return v16_mul(v16_load(x), v16_set(scale));
 }
 
-/* y = row * scale + position, rounded twice; the row's elements are `step` apart from `element` on. */
-static void embed_row(const tfm_matrix *table, size_t element, size_t step, float scale, const float *position,
-                      float *y) {
+/* Likewise of int4: 16 columns are 4 bytes and 4 bytes, low halves first. */
+static v16 from_int4(const source *s, size_t i) {
+    const unsigned char *block = s->data + i / TFM_I4_BLOCK * TFM_I4_BLOCK_BYTES;
+    size_t group = i % TFM_I4_BLOCK / TFM_I4_GROUP;
+    const unsigned char *two = block + group * 256 + i % TFM_I4_GROUP / 8 * 64 + s->lane * 4;
+    V16_ALIGN float x[TFM_PANEL];
+    for (size_t j = 0; j < 4; j++) {
+        x[j] = (float)((two[j] & 15) - 8);
+        x[4 + j] = (float)((two[j] >> 4) - 8);
+        x[8 + j] = (float)((two[64 + j] & 15) - 8);
+        x[12 + j] = (float)((two[64 + j] >> 4) - 8);
+    }
+    uint16_t scale;
+    memcpy(&scale, block + 512 + (group * TFM_PANEL + s->lane) * sizeof scale, sizeof scale);
+    return v16_mul(v16_load(x), v16_set(tfm_f16_to_f32(scale)));
+}
+
+/* Likewise of a row that lies together. */
+static v16 from_row(const source *s, size_t i, size_t n) {
+    if (n == TFM_PANEL) return v16_load_weights(s->data, s->dtype, i);
+    if (s->dtype == TFM_F32) return v16_load_partial((const float *)(const void *)s->data + i, n);
+    V16_ALIGN uint16_t h[TFM_PANEL] = {0};
+    memcpy(h, (const uint16_t *)(const void *)s->data + i, n * sizeof *h);
+    return s->dtype == TFM_F16 ? v16_load_f16(h) : v16_load_bf16(h);
+}
+
+/* y = row * scale + position, rounded twice. */
+static void embed_row(const source *s, bool panels, float scale, const float *position, float *y) {
     v16 factor = v16_set(scale);
-    for (size_t i = 0; i < table->k; i += 16) {
-        size_t n = table->k - i < 16 ? table->k - i : 16;
-        v16 x = v16_mul(gather(table, element + i * step, step, n), factor);
-        if (position) x = v16_add(x, n == 16 ? v16_load(position + i) : v16_load_partial(position + i, n));
-        if (n == 16)
+    for (size_t i = 0; i < s->k; i += TFM_PANEL) {
+        size_t n = s->k - i < TFM_PANEL ? s->k - i : TFM_PANEL;
+        v16 x = !panels              ? from_row(s, i, n)
+                : s->dtype == TFM_I8 ? from_int8(s, i, n)
+                : s->dtype == TFM_I4 ? from_int4(s, i)
+                                     : from_panel(s, i, n);
+        x = v16_mul(x, factor);
+        if (position) x = v16_add(x, n == TFM_PANEL ? v16_load(position + i) : v16_load_partial(position + i, n));
+        if (n == TFM_PANEL)
             v16_store(y + i, x);
         else
             v16_store_partial(y + i, x, n);
@@ -33,17 +80,20 @@ static void embed_row(const tfm_matrix *table, size_t element, size_t step, floa
 
 void V16_NAME(tfm_embed_panels)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale,
                                 const float *position, const uint32_t *positions, float *y, size_t y_stride) {
+    size_t bytes = tfm_panel_bytes(table->dtype, table->k);
     for (size_t r = 0; r < m; r++) {
-        size_t id = (size_t)ids[r], element = id / TFM_PANEL * table->k * TFM_PANEL + id % TFM_PANEL;
-        const float *place = position ? position + positions[r] * table->k : NULL;
-        embed_row(table, element, TFM_PANEL, scale, place, y + r * y_stride);
+        size_t id = (size_t)ids[r];
+        source s = {(const unsigned char *)table->data + id / TFM_PANEL * bytes, table->dtype, table->k,
+                    id % TFM_PANEL};
+        embed_row(&s, true, scale, position ? position + positions[r] * table->k : NULL, y + r * y_stride);
     }
 }
 
 void V16_NAME(tfm_embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
                               const uint32_t *positions, float *y, size_t y_stride) {
+    size_t bytes = table->k * tfm_dtype_size(table->dtype);
     for (size_t r = 0; r < m; r++) {
-        const float *place = position ? position + positions[r] * table->k : NULL;
-        embed_row(table, (size_t)ids[r] * table->k, 1, scale, place, y + r * y_stride);
+        source s = {(const unsigned char *)table->data + (size_t)ids[r] * bytes, table->dtype, table->k, 0};
+        embed_row(&s, false, scale, position ? position + positions[r] * table->k : NULL, y + r * y_stride);
     }
 }

@@ -122,14 +122,35 @@ bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why) {
 #if defined(TFM_EMULATED_AVX512)
 extern const tfm_kernels tfm_kernels_avx512_emulated;
 #endif
+typedef void gemm_q_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+gemm_q_fn tfm_gemm_q_avx2_vnni_emulated, tfm_gemm_q_avx512_vnni_emulated;
+
+/* A table with other integer products. */
+static const tfm_kernels *with_products(tfm_kernels *copy, const tfm_kernels *k, const char *name, gemm_q_fn *gemm_q) {
+    *copy = *k;
+    copy->name = name;
+    copy->gemm_q = gemm_q;
+    return copy;
+}
 
 size_t check_tables(const tfm_kernels *const **tables) {
-    static const tfm_kernels *found[TFM_ISA_COUNT + 1];
+    static const tfm_kernels *found[TFM_ISA_COUNT + 3];
     size_t n = 0;
     for (unsigned isa = 0; isa < TFM_ISA_COUNT; isa++)
         if (tfm_isa_usable((tfm_isa)isa)) found[n++] = tfm_kernels_get((tfm_isa)isa);
 #if defined(TFM_EMULATED_AVX512)
-    if (tfm_isa_usable(TFM_ISA_AVX2)) found[n++] = &tfm_kernels_avx512_emulated;
+    static tfm_kernels avx512_vnni;
+    if (tfm_isa_usable(TFM_ISA_AVX2)) {
+        found[n++] = &tfm_kernels_avx512_emulated;
+        found[n++] = with_products(&avx512_vnni, &tfm_kernels_avx512_emulated, "avx512-vnni emulated",
+                                   tfm_gemm_q_avx512_vnni_emulated);
+    }
+#endif
+#if defined(__x86_64__)
+    static tfm_kernels avx2_vnni;
+    if (tfm_isa_usable(TFM_ISA_AVX2))
+        found[n++] = with_products(&avx2_vnni, tfm_kernels_get(TFM_ISA_AVX2), "avx2-vnni emulated",
+                                   tfm_gemm_q_avx2_vnni_emulated);
 #endif
     *tables = found;
     return n;

@@ -75,7 +75,7 @@ void check_untouched(check_case *c, const char *what, const float *x, size_t n,
 /* One case; true if the kernel passed. why (1024 bytes) gets the reason if not. */
 bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why);
 
-/* Every table this machine can run, scalar first, the emulated AVX-512 last where it is built; at least one. */
+/* Every table this machine can run, scalar first, the emulated ones last where they are built; at least one. */
 size_t check_tables(const tfm_kernels *const **tables);
 const tfm_kernels *check_scalar(void);
 
@@ -87,6 +87,10 @@ size_t check_scaled(size_t n);
 void check_gemm(check_case *c, const tfm_kernels *k);
 void check_gemm_rows(check_case *c, const tfm_kernels *k);
 void check_gemm_special(check_case *c, const tfm_kernels *k);
+void check_gemm_q(check_case *c, const tfm_kernels *k);
+void check_gemm_q_rows(check_case *c, const tfm_kernels *k);
+void check_quantize(check_case *c, const tfm_kernels *k);
+void check_embed_q(check_case *c, const tfm_kernels *k);
 void check_attention(check_case *c, const tfm_kernels *k);
 void check_attention_cuts(check_case *c, const tfm_kernels *k);
 void check_attention_special(check_case *c, const tfm_kernels *k);

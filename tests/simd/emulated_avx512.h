@@ -90,11 +90,27 @@ static inline __attribute__((always_inline)) __m128i emulated_cvtepi32_epi8(__m5
     return r.q;
 }
 
+/* The sum of four products of unsigned and signed bytes, added to each lane; wraps. */
+static inline __attribute__((always_inline)) __m512i emulated_dpbusd_epi32(__m512i sum, __m512i a, __m512i b) {
+    union {
+        __m512i v;
+        uint32_t sum[16];
+        uint8_t u[64];
+        int8_t s[64];
+    } r = {.v = sum}, x = {.v = a}, y = {.v = b};
+    for (int i = 0; i < 64; i++) r.sum[i / 4] += (uint32_t)(x.u[i] * y.s[i]);
+    return r.v;
+}
+
 #undef _mm512_maskz_loadu_ps
 #undef _mm512_mask_storeu_ps
 #undef _mm512_cvtepu16_epi32
 #undef _mm512_cvtph_ps
+#undef _mm512_dpbusd_epi32
 #undef _mm512_extractf32x8_ps
+/* SIMDe's alias has the arguments of another intrinsic. */
+#undef _mm512_madd_epi16
+#define _mm512_madd_epi16 simde_mm512_madd_epi16
 #undef _mm512_cvtps_ph
 #undef _mm512_cvtepi8_epi32
 #undef _mm512_cvtepi32_ps
@@ -109,6 +125,7 @@ static inline __attribute__((always_inline)) __m128i emulated_cvtepi32_epi8(__m5
 #define _mm512_mask_storeu_ps emulated_mask_storeu_ps
 #define _mm512_cvtepu16_epi32 emulated_cvtepu16_epi32
 #define _mm512_cvtph_ps emulated_cvtph_ps
+#define _mm512_dpbusd_epi32 emulated_dpbusd_epi32
 #define _mm512_extractf32x8_ps emulated_extractf32x8_ps
 
 #endif

@@ -29,6 +29,10 @@ Test(kernels, tables) {
 Test(kernels, gemm) { check_all("gemm", check_gemm, 250); }
 Test(kernels, gemm_rows) { check_all("gemm rows", check_gemm_rows, 150); }
 Test(kernels, gemm_special) { check_all("gemm special values", check_gemm_special, 100); }
+Test(kernels, gemm_q) { check_all("gemm_q", check_gemm_q, 250); }
+Test(kernels, gemm_q_rows) { check_all("gemm_q rows", check_gemm_q_rows, 150); }
+Test(kernels, quantize) { check_all("quantize", check_quantize, 400); }
+Test(kernels, embed_q) { check_all("embed from int8 and int4", check_embed_q, 150); }
 Test(kernels, attention) { check_all("attention", check_attention, 250); }
 Test(kernels, attention_cuts) { check_all("attention cuts", check_attention_cuts, 250); }
 Test(kernels, attention_special) { check_all("attention special values", check_attention_special, 150); }

@@ -1,0 +1,22 @@
+/* dot_avx512_vnni.h - integer products with AVX-512 VNNI: VPDPBUSD on 64 bytes. */
+#ifndef TFM_SIMD_DOT_AVX512_VNNI_H
+#define TFM_SIMD_DOT_AVX512_VNNI_H
+
+#include "dot_zmm.h"
+
+#define DOT_OFFSET 128
+#define DOT_TILES(X)                                                                                                   \
+    X(1, 1) X(1, 8) X(2, 1) X(2, 4) X(3, 1) X(3, 4) X(4, 1) X(4, 4) X(6, 1) X(6, 2) X(8, 1) X(8, 2) X(12, 1) X(12, 2)
+#define NIB_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(4, 2) X(6, 1) X(6, 2)
+
+typedef __m512i dot_weights;
+
+V16_INLINE dot_weights dot_load(const uint8_t *p) { return dot_bytes(p); }
+V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) { return _mm512_dpbusd_epi32(s, w, q); }
+
+typedef dot_sums nib_sums;
+V16_INLINE nib_sums nib_zero(void) { return dot_zero(); }
+V16_INLINE nib_sums nib_step(nib_sums s, nib_weights w, dot_columns q) { return dot_step(s, w, q); }
+V16_INLINE v16 nib_float(nib_sums s, int32_t minus) { return dot_float(s, minus); }
+
+#endif
