@@ -1,4 +1,6 @@
 """tables.py - the measurements of perf/run as Markdown tables, aligned to be read as they are."""
+import re
+
 import records
 
 
@@ -146,13 +148,28 @@ def shares(found):
     return text.rstrip('\n') + '\n' if text else ''
 
 
+def sections(found, peers):
+    """{title: Markdown} of all there is."""
+    pooled = records.pool(r for r in found if 'record' not in r)
+    every = {'Machine, and its peaks measured in this run': machines(found),
+             'Whole models': whole_models(pooled, peers),
+             'Start and memory': start_and_memory(pooled),
+             'What a step spends its time on': shares(pooled),
+             'Kernels beside their limits': products(pooled),
+             'Other kernels': other_kernels(pooled)}
+    return {title: text for title, text in every.items() if text}
+
+
 def document(found, peers):
     """Everything, as Markdown."""
-    pooled = records.pool(r for r in found if 'record' not in r)
-    parts = [('Machine, and its peaks measured in this run', machines(found)),
-             ('Whole models', whole_models(pooled, peers)),
-             ('Start and memory', start_and_memory(pooled)),
-             ('What a step spends its time on', shares(pooled)),
-             ('Kernels beside their limits', products(pooled)),
-             ('Other kernels', other_kernels(pooled))]
-    return '\n'.join(f'### {title}\n\n{text}' for title, text in parts if text)
+    return '\n'.join(f'### {title}\n\n{text}' for title, text in sections(found, peers).items())
+
+
+def fill(text, found, peers, picture):
+    """A document with its measured parts replaced; they stand between lines that name them and lines that end them."""
+    for title, measured in sections(found, peers).items():
+        if title == 'Whole models':
+            measured += f'\n![Speed of whole models in percent of the limit]({picture})\n'
+        pattern = rf'(<!-- measured: {re.escape(title)} -->\n).*?(<!-- end -->)'
+        text = re.sub(pattern, lambda match, new=measured: f'{match[1]}\n{new}\n{match[2]}', text, flags=re.S)
+    return text

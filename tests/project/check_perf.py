@@ -122,6 +122,12 @@ class Checker:
         except xml.etree.ElementTree.ParseError as error:
             problems = [str(error)]
         self.results.append(('run: the plot is XML', problems))
+        page = self.write('page.md', 'Before.\n<!-- measured: Whole models -->\nold\n<!-- end -->\nAfter.\n')
+        self.run('run', *arguments, '--docs', page)
+        with open(page, encoding='utf-8') as file:
+            text = file.read()
+        self.check('run: tables put into a document', (0, text), 0, ['Before.\n<!--', 'hare 256', '](page.svg)', '<!-- end -->\nAfter.'])
+        self.results.append(('run: and its old tables taken out', ['old'] if 'old\n' in text else []))
         lacking = self.write('peers.jsonl', [{'peer': 'hare', 'what': 'decode'}])
         self.check('run: peers that say too little', self.run('run', '--from', results, '--peers', lacking), 1,
                    ["object 1 has no 'threads'"])
