@@ -151,7 +151,24 @@ tfm_model_info tfm_model_get_info(const tfm_model *model) {
         .max_target = o->has_decoder ? o->decoder.max_positions : 0,
         .has_tokenizer = model->tokenizer != NULL,
         .has_shortlist = model->shortlist.offsets != NULL,
+        .n_token_types = o->has_encoder ? o->encoder.token_types : 0,
+        .head = (tfm_head)o->head.kind,
+        .n_outputs = o->head.kind == TFM_HEAD_NONE ? 0 : (uint32_t)model->output.w.n,
+        .has_pooler = o->head.pooler != 0,
     };
+}
+
+const char *tfm_model_label(const tfm_model *model, uint32_t i) {
+    const tfm_value *labels = model->options.head.labels;
+    if (!labels || i >= labels->n) return NULL;
+    const char *label = labels->data;
+    while (i-- > 0) label += strlen(label) + 1;
+    return label;
+}
+
+tfm_embed_params tfm_embed_params_default(const tfm_model *model) {
+    const tfm_head_options *head = &model->options.head;
+    return (tfm_embed_params){.pooling = (tfm_pooling)head->pooling, .normalize = head->normalize != 0};
 }
 
 tfm_generate_params tfm_generate_params_default(const tfm_model *model) { return model->defaults; }

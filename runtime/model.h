@@ -19,11 +19,11 @@ typedef struct tfm_linear {
 
 typedef struct tfm_norm {
     const float *weight; /* (d_model) */
-    const float *bias;   /* NULL for RMS */
+    const float *bias;   /* NULL: none */
 } tfm_norm;
 
 /* Tensors that are used together, and whether their hashes have been checked (see tfm_model_touch). */
-#define TFM_GROUP_MAX 24
+#define TFM_GROUP_MAX 32
 typedef struct tfm_weight_group {
     const tfm_tensor *tensors[TFM_GROUP_MAX];
     size_t n;
@@ -32,11 +32,12 @@ typedef struct tfm_weight_group {
 
 typedef struct tfm_layer {
     tfm_linear qkv, out;
-    tfm_norm attention_norm;
+    tfm_norm attention_norm, attention_post_norm;
+    tfm_norm q_norm, k_norm; /* (head_dim), or (heads, head_dim) */
     tfm_linear cross_q, cross_kv, cross_out; /* decoders of encoder-decoders */
-    tfm_norm cross_norm;
+    tfm_norm cross_norm, cross_post_norm;
     tfm_linear up, gate, down;
-    tfm_norm ffn_norm;
+    tfm_norm ffn_norm, ffn_post_norm;
     tfm_weight_group group;
 } tfm_layer;
 
@@ -45,7 +46,9 @@ typedef struct tfm_stack {
     bool cross; /* layers have cross-attention */
     tfm_matrix embed;
     tfm_layout embed_layout;
-    const float *position; /* (max_positions + position_offset, d_model) or NULL */
+    const float *position;   /* (max_positions + position_offset, d_model) or NULL */
+    const float *token_type; /* (token_types, d_model) or NULL */
+    const float *relative;   /* (relative_buckets, n_heads) or NULL */
     tfm_norm embed_norm, final_norm;
     tfm_layer *layers;
     tfm_weight_group group; /* all that is not in a layer */
@@ -62,8 +65,10 @@ struct tfm_model {
     tfm_options options;
     const tfm_kernels *kernels;
     tfm_stack encoder, decoder;
-    tfm_linear output; /* (vocab, d_model) with final bias */
-    tfm_weight_group output_group;
+    tfm_linear output; /* (vocab, d_model) with final bias; (classes, d_model) of a classifier */
+    tfm_linear head_dense, pooler;
+    tfm_norm head_norm;
+    tfm_weight_group output_group; /* all of these */
     tfm_tokenizer *tokenizer, *target_tokenizer; /* target_tokenizer NULL: one for both */
     tfm_generate_params defaults;
     int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */

@@ -137,6 +137,16 @@ typedef enum tfm_kind {
     TFM_KIND_TOKENIZER = 3 /* a tokenizer without weights */
 } tfm_kind;
 
+/* How a sentence's embedding is made of the last hidden states. */
+typedef enum tfm_pooling { TFM_POOLING_MEAN = 0, TFM_POOLING_CLS = 1, TFM_POOLING_MAX = 2 } tfm_pooling;
+
+typedef enum tfm_head {
+    TFM_HEAD_NONE = 0,
+    TFM_HEAD_MASKED_LM = 1, /* logits of the vocabulary for every token */
+    TFM_HEAD_TOKEN = 2,     /* scores of classes for every token */
+    TFM_HEAD_SEQUENCE = 3   /* scores of classes for the input */
+} tfm_head;
+
 typedef struct tfm_model_info {
     tfm_kind kind;
     const char *isa;    /* name of the kernels in use */
@@ -151,10 +161,17 @@ typedef struct tfm_model_info {
     uint32_t max_target;        /* longest output in tokens, the start token included */
     bool has_tokenizer;
     bool has_shortlist; /* see tfm_generate_params.shortlist */
+    uint32_t n_token_types; /* of encoders with token types (BERT), else 0 */
+    tfm_head head;          /* what an encoder-only model has after its last layer */
+    uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */
+    bool has_pooler;
 } tfm_model_info;
 
 /* Facts of a model; the strings live as long as the model. */
 TFM_API tfm_model_info tfm_model_get_info(const tfm_model *model);
+
+/* The name of class i of a classifier, or NULL; lives as long as the model. */
+TFM_API const char *tfm_model_label(const tfm_model *model, uint32_t i);
 
 /* ---- text and tokens ------------------------------------------------------------------------------------- */
 
@@ -245,6 +262,14 @@ typedef struct tfm_tokens {
  */
 TFM_API tfm_status tfm_encode(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
                               float *const *states, tfm_error *error);
+typedef struct tfm_embed_params {
+    tfm_pooling pooling;
+    bool normalize; /* divide embeddings by their length (L2 norm) */
+} tfm_embed_params;
+
+/* As packed with the model; where its checkpoint says nothing, the mean, not normalised. */
+TFM_API tfm_embed_params tfm_embed_params_default(const tfm_model *model);
+
 /* Gives a source number back. Sequences that use it must have been freed. */
 TFM_API void tfm_source_free(tfm_session *session, int32_t source);
 

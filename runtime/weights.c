@@ -80,34 +80,69 @@ static tfm_status bind_norm(binder *b, const tfm_stack_options *o, const char *p
     uint64_t d = b->model->options.d_model;
     join(stem, prefix, rest);
     tfm_status status = bind_floats(b, join(name, stem, ".weight"), d, 0, &out->weight);
-    if (!status && o->norm == TFM_NORM_LAYER) status = bind_floats(b, join(name, stem, ".bias"), d, 0, &out->bias);
+    if (!status && o->norm == TFM_NORM_LAYER && o->norm_bias)
+        status = bind_floats(b, join(name, stem, ".bias"), d, 0, &out->bias);
     return status;
+}
+
+/* The norm of queries or keys: one weight for all heads or one for each. */
+static tfm_status bind_head_norm(binder *b, const tfm_stack_options *o, const char *prefix, const char *rest,
+                                 uint64_t n_heads, tfm_norm *out) {
+    char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
+    bool heads = o->qk_norm == TFM_QK_NORM_HEADS;
+    uint64_t n = heads ? n_heads : o->head_dim, k = heads ? o->head_dim : 0;
+    join(stem, prefix, rest);
+    tfm_status status = bind_floats(b, join(name, stem, ".weight"), n, k, &out->weight);
+    join(name, stem, ".bias");
+    if (!status && o->norm == TFM_NORM_LAYER && tfm_file_tensor(b->model->file, name))
+        status = bind_floats(b, name, n, k, &out->bias);
+    return status;
+}
+
+static tfm_status bind_attention(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+    uint64_t d = b->model->options.d_model, q = (uint64_t)o->n_heads * o->head_dim;
+    uint64_t kv = (uint64_t)o->n_kv_heads * o->head_dim;
+    tfm_status s = bind_linear(b, prefix, "attention.qkv", q + 2 * kv, d, o->biases & TFM_BIAS_QKV, &layer->qkv);
+    if (!s) s = bind_linear(b, prefix, "attention.out", d, q, o->biases & TFM_BIAS_OUT, &layer->out);
+    if (!s) s = bind_norm(b, o, prefix, "attention.norm", &layer->attention_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH)
+        s = bind_norm(b, o, prefix, "attention.post_norm", &layer->attention_post_norm);
+    if (!s && o->qk_norm) s = bind_head_norm(b, o, prefix, "attention.q_norm", o->n_heads, &layer->q_norm);
+    if (!s && o->qk_norm) s = bind_head_norm(b, o, prefix, "attention.k_norm", o->n_kv_heads, &layer->k_norm);
+    return s;
+}
+
+static tfm_status bind_cross(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+    uint64_t d = b->model->options.d_model, q = (uint64_t)o->n_heads * o->head_dim;
+    tfm_status s = bind_linear(b, prefix, "cross.q", q, d, o->biases & TFM_BIAS_QKV, &layer->cross_q);
+    if (!s) s = bind_linear(b, prefix, "cross.kv", 2 * q, d, o->biases & TFM_BIAS_QKV, &layer->cross_kv);
+    if (!s) s = bind_linear(b, prefix, "cross.out", d, q, o->biases & TFM_BIAS_OUT, &layer->cross_out);
+    if (!s) s = bind_norm(b, o, prefix, "cross.norm", &layer->cross_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH)
+        s = bind_norm(b, o, prefix, "cross.post_norm", &layer->cross_post_norm);
+    return s;
+}
+
+static tfm_status bind_feed_forward(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+    uint64_t d = b->model->options.d_model;
+    bool bias = o->biases & TFM_BIAS_FFN;
+    tfm_status s = bind_linear(b, prefix, "ffn.up", o->d_ff, d, bias, &layer->up);
+    if (!s && o->gated) s = bind_linear(b, prefix, "ffn.gate", o->d_ff, d, bias, &layer->gate);
+    if (!s) s = bind_linear(b, prefix, "ffn.down", d, o->d_ff, bias, &layer->down);
+    if (!s && o->sublayers != TFM_PARALLEL_SHARED) s = bind_norm(b, o, prefix, "ffn.norm", &layer->ffn_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH)
+        s = bind_norm(b, o, prefix, "ffn.post_norm", &layer->ffn_post_norm);
+    return s;
 }
 
 static tfm_status bind_layer(binder *b, const char *stack_name, const tfm_stack *stack, uint32_t index,
                              tfm_layer *layer) {
-    const tfm_stack_options *o = stack->options;
-    uint64_t d = b->model->options.d_model, q = (uint64_t)o->n_heads * o->head_dim;
-    uint64_t kv = (uint64_t)o->n_kv_heads * o->head_dim;
-    bool bias = o->biases;
     char prefix[32];
     snprintf(prefix, sizeof prefix, "%s.%u.", stack_name, index);
     b->group = &layer->group;
-
-    tfm_status s = bind_linear(b, prefix, "attention.qkv", q + 2 * kv, d, bias, &layer->qkv);
-    if (!s) s = bind_linear(b, prefix, "attention.out", d, q, bias, &layer->out);
-    if (!s) s = bind_norm(b, o, prefix, "attention.norm", &layer->attention_norm);
-    if (stack->cross) {
-        if (!s) s = bind_linear(b, prefix, "cross.q", q, d, bias, &layer->cross_q);
-        if (!s) s = bind_linear(b, prefix, "cross.kv", 2 * q, d, bias, &layer->cross_kv);
-        if (!s) s = bind_linear(b, prefix, "cross.out", d, q, bias, &layer->cross_out);
-        if (!s) s = bind_norm(b, o, prefix, "cross.norm", &layer->cross_norm);
-    }
-    if (!s) s = bind_linear(b, prefix, "ffn.up", o->d_ff, d, bias, &layer->up);
-    if (!s && o->gated) s = bind_linear(b, prefix, "ffn.gate", o->d_ff, d, bias, &layer->gate);
-    if (!s) s = bind_linear(b, prefix, "ffn.down", d, o->d_ff, bias, &layer->down);
-    if (!s) s = bind_norm(b, o, prefix, "ffn.norm", &layer->ffn_norm);
-    return s;
+    tfm_status s = bind_attention(b, prefix, stack->options, layer);
+    if (!s && stack->cross) s = bind_cross(b, prefix, stack->options, layer);
+    return s ? s : bind_feed_forward(b, prefix, stack->options, layer);
 }
 
 /* The name of a tensor that a stack may have for itself, else the one that stacks share. */
@@ -133,27 +168,47 @@ static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_
     if (!s && o->position == TFM_POSITION_TABLE)
         s = bind_floats(b, own_or_shared(b, name, stack_name, "position"),
                         (uint64_t)o->max_positions + o->position_offset, d, &stack->position);
+    if (!s && o->token_types)
+        s = bind_floats(b, join(name, prefix, "token_type"), o->token_types, d, &stack->token_type);
+    if (!s && o->position == TFM_POSITION_RELATIVE)
+        s = bind_floats(b, join(name, prefix, "relative"), o->relative_buckets, o->n_heads, &stack->relative);
     if (!s && o->embed_norm) s = bind_norm(b, o, prefix, "embed_norm", &stack->embed_norm);
     if (!s && o->final_norm) s = bind_norm(b, o, prefix, "norm", &stack->final_norm);
     for (uint32_t i = 0; !s && i < o->n_layers; i++) s = bind_layer(b, stack_name, stack, i, &stack->layers[i]);
     return s;
 }
 
-/* The vocabulary projection: a tensor of its own, or the decoder's embedding. */
-static tfm_status bind_output(binder *b) {
+/* The vocabulary projection of a stack: a tensor of its own, or the stack's embedding; or that of a classifier. */
+static tfm_status bind_output(binder *b, const tfm_stack *stack, uint64_t rows, bool may_tie) {
     tfm_model *model = b->model;
-    uint64_t vocab = model->options.decoder.vocab_size, d = model->options.d_model;
+    uint64_t d = model->options.d_model;
     b->group = &model->output_group;
     if (tfm_file_tensor(model->file, "output.bias")) {
-        tfm_status status = bind_floats(b, "output.bias", vocab, 0, &model->output.bias);
+        tfm_status status = bind_floats(b, "output.bias", rows, 0, &model->output.bias);
         if (status) return status;
     }
-    if (tfm_file_tensor(model->file, "output.weight"))
-        return bind_matrix(b, "output.weight", vocab, d, &model->output.w, NULL);
-    if (model->decoder.embed_layout != TFM_LAYOUT_PANELS)
+    if (!may_tie || tfm_file_tensor(model->file, "output.weight"))
+        return bind_matrix(b, "output.weight", rows, d, &model->output.w, NULL);
+    if (stack->embed_layout != TFM_LAYOUT_PANELS)
         return refuse(b, "embed", "serves as vocabulary projection and must be in panel layout");
-    model->output.w = model->decoder.embed;
+    model->output.w = stack->embed;
     return TFM_OK;
+}
+
+/* What an encoder has after its last layer. */
+static tfm_status bind_head(binder *b) {
+    tfm_model *model = b->model;
+    const tfm_head_options *head = &model->options.head;
+    uint64_t d = model->options.d_model;
+    b->group = &model->output_group;
+    tfm_status s = TFM_OK;
+    if (head->pooler) s = bind_linear(b, "", "pooler", d, d, true, &model->pooler);
+    if (head->kind == TFM_HEAD_NONE) return s;
+    if (!s && head->dense) s = bind_linear(b, "", "head.dense", d, d, true, &model->head_dense);
+    if (!s && head->norm) s = bind_norm(b, &model->options.encoder, "", "head.norm", &model->head_norm);
+    bool words = head->kind == TFM_HEAD_MASKED_LM;
+    uint64_t rows = words ? model->options.encoder.vocab_size : head->classes;
+    return s ? s : bind_output(b, &model->encoder, rows, words);
 }
 
 static tfm_status bind_all(binder *b) {
@@ -162,7 +217,8 @@ static tfm_status bind_all(binder *b) {
     tfm_status s = TFM_OK;
     if (o->has_encoder) s = bind_stack(b, "encoder", &o->encoder, false, &model->encoder);
     if (!s && o->has_decoder) s = bind_stack(b, "decoder", &o->decoder, o->has_encoder, &model->decoder);
-    if (!s && o->has_decoder) s = bind_output(b);
+    if (!s && o->has_decoder) s = bind_output(b, &model->decoder, o->decoder.vocab_size, true);
+    if (!s && !o->has_decoder) s = bind_head(b);
     for (size_t i = 0; !s && i < tfm_file_tensor_count(model->file); i++)
         if (!b->bound[i]) s = refuse(b, tfm_file_tensor_at(model->file, i)->name, "is not asked for by the options");
     return s;

@@ -119,7 +119,7 @@ Test(options, values_out_of_range_are_named) {
                  {"decoder.embed_scale", 1e7}};
     static const char *const words[][2] = {{"kind", "decoder-encoder"},         {"encoder.activation", "relu6"},
                                            {"encoder.activation", ""},          {"encoder.norm", "batch"},
-                                           {"encoder.norm_placement", "post "}, {"decoder.position", "rope"},
+                                           {"encoder.norm_placement", "post "}, {"decoder.position", "roped"},
                                            {"decoder.biases", "some"}};
     tiny_config c = tiny_config_default();
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
