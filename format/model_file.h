@@ -116,6 +116,8 @@ tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *e
  * tensors. The builder stays the caller's.
  */
 tfm_status tfm_writer_section(tfm_writer *writer, const char *name, const tfm_table_builder *table, tfm_error *error);
+/* The bytes of a section that was added (aligned as malloc does it; valid until the writer ends), or NULL. */
+const void *tfm_writer_section_data(const tfm_writer *writer, const char *name, size_t *n);
 /*
  * Begins a tensor; then its bytes follow in order, in pieces of any size, exactly as many as dtype, layout and shape
  * need. The next begin or the commit ends it. Bytes are hashed as they pass.

@@ -220,6 +220,16 @@ tfm_status tfm_writer_section(tfm_writer *writer, const char *name, const tfm_ta
     return TFM_OK;
 }
 
+const void *tfm_writer_section_data(const tfm_writer *writer, const char *name, size_t *n) {
+    for (uint32_t i = 0; i < writer->n_sections; i++)
+        if (strcmp(writer->section_names[i], name) == 0) {
+            *n = writer->sections[i].n;
+            return writer->sections[i].data;
+        }
+    *n = 0;
+    return NULL;
+}
+
 static tfm_status write_sections(tfm_writer *writer, tfm_error *error) {
     tfm_status status = TFM_OK;
     for (uint32_t i = 0; i < writer->n_sections && status == TFM_OK; i++) {

@@ -40,29 +40,48 @@ static tfm_status check_out(const tfm_pack_request *request, tfm_error *error) {
 
 /* ---- sections ------------------------------------------------------------------------------------------------- */
 
+/* A table takes UTF-8 only, and names of files may be anything. */
+static void keep_ascii(char *text) {
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
+}
+
 /* Last component of the folder's real path, so that "." and "model/" name it too. */
 static tfm_status folder_name(const char *path, char *name, size_t size, tfm_error *error) {
     char *real = realpath(path, NULL);
     if (!real) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
     const char *slash = strrchr(real, '/');
     int n = snprintf(name, size, "%s", slash && slash[1] ? slash + 1 : "/");
-    if (n > 0) /* the table takes UTF-8 only */
-        for (char *c = name; *c; c++)
-            if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
+    if (n > 0) keep_ascii(name);
     free(real);
     return TFM_OK;
 }
 
+/* The options that change the file, with names of files but not where they lie. */
+static void describe_command(const tfm_pack_request *request, char *text, size_t size) {
+    const tfm_shortlist_request *s = &request->shortlist;
+    if (request->tokenizer_only) {
+        snprintf(text, size, "--tokenizer-only");
+        return;
+    }
+    int n = snprintf(text, size, "--dtype %s --dtype-embed %s", tfm_dtype_name(request->options.dtype),
+                     tfm_dtype_name(tfm_pack_embed_dtype(&request->options)));
+    if (!s->path) return;
+    const char *slash = strrchr(s->path, '/');
+    n += snprintf(text + n, size - (size_t)n, " --shortlist %.255s --shortlist-best %u --shortlist-threshold %g",
+                  slash ? slash + 1 : s->path, s->best, s->threshold);
+    if (s->has_first) snprintf(text + n, size - (size_t)n, " --shortlist-first %u", s->first);
+    keep_ascii(text);
+}
+
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
                                  const char *format, tfm_error *error) {
-    char name[256], command[128] = "--tokenizer-only";
+    char name[256], command[512];
     tfm_status status = folder_name(folder, name, sizeof name, error);
     if (status) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section metadata");
-    if (!request->tokenizer_only)
-        snprintf(command, sizeof command, "--dtype %s --dtype-embed %s", tfm_dtype_name(request->options.dtype),
-                 tfm_dtype_name(tfm_pack_embed_dtype(&request->options)));
+    describe_command(request, command, sizeof command);
     tfm_table_set_string(table, "source", name);
     tfm_table_set_string(table, "source_format", format);
     tfm_table_set_string(table, "created_by", TFM_CREATED_BY);
@@ -134,6 +153,8 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source
     if (note && request->options.note) request->options.note(request->options.note_user, note);
     status = tfm_pack_tokenizers(folder, writer, false, error);
     if (!status) status = importer->import(source, writer, &request->options, error);
+    if (!status && request->shortlist.path)
+        status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
     if (!status) status = write_metadata(writer, request, folder, tfm_source_format(source), error);
     return status;
 }
@@ -171,6 +192,7 @@ void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
     snprintf(facts->kind, sizeof facts->kind, "%s", tfm_table_string(options, "kind", ""));
     facts->file_bytes = tfm_file_length(file);
     facts->n_tensors = tfm_file_tensor_count(file);
+    facts->has_shortlist = tfm_file_table(file, "shortlist") != NULL;
     facts->has_tokenizer = tfm_file_table(file, "tokenizer") != NULL;
     for (size_t i = 0; i < facts->n_tensors; i++) {
         const tfm_tensor *tensor = tfm_file_tensor_at(file, i);

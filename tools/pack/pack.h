@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "importer.h"
+#include "shortlist.h"
 
 #define TFM_CREATED_BY "tfmpack 0.1.0"
 
@@ -15,6 +16,7 @@ typedef struct tfm_pack_request {
     const char *license; /* NULL: not said */
     bool tokenizer_only;
     bool force; /* replace out though it is no model file */
+    tfm_shortlist_request shortlist;
     tfm_pack_options options;
 } tfm_pack_request;
 
@@ -26,7 +28,7 @@ typedef struct tfm_pack_facts {
     char family[64], kind[32];
     char dtype[8], dtype_embed[8]; /* of the layers' matrices; of embeddings and vocabulary projection */
     uint64_t file_bytes, n_tensors, n_parameters; /* parameters: elements that come from the checkpoint */
-    bool has_tokenizer;
+    bool has_tokenizer, has_shortlist;
 } tfm_pack_facts;
 void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts);
 

@@ -13,6 +13,9 @@
 typedef struct settings {
     int dtype, dtype_embed; /* tfm_dtype; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
     const char *license;
+    const char *shortlist;
+    uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORM if not given */
+    double shortlist_threshold;
     bool tokenizer_only, force, report, json, quiet;
     bool inspect, verify, export, list, help, version;
 } settings;
@@ -20,6 +23,7 @@ typedef struct settings {
 /* In the order of tfm_dtype. */
 static const char *const dtype_names[] = {"f32", "f16", "bf16", "int8", "int4", NULL};
 enum { EMBED_AS_DTYPE = -1 };
+#define FIRST_BY_FORM UINT32_MAX
 
 #define AT(member) offsetof(settings, member)
 
@@ -39,6 +43,18 @@ static const tfm_option options[] = {
     {TFM_OPTION_FLAG, 0, "tokenizer-only", NULL,
      "Pack only the tokenizer of SRC (a checkpoint folder, or a .spm or .model file).", AT(tokenizer_only), 0, 0, NULL,
      NULL},
+    {TFM_OPTION_STRING, 0, "shortlist", "FILE",
+     "Pack what FILE says about which target tokens a source token may become: a lexical table (lines 'target source "
+     "probability'), a vocabulary map (source, tab, targets) or a list of tokens. tfmrun --shortlist uses it.",
+     AT(shortlist), 0, 0, NULL, NULL},
+    {TFM_OPTION_U32, 0, "shortlist-first", "N",
+     "Tokens with the N lowest ids are always allowed (default: 100 with a lexical table, else 0).",
+     AT(shortlist_first), 0, 1 << 24, NULL, NULL},
+    {TFM_OPTION_U32, 0, "shortlist-best", "N", "Most targets of a source token in a lexical table (default 100).",
+     AT(shortlist_best), 1, 1 << 24, NULL, NULL},
+    {TFM_OPTION_DOUBLE, 0, "shortlist-threshold", "P",
+     "Leave out what a lexical table gives a probability of P or less (default 0).", AT(shortlist_threshold), 0, 1,
+     NULL, NULL},
     {TFM_OPTION_FLAG, 'f', "force", NULL,
      "Replace OUT even if it is not a file that tfmpack wrote. A model file is replaced without being asked.",
      AT(force), 0, 0, NULL, NULL},
@@ -186,11 +202,11 @@ static int pack_summary(const work *w, const char *out, double seconds) {
     tfm_pack_get_facts(file, &facts);
     tfm_file_close(&file);
     if (w->settings->json) {
-        json_t *summary = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:f, s:O}", "file", out, "kind",
-                                    facts.kind, "family", facts.family, "dtype", facts.dtype, "dtype_embed",
-                                    facts.dtype_embed, "bytes", (json_int_t)facts.file_bytes, "tensors",
-                                    (json_int_t)facts.n_tensors, "parameters", (json_int_t)facts.n_parameters,
-                                    "tokenizer", facts.has_tokenizer, "seconds", seconds, "notes", w->notes);
+        json_t *summary = json_pack(
+            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:f, s:O}", "file", out, "kind", facts.kind, "family",
+            facts.family, "dtype", facts.dtype, "dtype_embed", facts.dtype_embed, "bytes", (json_int_t)facts.file_bytes,
+            "tensors", (json_int_t)facts.n_tensors, "parameters", (json_int_t)facts.n_parameters, "tokenizer",
+            facts.has_tokenizer, "shortlist", facts.has_shortlist, "seconds", seconds, "notes", w->notes);
         if (w->settings->report) json_object_set(summary, "matrices", w->matrices);
         return print_json(summary);
     }
@@ -207,6 +223,11 @@ static int run_pack(work *w, const char *source, const char *out) {
                                 .license = s->license,
                                 .tokenizer_only = s->tokenizer_only,
                                 .force = s->force,
+                                .shortlist = {.path = s->shortlist,
+                                              .first = s->shortlist_first,
+                                              .has_first = s->shortlist_first != FIRST_BY_FORM,
+                                              .best = s->shortlist_best,
+                                              .threshold = s->shortlist_threshold},
                                 .options = {.dtype = (tfm_dtype)s->dtype,
                                             .dtype_embed = (tfm_dtype)s->dtype_embed,
                                             .has_dtype_embed = s->dtype_embed != EMBED_AS_DTYPE,
@@ -330,6 +351,7 @@ static int run(const settings *s, char **arguments, size_t n) {
     int modes = s->inspect + s->verify + s->export + s->list + s->tokenizer_only;
     if (modes > 1)
         return tfm_complain_usage("only one of --inspect, --verify, --export, --list, --tokenizer-only makes sense");
+    if (s->shortlist && modes > 0) return tfm_complain_usage("--shortlist needs a checkpoint to pack");
     size_t wanted = s->list ? 0 : s->inspect || s->verify ? 1 : 2;
     if (n != wanted) {
         static const char *const what[] = {"no file", "one FILE", "two names: what to read and what to write"};
@@ -350,7 +372,10 @@ static int run(const settings *s, char **arguments, size_t n) {
 }
 
 int main(int argc, char **argv) {
-    settings s = {.dtype = TFM_F32, .dtype_embed = EMBED_AS_DTYPE};
+    settings s = {.dtype = TFM_F32,
+                  .dtype_embed = EMBED_AS_DTYPE,
+                  .shortlist_first = FIRST_BY_FORM,
+                  .shortlist_best = TFM_SHORTLIST_BEST};
     tfm_error error;
     size_t n = 0;
     tfm_program("tfmpack");
