@@ -48,7 +48,7 @@ Test(options, all_is_read) {
     cr_assert(o.encoder.activation == TFM_ACT_RELU && o.decoder.activation == TFM_ACT_GELU_TANH);
     cr_assert(o.encoder.norm == TFM_NORM_LAYER && o.decoder.norm == TFM_NORM_RMS);
     cr_assert(o.decoder.position == TFM_POSITION_TABLE && o.decoder.position_offset == 2);
-    cr_assert(o.encoder.max_positions == 320 && o.encoder.biases == 1 && o.encoder.embed_scale == 1.5f);
+    cr_assert(o.encoder.max_positions == 320 && o.encoder.biases == 7 && o.encoder.embed_scale == 1.5f);
     tfm_table_close(&table);
     free(data);
 }
