@@ -92,6 +92,36 @@ def whole_models(found, peers):
     return table(head + (['best peer', 'ours / peer'] if peers else []), rows, 3)
 
 
+def same_but(record, found, **changed):
+    """The record that differs in this alone, or None."""
+    wanted = records.key({**record, **changed})
+    return next((r for r in found if records.key(r) == wanted), None)
+
+
+def ratios(found):
+    """Beams against as many greedy rows, and two threads against one."""
+    rows = []
+    for r in sorted((r for r in found if r.get('unit') == 'tokens/s'), key=work_order):
+        what = f'{r["name"]} {r.get("batch", 1)}' + (f' x {r["beams"]}' if r.get('beams', 1) > 1 else '') + \
+            f', {r.get("length", 0)} tokens'
+        rows_at_once = r.get('batch', 1) * r.get('beams', 1)
+        greedy = r.get('beams', 1) > 1 and same_but(r, found, beams=1, batch=rows_at_once)
+        if greedy:
+            rows.append([r['model'], what, r['dtype'], r['threads'], f'time / greedy, batch {rows_at_once}',
+                         times(r['median_s'] / greedy['median_s'])])
+        one = r['threads'] > 1 and same_but(r, found, threads=1)
+        if one:
+            rows.append([r['model'], what, r['dtype'], r['threads'], 'speed / one thread', times(r['value'] / one['value'])])
+    rows.sort(key=lambda row: row[4])
+    return table(['model', 'work', 'type', 'threads', 'what', 'ratio'], rows, 3)
+
+
+def thread_pool(found):
+    rows = [[r['name'].removeprefix('pool: '), r['threads'], f'{number(r["value"])} {r["unit"]}', number(best(r))]
+            for r in found if r.get('name', '').startswith('pool: ')]
+    return table(['what', 'threads', 'median', 'best'], rows, 1)
+
+
 def start_and_memory(found):
     rows = [[r['model'], r['dtype'], r['name'], r['threads'], r.get('beams', '–'), r.get('batch', '–'),
              f'{number(r["value"])} {r["unit"]}', number(best(r)), percent(spread(r)), number(r.get('limit'))]
@@ -153,8 +183,10 @@ def sections(found, peers):
     pooled = records.pool(r for r in found if 'record' not in r)
     every = {'Machine, and its peaks measured in this run': machines(found),
              'Whole models': whole_models(pooled, peers),
+             'Ratios between figures': ratios(pooled),
              'Start and memory': start_and_memory(pooled),
              'What a step spends its time on': shares(pooled),
+             'Thread pool': thread_pool(pooled),
              'Kernels beside their limits': products(pooled),
              'Other kernels': other_kernels(pooled)}
     return {title: text for title, text in every.items() if text}

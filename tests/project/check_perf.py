@@ -107,11 +107,15 @@ class Checker:
         self.check('compare: one file', self.run('compare', new), 2, ['two files'])
 
     def tables(self):
-        results = self.write('results.jsonl', [decode(1), PREFILL, memory(5), product(20, 19)])
+        beams = decode(2.2, batch=2, beams=4)
+        results = self.write('results.jsonl', [decode(1), decode(0.5, threads=2), beams, PREFILL, memory(5),
+                                               product(20, 19)])
         arguments = ['--from', results, '--peers', self.write('peers.jsonl', PEERS), '--out', self.folder]
-        # 512 tokens/s against the faster peer's 256, of a limit of 640; 120 against 30; oneDNN 40 us against 20.
+        # 512 tokens/s against the faster peer's 256, of a limit of 640; 120 against 30; oneDNN 40 us against 20; two
+        # threads twice as fast; two inputs with four beams in 2.2 times the time of eight without.
         self.check('run: tables with peers', self.run('run', *arguments), 0,
-                   ['hare 256', '2.00 |', '80 %', 'llama.cpp 30.0', '4.00 |', 'onednn us', '50 %', '5.00 MB'])
+                   ['hare 256', '2.00 |', '80 %', 'llama.cpp 30.0', '4.00 |', 'onednn us', '50 %', '5.00 MB',
+                    'time / greedy, batch 8 |', '2.20 |', 'speed / one thread |'])
         with open(os.path.join(self.folder, 'results.svg'), encoding='utf-8') as file:
             plot = file.read()
         self.check('run: plot with its limit and peers', (0, plot), 0,
