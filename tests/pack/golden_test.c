@@ -67,6 +67,9 @@ static void check_round_trip(const char *checkpoint, tfm_dtype dtype) {
 
 Test(golden, marian_round_trip) { check_round_trip(shared("golden/marian"), TFM_F32); }
 Test(golden, marian_ptbin_round_trip) { check_round_trip(shared("golden/marian-ptbin"), TFM_F32); }
+Test(golden, bart_round_trip) { check_round_trip(shared("golden/bart"), TFM_F32); }
+Test(golden, mbart_round_trip) { check_round_trip(shared("golden/mbart"), TFM_F32); }
+Test(golden, m2m100_round_trip) { check_round_trip(shared("golden/m2m100"), TFM_F32); }
 Test(golden, multi30k_round_trip) { check_round_trip(shared("checkpoints/multi30k-de-en"), TFM_F32); }
 Test(golden, multi30k_ptbin_round_trip) {
     check_round_trip(shared("checkpoints/multi30k-de-en/pytorch_model.bin"), TFM_F32);

@@ -226,7 +226,7 @@ static bool check_outputs(const outputs *got, const json_t *expected, double *la
     return ok;
 }
 
-static void check_case(golden *g, const json_t *item, const tfm_input *inputs) {
+static void check_case(golden *g, const json_t *item, const tfm_input *inputs, size_t n) {
     const char *name = json_string_value(json_object_get(item, "name"));
     golden_settings settings = {.params = tfm_generate_params_default(g->model)};
     char why[200] = "";
@@ -235,8 +235,8 @@ static void check_case(golden *g, const json_t *item, const tfm_input *inputs) {
               golden_settings_match(&settings, json_object_get(item, "effective"), why);
     double largest = -1; /* no scores */
     if (ok) {
-        tfm_status status = outputs_generate(g->session, inputs, g->n, &settings.params, &together, &g->error);
-        if (!status) status = outputs_generate_singly(g->session, inputs, g->n, &settings.params, &singly, &g->error);
+        tfm_status status = outputs_generate(g->session, inputs, n, &settings.params, &together, &g->error);
+        if (!status) status = outputs_generate_singly(g->session, inputs, n, &settings.params, &singly, &g->error);
         if (status) snprintf(why, sizeof why, "%.190s", g->error.message);
         ok = !status && check_outputs(together, json_object_get(item, "outputs"), &largest);
         if (ok && !outputs_same(together, singly)) {
@@ -251,12 +251,19 @@ static void check_case(golden *g, const json_t *item, const tfm_input *inputs) {
     golden_settings_free(&settings);
 }
 
+/* Generation starts from `prompts` where they are, else from `sequences`. */
 static void check_generation(golden *g) {
-    tfm_input *inputs = allocate(g->n, sizeof *inputs);
-    for (size_t i = 0; i < g->n; i++) inputs[i] = (tfm_input){.ids = g->inputs[i].ids, .n = g->inputs[i].n};
-    size_t index;
+    const json_t *prompts = json_object_get(g->expected, "prompts");
+    if (!prompts) prompts = json_object_get(g->expected, "sequences");
+    size_t n = json_array_size(prompts), index;
+    tfm_input *inputs = allocate(n, sizeof *inputs);
+    for (size_t i = 0; i < n; i++) {
+        tfm_tokens ids = read_ids(json_array_get(prompts, i));
+        inputs[i] = (tfm_input){.ids = ids.ids, .n = ids.n};
+    }
     json_t *item;
-    json_array_foreach(json_object_get(g->expected, "generate"), index, item) check_case(g, item, inputs);
+    json_array_foreach(json_object_get(g->expected, "generate"), index, item) check_case(g, item, inputs, n);
+    for (size_t i = 0; i < n; i++) free((void *)inputs[i].ids);
     free(inputs);
 }
 

@@ -143,6 +143,24 @@ Test(numbers, sinusoid) {
     }
 }
 
+Test(numbers, sinusoid_wide) {
+    static const size_t sizes[] = {1, 2, 3, 4, 33, 64};
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        size_t d = sizes[s], half = d / 2, n = 40, first = s % 2 ? 1000 : 0;
+        float *y = calloc(n * d, sizeof *y);
+        tfm_sinusoid(y, n, d, first, TFM_SINUSOID_HALVES_WIDE);
+        for (size_t p = 0; p < n; p++) {
+            for (size_t i = 0; i < half; i++) {
+                double angle = (double)(first + p) / (half > 1 ? pow(10000.0, (double)i / (double)(half - 1)) : 1.0);
+                cr_assert_float_eq(y[p * d + i], sin(angle), 0x1p-25 + 1e-12, "d %zu, position %zu", d, p);
+                cr_assert_float_eq(y[p * d + half + i], cos(angle), 0x1p-25 + 1e-12, "d %zu, position %zu", d, p);
+            }
+            if (d % 2) cr_assert(y[p * d + d - 1] == 0, "d %zu", d);
+        }
+        free(y);
+    }
+}
+
 typedef struct exp_probe {
     tfm_isa isa;
     void (*run)(const float *x, float *y);
