@@ -122,11 +122,32 @@ static void stack(maker *m, const char *name, bool cross) {
 
 /* ---- options ---- */
 
+/* Llama turns queries and keys by 10000^(-2i / head_dim) a position; what rounding to float leaves off stands behind.
+ */
+static void rope_options(tfm_table_builder *t, const shape *s, const char *name) {
+    uint64_t dim = s->d_model / s->n_heads;
+    float *frequencies = perf_alloc(dim * sizeof *frequencies);
+    for (uint64_t i = 0; i < dim / 2; i++) {
+        double exact = pow(10000.0, -2.0 * (double)i / (double)dim);
+        frequencies[i] = (float)exact;
+        frequencies[dim / 2 + i] = (float)(exact - (double)frequencies[i]);
+    }
+    char key[64];
+    snprintf(key, sizeof key, "%s.rope_dim", name);
+    tfm_table_set_u64(t, key, dim);
+    snprintf(key, sizeof key, "%s.rope_layout", name);
+    tfm_table_set_string(t, key, "halves");
+    snprintf(key, sizeof key, "%s.rope_frequencies", name);
+    tfm_table_set_array(t, key, TFM_VALUE_F32S, frequencies, dim);
+    free(frequencies);
+}
+
 /* Where the tokens of a stack stand. */
 static void position_options(tfm_table_builder *t, const shape *s, const char *name) {
     char key[64];
     snprintf(key, sizeof key, "%s.position", name);
-    tfm_table_set_string(t, key, s->block == BLOCK_LLAMA ? "none" : "table");
+    tfm_table_set_string(t, key, s->block == BLOCK_LLAMA ? "rope" : "table");
+    if (s->block == BLOCK_LLAMA) rope_options(t, s, name);
 }
 
 static void stack_options(tfm_table_builder *t, const shape *s, const char *name) {
