@@ -95,6 +95,14 @@ static bool put(const tfm_step *s, const char *text, size_t n, uint32_t rule, tf
 bool tfm_step_precompiled(const tfm_step *s, const char *text, size_t n, bool *at_start, tfm_text *out) {
     size_t start = out->size;
     for (size_t at = 0; at < n;) {
+        size_t plain = at; /* ASCII before ASCII stands alone, but for a newline after a carriage return */
+        while (plain < n && (unsigned char)text[plain] < 0x80 && s->plain[(unsigned char)text[plain]] &&
+               (plain + 1 == n || (unsigned char)text[plain + 1] < 0x80)) {
+            plain++;
+        }
+        if (!tfm_text_append(out, text + at, plain - at)) return false;
+        at = plain;
+        if (at == n) break;
         size_t length = cluster_length(s, text + at, n - at);
         uint32_t rule = length < 6 ? shortest(&s->rules, text + at, length) : 0;
         size_t end = at + length;
