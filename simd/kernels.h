@@ -57,7 +57,8 @@ typedef struct tfm_matrix {
 /*
  * Rows of activations as products with int8 and int4 weights take them. Columns past k, up to stride, are 0.
  *   scale = max |x| / 127;  q = round to nearest even (x * (127 / max |x|)), in [-127, 127];  x is about q * scale
- * A row of zeros has scale 0. A row that holds a NaN or an infinity has scale NaN, and so do all products with it.
+ * A row of zeros has scale 0. A row that holds a NaN or an infinity has q = 0 and scale NaN, and so are all products
+ * with it. A row so small that 127 / max |x| overflows (max |x| < 2^-121) keeps its scale but has q = 0.
  * Shapes: q (m, stride), stride = k rounded up to TFM_I4_BLOCK, 64-aligned; sums (m, stride / TFM_I4_GROUP).
  */
 typedef struct tfm_quantized {

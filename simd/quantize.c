@@ -1,24 +1,55 @@
 /* quantize.c - rows of activations as int8; compiled once per instruction set. */
 #include "isa_kernels.h"
+#include "v16_bytes.h"
+
+enum { CHAINS = 4 };
+
+V16_INLINE v16 load_at_most(const float *x, size_t n) { return n >= 16 ? v16_load(x) : v16_load_partial(x, n); }
+
+/* Largest magnitude; NaN if an element is NaN or infinite. */
+static float largest(const float *x, size_t k) {
+    const v16 zero = v16_set(0.0f);
+    v16 max[CHAINS], zeros[CHAINS]; /* 0 times each element: NaN where it is not finite */
+    V16_UNROLL
+    for (int j = 0; j < CHAINS; j++) max[j] = zeros[j] = zero;
+    size_t i = 0;
+    for (; i + 16 * CHAINS <= k; i += 16 * CHAINS) {
+        V16_UNROLL
+        for (int j = 0; j < CHAINS; j++) {
+            v16 a = v16_load(x + i + 16 * (size_t)j);
+            max[j] = v16_max(v16_abs(a), max[j]);
+            zeros[j] = v16_fma(a, zero, zeros[j]);
+        }
+    }
+    for (; i < k; i += 16) {
+        v16 a = load_at_most(x + i, k - i);
+        max[0] = v16_max(v16_abs(a), max[0]);
+        zeros[0] = v16_fma(a, zero, zeros[0]);
+    }
+    V16_UNROLL
+    for (int j = 1; j < CHAINS; j++) {
+        max[0] = v16_max(max[j], max[0]);
+        zeros[0] = v16_add(zeros[j], zeros[0]);
+    }
+    return v16_reduce_max(max[0]) + v16_reduce_add(zeros[0]);
+}
 
 static void quantize_row(const float *x, size_t k, const tfm_quantized *to, size_t row) {
     int8_t *q = to->q + row * to->stride;
-    int32_t *sums = to->sums + row * (to->stride / TFM_I4_GROUP);
-    float max = 0.0f;
-    bool finite = true;
-    for (size_t i = 0; i < k; i++) {
-        finite &= isfinite(x[i]) != 0;
-        max = fabsf(x[i]) > max ? fabsf(x[i]) : max;
+    size_t groups = to->stride / TFM_I4_GROUP;
+    int32_t *sums = to->sums + row * groups;
+    float max = largest(x, k), inverse = 127.0f / max;
+    to->scale[row] = max / 127.0f;
+    if (!isfinite(max) || !isfinite(inverse)) { /* not finite, zero, or too small to divide by */
+        memset(q, 0, to->stride);
+        memset(sums, 0, groups * sizeof *sums);
+        return;
     }
-    to->scale[row] = finite ? max / 127.0f : NAN;
-    float inverse = finite && max > 0.0f ? 127.0f / max : 0.0f;
-    if (!isfinite(inverse)) inverse = 0.0f;
-    memset(sums, 0, to->stride / TFM_I4_GROUP * sizeof *sums);
-    for (size_t i = 0; i < to->stride; i++) {
-        float scaled = i < k && finite ? nearbyintf(x[i] * inverse) : 0.0f;
-        scaled = scaled > 127.0f ? 127.0f : scaled < -127.0f ? -127.0f : scaled;
-        q[i] = (int8_t)scaled;
-        sums[i / TFM_I4_GROUP] += q[i];
+    v16 factor = v16_set(inverse);
+    for (size_t g = 0; g < groups; g++) {
+        size_t i = g * TFM_I4_GROUP, left = i < k ? k - i : 0;
+        v16 a = load_at_most(x + i, left), b = left > 16 ? load_at_most(x + i + 16, left - 16) : v16_set(0.0f);
+        sums[g] = v16_store_bytes(q + i, v16_mul(a, factor), v16_mul(b, factor));
     }
 }
 
