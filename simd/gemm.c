@@ -1,8 +1,9 @@
 /*
  * gemm.c - products of activations with packed weights, with their epilogue; compiled once per instruction set.
  *
- * Panels are taken in groups that stay in the second-level cache while row tiles stream past; a long k is cut into
- * blocks between which the accumulators are parked as the floats they are, so no cut changes a bit.
+ * Weights are taken in groups of panels and blocks of k small enough to stay in the second-level cache while row tiles
+ * stream past; what comes after a block is fetched while the block is worked on. Between blocks of k the accumulators
+ * are parked as the floats they are, so no cut changes a bit.
  */
 #include "isa_kernels.h"
 #include "chain.h"
@@ -11,10 +12,11 @@
 #include "v16_math.h"
 
 enum {
-    K_BLOCK = 1024,                /* k columns of one pass over a group; a block of f32 panel is 64 KiB */
-    GROUP_BYTES = 192 * 1024,      /* weights of a group and block */
-    ROW_CHUNK = 8 * V16_TILE_ROWS, /* rows whose accumulators are parked together */
-    GROUP_MAX = 8                  /* panels in a group */
+    K_BLOCK = 512,          /* k columns of one pass over a group; a block of an f32 panel is 32 KiB */
+    K_BLOCK_FEW = 2048,     /* the same where all rows are one tile */
+    GROUP = V16_ROW_PANELS, /* panels in a group: what one row takes at a time */
+    ROW_CHUNK = 512 / GROUP / V16_TILE_ROWS * V16_TILE_ROWS, /* rows whose accumulators are parked together: 32 KiB */
+    STEP = 8                                                 /* k columns between prefetches of what comes next */
 };
 
 typedef struct tile_args {
@@ -25,12 +27,24 @@ typedef struct tile_args {
     size_t n_k;
     float *acc; /* row r, panel j: acc[r * acc_stride + j * 16] */
     size_t acc_stride;
-    bool resume; /* go on from acc rather than from zero */
+    bool resume;            /* go on from acc rather than from zero */
+    const tfm_gemm_args *g; /* to be finished: acc is for this tile alone; NULL if k goes on */
+    size_t row, panel;
+    const char *next;  /* what to fetch meanwhile: of each panel (panel_stride apart) ... */
+    size_t next_bytes; /* ... so many bytes every STEP columns, a multiple of 64 */
 } tile_args;
 
 typedef void (*tile_fn)(const tile_args *t);
 
+/* The epilogue of a tile's rows. */
+static void finish_tile(const tile_args *t, size_t n_rows, size_t n_panels) {
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t j = 0; j < n_panels; j++)
+            v16_finish(t->g, t->row + r, t->panel + j, v16_load(t->acc + r * t->acc_stride + j * TFM_PANEL));
+}
+
 V16_INLINE void tile(const int R, const int P, const tfm_dtype dtype, const tile_args *t) {
+    const size_t size = dtype == TFM_F32 ? 4 : 2;
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
     V16_UNROLL
@@ -42,10 +56,33 @@ V16_INLINE void tile(const int R, const int P, const tfm_dtype dtype, const tile
         for (int i = 0; i < R * P; i++)
             acc[i] = v16_load(t->acc + (size_t)(i / P) * t->acc_stride + (size_t)(i % P) * TFM_PANEL);
     }
-    v16_chain(R, P, acc, t->a, t->a_stride, w, dtype, t->n_k, 128);
+    if (t->g) {
+        V16_UNROLL
+        for (int r = 0; r < R; r++) {
+            float *c = t->g->c + (t->row + (size_t)r) * t->g->c_stride + t->panel * TFM_PANEL;
+            V16_UNROLL
+            for (int j = 0; j < P; j++) __builtin_prefetch(c + j * TFM_PANEL, 1);
+        }
+    }
+    const float *a = t->a;
+    const char *next = t->next;
+    size_t k = 0;
+    for (; k + STEP <= t->n_k; k += STEP) {
+        for (size_t line = 0; line < t->next_bytes; line += 64) {
+            V16_UNROLL
+            for (int j = 0; j < P; j++) __builtin_prefetch(next + (size_t)j * t->panel_stride + line, 0, 2);
+        }
+        next += t->next_bytes;
+        v16_chain(R, P, acc, a, t->a_stride, w, dtype, STEP, V16_PREFETCH / (size_t)P);
+        a += STEP;
+        V16_UNROLL
+        for (int j = 0; j < P; j++) w[j] = (const char *)w[j] + STEP * TFM_PANEL * size;
+    }
+    v16_chain(R, P, acc, a, t->a_stride, w, dtype, t->n_k - k, 0);
     V16_UNROLL
     for (int i = 0; i < R * P; i++)
         v16_store(t->acc + (size_t)(i / P) * t->acc_stride + (size_t)(i % P) * TFM_PANEL, acc[i]);
+    if (t->g) finish_tile(t, (size_t)R, (size_t)P);
 }
 
 #define TILE(R, P)                                                                                                     \
@@ -60,58 +97,95 @@ V16_TILES(TILE)
 #define TILE_BF16(R, P) [TFM_BF16][R][P] = tile_bf16_##R##x##P,
 static const tile_fn tiles[TFM_DTYPE_COUNT][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {
     V16_TILES(TILE_F32) V16_TILES(TILE_F16) V16_TILES(TILE_BF16)};
-typedef struct row_range {
-    size_t begin, n;
-} row_range;
 
-/* All tiles of rows x panels over one block of k; acc is (rows, GROUP_MAX panels). */
-static void block(const tfm_gemm_args *g, row_range rows, size_t panel, size_t n_panels, size_t k, size_t n_k,
-                  float *acc) {
+/* Rows and panels worked on together. */
+typedef struct part {
+    size_t row, n_rows, panel, n_panels;
+} part;
+
+/* What is fetched while a block is worked on: the block that comes next, of as many panels. */
+typedef struct upcoming {
+    const char *w; /* NULL if nothing */
+    size_t n_panels;
+    size_t tiles; /* row tiles that share the work */
+} upcoming;
+
+/* All tiles of a part over one block of k; acc is (rows, GROUP panels). */
+static void block(const tfm_gemm_args *g, const part *p, size_t k, size_t n_k, upcoming next, float *acc) {
     const tfm_matrix *w = g->w;
-    size_t size = tfm_dtype_size(w->dtype), panel_stride = w->k * TFM_PANEL * size;
-    for (size_t r = 0; r < rows.n;) {
-        size_t n_rows = tile_rows(rows.n - r);
-        for (size_t p = 0; p < n_panels;) {
-            size_t n = tile_panels(n_rows, n_panels - p);
-            tile_args t = {.a = g->a + (rows.begin + r) * g->a_stride + k,
+    size_t k_bytes = TFM_PANEL * tfm_dtype_size(w->dtype), panel_stride = w->k * k_bytes;
+    const char *data = (const char *)w->data + p->panel * panel_stride + k * k_bytes;
+    size_t steps = n_k / STEP, n_bytes = n_k * k_bytes;
+    size_t share = steps == 0 ? 0 : (n_bytes / (steps * next.tiles) + 63) / 64 * 64; /* bytes a step */
+    size_t fetched = 0;
+    for (size_t r = 0; r < p->n_rows;) {
+        size_t n_rows = tile_rows(p->n_rows - r);
+        for (size_t j = 0; j < p->n_panels;) {
+            size_t n = tile_panels(n_rows, p->n_panels - j);
+            bool fetch = next.w && fetched < n_bytes && j + n <= next.n_panels;
+            tile_args t = {.a = g->a + (p->row + r) * g->a_stride + k,
                            .a_stride = g->a_stride,
-                           .w = (const char *)w->data + (panel + p) * panel_stride + k * TFM_PANEL * size,
+                           .w = data + j * panel_stride,
                            .panel_stride = panel_stride,
                            .n_k = n_k,
-                           .acc = acc + (r * GROUP_MAX + p) * TFM_PANEL,
-                           .acc_stride = GROUP_MAX * TFM_PANEL,
-                           .resume = k > 0};
+                           .acc = acc + (r * GROUP + j) * TFM_PANEL,
+                           .acc_stride = GROUP * TFM_PANEL,
+                           .resume = k > 0,
+                           .g = k + n_k == w->k ? g : NULL,
+                           .row = p->row + r,
+                           .panel = p->panel + j,
+                           .next = fetch ? next.w + j * panel_stride + fetched : NULL,
+                           .next_bytes = fetch ? share : 0};
             tiles[w->dtype][n_rows][n](&t);
-            p += n;
+            j += n;
         }
+        fetched += share * steps;
         r += n_rows;
     }
 }
 
-static size_t group_panels(const tfm_matrix *w) {
-    size_t block_k = w->k < K_BLOCK ? w->k : K_BLOCK;
-    size_t bytes = (block_k + (block_k == 0)) * TFM_PANEL * tfm_dtype_size(w->dtype);
-    size_t n = GROUP_BYTES / bytes;
-    return n < 4 ? 4 : n > GROUP_MAX ? GROUP_MAX : n & ~(size_t)3;
+static size_t row_tiles(size_t n) {
+    size_t count = n / V16_TILE_ROWS;
+    for (n -= count * V16_TILE_ROWS; n > 0; n -= tile_rows(n)) count++;
+    return count;
+}
+
+/*
+ * The block after columns [k, k + n_k) of part p, none if it is near anyway: one row tile reads ahead by itself, and a
+ * group that more rows come for stays in the cache unless k is cut.
+ */
+static upcoming after_block(const tfm_gemm_args *g, const part *p, size_t k, size_t n_k, bool last_rows,
+                            size_t panel1) {
+    const tfm_matrix *w = g->w;
+    const char *panels = (const char *)w->data;
+    size_t k_bytes = TFM_PANEL * tfm_dtype_size(w->dtype), panel_stride = w->k * k_bytes;
+    upcoming next = {NULL, p->n_panels, row_tiles(p->n_rows)};
+    size_t then = p->panel + p->n_panels;
+    if (next.tiles < 2) return next;
+    if (k + n_k < w->k) {
+        next.w = panels + p->panel * panel_stride + (k + n_k) * k_bytes;
+    } else if (!last_rows) {
+        if (n_k < w->k) next.w = panels + p->panel * panel_stride;
+    } else if (then < panel1) {
+        next.w = panels + then * panel_stride;
+        next.n_panels = panel1 - then;
+    }
+    return next;
 }
 
 void V16_NAME(tfm_gemm)(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
-    V16_ALIGN float acc[ROW_CHUNK * GROUP_MAX * TFM_PANEL];
-    const tfm_matrix *w = g->w;
-    size_t group = group_panels(w);
-    for (size_t panel = panel0; panel < panel1; panel += group) {
-        size_t n_panels = panel1 - panel < group ? panel1 - panel : group;
-        for (size_t row = row0; row < row1; row += ROW_CHUNK) {
-            row_range rows = {row, row1 - row < ROW_CHUNK ? row1 - row : ROW_CHUNK};
+    V16_ALIGN float acc[ROW_CHUNK * GROUP * TFM_PANEL];
+    size_t n_k, all = g->w->k, k_block = row_tiles(row1 - row0) < 2 ? K_BLOCK_FEW : K_BLOCK;
+    for (size_t panel = panel0; panel < panel1; panel += GROUP) {
+        part p = {.panel = panel, .n_panels = panel1 - panel < GROUP ? panel1 - panel : GROUP};
+        for (p.row = row0; p.row < row1; p.row += p.n_rows) {
+            p.n_rows = row1 - p.row < ROW_CHUNK ? row1 - p.row : ROW_CHUNK;
             size_t k = 0;
             do {
-                size_t n_k = w->k - k < K_BLOCK ? w->k - k : K_BLOCK;
-                block(g, rows, panel, n_panels, k, n_k, acc);
+                n_k = all - k < k_block ? all - k : k_block;
+                block(g, &p, k, n_k, after_block(g, &p, k, n_k, p.row + p.n_rows == row1, panel1), acc);
                 k += n_k;
-            } while (k < w->k);
-            for (size_t r = 0; r < rows.n; r++)
-                for (size_t p = 0; p < n_panels; p++)
-                    v16_finish(g, row + r, panel + p, v16_load(acc + (r * GROUP_MAX + p) * TFM_PANEL));
+            } while (k < all);
         }
     }
 }

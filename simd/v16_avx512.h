@@ -17,6 +17,8 @@
     X(1, 1) X(1, 8) X(2, 1) X(2, 4) X(3, 1) X(3, 4) X(4, 1) X(4, 4) X(6, 1) X(6, 2) X(8, 1) X(8, 2) X(12, 1) X(12, 2)
 #define V16_WIDE                                                                                                       \
     { [1] = 8, [2] = 4, [3] = 4, [4] = 4, [6] = 2, [8] = 2, [12] = 2 }
+#define V16_ROW_PANELS 8
+#define V16_PREFETCH 256 /* elements to fetch ahead, shared by the panels of a tile */
 
 typedef __m512 v16;
 

@@ -11,6 +11,8 @@
 #define V16_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 #define V16_WIDE                                                                                                       \
     { [1] = 4, [2] = 2, [3] = 1, [4] = 1, [5] = 1, [6] = 1 }
+#define V16_ROW_PANELS 4
+#define V16_PREFETCH 512 /* elements to fetch ahead, shared by the panels of a tile */
 
 /* Four members, not an array: arrays of structures of arrays do not always reach registers. */
 typedef struct v16 {

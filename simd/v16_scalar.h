@@ -11,6 +11,8 @@
 #define V16_TILES(X) X(1, 1) X(2, 1) X(4, 1)
 #define V16_WIDE                                                                                                       \
     { [1] = 1, [2] = 1, [4] = 1 }
+#define V16_ROW_PANELS 4
+#define V16_PREFETCH 0
 
 typedef struct v16 {
     float x[16];
