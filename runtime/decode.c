@@ -75,6 +75,7 @@ static tfm_status lay_out(tfm_session *s, const tfm_tokens *inputs, size_t n_sou
         row += inputs[i].n;
         page += tfm_kv_pages(inputs[i].n);
     }
+    if (s->token_types) memset(s->token_types, 0, row * sizeof *s->token_types);
     *n_tokens = row;
     return TFM_OK;
 }

@@ -46,6 +46,7 @@ static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
 typedef struct epilogue {
     tfm_activation act;
     const float *mul;
+    float scale;     /* 0: none, as 1 */
     float *residual; /* added, and overwritten with the result if it is the output */
 } epilogue;
 
@@ -94,7 +95,7 @@ static void linear_from(tfm_session *s, const tfm_linear *l, input in, float *y,
                              .act = e.act,
                              .mul = e.mul,
                              .mul_stride = l->w.n,
-                             .scale = 1.0f,
+                             .scale = e.scale == 0.0f ? 1.0f : e.scale,
                              .residual = e.residual,
                              .residual_stride = l->w.n},
                     .m = m};
@@ -145,13 +146,15 @@ static void embed_part(void *arg, unsigned worker, unsigned n_workers) {
     (stack->embed_layout == TFM_LAYOUT_PANELS ? kernels->embed_panels : kernels->embed_rows)(
         &stack->embed, s->ids + begin, end - begin, stack->options->embed_scale, stack->position, s->positions + begin,
         s->x + begin * d, d);
+    for (size_t r = begin; stack->token_type && r < end; r++)
+        kernels->add(s->x + r * d, stack->token_type + s->token_types[r] * d, d);
 }
 
 /* session->x = embeddings of session->ids at the positions of the runs. */
 static void embed(tfm_session *s, const tfm_stack *stack, const tfm_run *runs, size_t n_runs, size_t n_tokens) {
+    uint32_t offset = stack->position ? stack->options->position_offset : 0;
     for (const tfm_run *run = runs; run < runs + n_runs; run++)
-        for (size_t i = 0; i < run->n; i++)
-            s->positions[run->row + i] = (uint32_t)(run->past + i) + stack->options->position_offset;
+        for (size_t i = 0; i < run->n; i++) s->positions[run->row + i] = (uint32_t)(run->past + i) + offset;
     rows_job job = {.s = s, .stack = stack, .m = n_tokens};
     run_parallel(s, n_tokens * s->model->options.d_model * ROW_WORK, embed_part, &job);
     if (stack->options->embed_norm) norm(s, stack, &stack->embed_norm, s->x, s->x, n_tokens);
@@ -167,6 +170,8 @@ typedef struct attention_job {
     const tfm_run *runs;
     size_t n_runs;
     bool cross, causal;
+    size_t window;            /* 0: none */
+    const tfm_biases *biases; /* NULL: none */
     bool stores;              /* attend_part stores keys and values first */
     size_t query_stride;      /* floats between rows of session->qkv */
     const float *key, *value; /* where the first row's keys and values lie, for storing */
@@ -214,8 +219,15 @@ static void attend(const attention_job *job, const tfm_run *run, size_t g, size_
                                .n_positions = job->cross ? run->n_source : run->past + run->n,
                                .query_position = run->past + first,
                                .causal = job->causal,
+                               .window = job->window,
                                .scale = job->o->attention_scale,
+                               .soft_cap = job->cross ? 0.0f : job->o->attention_soft_cap,
                                .scratch = scratch};
+    if (job->biases) { /* of the key at position 0, for the tile's first query and head */
+        args.bias = job->biases->values + g * group * job->biases->width + job->biases->centre - args.query_position;
+        args.bias_row_stride = -1;
+        args.bias_group_stride = (ptrdiff_t)job->biases->width;
+    }
     s->model->kernels->attention(&args);
 }
 
@@ -283,6 +295,8 @@ typedef struct pass {
     const tfm_run *runs;
     size_t n_runs, n_tokens;
     tfm_kv_cache *cache;
+    tfm_rotations *rotations;
+    const tfm_biases *biases;
     bool causal;
 } pass;
 
@@ -293,30 +307,89 @@ static const float *enter(const pass *p, const tfm_norm *weights) {
     return p->s->h;
 }
 
-/* The end of a sublayer, whose result has been added to the residual stream. */
-static void leave(const pass *p, const tfm_norm *weights) {
-    if (p->stack->options->norm_placement == TFM_NORM_POST)
-        norm(p->s, p->stack, weights, p->s->x, p->s->x, p->n_tokens);
+static void add_part(void *arg, unsigned worker, unsigned n_workers) {
+    const rows_job *job = arg;
+    size_t begin, end, d = job->s->model->options.d_model;
+    tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
+    if (begin < end) job->s->model->kernels->add(job->y + begin * d, job->x + begin * d, (end - begin) * d);
 }
 
-static void self_attention(const pass *p, const tfm_layer *layer, size_t index) {
+/* The end of a sublayer: its last product is added to the residual stream, with the norms that belong here. */
+static void leave(const pass *p, const tfm_linear *last, const float *x, const tfm_norm *weights,
+                  const tfm_norm *post) {
     tfm_session *s = p->s;
     const tfm_stack_options *o = p->stack->options;
-    linear(s, &layer->qkv, enter(p, &layer->attention_norm), p->n_tokens, s->qkv, (epilogue){0});
+    if (o->norm_placement == TFM_NORM_BOTH) {
+        linear(s, last, x, p->n_tokens, s->h, (epilogue){0});
+        norm(s, p->stack, post, s->h, s->h, p->n_tokens);
+        rows_job job = {.s = s, .x = s->h, .y = s->x, .m = p->n_tokens};
+        run_parallel(s, p->n_tokens * s->model->options.d_model, add_part, &job);
+        return;
+    }
+    linear(s, last, x, p->n_tokens, s->x, (epilogue){.scale = o->residual_scale, .residual = s->x});
+    if (o->norm_placement == TFM_NORM_POST) norm(s, p->stack, weights, s->x, s->x, p->n_tokens);
+}
+
+typedef struct heads_job {
+    const pass *p;
+    const tfm_layer *layer;
+} heads_job;
+
+/* Norm of n_heads heads in rows [begin, end) of session->qkv, from column `column` on. */
+static void norm_heads(const heads_job *job, const tfm_norm *weights, size_t column, size_t n_heads, size_t begin,
+                       size_t end) {
+    const tfm_stack_options *o = job->p->stack->options;
+    const tfm_kernels *kernels = job->p->s->model->kernels;
+    size_t e = o->head_dim, stride = ((size_t)o->n_heads + 2 * (size_t)o->n_kv_heads) * e;
+    for (size_t h = 0; h < n_heads; h++) {
+        size_t own = o->qk_norm == TFM_QK_NORM_HEADS ? h * e : 0;
+        const float *weight = weights->weight + own, *bias = weights->bias ? weights->bias + own : NULL;
+        float *x = job->p->s->qkv + begin * stride + column + h * e;
+        if (o->norm == TFM_NORM_LAYER)
+            kernels->layer_norm(x, stride, x, stride, end - begin, e, weight, bias, o->norm_eps);
+        else
+            kernels->rms_norm(x, stride, x, stride, end - begin, e, weight, o->norm_eps);
+    }
+}
+
+static void heads_part(void *arg, unsigned worker, unsigned n_workers) {
+    const heads_job *job = arg;
+    const tfm_stack_options *o = job->p->stack->options;
+    const tfm_session *s = job->p->s;
+    size_t e = o->head_dim, stride = ((size_t)o->n_heads + 2 * (size_t)o->n_kv_heads) * e, begin, end;
+    tfm_partition(job->p->n_tokens, 1, worker, n_workers, &begin, &end);
+    if (begin == end) return;
+    if (o->qk_norm) {
+        norm_heads(job, &job->layer->q_norm, 0, o->n_heads, begin, end);
+        norm_heads(job, &job->layer->k_norm, (size_t)o->n_heads * e, o->n_kv_heads, begin, end);
+    }
+    if (o->position == TFM_POSITION_ROPE) /* queries and keys stand side by side */
+        s->model->kernels->rope(s->qkv + begin * stride, stride, end - begin, (size_t)o->n_heads + o->n_kv_heads, e,
+                                o->rope_dim, (tfm_rope_layout)o->rope_layout, job->p->rotations->table,
+                                s->positions + begin);
+}
+
+/* session->context = attention over x, the sublayer's input. */
+static void self_attention(const pass *p, const tfm_layer *layer, size_t index, const float *x) {
+    tfm_session *s = p->s;
+    const tfm_stack_options *o = p->stack->options;
     size_t q = (size_t)o->n_heads * o->head_dim, kv = (size_t)o->n_kv_heads * o->head_dim;
+    linear(s, &layer->qkv, x, p->n_tokens, s->qkv, (epilogue){0});
+    if (o->qk_norm || o->position == TFM_POSITION_ROPE)
+        run_parallel(s, p->n_tokens * (q + kv) * ROW_WORK, heads_part, &(heads_job){p, layer});
     attention_job job = {.s = s,
                          .o = o,
                          .cache = p->cache,
-                         .layer = index,
+                         .layer = p->causal ? index : 0, /* an encoder's cache holds one layer at a time */
                          .runs = p->runs,
                          .n_runs = p->n_runs,
                          .causal = p->causal,
+                         .window = o->windows ? o->windows[index] : 0,
+                         .biases = p->biases->values ? p->biases : NULL,
                          .query_stride = q + 2 * kv,
                          .key = s->qkv + q,
                          .value = s->qkv + q + kv};
     attention(&job, p->n_tokens);
-    linear(s, &layer->out, s->context, p->n_tokens, s->x, (epilogue){.residual = s->x});
-    leave(p, &layer->attention_norm);
 }
 
 static void cross_attention(const pass *p, const tfm_layer *layer, size_t index) {
@@ -333,24 +406,47 @@ static void cross_attention(const pass *p, const tfm_layer *layer, size_t index)
                          .query_stride = (size_t)o->n_heads * o->head_dim};
     attention(&job, p->n_tokens);
     if (s->kept_attention) keep_weights(&job);
-    linear(s, &layer->cross_out, s->context, p->n_tokens, s->x, (epilogue){.residual = s->x});
-    leave(p, &layer->cross_norm);
+    leave(p, &layer->cross_out, s->context, &layer->cross_norm, &layer->cross_post_norm);
 }
 
-static void feed_forward(const pass *p, const tfm_layer *layer) {
+/* The feed-forward up to its last product; the result is the input of that. */
+static const float *feed_forward(const pass *p, const tfm_layer *layer, const float *x) {
     tfm_session *s = p->s;
     const tfm_stack_options *o = p->stack->options;
-    const float *inner = s->up;
-    input in = make_ready(s, enter(p, &layer->ffn_norm), p->n_tokens, &layer->up);
-    if (o->gated) {
-        linear_from(s, &layer->up, in, s->up, (epilogue){0});
-        linear_from(s, &layer->gate, in, s->gate, (epilogue){.act = o->activation, .mul = s->up});
-        inner = s->gate;
-    } else {
+    input in = make_ready(s, x, p->n_tokens, &layer->up);
+    if (!o->gated) {
         linear_from(s, &layer->up, in, s->up, (epilogue){.act = o->activation});
+        return s->up;
     }
-    linear(s, &layer->down, inner, p->n_tokens, s->x, (epilogue){.residual = s->x});
-    leave(p, &layer->ffn_norm);
+    linear_from(s, &layer->up, in, s->up, (epilogue){0});
+    linear_from(s, &layer->gate, in, s->gate, (epilogue){.act = o->activation, .mul = s->up});
+    return s->gate;
+}
+
+/* x + attention(norm(x)) + ffn(norm(x)): both sublayers read x before either adds to it. */
+static void parallel_layer(const pass *p, const tfm_layer *layer, size_t index) {
+    const float *h = enter(p, &layer->attention_norm);
+    self_attention(p, layer, index, h);
+    if (p->stack->options->sublayers != TFM_PARALLEL_SHARED) h = enter(p, &layer->ffn_norm);
+    const float *inner = feed_forward(p, layer, h);
+    leave(p, &layer->out, p->s->context, NULL, NULL);
+    leave(p, &layer->down, inner, NULL, NULL);
+}
+
+static void sequential_layer(const pass *p, const tfm_layer *layer, size_t index) {
+    self_attention(p, layer, index, enter(p, &layer->attention_norm));
+    leave(p, &layer->out, p->s->context, &layer->attention_norm, &layer->attention_post_norm);
+    if (p->stack->cross) cross_attention(p, layer, index);
+    const float *inner = feed_forward(p, layer, enter(p, &layer->ffn_norm));
+    leave(p, &layer->down, inner, &layer->ffn_norm, &layer->ffn_post_norm);
+}
+
+/* Makes the table of rotations reach the last position of every run. */
+static void reach(const pass *p) {
+    size_t n = 0;
+    for (const tfm_run *run = p->runs; run < p->runs + p->n_runs; run++)
+        if (run->past + run->n > n) n = run->past + run->n;
+    tfm_rotations_reach(p->s, p->rotations, p->stack->options, n);
 }
 
 tfm_status tfm_forward(tfm_session *s, tfm_stack *stack, const tfm_run *runs, size_t n_runs, size_t n_tokens,
@@ -362,21 +458,31 @@ tfm_status tfm_forward(tfm_session *s, tfm_stack *stack, const tfm_run *runs, si
               .n_runs = n_runs,
               .n_tokens = n_tokens,
               .cache = is_decoder ? &s->self_kv : &s->encoder_kv,
+              .rotations = is_decoder ? &s->decoder_rotations : &s->encoder_rotations,
+              .biases = is_decoder ? &s->decoder_biases : &s->encoder_biases,
               .causal = is_decoder};
     tfm_status status = tfm_model_touch(s->model, &stack->group, s->pool, error);
     if (status) return status;
+    if (stack->options->position == TFM_POSITION_ROPE) reach(&p);
     embed(s, stack, runs, n_runs, n_tokens);
     for (uint32_t i = 0; i < stack->options->n_layers; i++) {
         tfm_layer *layer = &stack->layers[i];
         status = tfm_model_touch(s->model, &layer->group, s->pool, error);
         if (!status) status = tfm_session_check(s, error);
         if (status) return status;
-        self_attention(&p, layer, is_decoder ? i : 0);
-        if (stack->cross) cross_attention(&p, layer, i);
-        feed_forward(&p, layer);
+        (stack->options->sublayers == TFM_SEQUENTIAL ? sequential_layer : parallel_layer)(&p, layer, i);
     }
     if (stack->options->final_norm) norm(s, stack, &stack->final_norm, s->x, s->x, n_tokens);
     return tfm_model_check(s->model, error);
+}
+
+void tfm_apply_linear(tfm_session *s, const tfm_linear *l, const float *x, size_t m, tfm_activation act, float *y) {
+    linear(s, l, x, m, y, (epilogue){.act = act});
+}
+
+void tfm_apply_norm(tfm_session *s, const tfm_stack *stack, const tfm_norm *weights, const float *x, size_t m,
+                    float *y) {
+    norm(s, stack, weights, x, y, m);
 }
 
 tfm_status tfm_forward_cross(tfm_session *s, const tfm_run *runs, size_t n_runs, size_t n_tokens, tfm_error *error) {
@@ -405,10 +511,29 @@ tfm_status tfm_forward_cross(tfm_session *s, const tfm_run *runs, size_t n_runs,
     return tfm_model_check(s->model, error);
 }
 
+typedef struct cap_job {
+    const tfm_session *s;
+    float *x;
+    size_t n;
+} cap_job;
+
+static void cap_part(void *arg, unsigned worker, unsigned n_workers) {
+    const cap_job *job = arg;
+    size_t begin, end;
+    tfm_partition(job->n, TFM_PANEL, worker, n_workers, &begin, &end);
+    if (begin < end)
+        job->s->model->kernels->soft_cap(job->x + begin, end - begin, job->s->model->options.output_soft_cap);
+}
+
 tfm_status tfm_project(tfm_session *s, const tfm_linear *output, const float *states, size_t m, float *logits,
                        tfm_error *error) {
     tfm_status status = tfm_model_touch(s->model, &s->model->output_group, s->pool, error);
     if (status) return status;
-    linear(s, output, states, m, logits, (epilogue){0});
+    const tfm_options *o = &s->model->options;
+    linear(s, output, states, m, logits, (epilogue){.scale = o->output_scale});
+    if (o->output_soft_cap != 0.0f) {
+        cap_job job = {s, logits, m * output->w.n};
+        run_parallel(s, job.n * ROW_WORK, cap_part, &job);
+    }
     return tfm_model_check(s->model, error);
 }

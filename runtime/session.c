@@ -45,6 +45,12 @@ static bool layer_quantized(const tfm_layer *l) {
     return false;
 }
 
+/* Of what comes after the last layer; what a model lacks is f32. */
+static bool head_quantized(const tfm_model *m) {
+    return tfm_dtype_quantized(m->output.w.dtype) || tfm_dtype_quantized(m->head_dense.w.dtype) ||
+           tfm_dtype_quantized(m->pooler.w.dtype);
+}
+
 static void widen(widths *w, const tfm_stack *stack) {
     const tfm_stack_options *o = stack->options;
     if (!o) return;
@@ -56,6 +62,20 @@ static void widen(widths *w, const tfm_stack *stack) {
     size_t group = o->n_heads / o->n_kv_heads;
     w->scratch = max_size(w->scratch, tfm_attention_scratch(TFM_QUERY_TILE, group, o->head_dim));
     for (uint32_t i = 0; i < o->n_layers; i++) w->quantized |= layer_quantized(&stack->layers[i]);
+}
+
+/* Tables of what depends on positions, for sequences of at most n tokens. */
+static void place_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, bool causal, tfm_rotations *rotations,
+                            tfm_biases *biases) {
+    if (o->position == TFM_POSITION_ROPE) {
+        rotations->n_max = n;
+        rotations->table = tfm_arena_take(a, n * o->rope_dim, sizeof(float));
+    }
+    if (o->position == TFM_POSITION_ALIBI || o->position == TFM_POSITION_RELATIVE) {
+        biases->centre = n - 1;
+        biases->width = causal ? n : 2 * n - 1;
+        biases->values = tfm_arena_take(a, biases->width * o->n_heads, sizeof(float));
+    }
 }
 
 static void place_quantized(tfm_quantized *q, tfm_arena *a, size_t rows, size_t k) {
@@ -70,6 +90,7 @@ static void place_decoder(tfm_session *s, tfm_arena *a) {
     const tfm_session_params *p = &s->params;
     take_cache(a, &s->self_kv);
     take_cache(a, &s->cross_kv);
+    place_positions(a, &s->model->options.decoder, p->max_target, true, &s->decoder_rotations, &s->decoder_biases);
     s->last = tfm_arena_take(a, (size_t)p->max_sequences * s->model->options.d_model, sizeof(float));
     s->logits = tfm_arena_take(a, (size_t)p->max_sequences * s->model->options.decoder.vocab_size, sizeof(float));
     s->sequences = tfm_arena_take(a, p->max_sequences, sizeof *s->sequences);
@@ -82,6 +103,9 @@ static void place_encoder(tfm_session *s, tfm_arena *a) {
     const tfm_session_params *p = &s->params;
     take_cache(a, &s->encoder_kv);
     s->encoder_pages = tfm_arena_take(a, s->encoder_kv.n_pages, sizeof(uint32_t));
+    place_positions(a, &s->model->options.encoder, p->max_source, false, &s->encoder_rotations, &s->encoder_biases);
+    if (s->model->options.encoder.token_types > 0)
+        s->token_types = tfm_arena_take(a, p->max_batch_tokens, sizeof *s->token_types);
     s->sources = tfm_arena_take(a, p->max_sources, sizeof *s->sources);
     uint32_t per_source = tfm_kv_pages(p->max_source);
     uint32_t *pages = tfm_arena_take(a, (size_t)p->max_sources * per_source, sizeof *pages);
@@ -100,7 +124,7 @@ static void place(tfm_session *s, tfm_arena *a) {
     s->qkv = tfm_arena_take(a, t * w.qkv, sizeof(float));
     s->context = tfm_arena_take(a, t * w.context, sizeof(float));
     s->up = tfm_arena_take(a, t * w.ff, sizeof(float));
-    w.quantized |= tfm_dtype_quantized(s->model->output.w.dtype);
+    w.quantized |= head_quantized(s->model);
     if (w.quantized) place_quantized(&s->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
     s->gate = w.gated ? tfm_arena_take(a, t * w.ff, sizeof(float)) : NULL;
     s->positions = tfm_arena_take(a, t, sizeof(uint32_t));
@@ -110,6 +134,10 @@ static void place(tfm_session *s, tfm_arena *a) {
     s->runs = tfm_arena_take(a, max_size(p->max_sources, p->max_sequences), sizeof *s->runs);
     if (s->model->options.has_encoder) place_encoder(s, a);
     if (s->model->options.has_decoder) place_decoder(s, a);
+    if (s->model->options.kind == TFM_KIND_ENCODER) {
+        s->last = tfm_arena_take(a, t * d, sizeof(float));
+        s->logits = tfm_arena_take(a, TFM_SCORE_ROWS * s->model->output.w.n, sizeof(float));
+    }
 }
 
 /* Replaces zeros by what the model allows and refuses what it does not. */
@@ -168,6 +196,8 @@ static tfm_status reserve(tfm_session *s, tfm_error *error) {
     s->memory_bytes = count.used;
     place(s, &(tfm_arena){.base = memory});
     for (uint32_t i = 0; i < s->encoder_kv.n_pages; i++) s->encoder_pages[i] = i;
+    if (s->encoder_biases.values) tfm_biases_fill(&s->encoder_biases, &s->model->encoder);
+    if (s->decoder_biases.values) tfm_biases_fill(&s->decoder_biases, &s->model->decoder);
     return TFM_OK;
 }
 

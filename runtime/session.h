@@ -9,6 +9,7 @@
 #include "kv_cache.h"
 #include "model.h"
 #include "pool.h"
+#include "positions.h"
 #include "tfm.h"
 
 /* One sequence's part of a ragged batch: n rows from row on, at positions past, past + 1, ... */
@@ -48,10 +49,11 @@ struct tfm_session {
     float *context;          /* (T, n_heads * head_dim) output of attention */
     float *up, *gate;        /* (T, d_ff) */
     tfm_quantized quantized; /* (T, widest input of a product) where weights are int8 or int4 */
-    float *last;             /* (max_sequences, d_model) states that go to the vocabulary projection */
-    float *logits;           /* (max_sequences, vocab) */
+    float *last;             /* (max_sequences, d_model) states that go to the vocabulary projection; encoders: (T, ) */
+    float *logits;           /* (max_sequences, vocab); encoders: (TFM_SCORE_ROWS, n_outputs) */
     uint32_t *positions;     /* (T) */
     int32_t *ids;            /* (T) */
+    uint32_t *token_types;   /* (T) or NULL: the model has none */
     char *scratch;           /* attention, scratch_bytes for each thread */
     size_t scratch_bytes;
     tfm_run *runs; /* (larger of max_sources and max_sequences) */
@@ -59,6 +61,8 @@ struct tfm_session {
     tfm_kv_cache encoder_kv; /* one layer at a time */
     uint32_t *encoder_pages; /* 0, 1, 2, ... */
     tfm_kv_cache cross_kv, self_kv;
+    tfm_rotations encoder_rotations, decoder_rotations;
+    tfm_biases encoder_biases, decoder_biases;
     tfm_source_slot *sources;
     tfm_sequence_slot *sequences;
 
@@ -68,6 +72,9 @@ struct tfm_session {
 
 /* Whether id is a token of a vocabulary of that size. */
 static inline bool tfm_id_valid(int32_t id, uint32_t vocab_size) { return id >= 0 && (uint32_t)id < vocab_size; }
+
+/* Rows of scores that an encoder's head computes at once. */
+#define TFM_SCORE_ROWS 128
 
 /* Query rows that one item of attention work holds. */
 #define TFM_QUERY_TILE 64
@@ -83,7 +90,16 @@ tfm_status tfm_forward(tfm_session *session, tfm_stack *stack, const tfm_run *ru
 /* Keys and values of every decoder layer from the encoder's states in session->x, into the runs' cross pages. */
 tfm_status tfm_forward_cross(tfm_session *session, const tfm_run *runs, size_t n_runs, size_t n_tokens,
                              tfm_error *error);
-/* logits (m, n) of states (m, d_model): of the whole vocabulary, or of the columns of it that `output` has. */
+/* y (m, n) = act(x (m, k) through a linear layer). */
+void tfm_apply_linear(tfm_session *session, const tfm_linear *linear, const float *x, size_t m, tfm_activation act,
+                      float *y);
+/* y (m, d_model) = norm of x by a stack's kind; y may be x. */
+void tfm_apply_norm(tfm_session *session, const tfm_stack *stack, const tfm_norm *norm, const float *x, size_t m,
+                    float *y);
+/*
+ * logits (m, n) of states (m, d_model), scaled and capped: of the whole vocabulary, or of the columns of it that
+ * `output` has.
+ */
 tfm_status tfm_project(tfm_session *session, const tfm_linear *output, const float *states, size_t m, float *logits,
                        tfm_error *error);
 

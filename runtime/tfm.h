@@ -262,6 +262,19 @@ typedef struct tfm_tokens {
  */
 TFM_API tfm_status tfm_encode(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
                               float *const *states, tfm_error *error);
+/*
+ * One input of an encoder-only model, and where its results go; NULL: not wanted.
+ * token_types: (n) the type of each token (BERT: 0 for the first text, 1 for the second); NULL: all 0.
+ * states: (n, d_model) last hidden states. pooled: (d_model) output of the pooler, where the model has one.
+ * embedding: (d_model) of the sentence. scores: of the head, (n, n_outputs); (n_outputs) for TFM_HEAD_SEQUENCE.
+ */
+typedef struct tfm_example {
+    const int32_t *ids;
+    size_t n;
+    const int32_t *token_types;
+    float *states, *pooled, *embedding, *scores;
+} tfm_example;
+
 typedef struct tfm_embed_params {
     tfm_pooling pooling;
     bool normalize; /* divide embeddings by their length (L2 norm) */
@@ -269,6 +282,15 @@ typedef struct tfm_embed_params {
 
 /* As packed with the model; where its checkpoint says nothing, the mean, not normalised. */
 TFM_API tfm_embed_params tfm_embed_params_default(const tfm_model *model);
+
+/*
+ * Runs an encoder-only model over n inputs. They are processed in turns if they are more than the session takes at
+ * once; the results are the same bits however they are grouped. params may be NULL for the model's defaults.
+ * Errors: as tfm_encode; TFM_ERROR_STATE for pooled or scores of a model that has no pooler or head, or a model that
+ * is no encoder.
+ */
+TFM_API tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples, size_t n,
+                               const tfm_embed_params *params, tfm_error *error);
 
 /* Gives a source number back. Sequences that use it must have been freed. */
 TFM_API void tfm_source_free(tfm_session *session, int32_t source);

@@ -32,3 +32,10 @@ void V16_NAME(tfm_add)(float *y, const float *x, size_t n) {
     for (; i + 16 <= n; i += 16) v16_store(y + i, v16_add(v16_load(y + i), v16_load(x + i)));
     if (i < n) v16_store_partial(y + i, v16_add(v16_load_partial(y + i, n - i), v16_load_partial(x + i, n - i)), n - i);
 }
+
+void V16_NAME(tfm_soft_cap)(float *x, size_t n, float cap) {
+    const v16 c = v16_set(cap);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) v16_store(x + i, v16_mul(c, v16_tanh(v16_div(v16_load(x + i), c))));
+    if (i < n) v16_store_partial(x + i, v16_mul(c, v16_tanh(v16_div(v16_load_partial(x + i, n - i), c))), n - i);
+}

@@ -27,6 +27,10 @@ void V16_NAME(tfm_embed_panels)(const tfm_matrix *table, const int32_t *ids, siz
 void V16_NAME(tfm_embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
                               const uint32_t *positions, float *y, size_t y_stride);
 
+void V16_NAME(tfm_rope)(float *x, size_t x_stride, size_t m, size_t n_heads, size_t head_dim, size_t rope_dim,
+                        tfm_rope_layout layout, const float *table, const uint32_t *positions);
+void V16_NAME(tfm_soft_cap)(float *x, size_t n, float cap);
+
 /* Products with int8 and int4 weights: one object for each set of integer instructions. */
 typedef void tfm_gemm_q_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
 tfm_gemm_q_fn tfm_gemm_q_scalar, tfm_gemm_q_neon, tfm_gemm_q_neon_dot, tfm_gemm_q_avx2, tfm_gemm_q_avx2_vnni,

@@ -9,7 +9,8 @@
         .rms_norm = V16_NAME(tfm_rms_norm), .activate = V16_NAME(tfm_activate), .softmax = V16_NAME(tfm_softmax),      \
         .log_sum_exp = V16_NAME(tfm_log_sum_exp), .log_softmax = V16_NAME(tfm_log_softmax),                            \
         .top_k = V16_NAME(tfm_top_k), .embed_panels = V16_NAME(tfm_embed_panels),                                      \
-        .embed_rows = V16_NAME(tfm_embed_rows), .add = V16_NAME(tfm_add),                                              \
+        .embed_rows = V16_NAME(tfm_embed_rows), .add = V16_NAME(tfm_add), .rope = V16_NAME(tfm_rope),                  \
+        .soft_cap = V16_NAME(tfm_soft_cap),                                                                            \
     }
 
 #if defined(TFM_V16_SCALAR)

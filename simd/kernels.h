@@ -47,6 +47,9 @@ typedef enum tfm_activation {
     TFM_ACT_COUNT
 } tfm_activation;
 
+/* Which features of a head turn together: i and i + rope_dim / 2, or 2i and 2i + 1. */
+typedef enum tfm_rope_layout { TFM_ROPE_HALVES, TFM_ROPE_INTERLEAVED } tfm_rope_layout;
+
 /* A weight matrix (n, k) in panels; output = input (m, k) x transpose. See panels.h for the layout. */
 typedef struct tfm_matrix {
     const void *data;
@@ -217,6 +220,17 @@ typedef struct tfm_kernels {
     void (*embed_rows)(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
                        const uint32_t *positions, float *y, size_t y_stride);
 
+    /*
+     * Turns pairs (a, b) of the first rope_dim features of n_heads heads in each of m rows, in place:
+     * (a c - b s, b c + a s), every operation rounded. Head h of row r starts at x[r * x_stride + h * head_dim].
+     * table: (positions, rope_dim) as tfm_rope_table makes it; row r takes row positions[r].
+     */
+    void (*rope)(float *x, size_t x_stride, size_t m, size_t n_heads, size_t head_dim, size_t rope_dim,
+                 tfm_rope_layout layout, const float *table, const uint32_t *positions);
+
+    /* x[i] = cap tanh(x[i] / cap). */
+    void (*soft_cap)(float *x, size_t n, float cap);
+
     /* y = y + x over n elements. Used where no product's epilogue can carry the addition. */
     void (*add)(float *y, const float *x, size_t n);
 } tfm_kernels;
@@ -252,5 +266,12 @@ typedef enum tfm_sinusoid_layout {
     TFM_SINUSOID_HALVES_WIDE
 } tfm_sinusoid_layout;
 void tfm_sinusoid(float *y, size_t n, size_t d, size_t first, tfm_sinusoid_layout layout);
+
+/*
+ * Cosines and sines for the kernel rope(), in double precision, times factor, rounded once to float; y (n, rope_dim):
+ * row p has the rope_dim / 2 cosines, then the sines, of the angles (first + p) * (frequencies[i] + frequencies[i +
+ * rope_dim / 2]), the two parts added in double.
+ */
+void tfm_rope_table(float *y, size_t n, size_t first, size_t rope_dim, const float *frequencies, float factor);
 
 #endif

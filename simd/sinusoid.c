@@ -36,3 +36,14 @@ void tfm_sinusoid(float *y, size_t n, size_t d, size_t first, tfm_sinusoid_layou
         }
     }
 }
+
+void tfm_rope_table(float *y, size_t n, size_t first, size_t rope_dim, const float *frequencies, float factor) {
+    size_t half = rope_dim / 2;
+    for (size_t p = 0; p < n; p++) {
+        for (size_t i = 0; i < half; i++) {
+            double angle = (double)(first + p) * ((double)frequencies[i] + (double)frequencies[half + i]);
+            y[p * rope_dim + i] = (float)(Sleef_cinz_cosd1_u10purec(angle) * (double)factor);
+            y[p * rope_dim + half + i] = (float)(Sleef_cinz_sind1_u10purec(angle) * (double)factor);
+        }
+    }
+}
