@@ -4,8 +4,8 @@
  * usage: translate CHECKPOINT MODEL
  *
  * MODEL is CHECKPOINT packed. In f32 every sentence must come out token for token, greedy and with 4 beams, with the
- * expected scores and text. In f16 and bf16 the weights are others, so BLEU may differ by 0.2. States and logits are
- * compared with golden.safetensors where TFM_SHARED has it.
+ * expected scores and text. In other types the weights are others, so BLEU may differ: by 0.2 for f16 and bf16, 0.3
+ * for int8, 1.0 for int4. States and logits are compared with golden.safetensors where TFM_SHARED has it.
  */
 #include <jansson.h>
 #include <math.h>
@@ -27,8 +27,9 @@ typedef struct translation {
     tfm_pool *pool;
     tfm_model *model;
     tfm_session *session;
-    const char *dtype;
-    bool exact; /* f32 */
+    tfm_dtype layers; /* type of the layers' matrices */
+    char dtype[24];   /* for people: of layers and, if another, of embeddings */
+    bool exact;       /* f32 */
     tfm_error error;
 } translation;
 
@@ -130,7 +131,9 @@ static void compare_sentence(translation *t, size_t i, const output *got, const 
 static void check_bleu(translation *t, const char *name, char **texts, char **expected_texts) {
     double ours = bleu(texts, t->data.english, t->data.n);
     double expected = bleu(expected_texts, t->data.english, t->data.n);
-    double tolerance = 0.2 * fmax(1, 1000.0 / (double)t->data.n);
+    static const double allowed[TFM_DTYPE_COUNT] = {
+        [TFM_F32] = 0.2, [TFM_F16] = 0.2, [TFM_BF16] = 0.2, [TFM_I8] = 0.3, [TFM_I4] = 1.0};
+    double tolerance = allowed[t->layers] * fmax(1, 1000.0 / (double)t->data.n);
     tap_ok(fabs(ours - expected) <= tolerance, "%s %s: BLEU %.2f, in float64 %.2f", t->dtype, name, ours, expected);
 }
 
@@ -250,6 +253,14 @@ static void check_vectors(translation *t) {
     json_decref(golden);
 }
 
+static void name_dtype(translation *t) {
+    tfm_dtype layers = t->model->decoder.layers[0].qkv.w.dtype, embed = t->model->decoder.embed.dtype;
+    snprintf(t->dtype, sizeof t->dtype, "%s%s%s", tfm_dtype_name(layers), layers != embed ? " and " : "",
+             layers != embed ? tfm_dtype_name(embed) : "");
+    t->layers = layers;
+    t->exact = layers == TFM_F32 && embed == TFM_F32;
+}
+
 int main(int argc, char **argv) {
     if (argc != 3) {
         fprintf(stderr, "usage: %s CHECKPOINT MODEL\n", argv[0]);
@@ -263,8 +274,7 @@ int main(int argc, char **argv) {
     params.pool = t.pool;
     if (!status) status = tfm_session_create(&t.session, t.model, &params, &t.error);
     if (status) tap_bail_out("%s", t.error.message);
-    t.dtype = tfm_dtype_name(t.model->decoder.embed.dtype);
-    t.exact = t.model->decoder.embed.dtype == TFM_F32;
+    name_dtype(&t);
     check_tokenizer(&t);
     if (t.exact) check_vectors(&t);
     check_search(&t, "greedy", 1, t.data.greedy, t.data.greedy_text);
