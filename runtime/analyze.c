@@ -104,6 +104,10 @@ static tfm_status score(tfm_session *s, const tfm_example *examples, size_t n, t
         m += rows;
     }
     float *x = s->last;
+    if (head->kind == TFM_HEAD_SEQUENCE && head->pooler) {
+        tfm_apply_linear(s, &s->model->pooler, x, m, TFM_ACT_TANH, s->h);
+        memcpy(x, s->h, m * d * sizeof(float));
+    }
     if (head->dense) {
         x = s->h;
         tfm_apply_linear(s, &s->model->head_dense, s->last, m, (tfm_activation)head->activation, x);

@@ -70,6 +70,13 @@ Test(golden, marian_ptbin_round_trip) { check_round_trip(shared("golden/marian-p
 Test(golden, bart_round_trip) { check_round_trip(shared("golden/bart"), TFM_F32); }
 Test(golden, mbart_round_trip) { check_round_trip(shared("golden/mbart"), TFM_F32); }
 Test(golden, m2m100_round_trip) { check_round_trip(shared("golden/m2m100"), TFM_F32); }
+Test(golden, t5_v1_0_round_trip) { check_round_trip(shared("golden/t5-v1_0"), TFM_F32); }
+Test(golden, t5_v1_1_round_trip) { check_round_trip(shared("golden/t5-v1_1"), TFM_F32); }
+Test(golden, bert_round_trip) { check_round_trip(shared("golden/bert"), TFM_F32); }
+Test(golden, bert_mlm_round_trip) { check_round_trip(shared("golden/bert-mlm"), TFM_F32); }
+Test(golden, distilbert_mlm_round_trip) { check_round_trip(shared("golden/distilbert-mlm"), TFM_F32); }
+Test(golden, roberta_mlm_round_trip) { check_round_trip(shared("golden/roberta-mlm"), TFM_F32); }
+Test(golden, bert_tiny_sst2_round_trip) { check_round_trip(shared("checkpoints/bert-tiny-sst2"), TFM_F32); }
 Test(golden, multi30k_round_trip) { check_round_trip(shared("checkpoints/multi30k-de-en"), TFM_F32); }
 Test(golden, multi30k_ptbin_round_trip) {
     check_round_trip(shared("checkpoints/multi30k-de-en/pytorch_model.bin"), TFM_F32);

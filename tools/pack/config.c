@@ -24,6 +24,17 @@ uint64_t tfm_config_u64(tfm_config *config, const char *key, uint64_t min, uint6
     return (uint64_t)number;
 }
 
+double tfm_config_real(tfm_config *config, const char *key, double min, double max, double fallback) {
+    const json_t *value = get(config, key);
+    if (!value) return fallback;
+    double number = json_number_value(value);
+    if (!json_is_number(value) || !(number >= min && number <= max)) {
+        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is not a number in the range that makes sense");
+        return fallback;
+    }
+    return number;
+}
+
 bool tfm_config_bool(tfm_config *config, const char *key, bool fallback) {
     const json_t *value = get(config, key);
     if (!value) return fallback;

@@ -16,6 +16,7 @@ typedef struct tfm_config {
 
 /* A missing key or null gives the fallback. */
 uint64_t tfm_config_u64(tfm_config *config, const char *key, uint64_t min, uint64_t max, uint64_t fallback);
+double tfm_config_real(tfm_config *config, const char *key, double min, double max, double fallback);
 bool tfm_config_bool(tfm_config *config, const char *key, bool fallback);
 const char *tfm_config_string(tfm_config *config, const char *key, const char *fallback);
 /* Keeps a failure that names the file and the key. */

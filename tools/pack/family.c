@@ -74,10 +74,12 @@ void tfm_family_linear(const tfm_family *family, const char *output, const char 
 
 void tfm_family_norm(const tfm_family *family, const char *output, const char *prefix, const char *part,
                      bool has_bias) {
-    static const char *const kinds[] = {"weight", "bias"};
+    static const char *const kinds[] = {"weight", "bias"}, *const old_kinds[] = {"gamma", "beta"};
     for (int i = 0; i < (has_bias ? 2 : 1); i++) {
         tfm_name from = tfm_name_format("%s%s.%s", prefix, part, kinds[i]);
-        const char *text = from.text;
+        tfm_name old = tfm_name_format("%s%s.%s", prefix, part, old_kinds[i]);
+        bool is_old = !tfm_source_find(family->source, from.text) && tfm_source_find(family->source, old.text);
+        const char *text = is_old ? old.text : from.text;
         tfm_plan_vector(family->plan, tfm_name_format("%s.%s", output, kinds[i]).text, 1, &text, &family->d_model);
     }
 }

@@ -51,7 +51,7 @@ void tfm_family_layer(const tfm_family *family, const tfm_family_stack *stack, c
 /* Weight (rows of all parts, k) and, if has_bias, bias of linear layers joined along their outputs. */
 void tfm_family_linear(const tfm_family *family, const char *output, const char *prefix, size_t n_parts,
                        const char *const *parts, const uint64_t *rows, uint64_t k, bool has_bias);
-/* Weight and, for layer norms, bias of a norm over d_model. */
+/* Weight and, for layer norms, bias of a norm over d_model; the first checkpoints of BERT call them gamma and beta. */
 void tfm_family_norm(const tfm_family *family, const char *output, const char *prefix, const char *part, bool has_bias);
 
 /*

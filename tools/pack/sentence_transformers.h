@@ -1,0 +1,15 @@
+/*
+ * sentence_transformers.h - how a folder of sentence-transformers makes one vector of a text.
+ */
+#ifndef TFM_PACK_SENTENCE_TRANSFORMERS_H
+#define TFM_PACK_SENTENCE_TRANSFORMERS_H
+
+#include "importer.h"
+
+/*
+ * Sets the options `pooling` and `pooling.normalize` from modules.json and the pooling module's config.json; nothing
+ * where there is no modules.json. Modules and ways of pooling that the runtime does not have are refused by name.
+ */
+tfm_status tfm_sentence_transformers_set(const tfm_source *source, tfm_table_builder *table, tfm_error *error);
+
+#endif
