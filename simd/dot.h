@@ -11,7 +11,8 @@
  * hold one group of TFM_I4_GROUP columns.
  *
  * meson.build names the instructions by defining one of TFM_INTEGER_*. DOT_TILES and NIB_TILES are the tiles (rows x
- * panels) that fit the registers: one panel for every number of rows named, and perhaps a wider one.
+ * panels) that fit the registers: one panel for every number of rows named, and perhaps a wider one. Where there is a
+ * better way for int8 and many rows, DOT_MANY is its function and DOT_MANY_ROWS how many rows it takes to pay.
  */
 #ifndef TFM_SIMD_DOT_H
 #define TFM_SIMD_DOT_H

@@ -8,6 +8,8 @@
 #include "dot_ymm.h"
 
 #define DOT_OFFSET 0
+#define DOT_MANY tfm_gemm_q_many_avx2
+#define DOT_MANY_ROWS 16
 #define DOT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 #define NIB_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
 

@@ -162,6 +162,12 @@ static void row_tile(const tfm_gemm_args *g, const tile_fn *tiles, size_t row, s
 }
 
 void GEMM_Q(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+#if defined(DOT_MANY)
+    if (g->w->dtype == TFM_I8 && row1 - row0 >= DOT_MANY_ROWS) {
+        DOT_MANY(g, row0, row1, panel0, panel1);
+        return;
+    }
+#endif
     const tile_fn(*tiles)[PANELS_MAX + 1] = g->w->dtype == TFM_I8 ? tiles_int8 : tiles_int4;
     size_t bytes = tfm_panel_bytes(g->w->dtype, g->w->k);
     size_t group = GROUP_BYTES / (bytes + (bytes == 0)) / PANELS_MAX * PANELS_MAX;
