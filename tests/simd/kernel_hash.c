@@ -82,6 +82,47 @@ static void gemm_f32(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_F32)
 static void gemm_f16(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_F16); }
 static void gemm_bf16(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_BF16); }
 
+/* Panels of any bytes, as they may stand in a file; q, scales and sums as quantize gives them. */
+static void hash_gemm_q(stream *s, const tfm_kernels *k, tfm_dtype dtype) {
+    static const size_t shapes[][3] = {{1, 70, 300}, {3, 33, 64}, {13, 50, 129}, {2, 20, 2100}, {35, 300, 517}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        size_t m = shapes[i][0], n = shapes[i][1], n_k = shapes[i][2], panels = tfm_panel_count(n);
+        size_t bytes = tfm_panel_bytes(dtype, n_k), stride = (n_k + TFM_I4_BLOCK - 1) / TFM_I4_BLOCK * TFM_I4_BLOCK;
+        float *a = numbers(s, m * n_k, 1), *bias = numbers(s, n, 1), *c = numbers(s, m * n, 1);
+        unsigned char *data = allocate(panels * bytes);
+        for (size_t j = 0; j < panels * bytes; j++) data[j] = (unsigned char)next(s);
+        for (size_t p = 0; p < panels; p++) {
+            float *scales = numbers(s, TFM_PANEL, 1);
+            unsigned char *panel = data + p * bytes;
+            if (dtype == TFM_I8) memcpy(panel + bytes - sizeof *scales * TFM_PANEL, scales, sizeof *scales * TFM_PANEL);
+            for (size_t j = 0; dtype == TFM_I4 && j < bytes / TFM_I4_BLOCK_BYTES * 2 * TFM_PANEL; j++) {
+                uint16_t h = tfm_f32_to_f16(scales[j % TFM_PANEL]);
+                memcpy(panel + j / 32 * TFM_I4_BLOCK_BYTES + 512 + j % 32 * sizeof h, &h, sizeof h);
+            }
+            free(scales);
+        }
+        tfm_quantized q = {allocate(m * stride), stride, allocate(m * sizeof(float)),
+                           allocate(m * (stride / TFM_I4_GROUP) * sizeof(int32_t))};
+        k->quantize(a, n_k, n_k, &q, 0, m);
+        hash(s, q.q, m * stride);
+        hash(s, q.scale, m * sizeof *q.scale);
+        hash(s, q.sums, m * (stride / TFM_I4_GROUP) * sizeof *q.sums);
+        tfm_matrix w = {data, dtype, n, n_k};
+        tfm_gemm_args g = {.q = &q, .c = c, .c_stride = n, .w = &w, .bias = bias, .act = TFM_ACT_GELU_TANH, .scale = 1};
+        k->gemm_q(&g, 0, m, 0, panels);
+        hash(s, c, m * n * sizeof *c);
+        g.bias = NULL;
+        g.act = TFM_ACT_NONE;
+        k->gemm_q(&g, 0, m, 0, panels);
+        hash(s, c, m * n * sizeof *c);
+        void *all[] = {a, bias, c, data, q.q, q.scale, q.sums};
+        for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) free(all[j]);
+    }
+}
+
+static void gemm_i8(stream *s, const tfm_kernels *k) { hash_gemm_q(s, k, TFM_I8); }
+static void gemm_i4(stream *s, const tfm_kernels *k) { hash_gemm_q(s, k, TFM_I4); }
+
 static void hash_attention(stream *s, const tfm_kernels *k, tfm_dtype dtype, bool causal, bool weights) {
     enum { POSITIONS = 530, QUERIES = 11, GROUP = 2, DIM = 40, PAGES = (POSITIONS + 15) / 16 };
     const tfm_kv_layout layout = tfm_kv_layout_of(dtype, DIM);
@@ -249,6 +290,8 @@ static const struct {
     {"attention_f16", attention_f16, 0x44d986aa23f67831},
     {"attention_i8", attention_i8, 0x90c2d42de9f9dc0c},
     {"attention_weights_i8", attention_weights_i8, 0xe843702cfdf6f955},
+    {"gemm_i8", gemm_i8, 0x73904eaadf9f06f8},
+    {"gemm_i4", gemm_i4, 0x86e259f9aa41843a},
 };
 
 int main(int argc, char **argv) {

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <float.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Whether any of a few cases fails; their seeds are those of the real tests. */
@@ -69,6 +70,91 @@ static void gemm_reads_past(const tfm_gemm_args *g, size_t row0, size_t row1, si
 Test(tester, gemm_reads_past, .signal = SIGSEGV) {
     BROKEN(gemm, gemm_reads_past);
     noticed(check_gemm, &broken);
+}
+
+/* Products of pairs saturate at 16 bits, as VPMADDUBSW has it for weights that lie as q + 128. */
+static void gemm_q_saturates(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+    check_scalar()->gemm_q(g, row0, row1, panel0, panel1);
+    if (g->w->dtype != TFM_I8 || g->w->k < 2 || row1 <= row0 || panel1 <= panel0) return;
+    const uint8_t *w = (const uint8_t *)g->w->data + panel0 * tfm_panel_bytes(TFM_I8, g->w->k);
+    const int8_t *q = g->q->q + row0 * g->q->stride;
+    int pair = w[0] * q[0] + w[1] * q[1];
+    if (pair > INT16_MAX || pair < INT16_MIN) g->c[row0 * g->c_stride + panel0 * TFM_PANEL] += 1.0f;
+}
+Test(tester, gemm_q_saturates) {
+    BROKEN(gemm_q, gemm_q_saturates);
+    cr_assert(noticed(check_gemm_q, &broken));
+}
+
+/* Takes the least weight there is in a byte, -128, for -127. */
+static void gemm_q_clips_weights(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+    tfm_matrix w = *g->w;
+    tfm_gemm_args clipped = *g;
+    size_t bytes = tfm_panel_count(w.n) * tfm_panel_bytes(w.dtype, w.k);
+    uint8_t *data = aligned_alloc(64, bytes + 64);
+    cr_assert_not_null(data);
+    memcpy(data, w.data, bytes);
+    if (w.dtype == TFM_I8)
+        for (size_t p = 0; p < tfm_panel_count(w.n); p++)
+            for (size_t i = 0; i < (w.k + 3) / 4 * 64; i++) {
+                uint8_t *byte = data + p * tfm_panel_bytes(w.dtype, w.k) + i;
+                *byte = *byte == 0 ? 1 : *byte;
+            }
+    w.data = data;
+    clipped.w = &w;
+    check_scalar()->gemm_q(&clipped, row0, row1, panel0, panel1);
+    free(data);
+}
+Test(tester, gemm_q_clips_weights) {
+    BROKEN(gemm_q, gemm_q_clips_weights);
+    cr_assert(noticed(check_gemm_q, &broken));
+}
+
+/* Many rows go through another order of operations than one row does. */
+static void gemm_q_by_rows(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+    check_scalar()->gemm_q(g, row0, row1, panel0, panel1);
+    if (row1 - row0 < 2 || panel1 <= panel0) return;
+    g->c[row0 * g->c_stride + panel0 * TFM_PANEL] *= 1 + FLT_EPSILON;
+}
+Test(tester, gemm_q_by_rows) {
+    BROKEN(gemm_q, gemm_q_by_rows);
+    cr_assert(noticed(check_gemm_q_rows, &broken));
+}
+
+/* Reads past the last panel: a case where a page ends there must fault. */
+static void gemm_q_reads_past(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+    check_scalar()->gemm_q(g, row0, row1, panel0, panel1);
+    sink = ((const uint8_t *)g->w->data)[tfm_panel_count(g->w->n) * tfm_panel_bytes(g->w->dtype, g->w->k)];
+}
+Test(tester, gemm_q_reads_past, .signal = SIGSEGV) {
+    BROKEN(gemm_q, gemm_q_reads_past);
+    noticed(check_gemm_q, &broken);
+}
+
+/* Rounds halves away from zero. */
+static void quantize_rounds_away(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0,
+                                 size_t row1) {
+    check_scalar()->quantize(x, x_stride, k, to, row0, row1);
+    for (size_t r = row0; r < row1; r++)
+        for (size_t i = 0; i < k; i++) {
+            float scaled = x[r * x_stride + i] * (1 / to->scale[r]);
+            if (isfinite(scaled)) to->q[r * to->stride + i] = (int8_t)roundf(scaled);
+        }
+}
+Test(tester, quantize_rounds_away) {
+    BROKEN(quantize, quantize_rounds_away);
+    cr_assert(noticed(check_quantize, &broken));
+}
+
+/* Leaves what lies behind the last column. */
+static void quantize_forgets_padding(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0,
+                                     size_t row1) {
+    check_scalar()->quantize(x, x_stride, k, to, row0, row1);
+    for (size_t r = row0; r < row1 && k < to->stride; r++) to->q[r * to->stride + k] = 1;
+}
+Test(tester, quantize_forgets_padding) {
+    BROKEN(quantize, quantize_forgets_padding);
+    cr_assert(noticed(check_quantize, &broken));
 }
 
 /* Every row sees one position more than it should; the last has none more. */
