@@ -147,9 +147,11 @@ typedef struct int4_group {
     float x[TFM_I4_GROUP][TFM_PANEL];
 } int4_group;
 
-static inline float int4_level(float x, float inverse) {
-    float q = nearest(x * inverse);
-    return q < -8.0f ? -8.0f : q > 7.0f ? 7.0f : q;
+/* x * inverse to the nearest level. Comparing as integers lets compilers vectorise it, and NaN has a level too. */
+static inline int int4_level(float x, float inverse) {
+    const float big = 0x1.8p23f; /* where floats are a unit apart: what is added to it shows in its low bits */
+    int q = (int)(bits_of(x * inverse + big) - 0x4b400000u);
+    return q < -8 ? -8 : q > 7 ? 7 : q;
 }
 
 /* sum q x and sum q q of each lane, where q are the levels of x * inverse. */
@@ -157,7 +159,7 @@ static void int4_products(const int4_group *g, const float *inverse, float *qx, 
     for (size_t i = 0; i < TFM_PANEL; i++) qx[i] = qq[i] = 0.0f;
     for (size_t c = 0; c < TFM_I4_GROUP; c++)
         for (size_t i = 0; i < TFM_PANEL; i++) {
-            float q = int4_level(g->x[c][i], inverse[i]);
+            float q = (float)int4_level(g->x[c][i], inverse[i]);
             qx[i] += q * g->x[c][i];
             qq[i] += q * q;
         }
@@ -199,7 +201,7 @@ static void int4_store_group(const int4_group *g, const uint16_t *scales, unsign
     memcpy(int4_scales(panel, group), scales, TFM_PANEL * sizeof(*scales));
     for (size_t c = 0; c < TFM_I4_GROUP; c++)
         for (size_t i = 0; i < TFM_PANEL; i++) {
-            unsigned shift, level = (unsigned)(int4_level(g->x[c][i], inverse[i]) + 8.0f);
+            unsigned shift, level = (unsigned)(int4_level(g->x[c][i], inverse[i]) + 8);
             size_t byte = int4_byte(group * TFM_I4_GROUP + c, i, &shift);
             panel[byte] = (unsigned char)(panel[byte] | level << shift);
         }
