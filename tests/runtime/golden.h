@@ -44,6 +44,8 @@ void golden_cut(golden *g, bool decoder, uint32_t n);
 
 /* golden_seq2seq.c: states and logits of encoder-decoders. */
 void golden_check_seq2seq(golden *g);
+/* golden_causal.c: states and logits of decoder-only models. */
+void golden_check_causal(golden *g);
 /* golden_encoder.c: states, vectors and scores of encoder-only models. */
 void golden_check_encoder(golden *g);
 

@@ -28,6 +28,7 @@ const char *tfm_config_activation(const char *name);
 /* Values a family's configuration class has where config.json says nothing; -1: none. */
 typedef struct tfm_generation_ids {
     int64_t decoder_start, pad, eos, forced_eos;
+    bool causal; /* a decoder-only model: prompts are continued, nothing starts them */
 } tfm_generation_ids;
 
 /*

@@ -33,6 +33,10 @@ static tfm_status damaged(const tfm_file *file, const char *tensor, tfm_error *e
  */
 static tfm_status parse_entry(const tfm_file *file, const tfm_tensor *tensor, const char *entry, uint64_t *next,
                               piece *result, tfm_error *error) {
+    if (*entry == '~')
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                        "%s: tensor '%s' was rearranged when '%s' was packed; models of this family cannot be exported",
+                        tfm_file_path(file), tensor->name, entry + 1);
     const char *equals = strrchr(entry, '=');
     size_t length = equals ? (size_t)(equals - entry) : strlen(entry);
     if (length == 0 || length >= sizeof result->name) return damaged(file, tensor->name, error);

@@ -196,7 +196,7 @@ tfm_status tfm_write_generation(tfm_source *source, tfm_writer *writer, const tf
         write_ids(&config, table, "eos_token_id");
         write_ids(&config, table, "suppress_tokens");
         write_bad_words(&config, table);
-        write_start(&config, tfm_source_config(source), table, vocab_size);
+        if (!defaults->causal) write_start(&config, tfm_source_config(source), table, vocab_size);
         note_unsupported(&config, options);
     }
     tfm_status status = config.status;

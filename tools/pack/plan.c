@@ -81,6 +81,28 @@ void tfm_plan_vector(tfm_plan *plan, const char *name, size_t n_parts, const cha
     add(plan, name, TFM_PLAN_VECTOR, n_parts, parts, rows, 1);
 }
 
+static void add_slices(tfm_plan *plan, const char *name, tfm_plan_kind kind, size_t n_parts,
+                       const tfm_plan_slice *parts, uint64_t k) {
+    tfm_plan_output *output = add_output(plan, name, kind, k);
+    for (size_t i = 0; output && i < n_parts; i++) {
+        const tfm_plan_slice *slice = &parts[i];
+        add_part(plan, output, slice->name, slice->rows, false);
+        tfm_plan_part *part = &output->parts[output->n_parts - 1];
+        part->sliced = slice->rows != slice->total || slice->block || slice->transposed || slice->plus != 0.0f;
+        part->slice = *slice;
+        part->slice.name = NULL;
+        if (slice->block == 0) part->slice.block = part->slice.stride = slice->rows;
+    }
+}
+
+void tfm_plan_matrix_slices(tfm_plan *plan, const char *name, size_t n_parts, const tfm_plan_slice *parts, uint64_t k) {
+    add_slices(plan, name, TFM_PLAN_MATRIX, n_parts, parts, k);
+}
+
+void tfm_plan_vector_slices(tfm_plan *plan, const char *name, size_t n_parts, const tfm_plan_slice *parts) {
+    add_slices(plan, name, TFM_PLAN_VECTOR, n_parts, parts, 1);
+}
+
 void tfm_plan_rows(tfm_plan *plan, const char *name, const char *part, uint64_t n, uint64_t d) {
     add(plan, name, TFM_PLAN_ROWS, 1, &part, &n, d);
 }
@@ -136,8 +158,15 @@ static void shape_text(const tfm_source_tensor *tensor, char *text, size_t size)
     if (used < size) snprintf(text + used, size - used, "]");
 }
 
+/* What a part's tensor must have. */
+static uint64_t part_rows(const tfm_plan_part *part) { return part->sliced ? part->slice.total : part->rows; }
+
 static bool right_shape(const tfm_plan_output *output, const tfm_plan_part *part) {
     const tfm_source_tensor *t = part->tensor;
+    const uint64_t rows = part_rows(part);
+    if (part->sliced && output->kind == TFM_PLAN_VECTOR) return t->rank == 1 && t->shape[0] == rows;
+    if (part->sliced && part->slice.transposed) return t->rank == 2 && t->shape[0] == output->k && t->shape[1] == rows;
+    if (part->sliced) return t->rank == 2 && t->shape[0] == rows && t->shape[1] == output->k;
     if (output->kind == TFM_PLAN_VECTOR)
         return (t->rank == 1 && t->shape[0] == part->rows) ||
                (t->rank == 2 && t->shape[0] == 1 && t->shape[1] == part->rows);
@@ -152,10 +181,13 @@ static void check_part(const tfm_plan_output *output, const tfm_plan_part *part,
     } else if (!right_shape(output, part)) {
         shape_text(part->tensor, shape, sizeof shape);
         if (output->kind == TFM_PLAN_VECTOR)
-            add_problem(misshapen, "%s %s instead of [%llu]", part->name, shape, (unsigned long long)part->rows);
+            add_problem(misshapen, "%s %s instead of [%llu]", part->name, shape, (unsigned long long)part_rows(part));
+        else if (part->sliced && part->slice.transposed)
+            add_problem(misshapen, "%s %s instead of [%llu, %llu]", part->name, shape, (unsigned long long)output->k,
+                        (unsigned long long)part_rows(part));
         else
-            add_problem(misshapen, "%s %s instead of [%llu, %llu]", part->name, shape, (unsigned long long)part->rows,
-                        (unsigned long long)output->k);
+            add_problem(misshapen, "%s %s instead of [%llu, %llu]", part->name, shape,
+                        (unsigned long long)part_rows(part), (unsigned long long)output->k);
     } else if (part->tensor->dtype == TFM_DTYPE_COUNT) {
         add_problem(mistyped, "%s (%s)", part->name, part->tensor->dtype_name);
     }

@@ -14,6 +14,8 @@ typedef struct tfm_plan_part {
     char name[128];
     uint64_t rows;
     bool alias; /* another name of the whole, not a part of it */
+    bool sliced;
+    tfm_plan_slice slice; /* if sliced; its name is not used */
     const tfm_source_tensor *tensor;
 } tfm_plan_part;
 

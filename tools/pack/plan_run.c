@@ -18,8 +18,10 @@ typedef struct run {
     tfm_writer *writer;
     const tfm_pack_options *options;
     tfm_error *error;
-    float *rows; /* what is read at a time */
-    void *panel; /* what is written at a time */
+    float *rows;   /* what is read at a time */
+    void *panel;   /* what is written at a time */
+    float *turned; /* the tensor of a part that is transposed, (total, k) */
+    const tfm_plan_part *turned_part;
     rounding measured;
     uint64_t done, total;
     size_t n_bad; /* tensors with values that are not finite */
@@ -31,6 +33,44 @@ static void note_bad(run *r, const char *name) {
     size_t used = strlen(r->bad);
     if (r->n_bad++ < 10 && used + strlen(name) + 3 < sizeof r->bad)
         snprintf(r->bad + used, sizeof r->bad - used, "%s%s", used ? ", " : "", name);
+}
+
+/* Reads a whole tensor (k, total) and keeps it as (total, k) until the output is done. */
+static tfm_status turn(run *r, const tfm_plan_part *part, uint64_t k) {
+    uint64_t total = part->slice.total;
+    size_t bytes, line;
+    free(r->turned);
+    r->turned = NULL;
+    bool sized = !__builtin_mul_overflow(total, sizeof(float), &line) && !__builtin_mul_overflow(line, k, &bytes);
+    float *row = sized ? malloc(line) : NULL;
+    r->turned = sized ? malloc(bytes) : NULL;
+    tfm_status status = TFM_OK;
+    if (!row || !r->turned) status = tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for tensor '%s'", part->name);
+    for (uint64_t i = 0; !status && i < k; i++) {
+        status = tfm_source_read(r->plan->source, part->tensor, i, 1, row, r->error);
+        for (uint64_t j = 0; !status && j < total; j++) r->turned[j * k + i] = row[j];
+    }
+    free(row);
+    r->turned_part = status ? NULL : part;
+    return status;
+}
+
+/* Rows [row, row + n) of a sliced part. */
+static tfm_status read_slice(run *r, const tfm_plan_part *part, uint64_t row, uint64_t n, uint64_t k, float *rows) {
+    const tfm_plan_slice *slice = &part->slice;
+    tfm_status status = TFM_OK;
+    if (slice->transposed && r->turned_part != part) status = turn(r, part, k);
+    for (uint64_t done = 0, count; !status && done < n; done += count) {
+        uint64_t at = row + done, inside = at % slice->block;
+        uint64_t from = slice->first + at / slice->block * slice->stride + inside;
+        count = slice->block - inside < n - done ? slice->block - inside : n - done;
+        if (slice->transposed)
+            memcpy(rows + done * k, r->turned + from * k, (size_t)(count * k) * sizeof *rows);
+        else
+            status = tfm_source_read(r->plan->source, part->tensor, from, count, rows + done * k, r->error);
+    }
+    for (uint64_t i = 0; !status && i < n * k; i++) rows[i] += slice->plus;
+    return status;
 }
 
 /* Rows [first, first + n) of an output, from its parts one after the other, or computed. */
@@ -49,7 +89,9 @@ static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uin
         uint64_t row = first - begin, read_count = count;
         if (part->tensor->rank == 2 && output->kind == TFM_PLAN_VECTOR)
             row = 0, read_count = 1; /* (1, n), all at once */
-        tfm_status status = tfm_source_read(r->plan->source, part->tensor, row, read_count, rows, r->error);
+        tfm_status status = part->sliced
+                                ? read_slice(r, part, row, count, output->k, rows)
+                                : tfm_source_read(r->plan->source, part->tensor, row, read_count, rows, r->error);
         if (status) {
             if (status == TFM_ERROR_CORRUPT) note_bad(r, part->name);
             return status;
@@ -152,6 +194,9 @@ static void end_output(run *r, bool complete) {
     if (m->squares > 0) m->result.relative_error = sqrt(m->error_squares / m->squares);
     if (complete && m->back) r->options->rounded(r->options->rounded_user, &m->result);
     free(m->back);
+    free(r->turned);
+    r->turned = NULL;
+    r->turned_part = NULL;
     free(r->rows);
     free(r->panel);
     m->back = NULL;
@@ -180,7 +225,9 @@ static tfm_status write_output(run *r, tfm_plan_output *output) {
 /* How --export finds the way back: see docs/model-contents.md. */
 static void describe_part(const tfm_plan_output *output, const tfm_plan_part *part, size_t n_joined, char *text,
                           size_t size) {
-    if (n_joined > 1 && !part->alias)
+    if (part->sliced)
+        snprintf(text, size, "~%s", part->name);
+    else if (n_joined > 1 && !part->alias)
         snprintf(text, size, "%s=%llu", part->name, (unsigned long long)part->rows);
     else if (output->kind == TFM_PLAN_VECTOR && part->tensor->rank == 2)
         snprintf(text, size, "%s=1x%llu", part->name, (unsigned long long)part->rows);
