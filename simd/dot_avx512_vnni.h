@@ -12,7 +12,15 @@
 typedef __m512i dot_weights;
 
 V16_INLINE dot_weights dot_load(const uint8_t *p) { return dot_bytes(p); }
-V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) { return _mm512_dpbusd_epi32(s, w, q); }
+/* Not the intrinsic where that can be: gcc 12 copies the sums of a tile around, and out of registers, at each step. */
+V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) {
+#if defined(TFM_V16_EMULATED)
+    s = _mm512_dpbusd_epi32(s, w, q);
+#else
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(s) : "v"(w), "v"(q));
+#endif
+    return s;
+}
 
 typedef dot_sums nib_sums;
 V16_INLINE nib_sums nib_zero(void) { return dot_zero(); }

@@ -122,6 +122,7 @@ bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why) {
 #if defined(TFM_EMULATED_AVX512)
 extern const tfm_kernels tfm_kernels_avx512_emulated;
 #endif
+#if defined(__x86_64__)
 typedef void gemm_q_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
 gemm_q_fn tfm_gemm_q_avx2_vnni_emulated, tfm_gemm_q_avx512_vnni_emulated;
 
@@ -132,6 +133,7 @@ static const tfm_kernels *with_products(tfm_kernels *copy, const tfm_kernels *k,
     copy->gemm_q = gemm_q;
     return copy;
 }
+#endif
 
 size_t check_tables(const tfm_kernels *const **tables) {
     static const tfm_kernels *found[TFM_ISA_COUNT + 3];
