@@ -80,6 +80,16 @@ static void write_lines(const char *name, const json_t *list) {
     cr_assert_eq(fclose(file), 0);
 }
 
+static void assert_same_file(const char *a, const char *b) {
+    tfm_bytes x = {0}, y = {0};
+    tfm_error error;
+    cr_assert_eq(tfm_read_file(a, SIZE_MAX / 2, &x, &error), TFM_OK, "%s", error.message);
+    cr_assert_eq(tfm_read_file(b, SIZE_MAX / 2, &y, &error), TFM_OK, "%s", error.message);
+    cr_assert(x.size == y.size && memcmp(x.data, y.data, x.size) == 0, "%s and %s differ", a, b);
+    tfm_bytes_free(&x);
+    tfm_bytes_free(&y);
+}
+
 /* ---- logits -------------------------------------------------------------------------------------------------- */
 
 typedef struct matrix {
@@ -165,6 +175,79 @@ static void compare_golden_folder(const char *folder) {
 Test(model, logits_of_golden_folders) {
     compare_golden_folder("marian");
     compare_golden_folder("marian-ptbin");
+    compare_golden_folder("bart");
+    compare_golden_folder("t5-v1_1");
+}
+
+/* One array (batch, columns) against the single row each line has under NAME. */
+static void compare_vectors(const tfm_safetensors *got, const tfm_safetensors *golden, const char *what,
+                            const char *array, size_t n) {
+    matrix expected = load(golden, array);
+    cr_assert_eq(expected.shape[0], n);
+    for (size_t i = 0; i < n; i++) {
+        matrix m = load_line(got, i, what);
+        cr_assert(m.shape[0] == 1 && m.shape[1] == expected.shape[1], "%s", what);
+        assert_close(what, i, m, expected.values + i * expected.shape[1]);
+        free(m.values);
+    }
+    free(expected.values);
+}
+
+/* Packs an encoder, runs its golden sequences and gives back what came out. */
+static tfm_safetensors *run_encoder(const char *folder, json_t **sequences, tfm_safetensors **golden) {
+    char path[256];
+    snprintf(path, sizeof path, "%s/expected/expected.json", folder);
+    json_t *expected = load_json(shared_file(path));
+    *sequences = json_incref(json_object_get(expected, "sequences"));
+    const json_t *types = json_object_get(expected, "token_type_ids");
+    json_t *lines = json_array();
+    for (size_t i = 0; i < json_array_size(*sequences); i++) {
+        json_t *line = json_pack("{s:O}", "input_ids", json_array_get(*sequences, i));
+        if (types) json_object_set(line, "token_type_ids", json_array_get(types, i));
+        json_array_append_new(lines, line);
+    }
+    write_lines("in.jsonl", lines);
+    pack("--dtype=f32", shared_file(folder), "model.bin");
+    require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=out.safetensors", "--vectors"));
+    require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=one.safetensors", "--vectors",
+                   "--batch-tokens=1", "--threads=2"));
+    assert_same_file("out.safetensors", "one.safetensors");
+    snprintf(path, sizeof path, "%s/expected/expected.safetensors", folder);
+    *golden = open_tensors(shared_file(path));
+    json_decref(lines);
+    json_decref(expected);
+    return open_tensors("out.safetensors");
+}
+
+static void compare_encoder(const char *folder, const char *states, const char *logits, bool pooled) {
+    json_t *sequences;
+    tfm_safetensors *golden, *got = run_encoder(folder, &sequences, &golden);
+    size_t n = json_array_size(sequences);
+    compare_golden(got, golden, "encoder", states, sequences);
+    if (pooled) {
+        compare_vectors(got, golden, "pooled", "batch.pooler_output", n);
+        compare_vectors(got, golden, "embedding", "batch.mean_pooled", n);
+    }
+    if (logits && strstr(logits, "classifier")) compare_vectors(got, golden, "logits", logits, n);
+    if (logits && !strstr(logits, "classifier")) compare_golden(got, golden, "logits", logits, sequences);
+    cr_assert_eq(tfm_safetensors_count(got), n * (2 + pooled + (logits != NULL)));
+    tfm_safetensors_close(&got);
+    tfm_safetensors_close(&golden);
+    json_decref(sequences);
+}
+
+Test(model, logits_of_golden_encoders) {
+    compare_encoder("golden/bert", "batch.last_hidden_state", NULL, true);
+    compare_encoder("golden/bert-mlm", "batch.last_hidden_state", "batch.mlm_logits", false);
+    compare_encoder("golden/distilbert-mlm", "batch.last_hidden_state", "batch.mlm_logits", false);
+    compare_encoder("golden/roberta", "batch.last_hidden_state", NULL, true);
+    compare_encoder("checkpoints/bert-tiny-sst2", "batch.hidden_states.2", "batch.classifier_logits", true);
+    assert_fails(RUN("{\"input_ids\":[5,6],\"token_type_ids\":[0]}\n", "logits", "model.bin", "--out=out"),
+                 "1 token_type_ids for 2 input_ids");
+    assert_fails(RUN("{\"input_ids\":[5],\"token_type_ids\":[2]}\n", "logits", "model.bin", "--out=out"),
+                 "token ids go from 0 to 1");
+    assert_fails(RUN("{\"input_ids\":[5]}\n", "logits", "model.bin", "--out=out", "--decoder-states"),
+                 "--decoder-states is for encoder-decoders");
 }
 
 Test(model, logits_of_a_trained_model) {
@@ -288,16 +371,6 @@ static void check_perplexity(const char *path, const json_t *greedy) {
     free_outcome(&result);
 }
 
-static void assert_same_file(const char *a, const char *b) {
-    tfm_bytes x = {0}, y = {0};
-    tfm_error error;
-    cr_assert_eq(tfm_read_file(a, SIZE_MAX / 2, &x, &error), TFM_OK, "%s", error.message);
-    cr_assert_eq(tfm_read_file(b, SIZE_MAX / 2, &y, &error), TFM_OK, "%s", error.message);
-    cr_assert(x.size == y.size && memcmp(x.data, y.data, x.size) == 0, "%s and %s differ", a, b);
-    tfm_bytes_free(&x);
-    tfm_bytes_free(&y);
-}
-
 Test(model, logits_and_perplexity_of_the_shipped_model) {
     json_t *sources = shipped_lines("src.ids.jsonl", N_SHIPPED), *greedy = shipped_lines("greedy.ids.jsonl", N_SHIPPED);
     json_t *pairs = json_array();
@@ -379,6 +452,7 @@ Test(model, wrong_lines_are_named) {
     assert_fails(RUN(line, "logits", MODEL, "--out=out"),
                  "<stdin>:1: \"input_ids\" has 2001 tokens; the model takes at most");
     assert_fails(RUN(NULL, "logits", MODEL, "--out=out"), "no lines");
+    assert_fails(RUN("{}\n", "logits", MODEL, "--out=out", "--vectors"), "--vectors is for encoder-only models");
     assert_fails(RUN(NULL, "logits", "none.bin", "--out=out"), "none.bin");
     assert_fails(RUN("{\"input_ids\":[1],\"decoder_input_ids\":[1]}\n", "logits", MODEL, "--out=no/out"), "no/out");
     cr_assert_null(fopen("out", "r"), "a failed run left a file");
