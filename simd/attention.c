@@ -10,7 +10,13 @@
 #include "tiles.h"
 #include "v16_math.h"
 
-enum { BLOCK = TFM_ATTENTION_BLOCK };
+enum {
+    BLOCK = TFM_ATTENTION_BLOCK,
+    /* Where f16 and int8 come from memory, conversions keep the processor from running ahead far enough by itself. */
+    AHEAD_ROWS = 4,  /* rows of a tile up to which it may have to wait for keys and values */
+    AHEAD_PAGES = 4, /* pages of values to fetch ahead */
+    STEP = 4         /* positions or features between prefetches: a cache line of int8 */
+};
 
 typedef struct span {
     size_t begin, end;
@@ -21,6 +27,7 @@ typedef struct tile {
     const tfm_attention_args *args;
     size_t first, n_rows; /* rows in units of (query row, head) pairs */
     size_t n_panels;      /* panels of features */
+    size_t last_page;     /* the last one that any row sees */
     float *query;         /* (n_rows, head_dim) */
     float *scores;        /* (n_rows, BLOCK), then the weights exp(score - max) */
     float *out;           /* (n_rows, n_panels * 16) */
@@ -33,6 +40,7 @@ typedef struct score_args {
     const float *query;
     const char *k;
     const uint32_t *pages;
+    const uint32_t *ahead; /* pages to fetch meanwhile */
     size_t page_stride, head_dim;
     float *scores;
 } score_args;
@@ -47,7 +55,25 @@ V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const sco
     for (int j = 0; j < P; j++) w[j] = s->k + s->pages[j] * s->page_stride;
     V16_UNROLL
     for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
-    v16_chain(R, P, acc, s->query, s->head_dim, w, dtype, s->head_dim, 0);
+    size_t d = 0;
+    if (R <= AHEAD_ROWS && dtype != TFM_F32) {
+        const size_t step_bytes = STEP * TFM_PANEL * element_bytes(dtype);
+        const char *next[TILE_PANELS_MAX];
+        V16_UNROLL
+        for (int j = 0; j < P; j++) next[j] = s->k + s->ahead[j] * s->page_stride;
+        for (; d + STEP <= s->head_dim; d += STEP) {
+            V16_UNROLL
+            for (int j = 0; j < P; j++) {
+                V16_UNROLL
+                for (size_t byte = 0; byte < step_bytes; byte += 64) __builtin_prefetch(next[j] + byte);
+                next[j] += step_bytes;
+            }
+            v16_chain(R, P, acc, s->query + d, s->head_dim, w, dtype, STEP, 0);
+            V16_UNROLL
+            for (int j = 0; j < P; j++) w[j] = (const char *)w[j] + step_bytes;
+        }
+    }
+    v16_chain(R, P, acc, s->query + d, s->head_dim, w, dtype, s->head_dim - d, 0);
     V16_UNROLL
     for (int i = 0; i < R * P; i++) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
 }
@@ -57,6 +83,7 @@ typedef struct mix_args {
     const char *v;        /* at the first panel of features */
     const uint32_t *pages;
     size_t page_stride, origin;
+    size_t last_page; /* the last one that will be read, now or later */
     span positions;
     float *out;
     size_t out_stride;
@@ -64,7 +91,7 @@ typedef struct mix_args {
 
 /* out += weights x V for R rows and P panels of features, over positions in order. */
 V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_args *m) {
-    const size_t size = element_bytes(dtype);
+    const size_t size = element_bytes(dtype), step_bytes = STEP * TFM_PANEL * size;
     v16 acc[TILE_MAX];
     V16_UNROLL
     for (int i = 0; i < R * P; i++) acc[i] = v16_load(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL);
@@ -75,7 +102,25 @@ V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_a
         const void *w[TILE_PANELS_MAX];
         V16_UNROLL
         for (int j = 0; j < P; j++) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL * size;
-        v16_chain(R, P, acc, m->weights + (p - m->origin), BLOCK, w, dtype, n, 0);
+        const float *weights = m->weights + (p - m->origin);
+        size_t i = 0;
+        if (R <= AHEAD_ROWS && dtype != TFM_F32) {
+            size_t ahead = p / TFM_PANEL + AHEAD_PAGES;
+            const char *next = m->v + m->pages[ahead < m->last_page ? ahead : m->last_page] * m->page_stride;
+            for (; i + STEP <= n; i += STEP) {
+                V16_UNROLL
+                for (int j = 0; j < P; j++) {
+                    V16_UNROLL
+                    for (size_t byte = 0; byte < step_bytes; byte += 64)
+                        __builtin_prefetch(next + (size_t)j * TFM_PANEL * TFM_PANEL * size + byte);
+                }
+                next += step_bytes;
+                v16_chain(R, P, acc, weights + i, BLOCK, w, dtype, STEP, 0);
+                V16_UNROLL
+                for (int j = 0; j < P; j++) w[j] = (const char *)w[j] + step_bytes;
+            }
+        }
+        v16_chain(R, P, acc, weights + i, BLOCK, w, dtype, n - i, 0);
         p += n;
     }
     V16_UNROLL
@@ -135,15 +180,29 @@ static const float *bias_row(const tfm_attention_args *a, size_t row, size_t hea
     return a->bias ? a->bias + (ptrdiff_t)row * a->bias_row_stride + (ptrdiff_t)head * a->bias_group_stride : NULL;
 }
 
-/* The tile's raw scores for all pages that `positions` touches. */
+/*
+ * The tile's raw scores for all pages that `positions` touches. Where few are left for a few rows, the last one is
+ * taken more than once: one chain a row waits for its own multiply-adds, so more cost nothing. What they give is not
+ * read.
+ */
 static void score_block(const tile *t, size_t block, span positions) {
     const tfm_attention_args *a = t->args;
     size_t page = positions.begin / TFM_PANEL, end = tfm_panel_count(positions.end);
     while (page < end) {
-        size_t n = tile_panels(t->n_rows, end - page);
+        size_t left = end - page, n = tile_panels(t->n_rows, left), widest = tile_widest[t->n_rows];
+        const uint32_t *pages = a->kv.pages + page;
+        uint32_t now[TILE_PANELS_MAX], ahead[TILE_PANELS_MAX];
+        if (t->n_rows <= 2 && left > 1 && left < widest && page % widest == 0) {
+            for (size_t j = 0; j < widest; j++) now[j] = pages[j < left ? j : left - 1];
+            pages = now;
+            n = widest;
+        }
+        for (size_t j = 0; j < n; j++)
+            ahead[j] = a->kv.pages[page + n + j < t->last_page ? page + n + j : t->last_page];
         score_args s = {.query = t->query,
                         .k = a->kv.k,
-                        .pages = a->kv.pages + page,
+                        .pages = pages,
+                        .ahead = ahead,
                         .page_stride = a->kv.page_stride,
                         .head_dim = a->head_dim,
                         .scores = t->scores + page * TFM_PANEL - block};
@@ -200,6 +259,7 @@ static void mix_rows(const tile *t, size_t row, size_t n_rows, size_t block, spa
                       .pages = a->kv.pages,
                       .page_stride = a->kv.page_stride,
                       .origin = block,
+                      .last_page = t->last_page,
                       .positions = positions,
                       .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
                       .out_stride = t->n_panels * TFM_PANEL};
@@ -274,6 +334,7 @@ static void attend_tile(tile *t) {
         if (t->seen[r].begin < all.begin) all.begin = t->seen[r].begin;
         if (t->seen[r].end > all.end) all.end = t->seen[r].end;
     }
+    t->last_page = all.end == 0 ? 0 : (all.end - 1) / TFM_PANEL;
     for (size_t block = all.begin - all.begin % BLOCK; block < all.end; block += BLOCK) attend_block(t, block);
     finish_tile(t);
 }
@@ -305,6 +366,7 @@ void V16_NAME(tfm_attention_weights)(const tfm_attention_args *a, float *weights
                 score_args one = {.query = a->query + row * a->query_stride,
                                   .k = a->kv.k,
                                   .pages = a->kv.pages + p / TFM_PANEL,
+                                  .ahead = a->kv.pages + p / TFM_PANEL,
                                   .page_stride = a->kv.page_stride,
                                   .head_dim = a->head_dim,
                                   .scores = scores};

@@ -25,6 +25,15 @@ V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, si
     const size_t size = dtype == TFM_F32 ? 4 : dtype == TFM_I8 ? 1 : 2;
     for (size_t k = 0; k < n_k; k++) {
         v16 b[TILE_PANELS_MAX];
+        if (R == 1) { /* each weight is used once: loading it late keeps the accumulators in registers */
+            v16 x = v16_set(a[k]);
+            V16_UNROLL
+            for (int j = 0; j < P; j++) {
+                if (prefetch) __builtin_prefetch((const char *)w[j] + (k * TFM_PANEL + prefetch) * size);
+                acc[j] = v16_fma(x, v16_load_weights(w[j], dtype, k * TFM_PANEL), acc[j]);
+            }
+            continue;
+        }
         V16_UNROLL
         for (int j = 0; j < P; j++) {
             b[j] = v16_load_weights(w[j], dtype, k * TFM_PANEL);

@@ -1,9 +1,9 @@
 /*
  * top_k.c - the k largest elements; compiled once per instruction set.
  *
- * The best so far stand in a heap whose root is the worst of them; 16 elements at a time are compared with the root,
- * and once it has settled almost none passes. Indices rise during the scan, so an element equal to the root is
- * always the later one and loses the tie.
+ * The best so far stand in a heap whose root is the worst of them; the largest of 64 elements at a time is compared
+ * with the root, and once that has settled almost none passes. Indices rise during the scan, so an element equal to the
+ * root is always the later one and loses the tie.
  */
 #include "isa_kernels.h"
 
@@ -69,17 +69,33 @@ static void sort(heap *h) {
     h->n = n;
 }
 
+/* Offers those of the 16 elements from i on that are above the root. */
+static void offer_16(heap *h, const float *x, size_t i) {
+    uint32_t above = v16_gt_mask(v16_load(x + i), v16_set(h->values[0]));
+    for (; above; above &= above - 1) {
+        size_t at = i + (size_t)__builtin_ctz(above);
+        offer(h, x[at], at);
+    }
+}
+
+/* Whether one of the 64 elements at x is above root. A NaN gives way to what v16_max has as its second argument. */
+V16_INLINE bool any_above(const float *x, v16 root) {
+    v16 m = v16_max(v16_load(x + 16), v16_max(v16_load(x), root));
+    v16 l = v16_max(v16_load(x + 48), v16_max(v16_load(x + 32), root));
+    return v16_gt_mask(v16_max(l, m), root) != 0;
+}
+
 size_t V16_NAME(tfm_top_k)(const float *x, size_t n, size_t k, float *values, uint32_t *indices) {
     heap h = {values, indices, 0};
     if (k == 0) return 0;
     size_t i = fill(&h, x, n, k);
-    for (; i + 16 <= n; i += 16) {
-        uint32_t above = v16_gt_mask(v16_load(x + i), v16_set(values[0]));
-        for (; above; above &= above - 1) {
-            size_t at = i + (size_t)__builtin_ctz(above);
-            offer(&h, x[at], at);
-        }
+    v16 root = v16_set(h.n > 0 ? values[0] : 0.0f);
+    for (; i + 64 <= n; i += 64) {
+        if (!any_above(x + i, root)) continue;
+        for (size_t j = 0; j < 64; j += 16) offer_16(&h, x, i + j);
+        root = v16_set(values[0]);
     }
+    for (; i + 16 <= n; i += 16) offer_16(&h, x, i);
     for (; i < n; i++) offer(&h, x[i], i);
     sort(&h);
     return h.n;
