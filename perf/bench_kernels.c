@@ -140,7 +140,7 @@ static void bench_product(const bench *b, size_t m, size_t n, size_t k, tfm_dtyp
 
 static void bench_products(const bench *b) {
     static const size_t rows[] = {1, 4, 8, 32, 128, 512};
-    static const size_t shapes[][2] = {{512, 512}, {2048, 512}, {512, 2048}, {2048, 2048}, {32000, 512}};
+    static const size_t shapes[][2] = {{512, 512}, {2048, 512}, {512, 2048}, {2048, 2048}, {32000, 512}, {32000, 2048}};
     if (!b->options.json) {
         printf("products                      weights        us  GFLOP/s    GB/s  limit");
 #ifdef PERF_OPENBLAS
@@ -159,7 +159,8 @@ static void bench_products(const bench *b) {
         }
     }
     for (int dtype = TFM_F16; dtype <= TFM_BF16; dtype++)
-        for (size_t r = 0; r < 5; r += 4) bench_product(b, rows[r], 2048, 2048, (tfm_dtype)dtype, rows[r] <= 8);
+        for (size_t r = 0; r < 5; r++)
+            if (rows[r] != 32) bench_product(b, rows[r], 2048, 2048, (tfm_dtype)dtype, rows[r] <= 8);
 }
 
 /* ---- attention ---- */
@@ -167,55 +168,108 @@ static void bench_products(const bench *b) {
 typedef struct attention_bench {
     const bench *b;
     tfm_attention_args args;
+    size_t n_copies, n_pages, next; /* caches used in turn, of so many pages */
+    uint32_t *pages;
 } attention_bench;
 
 static void run_attention(void *arg) {
-    const attention_bench *a = arg;
+    attention_bench *a = arg;
+    a->args.kv.pages = a->pages + a->next++ % a->n_copies * a->n_pages;
     a->b->kernels->attention(&a->args);
 }
 
-static void bench_attention(const bench *b, size_t n_query, size_t n_positions, bool causal) {
-    size_t e = 64, n_pages = tfm_panel_count(n_positions), stride = 2 * e * TFM_PANEL;
-    float *cache = perf_alloc(n_pages * stride * sizeof(float)), *query = perf_alloc(n_query * e * sizeof(float));
-    float *out = perf_alloc(n_query * e * sizeof(float));
-    uint32_t *pages = perf_alloc(n_pages * sizeof *pages);
-    perf_fill(cache, n_pages * stride, 3);
+/* Fills all caches with the same random positions; the memory is the caller's to free. */
+static void *make_caches(attention_bench *a, tfm_dtype dtype) {
+    size_t e = a->args.head_dim, n = a->args.n_positions, n_all = a->n_copies * a->n_pages;
+    tfm_kv_layout layout = tfm_kv_layout_of(dtype, e);
+    char *data = perf_alloc(n_all * layout.bytes);
+    float *key = perf_alloc(n * e * sizeof(float)), *value = perf_alloc(n * e * sizeof(float));
+    uint32_t *pages = perf_alloc(n_all * sizeof *pages);
+    perf_fill(key, n * e, 3);
+    perf_fill(value, n * e, 5);
+    for (size_t i = 0; i < n_all; i++) pages[i] = (uint32_t)i;
+    a->args.kv = (tfm_kv_view){.dtype = dtype,
+                               .k = data + layout.k,
+                               .v = data + layout.v,
+                               .k_scale = (float *)(void *)(data + layout.k_scale),
+                               .v_scale = (float *)(void *)(data + layout.v_scale),
+                               .page_stride = layout.bytes};
+    for (size_t copy = 0; copy < a->n_copies; copy++) {
+        a->args.kv.pages = pages + copy * a->n_pages;
+        a->b->kernels->kv_store(&a->args.kv, 0, n, e, key, e, value, e);
+    }
+    a->pages = pages;
+    free(key);
+    free(value);
+    return data;
+}
+
+static void print_attention(const attention_bench *a, const perf_candidate *ours) {
+    const bench *b = a->b;
+    const tfm_attention_args *args = &a->args;
+    double n_query = (double)args->n_query, seen = n_query * (double)args->n_positions;
+    if (args->causal) seen -= n_query * (n_query - 1) / 2;
+    double gflops = 4 * seen * (double)args->head_dim / ours->median * 1e-9;
+    double gbytes = (double)(a->n_pages * args->kv.page_stride) / ours->median * 1e-9;
+    if (b->options.json)
+        printf("{\"kernel\": \"attention\", \"dtype\": \"%s\", \"queries\": %zu, \"positions\": %zu, \"causal\": %s, "
+               "\"cold\": %s, \"us\": %.3f, \"min_us\": %.3f, \"gflops\": %.2f, \"gbytes\": %.2f}\n",
+               tfm_dtype_name(args->kv.dtype), args->n_query, args->n_positions, args->causal ? "true" : "false",
+               a->n_copies > 1 ? "true" : "false", ours->median * 1e6, ours->minimum * 1e6, gflops, gbytes);
+    else
+        printf(
+            "attention %-4s %4zu queries %5zu positions %-6s %-5s %9.2f us %7.2f ns a pair %7.1f GFLOP/s %4.0f%% of a "
+            "thread's peak %7.2f GB/s\n",
+            tfm_dtype_name(args->kv.dtype), args->n_query, args->n_positions, args->causal ? "causal" : "full",
+            a->n_copies > 1 ? "dram" : "cache", ours->median * 1e6, ours->median * 1e9 / seen, gflops,
+            100 * gflops / (b->machine.fma_gflops / b->options.n_threads), gbytes);
+    fflush(stdout);
+}
+
+/* One head of 64 on one thread; cold: caches of 128 MiB in all are used in turn. */
+static void bench_attention(const bench *b, tfm_dtype dtype, size_t n_query, size_t n_positions, bool causal,
+                            bool cold) {
+    size_t e = 64, n_pages = tfm_panel_count(n_positions), bytes = n_pages * tfm_kv_layout_of(dtype, e).bytes;
+    float *query = perf_alloc(n_query * e * sizeof(float)), *out = perf_alloc(n_query * e * sizeof(float));
     perf_fill(query, n_query * e, 4);
-    for (size_t i = 0; i < n_pages; i++) pages[i] = (uint32_t)i;
-    attention_bench a = {
-        b,
-        {.query = query,
-         .query_stride = e,
-         .out = out,
-         .out_stride = e,
-         .kv = {.k = cache, .v = cache + e * TFM_PANEL, .pages = pages, .page_stride = stride * sizeof(float)},
-         .n_query = n_query,
-         .group = 1,
-         .head_dim = e,
-         .n_positions = n_positions,
-         .query_position = causal ? n_positions - n_query : 0,
-         .causal = causal,
-         .scale = 0.125f,
-         .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))}};
+    attention_bench a = {.b = b,
+                         .args = {.query = query,
+                                  .query_stride = e,
+                                  .out = out,
+                                  .out_stride = e,
+                                  .n_query = n_query,
+                                  .group = 1,
+                                  .head_dim = e,
+                                  .n_positions = n_positions,
+                                  .query_position = causal ? n_positions - n_query : 0,
+                                  .causal = causal,
+                                  .scale = 0.125f,
+                                  .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))},
+                         .n_copies = cold ? ((size_t)128 << 20) / bytes + 1 : 1,
+                         .n_pages = n_pages};
+    void *data = make_caches(&a, dtype);
     perf_candidate ours = {.name = "tfm", .run = run_attention, .arg = &a};
     perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.01);
-    double seen = (double)n_query * (double)n_positions;
-    if (causal) seen -= (double)n_query * (double)(n_query - 1) / 2;
-    double operations = 4 * seen * (double)e, one_thread = b->machine.fma_gflops / b->options.n_threads;
-    if (b->options.json)
-        printf("{\"kernel\": \"attention\", \"queries\": %zu, \"positions\": %zu, \"causal\": %s, \"us\": %.3f, "
-               "\"gflops\": %.2f}\n",
-               n_query, n_positions, causal ? "true" : "false", ours.median * 1e6, operations / ours.median * 1e-9);
-    else
-        printf("attention %4zu queries %5zu positions %-6s %9.1f us %7.2f ns a pair %8.1f GFLOP/s %6.0f%% of one "
-               "thread's peak\n",
-               n_query, n_positions, causal ? "causal" : "full", ours.median * 1e6, ours.median * 1e9 / seen,
-               operations / ours.median * 1e-9, 100 * operations / ours.median * 1e-9 / one_thread);
-    free(cache);
+    print_attention(&a, &ours);
+    free(data);
+    free(a.pages);
     free(query);
     free(out);
-    free(pages);
     free(a.args.scratch);
+}
+
+static void bench_attentions(const bench *b) {
+    static const tfm_dtype dtypes[] = {TFM_F32, TFM_F16, TFM_I8};
+    static const size_t decode[] = {16, 32, 64, 256, 1024};
+    for (size_t t = 0; t < sizeof dtypes / sizeof *dtypes; t++) {
+        for (size_t i = 0; i < sizeof decode / sizeof *decode; i++)
+            bench_attention(b, dtypes[t], 1, decode[i], true, false);
+        bench_attention(b, dtypes[t], 1, 16384, true, true);
+        bench_attention(b, dtypes[t], 32, 32, false, false);
+        bench_attention(b, dtypes[t], 64, 1024, true, false);
+        bench_attention(b, dtypes[t], 1024, 1024, true, false);
+        bench_attention(b, dtypes[t], 1024, 1024, false, false);
+    }
 }
 
 /* ---- rows ---- */
@@ -234,6 +288,10 @@ static void run_layer_norm(void *arg) {
 static void run_rms_norm(void *arg) {
     row_bench *r = arg;
     r->kernels->rms_norm(r->x, r->n, r->y, r->n, 1, r->n, r->weight, 1e-5f);
+}
+static void run_log_sum_exp(void *arg) {
+    row_bench *r = arg;
+    r->y[0] = r->kernels->log_sum_exp(r->x, r->n);
 }
 static void run_log_softmax(void *arg) {
     row_bench *r = arg;
@@ -259,6 +317,7 @@ static void bench_rows(const bench *b) {
     } cases[] = {
         {"layer_norm", run_layer_norm, 512, TFM_ACT_NONE},
         {"rms_norm", run_rms_norm, 512, TFM_ACT_NONE},
+        {"log_sum_exp", run_log_sum_exp, 32000, TFM_ACT_NONE},
         {"log_softmax", run_log_softmax, 32000, TFM_ACT_NONE},
         {"top_k of 8", run_top_k, 32000, TFM_ACT_NONE},
         {"relu", run_activation, 2048, TFM_ACT_RELU},
@@ -299,11 +358,7 @@ int main(int argc, char **argv) {
     perf_print_header("kernels", b.options.isa, b.options.n_threads, &b.machine, b.options.json);
     bench_products(&b);
     if (!b.options.json) printf("\n");
-    bench_attention(&b, 1, 64, true);
-    bench_attention(&b, 1, 1024, true);
-    bench_attention(&b, 1, 8192, true);
-    bench_attention(&b, 64, 64, false);
-    bench_attention(&b, 64, 1024, true);
+    bench_attentions(&b);
     if (!b.options.json) printf("\n");
     bench_rows(&b);
     tfm_pool_free(&b.pool);
