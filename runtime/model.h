@@ -33,7 +33,7 @@ typedef struct tfm_weight_group {
 typedef struct tfm_layer {
     tfm_linear qkv, out;
     tfm_norm attention_norm, attention_post_norm;
-    tfm_norm q_norm, k_norm; /* (head_dim), or (heads, head_dim) */
+    tfm_norm q_norm, k_norm;                 /* (head_dim), or (heads, head_dim) */
     tfm_linear cross_q, cross_kv, cross_out; /* decoders of encoder-decoders */
     tfm_norm cross_norm, cross_post_norm;
     tfm_linear up, gate, down;
@@ -68,7 +68,7 @@ struct tfm_model {
     tfm_linear output; /* (vocab, d_model) with final bias; (classes, d_model) of a classifier */
     tfm_linear head_dense, pooler;
     tfm_norm head_norm;
-    tfm_weight_group output_group; /* all of these */
+    tfm_weight_group output_group;               /* all of these */
     tfm_tokenizer *tokenizer, *target_tokenizer; /* target_tokenizer NULL: one for both */
     tfm_generate_params defaults;
     int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */

@@ -195,8 +195,7 @@ static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_opt
         why = "has no alibi_slopes";
     else if (o->position == TFM_POSITION_RELATIVE && (o->relative_buckets < 4 || o->relative_max_distance == 0))
         why = "has no relative_buckets (4 at least) or relative_max_distance";
-    else if (o->sublayers != TFM_SEQUENTIAL &&
-             (o->norm_placement != TFM_NORM_PRE || (decoder && options->has_encoder)))
+    else if (o->sublayers != TFM_SEQUENTIAL && (o->norm_placement != TFM_NORM_PRE || (decoder && options->has_encoder)))
         why = "has parallel sublayers, which need norm_placement pre and no cross-attention";
     else if (o->norm_placement == TFM_NORM_BOTH && o->residual_scale != 1.0f)
         why = "has a residual_scale together with norm_placement both";

@@ -130,8 +130,7 @@ static tfm_status bind_feed_forward(binder *b, const char *prefix, const tfm_sta
     if (!s && o->gated) s = bind_linear(b, prefix, "ffn.gate", o->d_ff, d, bias, &layer->gate);
     if (!s) s = bind_linear(b, prefix, "ffn.down", d, o->d_ff, bias, &layer->down);
     if (!s && o->sublayers != TFM_PARALLEL_SHARED) s = bind_norm(b, o, prefix, "ffn.norm", &layer->ffn_norm);
-    if (!s && o->norm_placement == TFM_NORM_BOTH)
-        s = bind_norm(b, o, prefix, "ffn.post_norm", &layer->ffn_post_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH) s = bind_norm(b, o, prefix, "ffn.post_norm", &layer->ffn_post_norm);
     return s;
 }
 

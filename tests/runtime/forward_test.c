@@ -200,6 +200,128 @@ Test(forward, encoder_only) {
     check_config(&c);
 }
 
+/* ---- options of other families ---- */
+
+static tiny_config decoder_config(void) {
+    tiny_config c = tiny_config_default();
+    c.kind = "decoder";
+    c.decoder.position_table = false;
+    c.decoder.pre_norm = c.decoder.final_norm = true;
+    c.decoder.n_heads = 6;
+    c.decoder.n_kv_heads = 2;
+    c.decoder.head_dim = 10;
+    return c;
+}
+
+Test(forward, rotations) {
+    for (unsigned bits = 0; bits < 4; bits++) {
+        for (uint32_t dim = 2; dim <= 10; dim += 4) {
+            tiny_config c = decoder_config();
+            c.decoder.position_word = "rope";
+            c.decoder.rope_dim = dim;
+            c.decoder.rope_interleaved = bits & 1;
+            c.decoder.rope_factor = bits & 2 ? 1.3 : 0;
+            check_config(&c);
+        }
+    }
+    tiny_config c = decoder_config(); /* more than a vector of pairs */
+    c.decoder.head_dim = 53;
+    c.decoder.position_word = "rope";
+    for (uint32_t dim = 32; dim <= 52; dim += 10) {
+        c.decoder.rope_dim = dim;
+        c.decoder.rope_interleaved = dim == 42;
+        check_config(&c);
+    }
+    c = tiny_config_default(); /* encoders too */
+    c.kind = "encoder";
+    c.encoder.position_table = false;
+    c.encoder.position_word = "rope";
+    c.encoder.rope_dim = 4;
+    check_config(&c);
+}
+
+Test(forward, biases_by_distance) {
+    static const char *const kinds[] = {"encoder-decoder", "encoder", "decoder"};
+    for (size_t i = 0; i < 6; i++) {
+        tiny_config c = tiny_config_default();
+        c.kind = kinds[i % 3];
+        c.encoder.position_table = c.decoder.position_table = false;
+        c.encoder.position_word = c.decoder.position_word = i < 3 ? "alibi" : "relative";
+        c.encoder.relative_buckets = 8;
+        c.decoder.relative_buckets = 7;
+        c.encoder.relative_max_distance = c.decoder.relative_max_distance = 19;
+        check_config(&c);
+    }
+    fixture f; /* over several tiles of queries */
+    tiny_config c = tiny_config_default();
+    c.encoder.position_word = c.decoder.position_word = "relative";
+    c.encoder.position_table = c.decoder.position_table = false;
+    c.encoder.relative_buckets = c.decoder.relative_buckets = 32;
+    c.encoder.relative_max_distance = c.decoder.relative_max_distance = 100;
+    fixture_open(&f, &c, NULL);
+    check_sizes(&f, 150, 300);
+    fixture_close(&f);
+}
+
+Test(forward, windows_and_caps) {
+    for (uint32_t window = 1; window <= 20; window += 6) {
+        tiny_config c = decoder_config();
+        c.decoder.window = window;
+        c.decoder.n_layers = 3;
+        c.decoder.soft_cap = window == 7 ? 0.8 : 0;
+        c.output_scale = 0.7;
+        c.output_soft_cap = window == 13 ? 1.5 : 0;
+        check_config(&c);
+    }
+    fixture f;
+    tiny_config c = decoder_config();
+    c.decoder.window = 40;
+    fixture_open(&f, &c, NULL);
+    check_sizes(&f, 1, 300);
+    fixture_close(&f);
+}
+
+Test(forward, norms_of_queries_and_keys) {
+    for (unsigned bits = 0; bits < 16; bits++) {
+        tiny_config c = decoder_config();
+        c.decoder.qk_norm = 1 + (bits & 1);
+        c.decoder.rms = bits & 2;
+        c.decoder.qk_norm_bias = bits & 4;
+        if (bits & 8) c.decoder.position_word = "rope";
+        c.decoder.rope_dim = bits & 8 ? 6 : 0;
+        check_config(&c);
+    }
+}
+
+Test(forward, parallel_sublayers_and_norms_on_both_sides) {
+    for (unsigned bits = 0; bits < 12; bits++) {
+        tiny_config c = decoder_config();
+        c.decoder.sublayers = bits % 3;
+        c.decoder.both_norms = bits % 3 == 0;
+        c.decoder.pre_norm = !c.decoder.both_norms;
+        c.decoder.no_norm_bias = bits & 4;
+        c.decoder.gated = bits & 8;
+        if (!c.decoder.both_norms) c.decoder.residual_scale = 0.4;
+        check_config(&c);
+    }
+    tiny_config c = tiny_config_default();
+    c.encoder.both_norms = c.decoder.both_norms = true;
+    check_config(&c);
+    c = tiny_config_default();
+    c.encoder.residual_scale = c.decoder.residual_scale = 1.7;
+    check_config(&c);
+}
+
+Test(forward, some_biases) {
+    static const char *const words[] = {"all", "none", "qkv", "attention", "ffn", "out_ffn"};
+    for (size_t i = 0; i < 6; i++) {
+        tiny_config c = tiny_config_default();
+        c.encoder.biases_word = c.decoder.biases_word = words[i];
+        c.decoder.gated = i % 2;
+        check_config(&c);
+    }
+}
+
 /* Sizes and options at random, the seed in the message. */
 Test(forward, random_options) {
     static const char *const kinds[] = {"encoder-decoder", "encoder-decoder", "encoder", "decoder"};
@@ -234,16 +356,16 @@ Test(forward, random_options) {
 
 /* ---- the same bits ---- */
 
-/* Any way to cut a sequence into calls gives the logits of the whole. */
-Test(forward, cuts_do_not_matter) {
+static void check_cuts(const tiny_config *config) {
     enum { N = 40 };
     fixture f;
-    fixture_open(&f, NULL, NULL);
+    fixture_open(&f, config, NULL);
+    bool encodes = !config || strstr(config->kind, "encoder");
     int32_t source_ids[9], ids[N];
     fixture_ids(source_ids, 9, 37, 1);
     fixture_ids(ids, N, 37, 2);
     float *whole = allocate(N * f.vocab, sizeof *whole), *pieces = allocate(N * f.vocab, sizeof *pieces);
-    int32_t source = fixture_source(&f, source_ids, 9), sequence = fixture_sequence(&f, source);
+    int32_t source = encodes ? fixture_source(&f, source_ids, 9) : -1, sequence = fixture_sequence(&f, source);
     fixture_feed(&f, sequence, ids, N, whole);
     for (size_t piece = 1; piece < N; piece += piece < 5 ? 1 : 6) {
         tfm_sequence_truncate(f.session, sequence, 0);
@@ -255,6 +377,24 @@ Test(forward, cuts_do_not_matter) {
     free(whole);
     free(pieces);
     fixture_close(&f);
+}
+
+/* Any way to cut a sequence into calls gives the logits of the whole. */
+Test(forward, cuts_do_not_matter) {
+    check_cuts(NULL);
+    tiny_config c = decoder_config();
+    c.decoder.position_word = "rope";
+    c.decoder.rope_dim = 6;
+    c.decoder.qk_norm = 1;
+    c.decoder.window = 9;
+    c.decoder.sublayers = 1;
+    check_cuts(&c);
+    c = decoder_config();
+    c.decoder.position_word = "alibi";
+    c.decoder.both_norms = true;
+    c.decoder.soft_cap = 2;
+    c.output_soft_cap = 3;
+    check_cuts(&c);
 }
 
 /* Sequences of different lengths together and alone, with the states as well. */

@@ -76,6 +76,19 @@ static tiny_tensor *add(maker *m, uint64_t rows, uint64_t columns, double center
     return tensor;
 }
 
+/* A table of f32 rows. */
+static void add_table(maker *m, uint64_t rows, uint64_t columns, double center, double spread, const char *name) {
+    tiny_tensor *table = add(m, rows * columns, 0, center, spread, name);
+    table->rows = rows;
+    table->columns = columns;
+    table->table = true;
+}
+
+double tiny_frequency(const tiny_stack *stack, uint32_t i) {
+    return pow(50, -2.0 * (double)i / (double)stack->rope_dim) * 1.1;
+}
+float tiny_slope(uint32_t h) { return (float)exp2(-0.7 * (double)(h + 1)); }
+
 __attribute__((format(printf, 1, 2))) static const char *name_of(const char *format, ...) {
     static char name[TFM_NAME_MAX + 1];
     va_list arguments;
@@ -92,25 +105,50 @@ static void add_linear(maker *m, const char *stem, const char *part, uint64_t n,
 
 static void add_norm(maker *m, const tiny_stack *s, const char *stem, const char *part) {
     add(m, m->model->config.d_model, 0, 1, 0.3, name_of("%s%s.weight", stem, part));
-    if (!s->rms) add(m, m->model->config.d_model, 0, 0, 0.3, name_of("%s%s.bias", stem, part));
+    if (!s->rms && !s->no_norm_bias) add(m, m->model->config.d_model, 0, 0, 0.3, name_of("%s%s.bias", stem, part));
+}
+
+/* The norm of queries or keys. */
+static void add_head_norm(maker *m, const tiny_stack *s, const char *stem, const char *part, uint64_t n_heads) {
+    for (int bias = 0; bias < (s->qk_norm_bias && !s->rms ? 2 : 1); bias++) {
+        const char *name = name_of("%s%s.%s", stem, part, bias ? "bias" : "weight");
+        if (s->qk_norm == 2)
+            add_table(m, n_heads, s->head_dim, bias ? 0 : 1, 0.3, name);
+        else
+            add(m, s->head_dim, 0, bias ? 0 : 1, 0.3, name);
+    }
+}
+
+/* Whether the linear layers of a role ('q' query, key and value; 'o' out; 'f' feed-forward) have biases. */
+static bool has_bias(const tiny_stack *s, char role) {
+    const char *word = s->biases_word ? s->biases_word : s->biases ? "all" : "none";
+    if (!strcmp(word, "all") || !strcmp(word, "none")) return *word == 'a';
+    if (role == 'q') return !strcmp(word, "qkv") || !strcmp(word, "attention");
+    if (role == 'o') return !strcmp(word, "attention") || !strcmp(word, "out_ffn");
+    return !strcmp(word, "ffn") || !strcmp(word, "out_ffn");
 }
 
 static void add_layer(maker *m, const tiny_stack *s, const char *stem, bool cross) {
     uint64_t d = m->model->config.d_model, q = (uint64_t)s->n_heads * s->head_dim;
     uint64_t kv = (uint64_t)s->n_kv_heads * s->head_dim;
-    add_linear(m, stem, "attention.qkv", q + 2 * kv, d, s->biases);
-    add_linear(m, stem, "attention.out", d, q, s->biases);
+    add_linear(m, stem, "attention.qkv", q + 2 * kv, d, has_bias(s, 'q'));
+    add_linear(m, stem, "attention.out", d, q, has_bias(s, 'o'));
     add_norm(m, s, stem, "attention.norm");
+    if (s->both_norms) add_norm(m, s, stem, "attention.post_norm");
+    if (s->qk_norm) add_head_norm(m, s, stem, "attention.q_norm", s->n_heads);
+    if (s->qk_norm) add_head_norm(m, s, stem, "attention.k_norm", s->n_kv_heads);
     if (cross) {
-        add_linear(m, stem, "cross.q", q, d, s->biases);
-        add_linear(m, stem, "cross.kv", 2 * q, d, s->biases);
-        add_linear(m, stem, "cross.out", d, q, s->biases);
+        add_linear(m, stem, "cross.q", q, d, has_bias(s, 'q'));
+        add_linear(m, stem, "cross.kv", 2 * q, d, has_bias(s, 'q'));
+        add_linear(m, stem, "cross.out", d, q, has_bias(s, 'o'));
         add_norm(m, s, stem, "cross.norm");
+        if (s->both_norms) add_norm(m, s, stem, "cross.post_norm");
     }
-    add_linear(m, stem, "ffn.up", s->d_ff, d, s->biases);
-    if (s->gated) add_linear(m, stem, "ffn.gate", s->d_ff, d, s->biases);
-    add_linear(m, stem, "ffn.down", d, s->d_ff, s->biases);
-    add_norm(m, s, stem, "ffn.norm");
+    add_linear(m, stem, "ffn.up", s->d_ff, d, has_bias(s, 'f'));
+    if (s->gated) add_linear(m, stem, "ffn.gate", s->d_ff, d, has_bias(s, 'f'));
+    add_linear(m, stem, "ffn.down", d, s->d_ff, has_bias(s, 'f'));
+    if (s->sublayers != 2) add_norm(m, s, stem, "ffn.norm");
+    if (s->both_norms) add_norm(m, s, stem, "ffn.post_norm");
 }
 
 static void add_stack(maker *m, const tiny_stack *s, const char *name, bool cross, bool panels) {
@@ -118,11 +156,10 @@ static void add_stack(maker *m, const tiny_stack *s, const char *name, bool cros
     uint64_t d = m->model->config.d_model;
     if (s->own_embed) add(m, s->vocab_size, d, 0, 1, name_of("%s.embed", name))->panels = panels;
     if (s->position_table && s->own_position) {
-        uint64_t rows = s->max_positions + s->position_offset;
-        tiny_tensor *table = add(m, rows * d, 0, 0, 0.7, name_of("%s.position", name));
-        table->rows = rows;
-        table->columns = d;
+        add_table(m, (uint64_t)s->max_positions + s->position_offset, d, 0, 0.7, name_of("%s.position", name));
     }
+    if (s->position_word && !strcmp(s->position_word, "relative"))
+        add_table(m, s->relative_buckets, s->n_heads, 0, 2, name_of("%s.relative", name));
     snprintf(stem, sizeof stem, "%s.", name);
     if (s->embed_norm) add_norm(m, s, stem, "embed_norm");
     if (s->final_norm) add_norm(m, s, stem, "norm");
@@ -146,10 +183,7 @@ static void add_shared(maker *m, const tiny_config *c) {
     bool position = (has(c, "encoder") && c->encoder.position_table && !c->encoder.own_position) ||
                     (has(c, "decoder") && c->decoder.position_table && !c->decoder.own_position);
     if (position) {
-        uint64_t rows = s->max_positions + s->position_offset;
-        tiny_tensor *table = add(m, rows * c->d_model, 0, 0, 0.7, "position");
-        table->rows = rows;
-        table->columns = c->d_model;
+        add_table(m, (uint64_t)s->max_positions + s->position_offset, c->d_model, 0, 0.7, "position");
     }
     if (!has(c, "decoder")) return;
     if (c->output_weight) add(m, c->decoder.vocab_size, c->d_model, 0, c->logit_gain, "output.weight");
@@ -186,6 +220,48 @@ const float *tiny_model_find(const tiny_model *model, const char *name) {
 
 /* ---- the file ---- */
 
+/* Options that a file may lack are set where they are not the default. */
+static void set_more(tfm_table_builder *table, const tiny_stack *s, const char *name) {
+    static const char *const sublayers[] = {"sequential", "parallel", "parallel_shared"};
+    static const char *const qk_norms[] = {"none", "shared", "heads"};
+    if (s->no_norm_bias) tfm_table_set_u64(table, name_of("%s.norm_bias", name), 0);
+    if (s->sublayers) tfm_table_set_string(table, name_of("%s.sublayers", name), sublayers[s->sublayers]);
+    if (s->residual_scale != 0) tfm_table_set_f64(table, name_of("%s.residual_scale", name), s->residual_scale);
+    if (s->soft_cap != 0) tfm_table_set_f64(table, name_of("%s.attention_soft_cap", name), s->soft_cap);
+    if (s->qk_norm) tfm_table_set_string(table, name_of("%s.qk_norm", name), qk_norms[s->qk_norm]);
+    if (s->window) {
+        uint32_t windows[16] = {0};
+        for (uint32_t i = 0; i < 16; i += 2) windows[i] = s->window;
+        tfm_table_set_array(table, name_of("%s.windows", name), TFM_VALUE_U32S, windows, s->n_layers);
+    }
+}
+
+static void set_position(tfm_table_builder *table, const tiny_stack *s, const char *name) {
+    const char *word = s->position_word ? s->position_word : s->position_table ? "table" : "none";
+    tfm_table_set_string(table, name_of("%s.position", name), word);
+    if (!strcmp(word, "rope")) {
+        float parts[128];
+        uint32_t half = s->rope_dim / 2;
+        for (uint32_t i = 0; i < half; i++) {
+            parts[i] = (float)tiny_frequency(s, i);
+            parts[half + i] = (float)(tiny_frequency(s, i) - (double)parts[i]);
+        }
+        tfm_table_set_u64(table, name_of("%s.rope_dim", name), s->rope_dim);
+        tfm_table_set_string(table, name_of("%s.rope_layout", name), s->rope_interleaved ? "interleaved" : "halves");
+        tfm_table_set_array(table, name_of("%s.rope_frequencies", name), TFM_VALUE_F32S, parts, s->rope_dim);
+        if (s->rope_factor != 0) tfm_table_set_f64(table, name_of("%s.rope_factor", name), s->rope_factor);
+    }
+    if (!strcmp(word, "alibi")) {
+        float slopes[64];
+        for (uint32_t h = 0; h < s->n_heads; h++) slopes[h] = tiny_slope(h);
+        tfm_table_set_array(table, name_of("%s.alibi_slopes", name), TFM_VALUE_F32S, slopes, s->n_heads);
+    }
+    if (!strcmp(word, "relative")) {
+        tfm_table_set_u64(table, name_of("%s.relative_buckets", name), s->relative_buckets);
+        tfm_table_set_u64(table, name_of("%s.relative_max_distance", name), s->relative_max_distance);
+    }
+}
+
 static void set_stack(tfm_table_builder *table, const tiny_stack *s, const char *name) {
     const struct {
         const char *key;
@@ -205,9 +281,16 @@ static void set_stack(tfm_table_builder *table, const tiny_stack *s, const char 
         tfm_table_set_u64(table, name_of("%s.%s", name, counts[i].key), counts[i].value);
     tfm_table_set_string(table, name_of("%s.activation", name), s->activation);
     tfm_table_set_string(table, name_of("%s.norm", name), s->rms ? "rms" : "layer");
-    tfm_table_set_string(table, name_of("%s.norm_placement", name), s->pre_norm ? "pre" : "post");
-    tfm_table_set_string(table, name_of("%s.position", name), s->position_table ? "table" : "none");
-    tfm_table_set_string(table, name_of("%s.biases", name), s->biases ? "all" : "none");
+    tfm_table_set_string(table, name_of("%s.norm_placement", name),
+                         s->both_norms ? "both"
+                         : s->pre_norm ? "pre"
+                                       : "post");
+    tfm_table_set_string(table, name_of("%s.biases", name),
+                         s->biases_word ? s->biases_word
+                         : s->biases    ? "all"
+                                        : "none");
+    set_position(table, s, name);
+    set_more(table, s, name);
     tfm_table_set_f64(table, name_of("%s.norm_eps", name), TINY_NORM_EPS);
     tfm_table_set_f64(table, name_of("%s.embed_scale", name), s->embed_scale);
     tfm_table_set_f64(table, name_of("%s.attention_scale", name), s->attention_scale);
@@ -219,6 +302,8 @@ tfm_table_builder *tiny_architecture(const tiny_config *c) {
     tfm_table_set_string(table, "kind", c->kind);
     tfm_table_set_string(table, "family", "tiny");
     tfm_table_set_u64(table, "d_model", c->d_model);
+    if (c->output_scale != 0) tfm_table_set_f64(table, "output.scale", c->output_scale);
+    if (c->output_soft_cap != 0) tfm_table_set_f64(table, "output.soft_cap", c->output_soft_cap);
     if (has(c, "encoder")) set_stack(table, &c->encoder, "encoder");
     if (has(c, "decoder")) set_stack(table, &c->decoder, "decoder");
     return table;
@@ -237,9 +322,8 @@ static tfm_table_builder *generation(void) {
 
 static tfm_status write_tensor(tfm_writer *writer, const tiny_tensor *t, tfm_dtype dtype, tfm_error *error) {
     if (t->columns == 0) return tfm_writer_vector(writer, t->name, t->values, t->rows, error);
-    bool table = strstr(t->name, "position") != NULL;
-    return tfm_writer_matrix(writer, t->name, table ? TFM_F32 : dtype, t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS,
-                             t->values, t->rows, t->columns, error);
+    return tfm_writer_matrix(writer, t->name, t->table ? TFM_F32 : dtype,
+                             t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows, t->columns, error);
 }
 
 void tiny_model_write(const tiny_model *model, const char *path) {

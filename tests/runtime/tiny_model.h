@@ -12,7 +12,25 @@ typedef struct tiny_stack {
     uint32_t position_offset, max_positions;
     double embed_scale, attention_scale;
     bool embed_norm, final_norm, biases, own_embed;
+
+    /* Options that zeros leave out. */
+    const char *biases_word; /* in place of biases */
+    bool both_norms, no_norm_bias;
+    uint32_t sublayers; /* tfm_sublayers */
+    double residual_scale;
+    const char *position_word; /* "rope", "alibi" or "relative" */
+    uint32_t rope_dim, relative_buckets, relative_max_distance;
+    bool rope_interleaved;
+    double rope_factor;
+    double soft_cap;
+    uint32_t window;  /* in every second layer, from the first on */
+    uint32_t qk_norm; /* tfm_qk_norm */
+    bool qk_norm_bias;
 } tiny_stack;
+
+/* Frequency of pair i, slope of head h. */
+double tiny_frequency(const tiny_stack *stack, uint32_t i);
+float tiny_slope(uint32_t h);
 
 typedef struct tiny_config {
     const char *kind; /* as in docs/model-contents.md */
@@ -22,6 +40,7 @@ typedef struct tiny_config {
     bool embed_rows;                 /* embeddings that are not the projection lie in rows */
     tfm_dtype dtype;
     double logit_gain; /* spread of logits */
+    double output_scale, output_soft_cap;
     uint64_t seed;
 } tiny_config;
 
@@ -33,6 +52,7 @@ typedef struct tiny_tensor {
     char name[TFM_NAME_MAX + 1];
     uint64_t rows, columns; /* columns 0: a vector */
     bool panels;
+    bool table;    /* f32 rows, whatever the type of matrices */
     float *values; /* exactly what the file holds */
 } tiny_tensor;
 
