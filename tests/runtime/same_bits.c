@@ -38,6 +38,8 @@ static const struct known {
     {"multi30k f32", 0x38cbe28b9146c627, 0x6596381ec8f8c91c},
     {"multi30k f16", 0xe4465cda61df0ec4, 0x844502628a257b64},
     {"multi30k bf16", 0x63fcb6fe889e4d33, 0x842b7dd430dcbc83},
+    {"multi30k int8", 0x934f1d8315a62874, 0x116cdd0a7f1a192f},
+    {"multi30k int4", 0x400af63b876a514d, 0xe2f2e29184a5c1c0},
 };
 
 /* What is run: the tested sentences are every sixteenth of the batch. */
@@ -317,7 +319,7 @@ static void check_multi30k(const multi30k *data, const char *path) {
     must(&b, tfm_model_open(&b.model, path, NULL, &b.error));
     char name[64];
     bool full = b.model->decoder.embed.dtype == TFM_F32;
-    snprintf(name, sizeof name, "multi30k %s", tfm_dtype_name(b.model->decoder.embed.dtype));
+    snprintf(name, sizeof name, "multi30k %s", tfm_dtype_name(b.model->decoder.layers[0].qkv.w.dtype));
     int32_t start = tfm_generate_params_default(b.model).decoder_start_token_id;
     tfm_model_close(&b.model);
     b.name = name;
