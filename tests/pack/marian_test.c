@@ -1,98 +1,40 @@
 /* marian_test.c - the importer: options and tensors as docs/model-contents.md has them, every misfit named. */
-#include "checkpoints.h"
+#include "packed.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../tools/pack/pack.h"
-
 TestSuite(marian, .timeout = 120);
-
-static char notes[1000];
-
-static void keep_note(void *user, const char *text) {
-    (void)user;
-    strncat(notes, text, sizeof notes - strlen(notes) - 1);
-}
-
-static tfm_status pack(const char *folder, tfm_dtype dtype, tfm_error *error) {
-    tfm_pack_request request = {
-        .source = folder, .out = in(folder, "m.bin"), .options = {.dtype = dtype, .note = keep_note}};
-    notes[0] = '\0';
-    tfm_status status = tfm_pack(&request, error);
-    return status;
-}
-
-static tfm_file *pack_open(const char *folder) {
-    tfm_file *file;
-    REQUIRE_OK(pack(folder, TFM_F32, error));
-    REQUIRE_OK(tfm_file_open(&file, in(folder, "m.bin"), error));
-    return file;
-}
-
-/* Element (row, column) of a tensor of the model file. */
-static float at(const tfm_tensor *t, uint64_t row, uint64_t column) {
-    uint64_t k = t->rank == 2 ? t->shape[1] : 1;
-    uint64_t index = t->layout == TFM_LAYOUT_PANELS ? ((row / 16) * k + column) * 16 + row % 16 : row * k + column;
-    const uint16_t *half = t->data;
-    if (t->dtype == TFM_F16) return tfm_f16_to_f32(half[index]);
-    if (t->dtype == TFM_BF16) return tfm_bf16_to_f32(half[index]);
-    return ((const float *)t->data)[index];
-}
-
-/* Rows [first, first + n) of the tensor are those of the checkpoint's tensor. */
-static void check_rows(const tfm_file *file, const char *name, uint64_t first, const tensor *from) {
-    const tfm_tensor *t = tfm_file_tensor(file, name);
-    cr_assert(t, "no tensor %s", name);
-    bool vector = from->rank == 1 || from->shape[0] == 1;
-    uint64_t rows = vector ? from->count : from->shape[0], columns = vector ? 1 : from->shape[1];
-    cr_assert_eq(t->rank, vector ? 1 : 2);
-    cr_assert_eq(t->layout, vector ? TFM_LAYOUT_ROWS : TFM_LAYOUT_PANELS);
-    if (!vector) cr_assert_eq(t->shape[1], columns);
-    for (uint64_t r = 0; r < rows; r++)
-        for (uint64_t c = 0; c < columns; c++)
-            cr_assert(at(t, first + r, c) == from->values[r * columns + c], "%s (%d, %d)", name, (int)r, (int)c);
-}
-
-static void check_linear(const tfm_file *file, const char *name, uint64_t first, model *m, const char *from) {
-    static const char *const kinds[] = {"weight", "bias"};
-    char ours[100], theirs[200];
-    for (int i = 0; i < 2; i++) {
-        snprintf(ours, sizeof ours, "%s.%s", name, kinds[i]);
-        snprintf(theirs, sizeof theirs, "%s.%s", from, kinds[i]);
-        check_rows(file, ours, first, model_find(m, theirs));
-    }
-}
 
 Test(marian, tensors) {
     marian small = marian_default();
     char *folder = marian_folder(&small);
     model *m = model_marian(&small);
-    tfm_file *file = pack_open(folder);
-    check_rows(file, "embed", 0, model_find(m, "model.shared.weight"));
-    check_rows(file, "output.bias", 0, model_find(m, "final_logits_bias"));
-    check_linear(file, "encoder.1.attention.qkv", 0, m, "model.encoder.layers.1.self_attn.q_proj");
-    check_linear(file, "encoder.1.attention.qkv", 12, m, "model.encoder.layers.1.self_attn.k_proj");
-    check_linear(file, "encoder.1.attention.qkv", 24, m, "model.encoder.layers.1.self_attn.v_proj");
-    check_linear(file, "encoder.1.attention.out", 0, m, "model.encoder.layers.1.self_attn.out_proj");
-    check_linear(file, "encoder.0.attention.norm", 0, m, "model.encoder.layers.0.self_attn_layer_norm");
-    check_linear(file, "encoder.0.ffn.up", 0, m, "model.encoder.layers.0.fc1");
-    check_linear(file, "encoder.0.ffn.down", 0, m, "model.encoder.layers.0.fc2");
-    check_linear(file, "encoder.0.ffn.norm", 0, m, "model.encoder.layers.0.final_layer_norm");
-    check_linear(file, "decoder.0.cross.q", 0, m, "model.decoder.layers.0.encoder_attn.q_proj");
-    check_linear(file, "decoder.0.cross.kv", 0, m, "model.decoder.layers.0.encoder_attn.k_proj");
-    check_linear(file, "decoder.0.cross.kv", 12, m, "model.decoder.layers.0.encoder_attn.v_proj");
-    check_linear(file, "decoder.0.cross.out", 0, m, "model.decoder.layers.0.encoder_attn.out_proj");
-    check_linear(file, "decoder.0.cross.norm", 0, m, "model.decoder.layers.0.encoder_attn_layer_norm");
-    check_linear(file, "decoder.0.ffn.norm", 0, m, "model.decoder.layers.0.final_layer_norm");
+    tfm_file *file = packed_open(folder);
+    packed_check(file, "embed", 0, model_find(m, "model.shared.weight"));
+    packed_check(file, "output.bias", 0, model_find(m, "final_logits_bias"));
+    packed_check_linear(file, "encoder.1.attention.qkv", 0, m, "model.encoder.layers.1.self_attn.q_proj");
+    packed_check_linear(file, "encoder.1.attention.qkv", 12, m, "model.encoder.layers.1.self_attn.k_proj");
+    packed_check_linear(file, "encoder.1.attention.qkv", 24, m, "model.encoder.layers.1.self_attn.v_proj");
+    packed_check_linear(file, "encoder.1.attention.out", 0, m, "model.encoder.layers.1.self_attn.out_proj");
+    packed_check_linear(file, "encoder.0.attention.norm", 0, m, "model.encoder.layers.0.self_attn_layer_norm");
+    packed_check_linear(file, "encoder.0.ffn.up", 0, m, "model.encoder.layers.0.fc1");
+    packed_check_linear(file, "encoder.0.ffn.down", 0, m, "model.encoder.layers.0.fc2");
+    packed_check_linear(file, "encoder.0.ffn.norm", 0, m, "model.encoder.layers.0.final_layer_norm");
+    packed_check_linear(file, "decoder.0.cross.q", 0, m, "model.decoder.layers.0.encoder_attn.q_proj");
+    packed_check_linear(file, "decoder.0.cross.kv", 0, m, "model.decoder.layers.0.encoder_attn.k_proj");
+    packed_check_linear(file, "decoder.0.cross.kv", 12, m, "model.decoder.layers.0.encoder_attn.v_proj");
+    packed_check_linear(file, "decoder.0.cross.out", 0, m, "model.decoder.layers.0.encoder_attn.out_proj");
+    packed_check_linear(file, "decoder.0.cross.norm", 0, m, "model.decoder.layers.0.encoder_attn_layer_norm");
+    packed_check_linear(file, "decoder.0.ffn.norm", 0, m, "model.decoder.layers.0.final_layer_norm");
     const tfm_tensor *position = tfm_file_tensor(file, "position");
     cr_assert(position && position->shape[0] == 20 && position->shape[1] == 12);
     for (uint64_t p = 0; p < 20; p++)
         for (uint64_t i = 0; i < 12; i++) {
             double angle = (double)p / pow(10000, 2 * (double)(i % 6) / 12);
-            cr_assert_float_eq(at(position, p, i), (float)(i < 6 ? sin(angle) : cos(angle)), 1e-7f);
+            cr_assert_float_eq(packed_at(position, p, i), (float)(i < 6 ? sin(angle) : cos(angle)), 1e-7f);
         }
     tfm_file_close(&file);
     model_free(&m);
@@ -102,7 +44,7 @@ Test(marian, tensors) {
 Test(marian, options) {
     marian small = marian_default();
     char *folder = marian_folder(&small);
-    tfm_file *file = pack_open(folder);
+    tfm_file *file = packed_open(folder);
     const tfm_table *t = tfm_file_table(file, "architecture");
     cr_assert_eq(tfm_table_count(t), 3 + 2 * 19);
     cr_assert_str_eq(tfm_table_string(t, "kind", ""), "encoder-decoder");
@@ -132,11 +74,11 @@ static void check_activation(const char *theirs, const char *ours) {
     small.activation = theirs;
     char *folder = marian_folder(&small);
     if (ours) {
-        tfm_file *file = pack_open(folder);
+        tfm_file *file = packed_open(folder);
         cr_assert_str_eq(tfm_table_string(tfm_file_table(file, "architecture"), "encoder.activation", ""), ours);
         tfm_file_close(&file);
     } else {
-        REQUIRE_ERROR(pack(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "activation_function");
+        REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "activation_function");
     }
     scratch_remove(&folder);
 }
@@ -157,9 +99,9 @@ Test(marian, bare_model) {
     small.bare = true;
     char *folder = marian_folder(&small);
     model *m = model_marian(&small);
-    tfm_file *file = pack_open(folder);
-    check_rows(file, "embed", 0, model_find(m, "shared.weight"));
-    check_linear(file, "decoder.0.ffn.up", 0, m, "decoder.layers.0.fc1");
+    tfm_file *file = packed_open(folder);
+    packed_check(file, "embed", 0, model_find(m, "shared.weight"));
+    packed_check_linear(file, "decoder.0.ffn.up", 0, m, "decoder.layers.0.fc1");
     cr_assert_null(tfm_file_tensor(file, "output.bias"));
     tfm_file_close(&file);
     model_free(&m);
@@ -172,10 +114,10 @@ Test(marian, separate_embeddings) {
     small.decoder_vocab = 41;
     char *folder = marian_folder(&small);
     model *m = model_marian(&small);
-    tfm_file *file = pack_open(folder);
-    check_rows(file, "encoder.embed", 0, model_find(m, "model.encoder.embed_tokens.weight"));
-    check_rows(file, "decoder.embed", 0, model_find(m, "model.decoder.embed_tokens.weight"));
-    check_rows(file, "output.bias", 0, model_find(m, "final_logits_bias"));
+    tfm_file *file = packed_open(folder);
+    packed_check(file, "encoder.embed", 0, model_find(m, "model.encoder.embed_tokens.weight"));
+    packed_check(file, "decoder.embed", 0, model_find(m, "model.decoder.embed_tokens.weight"));
+    packed_check(file, "output.bias", 0, model_find(m, "final_logits_bias"));
     cr_assert_null(tfm_file_tensor(file, "embed"));
     cr_assert_null(tfm_file_tensor(file, "output.weight"));
     cr_assert_eq(tfm_table_u64(tfm_file_table(file, "architecture"), "decoder.vocab_size", 0), 41);
@@ -189,9 +131,9 @@ Test(marian, untied_output) {
     small.tied = false;
     char *folder = marian_folder(&small);
     model *m = model_marian(&small);
-    tfm_file *file = pack_open(folder);
-    check_rows(file, "output.weight", 0, model_find(m, "lm_head.weight"));
-    check_rows(file, "embed", 0, model_find(m, "model.shared.weight"));
+    tfm_file *file = packed_open(folder);
+    packed_check(file, "output.weight", 0, model_find(m, "lm_head.weight"));
+    packed_check(file, "embed", 0, model_find(m, "model.shared.weight"));
     tfm_file_close(&file);
     model_free(&m);
     scratch_remove(&folder);
@@ -204,10 +146,10 @@ Test(marian, a_tied_head_that_differs) {
     model *m = model_marian(&small);
     model_add(m, "lm_head.weight", small.vocab, small.d, TFM_ST_F32);
     write_safetensors(in(folder, "model.safetensors"), m);
-    tfm_file *file = pack_open(folder);
-    check_rows(file, "embed", 0, model_find(m, "model.shared.weight"));
+    tfm_file *file = packed_open(folder);
+    packed_check(file, "embed", 0, model_find(m, "model.shared.weight"));
     cr_assert_null(tfm_file_tensor(file, "output.weight"));
-    cr_assert(strstr(notes, "lm_head.weight is not used"), "%s", notes);
+    cr_assert(strstr(packed_notes, "lm_head.weight is not used"), "%s", packed_notes);
     tfm_file_close(&file);
     model_free(&m);
     scratch_remove(&folder);
@@ -220,18 +162,18 @@ Test(marian, stored_positions_count) {
     tensor *a = model_add(m, "model.encoder.embed_positions.weight", small.positions, small.d, TFM_ST_F32);
     tensor *b = model_add(m, "model.decoder.embed_positions.weight", small.positions, small.d, TFM_ST_F32);
     write_safetensors(in(folder, "model.safetensors"), m);
-    tfm_file *file = pack_open(folder);
+    tfm_file *file = packed_open(folder);
     cr_assert_null(tfm_file_tensor(file, "position"));
     const tfm_tensor *t = tfm_file_tensor(file, "encoder.position");
-    cr_assert(t && t->layout == TFM_LAYOUT_ROWS && at(t, 3, 5) == a->values[3 * 12 + 5]);
+    cr_assert(t && t->layout == TFM_LAYOUT_ROWS && packed_at(t, 3, 5) == a->values[3 * 12 + 5]);
     t = tfm_file_tensor(file, "decoder.position");
-    cr_assert(t && at(t, 19, 11) == b->values[19 * 12 + 11]);
+    cr_assert(t && packed_at(t, 19, 11) == b->values[19 * 12 + 11]);
     tfm_file_close(&file);
     memcpy(b->values, a->values, b->count * sizeof *b->values);
     write_safetensors(in(folder, "model.safetensors"), m);
-    file = pack_open(folder);
+    file = packed_open(folder);
     t = tfm_file_tensor(file, "position");
-    cr_assert(t && !tfm_file_tensor(file, "encoder.position") && at(t, 3, 5) == a->values[3 * 12 + 5]);
+    cr_assert(t && !tfm_file_tensor(file, "encoder.position") && packed_at(t, 3, 5) == a->values[3 * 12 + 5]);
     tfm_file_close(&file);
     model_free(&m);
     scratch_remove(&folder);
@@ -243,11 +185,11 @@ Test(marian, position_numbers_are_ignored) {
     model *m = model_marian(&small);
     model_add(m, "model.encoder.position_ids", 1, small.positions, TFM_ST_I64);
     write_safetensors(in(folder, "model.safetensors"), m);
-    tfm_file *file = pack_open(folder);
+    tfm_file *file = packed_open(folder);
     tfm_file_close(&file);
     model_find(m, "model.encoder.position_ids")->dtype = TFM_ST_F32;
     write_safetensors(in(folder, "model.safetensors"), m);
-    REQUIRE_ERROR(pack(folder, TFM_F32, error), TFM_ERROR_FORMAT, "not expected: model.encoder.position_ids");
+    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "not expected: model.encoder.position_ids");
     model_free(&m);
     scratch_remove(&folder);
 }
@@ -263,7 +205,7 @@ static void check_misfit(breaker change, tfm_dtype dtype, tfm_status expected, c
     change(m);
     write_safetensors(in(folder, "model.safetensors"), m);
     size_t before = count_files(folder);
-    REQUIRE_ERROR(pack(folder, dtype, error), expected, text);
+    REQUIRE_ERROR(packed_try(folder, dtype, error), expected, text);
     cr_assert_eq(count_files(folder), before, "a failed run leaves nothing");
     model_free(&m);
     scratch_remove(&folder);
@@ -317,7 +259,7 @@ Test(marian, many_misfits_are_counted) {
     char *folder = marian_folder(&small);
     small.encoder_layers = 40;
     write_config(folder, &small, NULL);
-    REQUIRE_ERROR(pack(folder, TFM_F32, error), TFM_ERROR_FORMAT,
+    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT,
                   "608 missing: model.encoder.layers.2.self_attn.q_proj");
     scratch_remove(&folder);
 }
@@ -325,18 +267,8 @@ Test(marian, many_misfits_are_counted) {
 static void check_config(const char *extra, tfm_status expected, const char *text) {
     marian small = marian_default();
     char *folder = marian_folder(&small);
-    char *old, *fresh;
-    size_t n;
-    old = read_file(in(folder, "config.json"), &n);
-    json_t *config = json_loads(old, 0, NULL), *change = json_loads(extra, 0, NULL);
-    cr_assert(config && change && json_object_update(config, change) == 0);
-    fresh = json_dumps(config, 0);
-    write_file(in(folder, "config.json"), fresh, strlen(fresh));
-    free(old);
-    free(fresh);
-    json_decref(config);
-    json_decref(change);
-    REQUIRE_ERROR(pack(folder, TFM_F32, error), expected, text);
+    packed_configure(folder, extra);
+    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), expected, text);
     scratch_remove(&folder);
 }
 
@@ -373,7 +305,7 @@ Test(marian, generation_from_config_json) {
     write_config(folder, &small,
                  ", \"num_beams\": 6, \"max_length\": 33, \"bad_words_ids\": [[3], [1, 2]], \"length_penalty\": 0.5,"
                  " \"early_stopping\": true, \"do_sample\": true, \"max_new_tokens\": null");
-    tfm_file *file = pack_open(folder);
+    tfm_file *file = packed_open(folder);
     const tfm_table *t = tfm_file_table(file, "generation");
     cr_assert_eq(tfm_table_u64(t, "num_beams", 0), 6);
     cr_assert_eq(tfm_table_u64(t, "max_length", 0), 33);
@@ -385,7 +317,7 @@ Test(marian, generation_from_config_json) {
     cr_assert_null(tfm_table_find(t, "do_sample"));
     check_u32s(t, "eos_token_id", (uint32_t[]){0}, 1);
     check_u32s(t, "bad_words_ids", (uint32_t[]){1, 3, 2, 1, 2}, 5);
-    cr_assert(strstr(notes, "do_sample"), "%s", notes);
+    cr_assert(strstr(packed_notes, "do_sample"), "%s", packed_notes);
     tfm_file_close(&file);
     scratch_remove(&folder);
 }
@@ -400,7 +332,7 @@ Test(marian, generation_config_json_counts_alone) {
     char *folder = marian_folder(&small);
     write_config(folder, &small, ", \"num_beams\": 6, \"max_length\": 33, \"bad_words_ids\": [[3]]");
     write_file(in(folder, "generation_config.json"), text, sizeof text - 1);
-    tfm_file *file = pack_open(folder);
+    tfm_file *file = packed_open(folder);
     const tfm_table *t = tfm_file_table(file, "generation");
     cr_assert_eq(tfm_table_u64(t, "num_beams", 0), 2);
     cr_assert_eq(tfm_table_u64(t, "decoder_start_token_id", 0), 4);
