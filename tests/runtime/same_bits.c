@@ -33,6 +33,10 @@ static const struct known {
     {"random f32", 0x3b97aec5fecd933a, 0xf6624c9a4f0fb18a},
     {"random f16", 0x01092ec074d2bd32, 0x41bd5a10d88a4b6a},
     {"random bf16", 0xdf0949b5bdd53cc8, 0xd051b9d2d1b3bacb},
+    {"random decoder", 0x96f213d1f594c1ee, 0x4d5f1b4ee452047e},
+    {"golden gptneox", 0xdba9061ade96ff64, 0xe3249d6d6f2b3221},
+    {"golden gemma2 int8", 0xc4acf2c660b56c01, 0x15d08412071b849a},
+    {"golden llama3 int4", 0xc80820a92e2cff83, 0x455b9b130dd48226},
     {"golden marian", 0x311a0d3805917cbc, 0xd4b2c0da2bf27c21},
     {"golden marian-ptbin", 0x2641f827f4150317, 0x9aabe43af590afc9},
     {"multi30k f32", 0x38cbe28b9146c627, 0x6596381ec8f8c91c},
@@ -108,15 +112,34 @@ static float *row_of(bench *b, size_t sentence, size_t step) {
     return logits + step * b->vocab;
 }
 
+static bool encodes(const bench *b) { return b->model->options.has_encoder; }
+
+/* A decoder-only model reads sentences as prompts: all at once, or each token by token. */
+static void read_prompts(bench *b, size_t first, size_t n, const tfm_span *sequences, bool whole) {
+    tfm_span spans[N_BATCH];
+    if (encodes(b)) return;
+    for (size_t i = 0; i < n; i++) {
+        const tfm_tokens *prompt = &b->set.sources[first + i];
+        spans[i] = (tfm_span){.sequence = sequences[i].sequence, .ids = prompt->ids, .n = prompt->n};
+        for (size_t t = 0; !whole && t < prompt->n; t++) {
+            tfm_span one = {.sequence = sequences[i].sequence, .ids = prompt->ids + t, .n = 1};
+            must(b, tfm_decode(b->session, &one, 1, &b->error));
+        }
+    }
+    if (whole) must(b, tfm_decode(b->session, spans, n, &b->error));
+}
+
 /* Sentences first, first + 1, ... together. */
 static void run_together(bench *b, size_t first, size_t n, bool whole) {
     int32_t sources[N_BATCH];
     tfm_span spans[N_BATCH];
-    must(b, tfm_encode(b->session, b->set.sources + first, n, sources, NULL, &b->error));
+    if (encodes(b)) must(b, tfm_encode(b->session, b->set.sources + first, n, sources, NULL, &b->error));
     for (size_t i = 0; i < n; i++) {
+        if (!encodes(b)) sources[i] = -1;
         spans[i] = (tfm_span){.n = whole ? N_STEPS : 1, .all_logits = whole};
         must(b, tfm_sequence_new(b->session, sources[i], &spans[i].sequence, &b->error));
     }
+    read_prompts(b, first, n, spans, whole);
     for (size_t step = 0; step < N_STEPS; step += spans[0].n) {
         for (size_t i = 0; i < n; i++) {
             spans[i].ids = b->set.targets[first + i] + step;
@@ -135,9 +158,10 @@ static void run_together(bench *b, size_t first, size_t n, bool whole) {
  * the original, which goes too. The copies lie in other slots and pages from step to step.
  */
 static void run_forked(bench *b, size_t sentence) {
-    int32_t source, sequence, astray, copy;
-    must(b, tfm_encode(b->session, &b->set.sources[sentence], 1, &source, NULL, &b->error));
+    int32_t source = -1, sequence, astray, copy;
+    if (encodes(b)) must(b, tfm_encode(b->session, &b->set.sources[sentence], 1, &source, NULL, &b->error));
     must(b, tfm_sequence_new(b->session, source, &sequence, &b->error));
+    read_prompts(b, sentence, 1, &(tfm_span){.sequence = sequence}, true);
     for (size_t step = 0; step < N_STEPS; step++) {
         must(b, tfm_sequence_fork(b->session, sequence, &astray, &b->error));
         must(b, tfm_sequence_fork(b->session, sequence, &copy, &b->error));
@@ -265,8 +289,22 @@ static char *scratch_file(void) {
     return path;
 }
 
-static void check_random(tfm_dtype dtype, const char *name) {
+/* An encoder-decoder, or a decoder alone with rotations, norms of queries and keys, windows and caps. */
+static void check_random(tfm_dtype dtype, bool alone, const char *name) {
     tiny_config config = tiny_config_default();
+    if (alone) {
+        config.kind = "decoder";
+        config.decoder.pre_norm = config.decoder.final_norm = config.decoder.rms = true;
+        config.decoder.position_table = false;
+        config.decoder.position_word = "rope";
+        config.decoder.head_dim = 36;
+        config.decoder.rope_dim = 34;
+        config.decoder.rope_interleaved = true;
+        config.decoder.qk_norm = 1;
+        config.decoder.window = 7;
+        config.decoder.soft_cap = 3;
+        config.output_soft_cap = 5;
+    }
     config.d_model = 40;
     config.encoder.n_heads = config.encoder.n_kv_heads = config.decoder.n_heads = 4;
     config.decoder.n_kv_heads = 2;
@@ -283,16 +321,17 @@ static void check_random(tfm_dtype dtype, const char *name) {
     int32_t ids[N_BATCH][20];
     b = (bench){.name = name};
     random_sentences(&b, ids, 101, 101, 20);
-    const plan *plans = dtype == TFM_F32 ? all_plans : some_plans;
+    const plan *plans = dtype == TFM_F32 && !alone ? all_plans : some_plans;
     check_model(&b, path, plans, plans);
     unlink(path);
     free(path);
 }
 
-static void check_golden(const char *shared, const char *folder) {
+static void check_golden(const char *shared, const char *folder, tfm_dtype dtype) {
     char source[4096], name[64];
     snprintf(source, sizeof source, "%s/golden/%s", shared ? shared : "", folder);
-    snprintf(name, sizeof name, "golden %s", folder);
+    snprintf(name, sizeof name, "golden %s%s%s", folder, dtype == TFM_F32 ? "" : " ",
+             dtype == TFM_F32 ? "" : tfm_dtype_name(dtype));
     if (!shared || access(source, R_OK)) {
         tap_skip("TFM_SHARED does not have it", "%s", name);
         return;
@@ -300,7 +339,7 @@ static void check_golden(const char *shared, const char *folder) {
     static bench b;
     b = (bench){.name = name};
     char *path = scratch_file();
-    tfm_pack_request request = {.source = source, .out = path, .force = true, .options = {.dtype = TFM_F32}};
+    tfm_pack_request request = {.source = source, .out = path, .force = true, .options = {.dtype = dtype}};
     must(&b, tfm_pack(&request, &b.error));
     must(&b, tfm_model_open(&b.model, path, NULL, &b.error));
     tfm_model_info info = tfm_model_get_info(b.model);
@@ -341,12 +380,16 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: %s CHECKPOINT [MODEL]...\n", argv[0]);
         return 2;
     }
-    check_random(TFM_F32, "random f32");
-    check_random(TFM_F16, "random f16");
-    check_random(TFM_BF16, "random bf16");
+    check_random(TFM_F32, false, "random f32");
+    check_random(TFM_F16, false, "random f16");
+    check_random(TFM_BF16, false, "random bf16");
+    check_random(TFM_F32, true, "random decoder");
     const char *shared = getenv("TFM_SHARED");
-    check_golden(shared, "marian");
-    check_golden(shared, "marian-ptbin");
+    check_golden(shared, "marian", TFM_F32);
+    check_golden(shared, "marian-ptbin", TFM_F32);
+    check_golden(shared, "gptneox", TFM_F32);
+    check_golden(shared, "gemma2", TFM_I8);
+    check_golden(shared, "llama3", TFM_I4);
     unsetenv("TFM_TEST_SENTENCES"); /* the hashes are of these sentences */
     multi30k data;
     multi30k_read(&data, argv[1], 0);

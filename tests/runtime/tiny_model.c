@@ -84,10 +84,11 @@ static void add_table(maker *m, uint64_t rows, uint64_t columns, double center, 
     table->table = true;
 }
 
+/* Operations that every libm rounds alike. */
 double tiny_frequency(const tiny_stack *stack, uint32_t i) {
-    return pow(50, -2.0 * (double)i / (double)stack->rope_dim) * 1.1;
+    return 1.1 / (1 + 3.7 * (double)i * (double)i / (double)stack->rope_dim);
 }
-float tiny_slope(uint32_t h) { return (float)exp2(-0.7 * (double)(h + 1)); }
+float tiny_slope(uint32_t h) { return 0.6f / (float)(h + 1); }
 
 __attribute__((format(printf, 1, 2))) static const char *name_of(const char *format, ...) {
     static char name[TFM_NAME_MAX + 1];
