@@ -104,6 +104,8 @@ void check_log_softmax(check_case *c, const tfm_kernels *k);
 void check_softmax_special(check_case *c, const tfm_kernels *k);
 void check_top_k(check_case *c, const tfm_kernels *k);
 void check_embed(check_case *c, const tfm_kernels *k);
+void check_rope(check_case *c, const tfm_kernels *k);
+void check_soft_cap(check_case *c, const tfm_kernels *k);
 void check_add(check_case *c, const tfm_kernels *k);
 
 /* Double-precision activation, and a bound on the kernel's error at x (docs/kernels.md). */

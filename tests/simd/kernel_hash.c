@@ -270,6 +270,23 @@ static void sinusoids(stream *s, const tfm_kernels *k) {
     free(y);
 }
 
+static void rotations(stream *s, const tfm_kernels *k) {
+    enum { M = 7, HEADS = 3, DIM = 45, ROPE = 42, N = 2000 };
+    float *x = numbers(s, M * HEADS * DIM, 4), *table = allocate(N * ROPE * sizeof *table), parts[ROPE] = {0};
+    uint32_t positions[M];
+    for (size_t i = 0; i < ROPE / 2; i++) parts[i] = 1.0f / (float)(i * i + 1);
+    tfm_rope_table(table, N, 0, ROPE, parts, 1.1f);
+    hash(s, table, N * ROPE * sizeof *table);
+    for (uint32_t i = 0; i < M; i++) positions[i] = (uint32_t)(next(s) % N);
+    k->rope(x, HEADS * DIM, M, HEADS, DIM, ROPE, TFM_ROPE_HALVES, table, positions);
+    hash(s, x, M * HEADS * DIM * sizeof *x);
+    k->rope(x, HEADS * DIM, M, HEADS, DIM, ROPE, TFM_ROPE_INTERLEAVED, table, positions);
+    k->soft_cap(x, M * HEADS * DIM, 3);
+    hash(s, x, M * HEADS * DIM * sizeof *x);
+    free(x);
+    free(table);
+}
+
 static const struct {
     const char *name;
     void (*run)(stream *s, const tfm_kernels *k);
@@ -292,6 +309,7 @@ static const struct {
     {"attention_weights_i8", attention_weights_i8, 0xe843702cfdf6f955},
     {"gemm_i8", gemm_i8, 0x73904eaadf9f06f8},
     {"gemm_i4", gemm_i4, 0x86e259f9aa41843a},
+    {"rotations", rotations, 0x4deecbbb779ef630},
 };
 
 int main(int argc, char **argv) {

@@ -40,6 +40,8 @@ Test(kernels, attention_weights) { check_all("attention weights", check_attentio
 Test(kernels, kv_store) { check_all("kv_store", check_kv_store, 150); }
 Test(kernels, layer_norm) { check_all("layer norm", check_layer_norm, 250); }
 Test(kernels, rms_norm) { check_all("RMS norm", check_rms_norm, 250); }
+Test(kernels, rope) { check_all("rope", check_rope, 300); }
+Test(kernels, soft_cap) { check_all("soft cap", check_soft_cap, 200); }
 Test(kernels, activate) { check_all("activate", check_activate, 400); }
 Test(kernels, softmax) { check_all("softmax", check_softmax, 250); }
 Test(kernels, log_softmax) { check_all("log softmax", check_log_softmax, 250); }

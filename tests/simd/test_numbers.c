@@ -161,6 +161,28 @@ Test(numbers, sinusoid_wide) {
     }
 }
 
+/* Against libm in double, far out too; frequencies in two parts. */
+Test(numbers, rope_table) {
+    enum { DIM = 22, HALF = DIM / 2, N = 30 };
+    static const size_t firsts[] = {0, 1000, 131000};
+    float parts[DIM], y[N * DIM];
+    double frequencies[HALF];
+    for (size_t i = 0; i < HALF; i++) {
+        frequencies[i] = pow(500000.0, -2.0 * (double)i / DIM);
+        parts[i] = (float)frequencies[i];
+        parts[HALF + i] = (float)(frequencies[i] - (double)parts[i]);
+    }
+    for (size_t f = 0; f < sizeof firsts / sizeof firsts[0]; f++) {
+        tfm_rope_table(y, N, firsts[f], DIM, parts, 1.25f);
+        for (size_t p = 0; p < N; p++)
+            for (size_t i = 0; i < HALF; i++) {
+                double angle = (double)(firsts[f] + p) * frequencies[i], bound = 0x1p-24 + 1e-8;
+                cr_assert_float_eq(y[p * DIM + i], 1.25 * cos(angle), bound, "position %zu", firsts[f] + p);
+                cr_assert_float_eq(y[p * DIM + HALF + i], 1.25 * sin(angle), bound, "position %zu", firsts[f] + p);
+            }
+    }
+}
+
 typedef struct exp_probe {
     tfm_isa isa;
     void (*run)(const float *x, float *y);
