@@ -197,6 +197,8 @@ static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_opt
         why = "has no relative_buckets (4 at least) or relative_max_distance";
     else if (o->sublayers != TFM_SEQUENTIAL && (o->norm_placement != TFM_NORM_PRE || (decoder && options->has_encoder)))
         why = "has parallel sublayers, which need norm_placement pre and no cross-attention";
+    else if (o->residual_scale == 0.0f)
+        why = "has a residual_scale of 0, which leaves nothing of its layers";
     else if (o->norm_placement == TFM_NORM_BOTH && o->residual_scale != 1.0f)
         why = "has a residual_scale together with norm_placement both";
     else if (decoder && o->token_types > 0)
@@ -220,11 +222,13 @@ static tfm_status read_stack(reader *in, const char *stack, tfm_stack_options *o
     return status ? status : check_stack(in, stack, o, options);
 }
 
-static tfm_status read_head(reader *in, tfm_options *options) {
+/* What comes after the last layer. */
+static tfm_status check_output(reader *in, tfm_options *options) {
     tfm_head_options *head = &options->head;
     bool classes = head->kind == TFM_HEAD_TOKEN || head->kind == TFM_HEAD_SEQUENCE;
     if ((head->kind != TFM_HEAD_NONE || head->pooler) && options->kind != TFM_KIND_ENCODER)
         return bad_option(in, "head", "is for encoders");
+    if (options->output_scale == 0.0f) return bad_option(in, "output.scale", "is 0, which leaves nothing of logits");
     if (classes && head->classes == 0) return bad_option(in, "head.classes", "is missing");
     head->labels = tfm_table_find(in->table, "head.labels");
     if (head->labels && (head->labels->type != TFM_VALUE_STRINGS || !classes || head->labels->n != head->classes))
@@ -271,7 +275,7 @@ tfm_status tfm_options_read(tfm_options *options, const tfm_table *table, const 
     tfm_status status = TFM_OK;
     if (options->kind != TFM_KIND_TOKENIZER) {
         for (size_t i = 0; !status && i < N_MODEL_FIELDS; i++) status = read_field(&in, "", &model_fields[i], options);
-        if (!status) status = read_head(&in, options);
+        if (!status) status = check_output(&in, options);
     }
     if (!status && options->has_encoder) status = read_stack(&in, "encoder", &options->encoder, options);
     if (!status && options->has_decoder) status = read_stack(&in, "decoder", &options->decoder, options);

@@ -108,7 +108,15 @@ Test(options, values_out_of_range_are_named) {
                   {"encoder.position_offset", 1 << 21},
                   {"encoder.max_positions", 0},
                   {"encoder.max_positions", (1 << 22) + 1},
-                  {"encoder.embed_norm", 7}};
+                  {"encoder.embed_norm", 7},
+                  {"encoder.norm_bias", 2},
+                  {"decoder.rope_dim", 1},
+                  {"decoder.rope_dim", 4098},
+                  {"encoder.relative_buckets", 1},
+                  {"encoder.relative_max_distance", 0},
+                  {"encoder.token_types", 1 << 17},
+                  {"head.classes", 0},
+                  {"pooler", 2}};
     static const struct {
         const char *key;
         double value;
@@ -116,11 +124,24 @@ Test(options, values_out_of_range_are_named) {
                  {"encoder.norm_eps", 1.5},
                  {"decoder.attention_scale", -1},
                  {"decoder.attention_scale", (double)INFINITY},
-                 {"decoder.embed_scale", 1e7}};
-    static const char *const words[][2] = {{"kind", "decoder-encoder"},         {"encoder.activation", "relu6"},
-                                           {"encoder.activation", ""},          {"encoder.norm", "batch"},
-                                           {"encoder.norm_placement", "post "}, {"decoder.position", "roped"},
-                                           {"decoder.biases", "some"}};
+                 {"decoder.embed_scale", 1e7},
+                 {"decoder.residual_scale", 1e7},
+                 {"decoder.attention_soft_cap", -1},
+                 {"decoder.rope_factor", -1},
+                 {"output.scale", 0},
+                 {"output.soft_cap", -2}};
+    static const char *const words[][2] = {{"kind", "decoder-encoder"},
+                                           {"encoder.activation", "relu6"},
+                                           {"encoder.activation", ""},
+                                           {"encoder.norm", "batch"},
+                                           {"encoder.norm_placement", "post "},
+                                           {"decoder.position", "roped"},
+                                           {"decoder.biases", "some"},
+                                           {"decoder.sublayers", "aside"},
+                                           {"decoder.qk_norm", "all"},
+                                           {"decoder.rope_layout", "whole"},
+                                           {"head", "lm"},
+                                           {"pooling", "last"}};
     tiny_config c = tiny_config_default();
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         tfm_table_builder *builder = tiny_architecture(&c);
@@ -142,6 +163,54 @@ Test(options, values_out_of_range_are_named) {
     }
     tfm_table_builder *builder = tiny_architecture(&c);
     tfm_table_set_u64(builder, "decoder.n_kv_heads", 2); /* does not divide 3 */
+    refuse(builder, "decoder");
+}
+
+/* What one option asks of others. */
+Test(options, contradictions_are_named) {
+    static const char *const words[][2] = {{"decoder.position", "rope"},
+                                           {"decoder.position", "alibi"},
+                                           {"decoder.position", "relative"},
+                                           {"decoder.sublayers", "parallel"},
+                                           {"head", "masked_lm"}};
+    static const struct {
+        const char *key, *named;
+        tfm_value_type type;
+        uint32_t n;
+    } arrays[] = {{"decoder.windows", "decoder.windows", TFM_VALUE_U32S, 3},
+                  {"decoder.windows", "decoder.windows", TFM_VALUE_F32S, 2},
+                  {"encoder.windows", "encoder", TFM_VALUE_U32S, 2},
+                  {"decoder.alibi_slopes", "decoder.alibi_slopes", TFM_VALUE_F32S, 4},
+                  {"decoder.rope_frequencies", "decoder.rope_frequencies", TFM_VALUE_F32S, 6}};
+    static const float numbers[8] = {1, 1, 1, 1, 1, 1, 1, 1};
+    tiny_config c = tiny_config_default();
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        tfm_table_builder *builder = tiny_architecture(&c);
+        tfm_table_set_string(builder, words[i][0], words[i][1]);
+        refuse(builder, i < 4 ? "decoder" : "head");
+    }
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        tfm_table_builder *builder = tiny_architecture(&c);
+        tfm_table_set_array(builder, arrays[i].key, arrays[i].type, numbers, arrays[i].n);
+        refuse(builder, arrays[i].named);
+    }
+    c.decoder.position_word = "rope";
+    c.decoder.rope_dim = 4;
+    tfm_table_builder *builder = tiny_architecture(&c);
+    const float bad[4] = {1, INFINITY, 0, 0};
+    tfm_table_set_array(builder, "decoder.rope_frequencies", TFM_VALUE_F32S, bad, 4);
+    refuse(builder, "decoder");
+    c.decoder.rope_dim = 6; /* a head has 5 features */
+    refuse(tiny_architecture(&c), "decoder");
+    c.decoder.rope_dim = 3;
+    refuse(tiny_architecture(&c), "decoder");
+    c = tiny_config_default();
+    builder = tiny_architecture(&c);
+    tfm_table_set_u64(builder, "decoder.token_types", 2);
+    refuse(builder, "decoder");
+    builder = tiny_architecture(&c);
+    tfm_table_set_string(builder, "decoder.norm_placement", "both");
+    tfm_table_set_f64(builder, "decoder.residual_scale", 0.5);
     refuse(builder, "decoder");
 }
 
