@@ -160,7 +160,7 @@ typedef struct tfm_model_info {
     uint32_t max_source;        /* longest input in tokens */
     uint32_t max_target;        /* longest output in tokens, the start token included */
     bool has_tokenizer;
-    bool has_shortlist; /* see tfm_generate_params.shortlist */
+    bool has_shortlist;     /* see tfm_generate_params.shortlist */
     uint32_t n_token_types; /* of encoders with token types (BERT), else 0 */
     tfm_head head;          /* what an encoder-only model has after its last layer */
     uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */

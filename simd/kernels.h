@@ -257,8 +257,8 @@ size_t tfm_attention_scratch(size_t n_query, size_t group, size_t head_dim);
  * Position p, frequency i: angle = (first + p) / 10000^(2i/d).
  *   TFM_SINUSOID_INTERLEAVED: y[2i] = sin, y[2i+1] = cos ("Attention Is All You Need", section 3.5)
  *   TFM_SINUSOID_HALVES: y[i] = sin, y[(d+1)/2 + i] = cos, as Marian and Hugging Face's MarianMT lay it out
- *   TFM_SINUSOID_HALVES_WIDE: angle = (first + p) / 10000^(i/(h-1)) with h = d/2, so that the last frequency is 1/10000;
- *     y[i] = sin, y[h + i] = cos, and an odd d ends with 0, as fairseq and M2M100 have it
+ *   TFM_SINUSOID_HALVES_WIDE: angle = (first + p) / 10000^(i/(h-1)) with h = d/2, so that the last frequency is
+ * 1/10000; y[i] = sin, y[h + i] = cos, and an odd d ends with 0, as fairseq and M2M100 have it
  */
 typedef enum tfm_sinusoid_layout {
     TFM_SINUSOID_INTERLEAVED,

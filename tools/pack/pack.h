@@ -26,7 +26,7 @@ tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error);
 /* Facts of a model file for summaries. */
 typedef struct tfm_pack_facts {
     char family[64], kind[32];
-    char dtype[8], dtype_embed[8]; /* of the layers' matrices; of embeddings and vocabulary projection */
+    char dtype[8], dtype_embed[8];                /* of the layers' matrices; of embeddings and vocabulary projection */
     uint64_t file_bytes, n_tensors, n_parameters; /* parameters: elements that come from the checkpoint */
     bool has_tokenizer, has_shortlist;
 } tfm_pack_facts;
@@ -36,8 +36,8 @@ void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts);
 tfm_status tfm_inspect(const tfm_file *file, bool as_json, FILE *out, tfm_error *error);
 
 /*
- * Writes the tensors that came from a checkpoint under their names there, matrices in the file's own type, quantised ones
- * in f32. Replaces out only if it is a safetensors file or force is set.
+ * Writes the tensors that came from a checkpoint under their names there, matrices in the file's own type, quantised
+ * ones in f32. Replaces out only if it is a safetensors file or force is set.
  */
 tfm_status tfm_export(const tfm_file *file, const char *out, bool force, tfm_progress progress, void *progress_user,
                       tfm_error *error);
