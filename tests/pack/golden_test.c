@@ -77,6 +77,29 @@ Test(golden, bert_mlm_round_trip) { check_round_trip(shared("golden/bert-mlm"), 
 Test(golden, distilbert_mlm_round_trip) { check_round_trip(shared("golden/distilbert-mlm"), TFM_F32); }
 Test(golden, roberta_mlm_round_trip) { check_round_trip(shared("golden/roberta-mlm"), TFM_F32); }
 Test(golden, bert_tiny_sst2_round_trip) { check_round_trip(shared("checkpoints/bert-tiny-sst2"), TFM_F32); }
+Test(golden, llama_round_trip) { check_round_trip(shared("golden/llama"), TFM_F32); }
+Test(golden, llama_linear_round_trip) { check_round_trip(shared("golden/llama-linear"), TFM_F32); }
+Test(golden, qwen2_sharded_round_trip) { check_round_trip(shared("golden/qwen2-sharded"), TFM_F32); }
+Test(golden, cohere_round_trip) { check_round_trip(shared("golden/cohere"), TFM_F32); }
+Test(golden, opt_round_trip) { check_round_trip(shared("golden/opt"), TFM_F32); }
+Test(golden, phi_round_trip) { check_round_trip(shared("golden/phi"), TFM_F32); }
+
+/* Transposed, rearranged, split or raised by 1: --export says so and names the tensor. */
+Test(golden, rearranged_tensors_are_not_exported) {
+    static const char *const names[] = {"golden/gpt2", "golden/gptneox", "golden/phi3", "golden/gemma"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *folder = scratch_make();
+        tfm_file *file;
+        pack_to(shared(names[i]), in(folder, "m.bin"), TFM_F32);
+        REQUIRE_OK(tfm_file_open(&file, in(folder, "m.bin"), error));
+        REQUIRE_ERROR(tfm_export(file, in(folder, "m.safetensors"), false, NULL, NULL, error), TFM_ERROR_UNSUPPORTED,
+                      "rearranged");
+        cr_assert(access(in(folder, "m.safetensors"), F_OK) != 0);
+        tfm_file_close(&file);
+        scratch_remove(&folder);
+    }
+}
+
 Test(golden, multi30k_round_trip) { check_round_trip(shared("checkpoints/multi30k-de-en"), TFM_F32); }
 Test(golden, multi30k_ptbin_round_trip) {
     check_round_trip(shared("checkpoints/multi30k-de-en/pytorch_model.bin"), TFM_F32);

@@ -255,7 +255,10 @@ static void plan_head_norm(const tfm_causal *c, const char *output, const char *
         const char *kind = bias ? "bias" : "weight";
         tfm_name from = tfm_name_format("%s%s.%s", prefix, stem, kind), to = tfm_name_format("%s.%s", output, kind);
         const char *part = from.text;
-        if (!strcmp(c->qk_norm, "heads"))
+        if (c->names.qk_norm_stacked)
+            tfm_plan_stacked(c->family.plan, to.text, tfm_name_format("%s%s.", prefix, stem).text,
+                             bias ? ".bias" : ".weight", n_heads, c->stack.head_dim);
+        else if (!strcmp(c->qk_norm, "heads"))
             tfm_plan_rows(c->family.plan, to.text, part, n_heads, c->stack.head_dim);
         else
             tfm_plan_vector(c->family.plan, to.text, 1, &part, &c->stack.head_dim);

@@ -24,6 +24,7 @@ typedef struct tfm_causal_names {
     tfm_qkv_form qkv_form;
     const char *qkv[3]; /* the first one only unless apart */
     const char *out, *norm, *post_norm, *q_norm, *k_norm;
+    bool qk_norm_stacked; /* q_norm and k_norm are prefixes of a number for each head */
     const char *up, *gate, *down, *ffn_norm, *ffn_post_norm;
     const char *gate_up;   /* gate and up as one */
     bool transposed;       /* all linear layers of a layer are (inputs, outputs) */

@@ -107,6 +107,26 @@ void tfm_plan_rows(tfm_plan *plan, const char *name, const char *part, uint64_t 
     add(plan, name, TFM_PLAN_ROWS, 1, &part, &n, d);
 }
 
+void tfm_plan_stacked(tfm_plan *plan, const char *name, const char *prefix, const char *suffix, uint64_t n,
+                      uint64_t d) {
+    tfm_plan_output *output = add_output(plan, name, TFM_PLAN_ROWS, d);
+    if (!output) return;
+    output->n = n;
+    output->stacked = true;
+    if ((size_t)snprintf(output->prefix, sizeof output->prefix, "%s", prefix) >= sizeof output->prefix ||
+        (size_t)snprintf(output->suffix, sizeof output->suffix, "%s", suffix) >= sizeof output->suffix)
+        plan->status = TFM_ERROR_ARGUMENT;
+}
+
+tfm_plan_part tfm_plan_row(const tfm_plan *plan, const tfm_plan_output *output, uint64_t i) {
+    tfm_plan_part part = {.rows = output->k};
+    char name[sizeof output->prefix + sizeof output->suffix + 24];
+    snprintf(name, sizeof name, "%s%llu%s", output->prefix, (unsigned long long)i, output->suffix);
+    snprintf(part.name, sizeof part.name, "%.127s", name);
+    part.tensor = tfm_source_find(plan->source, name);
+    return part;
+}
+
 void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d, tfm_plan_fill fill) {
     tfm_plan_output *output = add_output(plan, name, TFM_PLAN_ROWS, d);
     if (!output) return;
@@ -212,12 +232,19 @@ tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
     problems mistyped = {"of a type that is not F32, F16 or BF16", 0, ""}, extra = {"not expected", 0, ""};
     if (plan->status == TFM_ERROR_MEMORY) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     if (plan->status) return tfm_fail(error, plan->status, "%s: a tensor name is too long", path);
-    for (size_t i = 0; i < plan->n_outputs; i++)
+    for (size_t i = 0; i < plan->n_outputs; i++) {
+        const tfm_plan_output vector = {.kind = TFM_PLAN_VECTOR, .n = plan->outputs[i].k, .k = 1};
+        for (uint64_t k = 0; plan->outputs[i].stacked && k < plan->outputs[i].n; k++) {
+            const tfm_plan_part row = tfm_plan_row(plan, &plan->outputs[i], k);
+            check_part(&vector, &row, &missing, &misshapen, &mistyped);
+            if (row.tensor) plan->used[row.tensor->index] = true;
+        }
         for (size_t k = 0; k < plan->outputs[i].n_parts; k++) {
             check_part(&plan->outputs[i], &plan->outputs[i].parts[k], &missing, &misshapen, &mistyped);
             const tfm_source_tensor *tensor = plan->outputs[i].parts[k].tensor;
             if (tensor) plan->used[tensor->index] = true;
         }
+    }
     for (size_t i = 0; i < tfm_source_count(plan->source); i++)
         if (!plan->used[i] && !is_ignorable(tfm_source_at(plan->source, i)))
             add_problem(&extra, "%s", tfm_source_at(plan->source, i)->name);

@@ -43,6 +43,8 @@ void tfm_plan_matrix_slices(tfm_plan *plan, const char *name, size_t n_parts, co
 void tfm_plan_vector_slices(tfm_plan *plan, const char *name, size_t n_parts, const tfm_plan_slice *parts);
 /* A table of f32 rows (n, d) from the checkpoint. */
 void tfm_plan_rows(tfm_plan *plan, const char *name, const char *part, uint64_t n, uint64_t d);
+/* The same where each row i is a vector of its own, called `prefix`i`suffix`; it cannot be exported. */
+void tfm_plan_stacked(tfm_plan *plan, const char *name, const char *prefix, const char *suffix, uint64_t n, uint64_t d);
 /* A table of f32 rows (n, d) that fill computes: row `first` on, n_rows of them. */
 typedef void (*tfm_plan_fill)(float *rows, uint64_t first, uint64_t n_rows, uint64_t d);
 void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d, tfm_plan_fill fill);

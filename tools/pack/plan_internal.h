@@ -25,6 +25,8 @@ typedef struct tfm_plan_output {
     bool embedding;
     uint64_t n, k; /* rows, columns; k = 1 for vectors */
     tfm_plan_fill fill;
+    bool stacked; /* row i is the vector named prefix, i, suffix; there are no parts */
+    char prefix[128], suffix[32];
     size_t n_parts;
     tfm_plan_part parts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES];
 } tfm_plan_output;
@@ -36,5 +38,8 @@ struct tfm_plan {
     bool *used; /* tensors of the source that have a place */
     tfm_status status;
 };
+
+/* The part that is row i of a stacked output. */
+tfm_plan_part tfm_plan_row(const tfm_plan *plan, const tfm_plan_output *output, uint64_t i);
 
 #endif

@@ -73,6 +73,18 @@ static tfm_status read_slice(run *r, const tfm_plan_part *part, uint64_t row, ui
     return status;
 }
 
+/* Rows [first, first + n) of a table whose rows are vectors of their own. */
+static tfm_status read_stacked(run *r, const tfm_plan_output *output, uint64_t first, uint64_t n) {
+    for (uint64_t i = 0; i < n; i++) {
+        const tfm_plan_part part = tfm_plan_row(r->plan, output, first + i);
+        uint64_t rows = part.tensor->rank == 2 ? 1 : output->k;
+        tfm_status status = tfm_source_read(r->plan->source, part.tensor, 0, rows, r->rows + i * output->k, r->error);
+        if (status == TFM_ERROR_CORRUPT) note_bad(r, part.name);
+        if (status) return status;
+    }
+    return TFM_OK;
+}
+
 /* Rows [first, first + n) of an output, from its parts one after the other, or computed. */
 static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uint64_t n) {
     uint64_t begin = 0;
@@ -81,6 +93,7 @@ static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uin
         output->fill(rows, first, n, output->k);
         return TFM_OK;
     }
+    if (output->stacked) return read_stacked(r, output, first, n);
     for (size_t i = 0; i < output->n_parts && n > 0; begin += output->parts[i].rows, i++) {
         const tfm_plan_part *part = &output->parts[i];
         if (part->alias || first >= begin + part->rows) continue;
@@ -240,13 +253,18 @@ static tfm_status write_origin(run *r) {
     if (!table) return tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for section origin");
     for (size_t i = 0; i < r->plan->n_outputs; i++) {
         const tfm_plan_output *output = &r->plan->outputs[i];
-        char texts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES][160];
+        char texts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES][176];
         const char *list[TFM_PLAN_PARTS + TFM_PLAN_ALIASES];
         size_t n_joined = 0;
         for (size_t k = 0; k < output->n_parts; k++) n_joined += !output->parts[k].alias;
         for (size_t k = 0; k < output->n_parts; k++) {
             describe_part(output, &output->parts[k], n_joined, texts[k], sizeof texts[k]);
             list[k] = texts[k];
+        }
+        if (output->stacked) {
+            snprintf(texts[0], sizeof texts[0], "~%s*%s", output->prefix, output->suffix);
+            list[0] = texts[0];
+            tfm_table_set_strings(table, output->name, list, 1);
         }
         if (output->n_parts > 0) tfm_table_set_strings(table, output->name, list, output->n_parts);
     }

@@ -17,9 +17,6 @@ static const tfm_llama_defaults defaults = {
     .rope_theta = 10000,
 };
 
-/* Layers from max_window_layers on have the window. */
-static bool has_window(uint64_t layer, const void *first) { return layer >= *(const uint64_t *)first; }
-
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_llama_like(c, config, &defaults);
     if (!strcmp(tfm_config_string(config, "model_type", ""), "qwen3")) {
@@ -33,8 +30,8 @@ static void read(tfm_causal *c, tfm_config *config) {
     }
     tfm_llama_rope(c, config, &defaults);
     if (!tfm_config_bool(config, "use_sliding_window", false)) return;
-    const uint64_t first = tfm_config_u64(config, "max_window_layers", 0, 1 << 20, 28);
-    tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), has_window, &first);
+    /* In every layer, whatever max_window_layers says: what the masks of transformers 4.46 do. */
+    tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), NULL, NULL);
 }
 
 static tfm_status import_qwen2(tfm_source *source, tfm_writer *writer, const tfm_pack_options *options,

@@ -23,8 +23,12 @@ static void read(tfm_causal *c, tfm_config *config) {
         c->sublayers = "parallel_shared";
         c->names.ffn_norm = NULL;
     }
-    if (tfm_config_bool(config, "qk_layernorm", false))
-        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "qk_layernorm", "is not supported");
+    if (tfm_config_bool(config, "qk_layernorm", false)) {
+        c->qk_norm = "heads";
+        c->names.qk_norm_stacked = true;
+        c->names.q_norm = "self_attn.q_layernorm.norms";
+        c->names.k_norm = "self_attn.k_layernorm.norms";
+    }
     const double part = tfm_config_real(config, "partial_rotary_factor", 0, 1, 0.25);
     tfm_causal_rope(c, config, (uint64_t)((double)c->stack.head_dim * part),
                     tfm_config_real(config, "rope_theta", 1, 1e12, defaults.rope_theta));
