@@ -36,11 +36,15 @@ static size_t forward(const tfm_step *s, const char *text, size_t n, size_t at, 
     return at;
 }
 
+/* Patterns that tfmpack lets through need a few steps a character: less than PCRE2's limit for texts of this length. */
+#define SHORT_TEXT 100000
+
 static tfm_status prepare(tfm_step_work *work, size_t n) {
     if (work->match == NULL) work->match = pcre2_match_data_create(1, NULL);
+    if (work->match == NULL) return TFM_ERROR_MEMORY;
+    if (n <= SHORT_TEXT) return TFM_OK;
     if (work->context == NULL) work->context = pcre2_match_context_create(NULL);
-    if (work->match == NULL || work->context == NULL) return TFM_ERROR_MEMORY;
-    /* Patterns that tfmpack lets through need a few steps a character. */
+    if (work->context == NULL) return TFM_ERROR_MEMORY;
     uint64_t limit = 10000000u + 64 * (uint64_t)n;
     pcre2_set_match_limit(work->context, limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
     return TFM_OK;

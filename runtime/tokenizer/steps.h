@@ -53,6 +53,7 @@ typedef struct tfm_step {
     size_t n_text;
     tfm_split_behavior behavior;
     bool invert, first, left, right;
+    bool no_memory; /* something was not there for the pattern */
 } tfm_step;
 
 typedef struct tfm_steps {

@@ -79,9 +79,11 @@ static void get_rules(step_reader *s, tfm_step *step) {
 
 /* ---- patterns -------------------------------------------------------------------------------------------------- */
 
+/* arg: where to note that there was no memory. */
 static void *allocate(size_t n, void *arg) {
-    (void)arg;
-    return malloc(n);
+    void *pointer = malloc(n);
+    if (pointer == NULL) *(bool *)arg = true;
+    return pointer;
 }
 
 static void release(void *pointer, void *arg) {
@@ -89,30 +91,30 @@ static void release(void *pointer, void *arg) {
     free(pointer);
 }
 
-static tfm_status compile(const char *text, size_t n, pcre2_code **code) {
+/* The compiled pattern keeps &step->no_memory, so the step must not move. */
+static tfm_status compile(const char *text, size_t n, tfm_step *step) {
     int error;
     PCRE2_SIZE at;
-    pcre2_general_context *general = pcre2_general_context_create(allocate, release, NULL);
+    pcre2_general_context *general = pcre2_general_context_create(allocate, release, &step->no_memory);
     pcre2_compile_context *context = general != NULL ? pcre2_compile_context_create(general) : NULL;
-    if (context == NULL) {
-        pcre2_general_context_free(general);
-        return TFM_ERROR_MEMORY;
-    }
-    pcre2_set_max_pattern_length(context, MAX_PATTERN);
-    *code = pcre2_compile((PCRE2_SPTR)text, n, PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NO_AUTO_CAPTURE | PCRE2_DOTALL,
+    if (context != NULL) {
+        pcre2_set_max_pattern_length(context, MAX_PATTERN);
+        step->pattern =
+            pcre2_compile((PCRE2_SPTR)text, n, PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NO_AUTO_CAPTURE | PCRE2_DOTALL,
                           &error, &at, context);
+    }
     pcre2_compile_context_free(context);
     pcre2_general_context_free(general);
-    if (*code == NULL) return error == PCRE2_ERROR_HEAP_FAILED ? TFM_ERROR_MEMORY : TFM_ERROR_FORMAT;
-    pcre2_jit_compile(*code, PCRE2_JIT_COMPLETE); /* faster where it can be had; the same matches without */
-    return TFM_OK;
+    /* Faster where it can be had; the same matches without. */
+    if (step->pattern != NULL) pcre2_jit_compile(step->pattern, PCRE2_JIT_COMPLETE);
+    return step->no_memory ? TFM_ERROR_MEMORY : step->pattern != NULL ? TFM_OK : TFM_ERROR_FORMAT;
 }
 
 static void get_pattern(step_reader *s, tfm_step *step, bool required) {
     if (!required && tfm_table_find(s->r->table, key_of(s, "pattern")) == NULL) return;
     const tfm_value *value = tfm_reader_get(s->r, key_of(s, "pattern"), TFM_VALUE_STRING, true);
     if (value == NULL) return;
-    tfm_status status = compile(value->data, value->n, &step->pattern);
+    tfm_status status = compile(value->data, value->n, step);
     if (status == TFM_ERROR_MEMORY) {
         s->r->status = tfm_fail(s->r->error, TFM_ERROR_MEMORY, "%s: no memory for a pattern", s->r->what);
     } else if (status != TFM_OK) {

@@ -1,4 +1,4 @@
-/* fuzz_tokenizer.c - hostile SentencePiece files and hostile tables, up to the use of what opens. */
+/* fuzz_tokenizer.c - hostile SentencePiece and tokenizer.json files and hostile tables, up to the use of what opens. */
 #include "fuzz_tokenizer.h"
 
 #include <stdbool.h>
@@ -7,20 +7,35 @@
 
 #include "../../runtime/tokenizer.h"
 #include "../../tools/pack/spm/spm_table.h"
+#include "../../tools/pack/tokenizer/tokenizer_json.h"
 
 int fuzz_outcome;
 
+/* A pattern may be too much for a text; nothing else may fail. */
+static void check_status(tfm_status status) {
+    if (status != TFM_OK && status != TFM_ERROR_LIMIT) abort();
+}
+
 /* What must hold of any tokenizer that opens; a broken promise stops the fuzzer. */
 static void use_text(const tfm_tokenizer *t, const char *text, size_t n) {
-    tfm_ids ids = {0};
+    tfm_ids ids = {0}, types = {0};
     tfm_text back = {0};
     size_t size = tfm_tokenizer_size(t);
-    if (tfm_tokenizer_encode(t, text, n, true, &ids, NULL) != TFM_OK) abort();
+    check_status(tfm_tokenizer_encode(t, text, n, true, &ids, NULL));
     for (size_t i = 0; i < ids.size; i++) {
         if (ids.data[i] < 0 || (size_t)ids.data[i] >= size) abort();
     }
     if (tfm_tokenizer_decode(t, ids.data, ids.size, n % 2 == 0, &back, NULL) != TFM_OK) abort();
+    tfm_text_stream stream = {.tokenizer = t, .skip_special = n % 2 == 0};
+    for (size_t i = 0; i < ids.size && i < 64; i++) {
+        if (tfm_text_stream_put(&stream, ids.data[i], &back, NULL) != TFM_OK) abort();
+    }
+    if (tfm_text_stream_end(&stream, &back, NULL) != TFM_OK) abort();
+    tfm_text_stream_free(&stream);
+    tfm_status pair = tfm_tokenizer_encode_pair(t, text, n, text, n / 2, true, &ids, &types, NULL);
+    if (pair != TFM_ERROR_UNSUPPORTED) check_status(pair);
     tfm_ids_free(&ids);
+    tfm_ids_free(&types);
     tfm_text_free(&back);
 }
 
@@ -79,13 +94,31 @@ static void use_model(const uint8_t *data, size_t n, const uint8_t *tail, size_t
     tfm_spm_model_free(&model);
 }
 
+static void use_json(const uint8_t *data, size_t n, const uint8_t *tail, size_t n_tail) {
+    tfm_error error;
+    json_t *root = json_loadb((const char *)data, n, JSON_ALLOW_NUL, NULL);
+    tfm_table_builder *builder = tfm_table_builder_new();
+    void *bytes = NULL;
+    size_t n_bytes = 0;
+    if (root != NULL && builder != NULL && tfm_tokenizer_json(root, "fuzz", builder, &error) == TFM_OK &&
+        tfm_table_build(builder, &bytes, &n_bytes, &error) == TFM_OK) {
+        use_table(bytes, n_bytes, tail, n_tail);
+        if (fuzz_outcome != FUZZ_OPENED) abort(); /* what is packed must open */
+    }
+    free(bytes);
+    tfm_table_builder_free(&builder);
+    json_decref(root);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     fuzz_outcome = FUZZ_REFUSED;
     if (n == 0) return 0;
     const uint8_t *rest = data + 1;
     n--;
     size_t n_tail = n < 48 ? n : 48;
-    if (data[0] % 2 == 0) {
+    if (data[0] == '{') {
+        use_json(data, n + 1, rest + n - n_tail, n_tail);
+    } else if (data[0] % 2 == 0) {
         use_model(rest, n, rest + n - n_tail, n_tail);
     } else {
         use_table(rest, n, rest + n - n_tail, n_tail);

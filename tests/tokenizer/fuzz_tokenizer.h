@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * First byte even: the rest is a SentencePiece file, made into a table and opened. Odd: the rest is a table of a model
- * file. What opens then encodes and decodes a few texts. Returns 0.
+ * First byte {: all is a tokenizer.json, made into a table and opened. Else even: the rest is a SentencePiece file, the
+ * same with it. Odd: the rest is a table of a model file. What opens then encodes and decodes a few texts. Returns 0.
  */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

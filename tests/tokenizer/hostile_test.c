@@ -8,6 +8,7 @@
 
 #include "fixtures.h"
 #include "fuzz_tokenizer.h"
+#include "tiny_json.h"
 #include "tiny_model.h"
 
 TestSuite(hostile, .fini = remove_scratch, .timeout = 600);
@@ -52,6 +53,18 @@ static input table_input(const tiny_options *options) {
     return in;
 }
 
+/* The section that a tokenizer.json becomes. */
+static input json_table_input(int which) {
+    char *json = tiny_json(which);
+    write_scratch("tokenizer.json", json, strlen(json));
+    packed p = must_pack(scratch());
+    const tfm_section *section = tfm_file_section_at(p.file, 0);
+    input in = input_of(1, section->data, (size_t)section->length);
+    free(json);
+    packed_close(&p);
+    return in;
+}
+
 static int run(const input *in) {
     LLVMFuzzerTestOneInput(in->data, in->n);
     return fuzz_outcome;
@@ -90,6 +103,54 @@ Test(hostile, every_word_of_a_table_changed) {
         cr_expect_gt(n_refused, in.n / 8, "only %zu of the changes were noticed", n_refused);
         cr_expect_eq(run(&in), FUZZ_OPENED);
         free(in.data);
+    }
+}
+
+Test(hostile, sound_json_opens) {
+    for (int i = 0; i < N_TINY_JSON; i++) {
+        char *json = tiny_json(i);
+        input text = {(uint8_t *)json, strlen(json)}, table = json_table_input(i);
+        cr_expect_eq(run(&text), FUZZ_OPENED, "%d", i);
+        cr_expect_eq(run(&table), FUZZ_OPENED, "%d", i);
+        free(json);
+        free(table.data);
+    }
+}
+
+/* As above for the tables that tokenizer.json files become; of classes of characters, which are many, a part. */
+Test(hostile, every_word_of_a_json_table_changed) {
+    for (int i = 0; i < N_TINY_JSON; i++) {
+        input in = json_table_input(i);
+        size_t n_refused = 0, n_tried = 0;
+        for (size_t at = 1; at + 4 <= in.n; at += at < 2048 ? 8 : 4 * 211) {
+            uint32_t old;
+            memcpy(&old, in.data + at, 4);
+            uint32_t values[] = {0, UINT32_MAX, old + 1, old ^ 0x80000000u, old + 0x200, 0x3030302Au};
+            for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++, n_tried++) {
+                memcpy(in.data + at, &values[k], 4);
+                n_refused += run(&in) == FUZZ_REFUSED;
+            }
+            memcpy(in.data + at, &old, 4);
+        }
+        cr_expect_gt(n_refused, n_tried / 8, "%d: only %zu of %zu changes were noticed", i, n_refused, n_tried);
+        cr_expect_eq(run(&in), FUZZ_OPENED);
+        free(in.data);
+    }
+}
+
+/* Bytes all over every file, so that its values and names are others. */
+Test(hostile, bytes_of_json_changed) {
+    for (int i = 0; i < N_TINY_JSON; i++) {
+        char *json = tiny_json(i);
+        size_t n = strlen(json), end = n < 2400 ? n : 2400;
+        for (size_t at = 0; at < end; at += 97) {
+            char old = json[at];
+            json[at] = old == '0' ? '9' : old == '"' ? '\\' : '0';
+            input in = {(uint8_t *)json, n};
+            run(&in);
+            json[at] = old;
+        }
+        free(json);
     }
 }
 

@@ -130,3 +130,9 @@ unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces,
     free(denormalizer.precompiled_charsmap.data);
     return data;
 }
+
+unsigned char *tiny_charsmap(const tiny_rule *rules, size_t *n) {
+    ProtobufCBinaryData map = make_charsmap(rules);
+    *n = map.len;
+    return map.data;
+}

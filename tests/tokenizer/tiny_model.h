@@ -30,6 +30,9 @@ typedef struct tiny_options {
  */
 unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces, size_t *n);
 
+/* A precompiled character map alone, in memory the caller frees. */
+unsigned char *tiny_charsmap(const tiny_rule *rules, size_t *n);
+
 /* Number of the first of the pieces given. */
 #define TINY_FIRST 3
 #define TINY_FIRST_AFTER_BYTES (TINY_FIRST + 256)

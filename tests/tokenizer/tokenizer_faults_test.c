@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "../../tools/pack/spm/spm_table.h"
+#include "../../tools/pack/tokenizer/tokenizer_json.h"
 #include "fixtures.h"
+#include "tiny_json.h"
 #include "tiny_model.h"
 
 TestSuite(tokenizer_faults, .fini = remove_scratch, .timeout = 300);
@@ -172,4 +174,38 @@ Test(tokenizer_faults, opening_and_using) {
         packed_close(&p);
         free(data);
     }
+}
+
+/* Counts from the packed file on: jansson's own allocations are not ours. */
+Test(tokenizer_faults, opening_and_using_json) {
+    for (int i = 0; i < N_TINY_JSON; i++) {
+        char *json = tiny_json(i);
+        write_scratch("tokenizer.json", json, strlen(json));
+        packed p = must_pack(scratch());
+        cr_expect_gt(fail_each(open_again, &p), 0);
+        cr_expect_gt(fail_each(use, &p), 2);
+        packed_close(&p);
+        free(json);
+    }
+}
+
+static tfm_status pack_json(void *arg, tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    tfm_status status = table != NULL ? tfm_tokenizer_json(arg, "json", table, error) : TFM_ERROR_MEMORY;
+    void *data = NULL;
+    size_t n;
+    if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);
+    free(data);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+/* The file with a pattern and merges but no tables of all characters, which would take long to make so often. */
+Test(tokenizer_faults, packing_json) {
+    char *text = tiny_json(TINY_WORDS);
+    json_t *json = json_loads(text, 0, NULL);
+    cr_assert_not_null(json);
+    cr_expect_gt(fail_each(pack_json, json), 30);
+    json_decref(json);
+    free(text);
 }

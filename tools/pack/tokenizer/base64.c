@@ -10,18 +10,18 @@ static int digit_of(char c) {
     return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
-bool tfm_base64_decode(const char *text, size_t n, unsigned char **data, size_t *n_data) {
-    if (n == 0 || n % 4 != 0) return false;
+tfm_status tfm_base64_decode(const char *text, size_t n, unsigned char **data, size_t *n_data) {
+    if (n == 0 || n % 4 != 0) return TFM_ERROR_FORMAT;
     size_t padding = text[n - 1] != '=' ? 0 : text[n - 2] != '=' ? 1 : 2, size = 0;
     unsigned char *out = malloc(n / 4 * 3);
-    if (out == NULL) return false;
+    if (out == NULL) return TFM_ERROR_MEMORY;
     for (size_t i = 0; i < n; i += 4) {
         unsigned value = 0;
         for (size_t k = i; k < i + 4; k++) {
             int digit = k >= n - padding ? 0 : digit_of(text[k]);
             if (digit < 0) {
                 free(out);
-                return false;
+                return TFM_ERROR_FORMAT;
             }
             value = value << 6 | (unsigned)digit;
         }
@@ -31,5 +31,5 @@ bool tfm_base64_decode(const char *text, size_t n, unsigned char **data, size_t 
     }
     *data = out;
     *n_data = size - padding;
-    return true;
+    return TFM_OK;
 }

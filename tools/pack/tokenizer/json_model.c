@@ -258,8 +258,9 @@ static tfm_status read_keys(bpe *b) {
     return TFM_OK;
 }
 
-/* Marks the pieces that the word of their spelling comes out as. */
-static tfm_status mark_whole(bpe *b, const uint32_t *trie, size_t n_words) {
+/* Marks in the trie the pieces that the word of their spelling comes out as. No two keys have one node, as ids differ.
+ */
+static tfm_status mark_whole(bpe *b, uint32_t *trie, size_t n_words) {
     tfm_word_model model = {.kind = TFM_MODEL_BPE,
                             .unknown_id = TFM_NO_ID,
                             .symbols = b->r->byte_level ? b->symbols : NULL,
@@ -274,12 +275,16 @@ static tfm_status mark_whole(bpe *b, const uint32_t *trie, size_t n_words) {
     tfm_ids ids = {0};
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < b->n_keys && status == TFM_OK; i++) {
-        tfm_trie_key *key = &b->keys[i];
+        const tfm_trie_key *key = &b->keys[i];
         if (key->n <= model.n_suffix || memcmp(key->text + key->n - model.n_suffix, model.suffix, model.n_suffix) != 0)
             continue;
         ids.size = 0;
         status = tfm_model_bpe_merge(&model, key->text, key->n - model.n_suffix, &ids);
-        if (ids.size == 1 && (uint32_t)ids.data[0] == key->value - 1) key->value |= TFM_PIECE_WHOLE;
+        uint32_t node = 0;
+        if (ids.size == 1 && (uint32_t)ids.data[0] == key->value - 1 &&
+            tfm_trie_walk(&model.pieces, &node, key->text, key->n)) {
+            trie[2 * node + 1] |= TFM_PIECE_WHOLE;
+        }
     }
     tfm_ids_free(&ids);
     return status == TFM_OK ? TFM_OK : tfm_json_no_memory(b->r);
@@ -292,8 +297,9 @@ static tfm_status put_bpe_pieces(bpe *b) {
     tfm_status status = tfm_trie_build(b->keys, b->n_keys, r->what, &words, &n_words, r->error);
     if (status != TFM_OK) return status;
     status = mark_whole(b, words, n_words);
+    if (status == TFM_OK) tfm_table_set_array(r->table, "pieces.trie", TFM_VALUE_U32S, words, n_words);
     free(words);
-    return status == TFM_OK ? tfm_json_put_trie(r, "pieces.trie", b->keys, b->n_keys) : status;
+    return status;
 }
 
 /* Ids of single bytes, and of the tokens that stand for bytes of unknown characters. */

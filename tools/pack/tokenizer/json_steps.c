@@ -205,12 +205,15 @@ static tfm_status precompiled(steps *s, const json_t *json) {
     size_t n = 0;
     tfm_charsmap map = {0};
     if (!json_is_string(encoded)) return tfm_json_broken(s->r, "a Precompiled normalizer has no character map");
-    if (!tfm_base64_decode(json_string_value(encoded), json_string_length(encoded), &data, &n)) {
-        return tfm_json_broken(s->r, "a Precompiled normalizer's character map is not base64");
-    }
-    tfm_status status = tfm_charsmap_read(&map, data, n, s->r->what, s->r->error);
+    tfm_status status = tfm_base64_decode(json_string_value(encoded), json_string_length(encoded), &data, &n);
+    if (status == TFM_ERROR_MEMORY) return tfm_json_no_memory(s->r);
+    if (status != TFM_OK) return tfm_json_broken(s->r, "a Precompiled normalizer's character map is not base64");
+    status = tfm_charsmap_read(&map, data, n, s->r->what, s->r->error);
     free(data);
-    if (status != TFM_OK) return status;
+    if (status != TFM_OK || map.n_keys == 0) { /* without rules nothing changes */
+        tfm_charsmap_free(&map);
+        return status;
+    }
     put_string(s, "op", "precompiled");
     status = put_rules(s, map.keys, map.n_keys, map.text, map.offsets, map.n_replacements);
     tfm_charsmap_free(&map);

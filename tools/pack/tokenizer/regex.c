@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../../format/model_file.h"
+#include "../../../runtime/tokenizer.h"
 #include "../../../runtime/tokenizer/classes.h"
 
 #define MAX_SETS 200
@@ -375,37 +376,33 @@ static tfm_status classify(parser *p, uint8_t *classes) {
     return TFM_OK;
 }
 
-/* Appends a set as a bracket of classes. */
-static void write_set(FILE *out, const tfm_char_set *set, const uint8_t *classes) {
+/* Appends a set as a bracket of classes; false when memory is out. */
+static bool write_set(tfm_text *out, const tfm_char_set *set, const uint8_t *classes) {
     bool in[256] = {false}, any = false;
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
         if (tfm_char_set_has(set, code)) in[classes[code]] = any = true;
     }
-    if (!any) {
-        fputs("(?!)", out);
-        return;
+    if (!any) return tfm_text_append(out, "(?!)", 4);
+    bool ok = tfm_text_append(out, "[", 1);
+    for (unsigned class = 1; ok && class < 256; class ++) {
+        char text[8];
+        if (in[class]) ok = tfm_text_append(out, text, (size_t)snprintf(text, sizeof(text), "\\x%02X", class));
     }
-    fputc('[', out);
-    for (unsigned class = 1; class < 256; class ++) {
-        if (in[class]) fprintf(out, "\\x%02X", class);
-    }
-    fputc(']', out);
+    return ok && tfm_text_append(out, "]", 1);
 }
 
 static tfm_status finish(parser *p, tfm_regex *regex) {
-    size_t size;
+    tfm_text out = {0};
     regex->classes = malloc(TFM_UNICODE_CODES);
-    FILE *out = regex->classes != NULL ? open_memstream(&regex->pattern, &size) : NULL;
-    if (out == NULL) return no_memory(p);
+    if (regex->classes == NULL) return no_memory(p);
     tfm_status status = classify(p, regex->classes);
     for (size_t i = 0; status == TFM_OK && i < p->n_items; i++) {
-        if (p->items[i].set < 0)
-            fputs(p->items[i].text, out);
-        else
-            write_set(out, p->sets[p->items[i].set], regex->classes);
+        const item *it = &p->items[i];
+        bool ok = it->set < 0 ? tfm_text_append(&out, it->text, strlen(it->text))
+                              : write_set(&out, p->sets[it->set], regex->classes);
+        if (!ok) status = no_memory(p);
     }
-    bool failed = ferror(out) != 0;
-    if (fclose(out) != 0 || failed) return no_memory(p);
+    regex->pattern = out.data; /* ends in NUL */
     return status;
 }
 
