@@ -16,7 +16,8 @@ enum {
     K_BLOCK_FEW = 2048,     /* the same where all rows are one tile */
     GROUP = V16_ROW_PANELS, /* panels in a group: what one row takes at a time */
     ROW_CHUNK = 512 / GROUP / V16_TILE_ROWS * V16_TILE_ROWS, /* rows whose accumulators are parked together: 32 KiB */
-    STEP = 8                                                 /* k columns between prefetches of what comes next */
+    FAR = 2 << 20, /* elements of a matrix that is hardly ever in a cache when it is used */
+    STEP = 8       /* k columns between prefetches of what comes next */
 };
 
 typedef struct tile_args {
@@ -110,6 +111,17 @@ typedef struct upcoming {
     size_t tiles; /* row tiles that share the work */
 } upcoming;
 
+/* Panels of the next tile of so many rows. */
+static size_t panels_of(const tfm_matrix *w, size_t n_rows, size_t left) {
+#ifdef V16_FAR_ROWS
+    if (n_rows == V16_FAR_ROWS && left >= V16_FAR_PANELS && w->dtype == TFM_F32 && w->n >= FAR / (w->k + 1))
+        return V16_FAR_PANELS;
+#else
+    (void)w;
+#endif
+    return tile_panels(n_rows, left);
+}
+
 /* All tiles of a part over one block of k; acc is (rows, GROUP panels). */
 static void block(const tfm_gemm_args *g, const part *p, size_t k, size_t n_k, upcoming next, float *acc) {
     const tfm_matrix *w = g->w;
@@ -121,7 +133,7 @@ static void block(const tfm_gemm_args *g, const part *p, size_t k, size_t n_k, u
     for (size_t r = 0; r < p->n_rows;) {
         size_t n_rows = tile_rows(p->n_rows - r);
         for (size_t j = 0; j < p->n_panels;) {
-            size_t n = tile_panels(n_rows, p->n_panels - j);
+            size_t n = panels_of(w, n_rows, p->n_panels - j);
             bool fetch = next.w && fetched < n_bytes && j + n <= next.n_panels;
             tile_args t = {.a = g->a + (p->row + r) * g->a_stride + k,
                            .a_stride = g->a_stride,

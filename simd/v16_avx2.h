@@ -7,15 +7,16 @@
 #define V16_ISA avx2
 
 /*
- * 6 x 1 fills 12 of 16 registers; fewer rows take more panels, so that about 8 chains hide the latency of an FMA, and
- * so that weights come from memory in more than one stream: 4 x 2 pays although some of its accumulators leave
- * registers.
+ * 6 x 1 fills 12 of 16 registers; fewer rows take more panels, so that about 8 chains hide the latency of an FMA. Some
+ * accumulators of 4 x 2 leave the registers: it is for f32 weights in memory, which two streams bring faster than one.
  */
 #define V16_TILE_ROWS 6
 #define V16_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(3, 2) X(4, 1) X(4, 2) X(5, 1) X(6, 1)
 #define V16_WIDE                                                                                                       \
-    { [1] = 4, [2] = 2, [3] = 2, [4] = 2, [5] = 1, [6] = 1 }
+    { [1] = 4, [2] = 2, [3] = 2, [4] = 1, [5] = 1, [6] = 1 }
 #define V16_ROW_PANELS 4
+#define V16_FAR_ROWS 4
+#define V16_FAR_PANELS 2
 #define V16_PREFETCH 512 /* elements to fetch ahead, shared by the panels of a tile */
 
 typedef struct v16 {

@@ -78,6 +78,23 @@ static void hash_gemm(stream *s, const tfm_kernels *k, tfm_dtype dtype) {
     }
 }
 
+/* A matrix so large that other tiles may be chosen for it, here for four rows at once. */
+static void gemm_large(stream *s, const tfm_kernels *k) {
+    enum { M = 5, N = 48, K = 44000, PANELS = N / TFM_PANEL };
+    float *a = numbers(s, M * K, 1), *rows = numbers(s, N * K, 1), *c = numbers(s, M * N, 1);
+    size_t panel_bytes = tfm_panel_bytes(TFM_F32, K);
+    char *data = allocate(PANELS * panel_bytes);
+    for (size_t p = 0; p < PANELS; p++)
+        tfm_panel_pack(rows + p * TFM_PANEL * K, K, TFM_PANEL, K, TFM_F32, data + p * panel_bytes);
+    tfm_matrix w = {data, TFM_F32, N, K};
+    tfm_gemm_args g = {.a = a, .a_stride = K, .c = c, .c_stride = N, .w = &w, .scale = 1};
+    k->gemm(&g, 0, 4, 0, PANELS);
+    k->gemm(&g, 4, M, 0, PANELS);
+    hash(s, c, M * N * sizeof *c);
+    void *all[] = {a, rows, c, data};
+    for (size_t j = 0; j < sizeof all / sizeof all[0]; j++) free(all[j]);
+}
+
 static void gemm_f32(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_F32); }
 static void gemm_f16(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_F16); }
 static void gemm_bf16(stream *s, const tfm_kernels *k) { hash_gemm(s, k, TFM_BF16); }
@@ -310,6 +327,7 @@ static const struct {
     {"gemm_i8", gemm_i8, 0x73904eaadf9f06f8},
     {"gemm_i4", gemm_i4, 0x86e259f9aa41843a},
     {"rotations", rotations, 0x4deecbbb779ef630},
+    {"gemm_large", gemm_large, 0x1a8f66e8d7d1fa33},
 };
 
 int main(int argc, char **argv) {
