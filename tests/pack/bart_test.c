@@ -119,6 +119,23 @@ Test(bart, pegasus) {
     scratch_remove(&folder);
 }
 
+/* Characters in config.json make a tokenizer for each side; what does not hold together is refused. */
+Test(bart, tokenizer_of_characters) {
+    model *m = make(POSITIONS | EMBED_NORM);
+    char *folder = packed_folder(CONFIG("bart", ", \"pad_token_id\": 0, \"bos_token_id\": 1, \"eos_token_id\": 2,"
+                                                " \"grapheme_chars\": \"____abc\", \"phoneme_chars\": \"____xə\""),
+                                 m);
+    tfm_file *file = packed_open(folder);
+    cr_assert(tfm_file_table(file, "tokenizer") && tfm_file_table(file, "tokenizer.target"));
+    tfm_file_close(&file);
+    packed_configure(folder, "{\"phoneme_chars\": \"___xə\"}");
+    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "need four places");
+    packed_configure(folder, "{\"phoneme_chars\": \"__\"}");
+    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "eos_token_id is no place");
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
 static void drop_positions(model *m) { model_drop(m, "model.decoder.embed_positions.weight"); }
 static void drop_norm(model *m) { model_drop(m, "model.encoder.layernorm_embedding.bias"); }
 static void add_final_norm(model *m) { model_add(m, "model.encoder.layer_norm.weight", 12, 0, TFM_ST_F32); }

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "spm/spm_table.h"
+#include "tokenizer/characters.h"
 #include "tokenizer/slow_files.h"
 #include "tokenizer/tokenizer_json.h"
 
@@ -193,12 +194,39 @@ static tfm_status pack_json(const char *folder, bool whole, tfm_writer *writer, 
     return status;
 }
 
+static tfm_status write_json(const json_t *root, const char *what, const char *section, tfm_writer *writer,
+                             tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    tfm_status status = table != NULL ? tfm_tokenizer_json(root, what, table, error) : no_memory(what, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, section, table, error);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+/* Characters in config.json; *there is false if there are none. */
+static tfm_status pack_characters(const char *folder, tfm_writer *writer, bool *there, tfm_error *error) {
+    json_t *source, *target;
+    tfm_status status = tfm_characters_read(folder, &source, &target, error);
+    *there = source != NULL;
+    if (status == TFM_OK && *there) status = write_json(source, folder, "tokenizer", writer, error);
+    if (status == TFM_OK && *there) status = write_json(target, folder, "tokenizer.target", writer, error);
+    json_decref(source);
+    json_decref(target);
+    return status;
+}
+
 tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool required, tfm_error *error) {
     if (is_file(src)) return pack_file(src, writer, error);
     if (has_file(src, "vocab.json") && has_file(src, "source.spm")) return pack_marian(src, writer, error);
     if (has_file(src, "tokenizer.json")) return pack_json(src, true, writer, error);
     char *path;
+    bool characters = false;
     tfm_status status = find_file(src, &path, error);
+    if (status == TFM_OK && path == NULL) status = pack_characters(src, writer, &characters, error);
+    if (characters) {
+        free(path);
+        return status;
+    }
     if (status == TFM_OK && path != NULL) {
         status = pack_file(path, writer, error);
     } else if (status == TFM_OK && tfm_slow_files_there(src)) {

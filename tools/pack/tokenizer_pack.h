@@ -13,7 +13,8 @@
  *   - a folder with tokenizer.json;
  *   - a folder with spiece.model, sentencepiece.bpe.model, tokenizer.model or a single other .spm or .model file;
  *   - such a file itself. In these two cases ids are those of the SentencePiece file;
- *   - a folder with vocab.txt, or with vocab.json and merges.txt.
+ *   - a folder with vocab.txt, or with vocab.json and merges.txt;
+ *   - a folder whose config.json lists the characters of inputs and outputs (grapheme_chars, phoneme_chars).
  * required: false lets a folder without tokenizer files pass with nothing written.
  * Errors: TFM_ERROR_IO, _FORMAT, _UNSUPPORTED, _LIMIT, _MEMORY; the message names the file.
  */

@@ -494,6 +494,45 @@ Test(model, tokenizes_the_shipped_corpus) {
     tfm_bytes_free(&out);
 }
 
+/* Spelling to sound: the characters stand in config.json. */
+Test(model, tokenizer_of_characters) {
+    json_t *expected = load_json(shared_file("checkpoints/g2p-bart-en-us/expected/expected.json"));
+    const json_t *words = json_object_get(expected, "words"), *prompts = json_object_get(expected, "prompts");
+    const json_t *outputs = json_object_get(json_array_get(json_object_get(expected, "generate"), 1), "outputs");
+    const json_t *sounds = json_object_get(json_array_get(json_object_get(expected, "generate"), 1), "phonemes");
+    size_t n = json_array_size(words);
+    cr_assert(n > 0 && json_array_size(prompts) == n && json_array_size(outputs) == n && json_array_size(sounds) == n);
+    json_t *texts = json_array(), *ids = json_array();
+    for (size_t i = 0; i < n; i++) {
+        const json_t *best = json_array_get(json_array_get(outputs, i), 0);
+        json_array_append_new(texts, json_pack("{s:O}", "text", json_array_get(words, i)));
+        json_array_append_new(ids, json_pack("{s:O}", "ids", json_object_get(best, "new_ids")));
+    }
+    write_lines("texts", texts);
+    write_lines("ids", ids);
+    pack("--dtype=f32", shared_file("checkpoints/g2p-bart-en-us"), "model.bin");
+    outcome spelled = RUN(NULL, "tokenize", "model.bin", "--in=texts");
+    outcome spoken = RUN(NULL, "tokenize", "model.bin", "--in=ids", "--side=target");
+    json_t *got_ids = parse_lines(spelled.out), *got_texts = parse_lines(spoken.out);
+    cr_assert(json_array_size(got_ids) == n && json_array_size(got_texts) == n, "%s%s", spelled.err, spoken.err);
+    for (size_t i = 0; i < n; i++) {
+        const char *word = json_string_value(json_array_get(words, i));
+        const json_t *sound = json_array_get(sounds, i);
+        if (json_is_array(sound)) sound = json_array_get(sound, 0);
+        cr_assert(json_equal(json_object_get(json_array_get(got_ids, i), "ids"), json_array_get(prompts, i)), "%s",
+                  word);
+        cr_assert_str_eq(json_string_value(json_object_get(json_array_get(got_texts, i), "text")),
+                         json_string_value(sound), "%s", word);
+    }
+    free_outcome(&spelled);
+    free_outcome(&spoken);
+    json_decref(got_ids);
+    json_decref(got_texts);
+    json_decref(texts);
+    json_decref(ids);
+    json_decref(expected);
+}
+
 Test(model, tokenize_options_and_wrong_lines) {
 #define TOKENIZE(line, ...) RUN(line "\n", "tokenize", MODEL, __VA_ARGS__)
     outcome result = TOKENIZE("{\"text\": \"Ein Hund.\"}", "--no-special");
