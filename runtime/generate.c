@@ -400,7 +400,7 @@ static tfm_status finish_step(generator *g, request *r) {
             r->index, s->length, g->params.num_beams);
     tfm_status status = g->params.keep_attention ? keep_attention(g, r) : TFM_OK;
     if (!status && g->params.num_beams == 1 && g->callbacks->on_token &&
-        g->callbacks->on_token(g->callbacks->user, r->index, s->next[0].token))
+        g->callbacks->on_token(g->callbacks->user, r->index, 0, s->next[0].token))
         status = tfm_fail(g->error, TFM_ERROR_CANCELLED, "cancelled");
     if (!status && !s->done) status = reorder(g, r);
     if (status) return status;

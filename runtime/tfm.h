@@ -161,6 +161,7 @@ typedef struct tfm_model_info {
     uint32_t max_target;        /* longest output in tokens, the start token included */
     bool has_tokenizer;
     bool has_shortlist;     /* see tfm_generate_params.shortlist */
+    bool has_chat_template; /* see tfm_chat_render */
     uint32_t n_token_types; /* of encoders with token types (BERT), else 0 */
     tfm_head head;          /* what an encoder-only model has after its last layer */
     uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */
@@ -207,6 +208,40 @@ TFM_API tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const i
 
 /* The piece of an id as the vocabulary spells it, or NULL; lives as long as the model. *n is its length in bytes. */
 TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n);
+
+/* ---- conversations ---------------------------------------------------------------------------------------- */
+
+typedef struct tfm_message {
+    const char *role;    /* "system", "user", "assistant", "tool" */
+    const char *content; /* UTF-8 */
+    size_t n;            /* bytes of content */
+} tfm_message;
+
+/* A variable of a chat template beyond the usual ones. */
+typedef struct tfm_chat_variable {
+    const char *name;
+    const char *value; /* "true", "false", "none", a number, or else a string */
+} tfm_chat_variable;
+
+typedef struct tfm_chat_params {
+    bool add_generation_prompt;  /* end where the assistant's answer begins (default true) */
+    bool continue_final_message; /* the last message is to be gone on with: no end mark after it (default false) */
+    const tfm_chat_variable *variables;
+    size_t n_variables;
+} tfm_chat_params;
+
+TFM_API tfm_chat_params tfm_chat_params_default(void);
+
+/*
+ * Appends the text of a conversation as the model's chat template has it (apply_chat_template of transformers without
+ * tokenizing), to be tokenized with special false. Its variables are messages, add_generation_prompt, bos_token,
+ * eos_token, pad_token, unk_token, and those of params. params may be NULL for the defaults.
+ * Errors: TFM_ERROR_STATE (no template in the file), TFM_ERROR_UNSUPPORTED (the template uses something that is not
+ * known), TFM_ERROR_ARGUMENT (the template refuses the conversation, with its own words), TFM_ERROR_LIMIT (it takes too
+ * long or makes too much), TFM_ERROR_MEMORY.
+ */
+TFM_API tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n,
+                                   const tfm_chat_params *params, tfm_text *text, tfm_error *error);
 
 /* ---- sessions --------------------------------------------------------------------------------------------- */
 
@@ -348,13 +383,19 @@ TFM_API tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, con
 
 typedef enum tfm_early_stopping { TFM_EARLY_FALSE = 0, TFM_EARLY_TRUE = 1, TFM_EARLY_NEVER = 2 } tfm_early_stopping;
 
+/* A number added to the logit of a token, before all other processing. */
+typedef struct tfm_logit_bias {
+    int32_t id;
+    float bias; /* -INFINITY: never this token */
+} tfm_logit_bias;
+
 /*
  * What generate() of Hugging Face transformers takes, under the same names and with the same meaning. Lengths count
  * the decoder's start token, as there. Token ids are -1 where there is none.
  */
 typedef struct tfm_generate_params {
     uint32_t num_beams;            /* 1: greedy */
-    uint32_t num_return_sequences; /* at most num_beams */
+    uint32_t num_return_sequences; /* at most num_beams; of sampling: how many outputs are drawn */
     uint32_t max_length;
     uint32_t max_new_tokens; /* 0: max_length holds; else it wins over max_length */
     uint32_t min_length;
@@ -375,6 +416,19 @@ typedef struct tfm_generate_params {
     size_t n_bad_words;
     const int32_t *suppress_tokens; /* tokens that must not appear */
     size_t n_suppress_tokens;
+    /* Sampling: what follows the penalties acts in this order, on the probabilities of the next token. */
+    bool do_sample;           /* draw tokens instead of taking the most probable; needs num_beams 1 */
+    double temperature;       /* logits are divided by it; above 0, 1: as they are */
+    uint32_t top_k;           /* only the k most probable tokens; 0: all (transformers' default is 50) */
+    double top_p;             /* only the most probable tokens that together reach top_p (nucleus); 1: all */
+    double min_p;             /* only tokens with at least min_p times the highest probability; 0: all */
+    double typical_p;         /* only the tokens closest to the expected information that together reach it; 1: all */
+    uint64_t seed;            /* the same request and seed draw the same tokens, everywhere and in any batch */
+    double presence_penalty;  /* subtracted from the logit of a token that the output has */
+    double frequency_penalty; /* ... times how often it has it */
+    const tfm_logit_bias *logit_bias;
+    size_t n_logit_bias;
+    uint32_t n_top_log_probs; /* fill tfm_hypothesis.top_ids and .top_log_probs with so many tokens, at most 64 */
     bool shortlist;      /* choose only among the tokens that the model's shortlist allows for the input (and the end
                             and forced tokens): faster, and nearly the same results. See tfmpack --shortlist. */
     bool keep_attention; /* fill tfm_hypothesis.attention */
@@ -395,7 +449,9 @@ typedef struct tfm_hypothesis {
     double score;        /* sum_log_prob / tokens^length_penalty (sequences_scores of transformers for beams) */
     const float
         *log_probs; /* (n) log-probability of each token after processing (0 for the prefix), NULL if not kept */
-    const float *attention; /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
+    const float *attention;     /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
+    const int32_t *top_ids;     /* (n, n_top_log_probs) the most probable tokens at each place, or NULL if not kept */
+    const float *top_log_probs; /* (n, n_top_log_probs) their log-probabilities */
 } tfm_hypothesis;
 
 typedef struct tfm_input {
@@ -404,16 +460,27 @@ typedef struct tfm_input {
     const int32_t *prefix; /* tokens the output must start with, after the start token (a decoder_input_ids prompt of
                               transformers: not scored, counted in the lengths); may be NULL */
     size_t n_prefix;
+    /*
+     * For a conversation with a decoder-only model (num_beams and num_return_sequences 1), else NULL: the sequence to
+     * go on with, or -1 to start one. The sequence's tokens must be the first ones of ids and fewer than n; they are
+     * not run again. It is kept: afterwards it holds the prompt and the new tokens but the last, and the caller
+     * truncates or frees it. After an error it holds the tokens it had before, or some more of the prompt.
+     */
+    int32_t *sequence;
 } tfm_input;
 
+enum { TFM_GO_ON = 0, TFM_END_OUTPUT = 1, TFM_CANCEL = 2 };
+
 /*
- * on_token: greedy only: a new token of an input was chosen (index as in inputs[]).
- * on_result: the hypotheses of an input, best first, num_return_sequences of them; they live until the callback
- * returns. Inputs finish in any order; each exactly once.
- * A nonzero return of either stops generation with TFM_ERROR_CANCELLED.
+ * on_token: without beams: a new token of an input was chosen (index as in inputs[]; output: 0, or which one of
+ * num_return_sequences). Returns TFM_GO_ON, TFM_END_OUTPUT (this output ends with this token, as with an end token; for
+ * stop strings), or anything else to stop generation with TFM_ERROR_CANCELLED.
+ * on_result: the hypotheses of an input, best first (samples in the order of their number), num_return_sequences of
+ * them; they live until the callback returns. Inputs finish in any order; each exactly once. A nonzero return stops
+ * generation with TFM_ERROR_CANCELLED.
  */
 typedef struct tfm_generate_callbacks {
-    int (*on_token)(void *user, size_t index, int32_t id);
+    int (*on_token)(void *user, size_t index, uint32_t output, int32_t id);
     int (*on_result)(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n);
     void *user;
 } tfm_generate_callbacks;

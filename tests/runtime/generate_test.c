@@ -140,7 +140,8 @@ typedef struct stream {
     size_t allocations_before, allocations;
 } stream;
 
-static int on_token(void *user, size_t index, int32_t id) {
+static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
+    (void)output;
     stream *s = user;
     cr_assert(index < N_INPUTS && !s->done[index] && s->n[index] < 32);
     s->ids[index][s->n[index]++] = id;

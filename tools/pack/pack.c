@@ -151,7 +151,7 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source
     tfm_status status = find_importer(source, &importer, error);
     if (status) return status;
     if (note && request->options.note) request->options.note(request->options.note_user, note);
-    status = tfm_pack_tokenizers(folder, writer, false, error);
+    status = tfm_source_write_tokenizers(source, writer, error);
     if (!status) status = importer->import(source, writer, &request->options, error);
     if (!status && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tokenizer_pack.h"
+
 #define JSON_MAX ((off_t)64 << 20)
 
 typedef enum container { SAFETENSORS, SAFETENSORS_INDEX, PYTORCH, PYTORCH_INDEX, CONTAINERS } container;
@@ -48,10 +50,10 @@ static bool good_name(const char *name) {
     return n > 0 && n < 256;
 }
 
-tfm_status tfm_source_add_tensor(tfm_source *source, const char *name, tfm_st_dtype dtype, uint32_t rank,
-                                 const uint64_t *shape, const uint64_t *stride, uint32_t file, uint32_t blob,
-                                 uint64_t offset, tfm_error *error) {
-    const char *path = source->files[file].path;
+/* The next entry, with name, rank and shape; strides are in elements, NULL: contiguous. */
+static tfm_status add_entry(tfm_source *source, const char *path, const char *name, uint32_t rank,
+                            const uint64_t *shape, const uint64_t *stride, tfm_stored_tensor **entry,
+                            tfm_error *error) {
     if (!good_name(name)) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: a tensor has an unusable name", path);
     if (rank > TFM_RANK_MAX)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s': %u dimensions; at most %d are supported", path,
@@ -64,13 +66,7 @@ tfm_status tfm_source_add_tensor(tfm_source *source, const char *name, tfm_st_dt
     if (!stored->name) return no_memory(path, error);
     stored->tensor.index = source->n_tensors++;
     stored->tensor.name = stored->name;
-    stored->tensor.dtype = tfm_st_dtype_to_tfm(dtype);
-    stored->tensor.dtype_name = tfm_st_dtype_name(dtype);
     stored->tensor.rank = rank;
-    stored->file = file;
-    stored->blob = blob;
-    stored->offset = offset;
-    stored->element = tfm_st_dtype_size(dtype);
     uint64_t contiguous = 1;
     for (uint32_t i = TFM_RANK_MAX; i-- > 0;) {
         stored->tensor.shape[i] = i < rank ? shape[i] : 1;
@@ -78,6 +74,33 @@ tfm_status tfm_source_add_tensor(tfm_source *source, const char *name, tfm_st_dt
         if (i < rank && __builtin_mul_overflow(contiguous, shape[i] > 0 ? shape[i] : 1, &contiguous))
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s': its shape is not valid", path, name);
     }
+    *entry = stored;
+    return TFM_OK;
+}
+
+tfm_status tfm_source_add_tensor(tfm_source *source, const char *name, tfm_st_dtype dtype, uint32_t rank,
+                                 const uint64_t *shape, const uint64_t *stride, uint32_t file, uint32_t blob,
+                                 uint64_t offset, tfm_error *error) {
+    tfm_stored_tensor *stored;
+    tfm_status status = add_entry(source, source->files[file].path, name, rank, shape, stride, &stored, error);
+    if (status) return status;
+    stored->tensor.dtype = tfm_st_dtype_to_tfm(dtype);
+    stored->tensor.dtype_name = tfm_st_dtype_name(dtype);
+    stored->file = file;
+    stored->blob = blob;
+    stored->offset = offset;
+    stored->element = tfm_st_dtype_size(dtype);
+    return TFM_OK;
+}
+
+tfm_status tfm_source_add_provided(tfm_source *source, const char *name, const char *dtype_name, uint32_t rank,
+                                   const uint64_t *shape, uint64_t key, tfm_error *error) {
+    tfm_stored_tensor *stored;
+    tfm_status status = add_entry(source, source->folder, name, rank, shape, NULL, &stored, error);
+    if (status) return status;
+    stored->tensor.dtype = TFM_F32; /* what reading gives */
+    stored->tensor.dtype_name = dtype_name;
+    stored->offset = key;
     return TFM_OK;
 }
 
@@ -278,16 +301,40 @@ static tfm_status choose(tfm_source *source, const char *path, container *which,
     return TFM_OK;
 }
 
-tfm_status tfm_source_open(tfm_source **result, const char *path, tfm_error *error) {
-    *result = NULL;
+static tfm_status open_folder(tfm_source *source, const char *path, tfm_error *error) {
     container which = CONTAINERS;
-    tfm_source *source = calloc(1, sizeof *source);
-    if (!source) return no_memory(path, error);
-    source->cached_blob = UINT32_MAX;
     tfm_status status = choose(source, path, &which, error);
     if (!status) status = load_json(source->folder, "config.json", true, &source->config, error);
     if (!status) status = load_json(source->folder, "generation_config.json", false, &source->generation_config, error);
     if (!status) status = open_container(source, which, error);
+    return status;
+}
+
+static const tfm_source_form *find_form(const char *path) {
+    struct stat st;
+    if (stat(path, &st) != 0) return NULL;
+    for (size_t i = 0; tfm_source_forms[i]; i++)
+        if (tfm_source_forms[i]->is(path, S_ISDIR(st.st_mode))) return tfm_source_forms[i];
+    return NULL;
+}
+
+static tfm_status open_form(tfm_source *source, const tfm_source_form *form, const char *path, tfm_error *error) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    source->folder = strndup(path, n);
+    source->format = form->name;
+    if (!source->folder) return no_memory(path, error);
+    tfm_status status = form->open(source, source->folder, error);
+    return status ? status : index_tensors(source, error);
+}
+
+tfm_status tfm_source_open(tfm_source **result, const char *path, tfm_error *error) {
+    *result = NULL;
+    tfm_source *source = calloc(1, sizeof *source);
+    if (!source) return no_memory(path, error);
+    source->cached_blob = UINT32_MAX;
+    const tfm_source_form *form = find_form(path);
+    tfm_status status = form ? open_form(source, form, path, error) : open_folder(source, path, error);
     if (status)
         tfm_source_close(&source);
     else
@@ -308,8 +355,10 @@ void tfm_source_close(tfm_source **handle) {
         if (file->zip) zip_discard(file->zip);
         free(file->path);
     }
+    if (source->provider.close) source->provider.close(source->provider.state);
     json_decref(source->config);
     json_decref(source->generation_config);
+    free(source->chat_template);
     free(source->files);
     free(source->blobs);
     free(source->tensors);
@@ -328,6 +377,14 @@ const char *tfm_source_format(const tfm_source *source) { return source->format;
 const char *tfm_source_note(const tfm_source *source) { return source->note; }
 const json_t *tfm_source_config(const tfm_source *source) { return source->config; }
 const json_t *tfm_source_generation_config(const tfm_source *source) { return source->generation_config; }
+const char *tfm_source_chat_template(const tfm_source *source) { return source->chat_template; }
+
+tfm_status tfm_source_write_tokenizers(tfm_source *source, tfm_writer *writer, tfm_error *error) {
+    const tfm_provider *p = &source->provider;
+    if (!p->read) return tfm_pack_tokenizers(source->folder, writer, false, error);
+    return p->write_tokenizers ? p->write_tokenizers(p->state, writer, error) : TFM_OK;
+}
+
 size_t tfm_source_count(const tfm_source *source) { return source->n_tensors; }
 
 const tfm_source_tensor *tfm_source_at(const tfm_source *source, size_t i) {

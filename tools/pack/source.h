@@ -23,9 +23,11 @@ typedef struct tfm_source_tensor {
 } tfm_source_tensor;
 
 /*
- * Opens a checkpoint folder: config.json with, in this order of preference, model.safetensors,
- * model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json. The path of one of these files opens
- * the folder it is in with that file. Bounds of all headers are checked here. Errors name the file.
+ * Opens a checkpoint. A file, or a folder with a file, of a form of its own (source_forms.c: GGUF, CTranslate2,
+ * llama2.c, Marian's npz) is shown as the Hugging Face folder it could have been. Else a folder: config.json with, in
+ * this order of preference, model.safetensors, model.safetensors.index.json, pytorch_model.bin or
+ * pytorch_model.bin.index.json. The path of one of these files opens the folder it is in with that file. Bounds of all
+ * headers are checked here. Errors name the file.
  */
 tfm_status tfm_source_open(tfm_source **source, const char *path, tfm_error *error);
 void tfm_source_close(tfm_source **source);
@@ -36,9 +38,13 @@ const char *tfm_source_path(const tfm_source *source);
 const char *tfm_source_format(const tfm_source *source);
 /* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
 const char *tfm_source_note(const tfm_source *source);
-/* config.json; generation_config.json or NULL */
+/* config.json, or what stands for it; generation_config.json or NULL */
 const json_t *tfm_source_config(const tfm_source *source);
 const json_t *tfm_source_generation_config(const tfm_source *source);
+/* The chat template the checkpoint has (Jinja), or NULL. */
+const char *tfm_source_chat_template(const tfm_source *source);
+/* Writes the sections of the checkpoint's tokenizer; nothing where it has none. */
+tfm_status tfm_source_write_tokenizers(tfm_source *source, tfm_writer *writer, tfm_error *error);
 
 size_t tfm_source_count(const tfm_source *source);
 const tfm_source_tensor *tfm_source_at(const tfm_source *source, size_t i);

@@ -1,5 +1,6 @@
 /*
- * source_internal.h - what the container readers (safetensors, PyTorch) fill in for source.c.
+ * source_internal.h - what the container readers (safetensors, PyTorch, and the forms of source_forms.c) fill in for
+ * source.c.
  */
 #ifndef TFM_SOURCE_INTERNAL_H
 #define TFM_SOURCE_INTERNAL_H
@@ -35,11 +36,42 @@ typedef struct tfm_source_file {
     zip_t *zip;
 } tfm_source_file;
 
+/*
+ * How a source that is no Hugging Face folder gives its values and its tokenizer. Such a form makes config (and
+ * generation_config, chat_template where it has them) itself and adds its tensors, under the names a Hugging Face
+ * folder would have for them, with tfm_source_add_provided.
+ */
+typedef struct tfm_provider {
+    void *state;
+    /* Rows [row0, row0 + n_rows) of the tensor that was added with this key, as tfm_source_read wants them; rows are
+     * within the tensor. Values that are not finite are found by the caller. */
+    tfm_status (*read)(void *state, uint64_t key, uint64_t row0, uint64_t n_rows, float *rows, tfm_error *error);
+    /* NULL: no tokenizer. */
+    tfm_status (*write_tokenizers)(void *state, tfm_writer *writer, tfm_error *error);
+    void (*close)(void *state);
+} tfm_provider;
+
+/*
+ * A form of checkpoint that is no Hugging Face folder. `is` looks at a path (any file or folder) and says whether it is
+ * of this form; cheap, never fails. `open` fills in format, config and tensors and sets source->provider at once, so
+ * that close runs on every path.
+ */
+typedef struct tfm_source_form {
+    const char *name, *what; /* "gguf", one line for --list */
+    bool (*is)(const char *path, bool is_folder);
+    tfm_status (*open)(tfm_source *source, const char *path, tfm_error *error);
+} tfm_source_form;
+
+/* All forms, NULL-terminated. */
+extern const tfm_source_form *const tfm_source_forms[];
+
 struct tfm_source {
-    char *folder;
+    char *folder; /* of a form of one file: that file */
     char *note;
     const char *format;
     json_t *config, *generation_config;
+    char *chat_template;
+    tfm_provider provider; /* state NULL: none */
     tfm_source_file *files;
     size_t n_files;
     tfm_blob *blobs;
@@ -57,6 +89,11 @@ tfm_status tfm_source_add_blob(tfm_source *source, tfm_blob blob, uint32_t *inde
 tfm_status tfm_source_add_tensor(tfm_source *source, const char *name, tfm_st_dtype dtype, uint32_t rank,
                                  const uint64_t *shape, const uint64_t *stride, uint32_t file, uint32_t blob,
                                  uint64_t offset, tfm_error *error);
+
+/* A tensor of a provider, contiguous; dtype_name is a string that lives as long as the program ("Q4_K"). key: also its
+ * storage: tensors with one key are one. */
+tfm_status tfm_source_add_provided(tfm_source *source, const char *name, const char *dtype_name, uint32_t rank,
+                                   const uint64_t *shape, uint64_t key, tfm_error *error);
 
 /* Add all tensors of files[file]. */
 tfm_status tfm_source_add_safetensors(tfm_source *source, uint32_t file, tfm_error *error);

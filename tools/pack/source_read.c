@@ -81,10 +81,20 @@ tfm_status tfm_source_bytes(tfm_source *source, uint32_t index, uint64_t offset,
 
 /* ---- values --------------------------------------------------------------------------------------------------- */
 
+static bool all_finite(const float *values, size_t n) {
+    uint32_t worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], 4);
+        bits &= 0x7fffffff;
+        worst = bits > worst ? bits : worst;
+    }
+    return worst < 0x7f800000;
+}
+
 /* Widens n elements to f32; false if one of them is not finite. */
 static bool widen(const void *data, tfm_dtype dtype, size_t n, float *values) {
     const unsigned char *in = data;
-    uint32_t worst = 0;
     if (dtype == TFM_F32) {
         memcpy(values, data, n * sizeof *values);
     } else {
@@ -94,13 +104,12 @@ static bool widen(const void *data, tfm_dtype dtype, size_t n, float *values) {
             values[i] = dtype == TFM_F16 ? tfm_f16_to_f32(half) : tfm_bf16_to_f32(half);
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], 4);
-        bits &= 0x7fffffff;
-        worst = bits > worst ? bits : worst;
-    }
-    return worst < 0x7f800000;
+    return all_finite(values, n);
+}
+
+static tfm_status not_finite(const char *path, const char *name, tfm_error *error) {
+    return tfm_fail(error, TFM_ERROR_CORRUPT, "%s: tensor '%s' has values that are not finite (NaN or infinity)", path,
+                    name);
 }
 
 static tfm_status read_run(tfm_source *source, const tfm_stored_tensor *stored, uint64_t element, uint64_t n,
@@ -117,9 +126,7 @@ static tfm_status read_run(tfm_source *source, const tfm_stored_tensor *stored, 
                                              count * stored->element, error);
         if (status) return status;
         if (!widen(place, stored->tensor.dtype, count, values + done))
-            return tfm_fail(error, TFM_ERROR_CORRUPT,
-                            "%s: tensor '%s' has values that are not finite (NaN or infinity)",
-                            source->files[stored->file].path, stored->name);
+            return not_finite(source->files[stored->file].path, stored->name, error);
         done += count;
     }
     return TFM_OK;
@@ -162,10 +169,22 @@ static bool contiguous(const tfm_stored_tensor *stored) {
     return true;
 }
 
+/* Rows of a tensor that a provider has. */
+static tfm_status read_provided(tfm_source *source, const tfm_stored_tensor *stored, uint64_t row0, uint64_t n_rows,
+                                float *rows, tfm_error *error) {
+    const tfm_source_tensor *t = &stored->tensor;
+    const tfm_provider *provider = &source->provider;
+    tfm_status status = provider->read(provider->state, stored->offset, row0, n_rows, rows, error);
+    if (!status && !all_finite(rows, (size_t)(n_rows * t->shape[1] * t->shape[2] * t->shape[3])))
+        status = not_finite(source->folder, stored->name, error);
+    return status;
+}
+
 tfm_status tfm_source_read(tfm_source *source, const tfm_source_tensor *tensor, uint64_t row0, uint64_t n_rows,
                            float *rows, tfm_error *error) {
     const tfm_stored_tensor *stored = (const tfm_stored_tensor *)tensor;
-    const char *path = source->files[stored->file].path;
+    bool provided = source->provider.read != NULL;
+    const char *path = provided ? source->folder : source->files[stored->file].path;
     if (tensor->dtype == TFM_DTYPE_COUNT)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' is %s; weights must be F32, F16 or BF16", path,
                         tensor->name, tensor->dtype_name);
@@ -173,12 +192,28 @@ tfm_status tfm_source_read(tfm_source *source, const tfm_source_tensor *tensor, 
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: tensor '%s': rows outside it", path, tensor->name);
     uint64_t width = tensor->shape[1] * tensor->shape[2] * tensor->shape[3];
     if (width == 0) return TFM_OK;
+    if (provided) return read_provided(source, stored, row0, n_rows, rows, error);
     if (contiguous(stored)) return read_run(source, stored, row0 * width, n_rows * width, rows, error);
     for (uint64_t i = 0; i < n_rows; i++) {
         tfm_status status = read_row(source, stored, row0 + i, rows + i * width, error);
         if (status) return status;
     }
     return TFM_OK;
+}
+
+static tfm_status equal_rows(tfm_source *source, const tfm_source_tensor *a, const tfm_source_tensor *b, bool *equal,
+                             tfm_error *error) {
+    uint64_t width = a->shape[1] * a->shape[2] * a->shape[3];
+    float *x = malloc((size_t)(2 * width + 1) * sizeof *x);
+    tfm_status status = TFM_OK;
+    if (!x) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for a row", source->folder);
+    for (uint64_t i = 0; !status && *equal && i < a->shape[0]; i++) {
+        status = tfm_source_read(source, a, i, 1, x, error);
+        if (!status) status = tfm_source_read(source, b, i, 1, x + width, error);
+        *equal = !status && memcmp(x, x + width, (size_t)width * sizeof *x) == 0;
+    }
+    free(x);
+    return status == TFM_ERROR_CORRUPT ? TFM_OK : status;
 }
 
 tfm_status tfm_source_equal(tfm_source *source, const tfm_source_tensor *a, const tfm_source_tensor *b, bool *equal,
@@ -188,6 +223,7 @@ tfm_status tfm_source_equal(tfm_source *source, const tfm_source_tensor *a, cons
     if (!*equal || a->storage == b->storage || a->dtype == TFM_DTYPE_COUNT) return TFM_OK;
     /* Copies with strides are not worth a look: the answer only decides whether a name is remembered. */
     const tfm_stored_tensor *p = (const tfm_stored_tensor *)a, *q = (const tfm_stored_tensor *)b;
+    if (source->provider.read) return equal_rows(source, a, b, equal, error);
     *equal = contiguous(p) && contiguous(q);
     uint64_t n = a->shape[0] * a->shape[1] * a->shape[2] * a->shape[3];
     for (uint64_t i = 0; *equal && i < n; i += 1024) {

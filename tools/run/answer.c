@@ -86,15 +86,16 @@ static tfm_status show_list(answer *a, const tfm_hypothesis *hypotheses, size_t 
     return status;
 }
 
-static int on_token(void *user, size_t index, int32_t id) {
+static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     (void)index;
+    (void)output;
     answer *a = user;
     if (a->first == 0) a->first = tfm_seconds();
     if (!tfm_push_ids(&a->ids, &id, 1))
         a->status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
     else
         a->status = show_growth(a, a->ids.data, a->ids.size, false);
-    return a->status != TFM_OK;
+    return a->status == TFM_OK ? TFM_GO_ON : TFM_CANCEL;
 }
 
 static tfm_status draw(answer *a, const tfm_hypothesis *hypothesis) {
@@ -133,7 +134,10 @@ static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
     bool streams = params.num_beams == 1 && !a->attention;
     tfm_generate_callbacks callbacks = {.on_token = streams ? on_token : NULL, .on_result = on_result, .user = a};
     const tfm_ids *prefix = &engine->prefix;
-    tfm_input input = {a->input->data, a->input->size, prefix->size ? prefix->data : NULL, prefix->size};
+    tfm_input input = {.ids = a->input->data,
+                       .n = a->input->size,
+                       .prefix = prefix->size ? prefix->data : NULL,
+                       .n_prefix = prefix->size};
     running = engine->session;
     tfm_status status = tfm_generate(engine->session, &input, 1, &params, &callbacks, error);
     running = NULL;

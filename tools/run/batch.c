@@ -175,7 +175,8 @@ static tfm_status run_window(batch *b, tfm_error *error) {
     qsort_r(b->order, b->n_pending, sizeof *b->order, longer_first, b);
     for (size_t i = 0; i < b->n_pending; i++) {
         const tfm_ids *ids = &b->items[b->order[i]].ids, *prefix = &b->engine->prefix;
-        b->inputs[i] = (tfm_input){ids->data, ids->size, prefix->size ? prefix->data : NULL, prefix->size};
+        b->inputs[i] = (tfm_input){
+            .ids = ids->data, .n = ids->size, .prefix = prefix->size ? prefix->data : NULL, .n_prefix = prefix->size};
     }
     b->started = tfm_seconds();
     tfm_status status = b->n_pending ? generate(b, 0, b->n_pending, error) : TFM_OK;
