@@ -110,7 +110,7 @@ size_t tfm_free_sources(const tfm_session *s) {
 
 /* ---- sequences ---- */
 
-static bool sequence_ok(const tfm_session *s, int32_t sequence) {
+bool tfm_sequence_used(const tfm_session *s, int32_t sequence) {
     return s->sequences && sequence >= 0 && (uint32_t)sequence < s->params.max_sequences && s->sequences[sequence].used;
 }
 
@@ -143,7 +143,8 @@ tfm_status tfm_sequence_new(tfm_session *s, int32_t source, int32_t *sequence, t
 
 tfm_status tfm_sequence_fork(tfm_session *s, int32_t sequence, int32_t *copy, tfm_error *error) {
     *copy = -1;
-    if (!sequence_ok(s, sequence)) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no sequence %d", sequence);
+    if (!tfm_sequence_used(s, sequence))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no sequence %d", sequence);
     tfm_status status = take_sequence(s, copy, error);
     if (status) return status;
     tfm_sequence_slot *from = &s->sequences[sequence], *to = &s->sequences[*copy];
@@ -156,7 +157,7 @@ tfm_status tfm_sequence_fork(tfm_session *s, int32_t sequence, int32_t *copy, tf
 }
 
 void tfm_sequence_truncate(tfm_session *s, int32_t sequence, size_t n) {
-    if (!sequence_ok(s, sequence) || n >= s->sequences[sequence].length) return;
+    if (!tfm_sequence_used(s, sequence) || n >= s->sequences[sequence].length) return;
     tfm_sequence_slot *slot = &s->sequences[sequence];
     uint32_t keep = tfm_kv_pages(n);
     tfm_kv_give_back(&s->self_kv, slot->pages + keep, tfm_kv_pages(slot->length) - keep);
@@ -164,13 +165,13 @@ void tfm_sequence_truncate(tfm_session *s, int32_t sequence, size_t n) {
 }
 
 void tfm_sequence_free(tfm_session *s, int32_t sequence) {
-    if (!sequence_ok(s, sequence)) return;
+    if (!tfm_sequence_used(s, sequence)) return;
     tfm_sequence_truncate(s, sequence, 0);
     s->sequences[sequence].used = false;
 }
 
 size_t tfm_sequence_length(const tfm_session *s, int32_t sequence) {
-    return sequence_ok(s, sequence) ? s->sequences[sequence].length : 0;
+    return tfm_sequence_used(s, sequence) ? s->sequences[sequence].length : 0;
 }
 
 size_t tfm_free_sequences(const tfm_session *s) {
@@ -182,7 +183,7 @@ size_t tfm_free_sequences(const tfm_session *s) {
 /* ---- decoding ---- */
 
 static tfm_status check_span(const tfm_session *s, const tfm_span *span, tfm_error *error) {
-    if (!sequence_ok(s, span->sequence))
+    if (!tfm_sequence_used(s, span->sequence))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no sequence %d", span->sequence);
     size_t past = s->sequences[span->sequence].length;
     if (span->n == 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "no tokens for sequence %d", span->sequence);
@@ -295,7 +296,8 @@ tfm_status tfm_session_keep_attention(tfm_session *s, bool keep, tfm_error *erro
 tfm_status tfm_cross_attention(tfm_session *s, int32_t sequence, int32_t layer, float *weights, tfm_error *error) {
     if (!s->kept_attention)
         return tfm_fail(error, TFM_ERROR_STATE, "attention weights are not kept: see tfm_session_keep_attention");
-    if (!sequence_ok(s, sequence)) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no sequence %d", sequence);
+    if (!tfm_sequence_used(s, sequence))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no sequence %d", sequence);
     uint32_t n_layers = s->model->options.decoder.n_layers;
     if (layer < -1 || layer >= (int32_t)n_layers)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no layer %d: the decoder has %u", layer, n_layers);

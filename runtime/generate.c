@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "generate_params.h"
 #include "search.h"
 #include "session.h"
 #include "shortlist.h"
@@ -17,6 +18,8 @@ typedef struct request {
     size_t index; /* in inputs[] */
     int32_t source;
     uint32_t n_source;
+    int32_t *prompt;    /* (max_length) start token or input, and the prefix */
+    size_t n_fed;       /* tokens of it that the sequence holds */
     int32_t first_node; /* that this step made */
     uint32_t *allowed;  /* (n_allowed) tokens it may choose from, where shortlists are used */
     size_t n_allowed;
@@ -33,62 +36,38 @@ typedef struct generator {
 
     request *requests; /* (n_slots) */
     size_t n_slots, n_active, next_input;
-    size_t max_length;   /* longest of all inputs */
-    tfm_span *spans;     /* (max_sequences) */
-    int32_t *prompt;     /* (max_length) scratch */
-    bool *taken;         /* (num_beams) scratch */
-    int32_t *children;   /* (num_beams) scratch */
-    tfm_tokens *tokens;  /* (n_slots) scratch for encoding */
-    int32_t *sources;    /* (n_slots) */
-    tfm_columns columns; /* of the vocabulary, where shortlists are used */
+    size_t max_length;     /* longest of all inputs */
+    uint32_t width;        /* sequences of a request: beams or samples */
+    tfm_span *spans;       /* (max_sequences) */
+    bool *taken;           /* (width) scratch */
+    int32_t *children;     /* (width) scratch */
+    bool *claimed;         /* (max_sequences) conversations that an input goes on with */
+    tfm_sampler *samplers; /* one for each thread, where tokens are drawn */
+    tfm_tokens *tokens;    /* (n_slots) scratch for encoding */
+    int32_t *sources;      /* (n_slots) */
+    tfm_columns columns;   /* of the vocabulary, where shortlists are used */
 
     tfm_hypothesis *hypotheses; /* (num_return_sequences) */
     int32_t *ids;               /* (num_return_sequences, max_length) */
     float *log_probs, *attention;
+    int32_t *top_ids; /* (num_return_sequences, max_length, n_top_log_probs) */
+    float *top_log_probs;
     void *memory;
 } generator;
 
 /* ---- checking and sizing ---- */
 
+/* Tokens that come before the output. */
+static size_t output_start(const generator *g, const tfm_input *input) {
+    return g->session->model->options.has_encoder ? 1 : input->n;
+}
+
 static size_t prompt_length(const generator *g, const tfm_input *input) {
-    return (g->session->model->options.has_encoder ? 1 : input->n) + input->n_prefix;
+    return output_start(g, input) + input->n_prefix;
 }
 
 static size_t max_length_of(const generator *g, const tfm_input *input) {
     return g->params.max_new_tokens ? prompt_length(g, input) + g->params.max_new_tokens : g->params.max_length;
-}
-
-static tfm_status check_params(const generator *g) {
-    const tfm_generate_params *p = &g->params;
-    const tfm_options *o = &g->session->model->options;
-    const char *path = tfm_file_path(g->session->model->file);
-    if (!o->has_decoder) return tfm_fail(g->error, TFM_ERROR_STATE, "%s has no decoder, it cannot generate", path);
-    if (p->num_beams == 0 || p->num_beams > g->session->params.max_sequences)
-        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "num_beams is %u; this session allows 1 to %u", p->num_beams,
-                        g->session->params.max_sequences);
-    if (p->num_return_sequences == 0 || p->num_return_sequences > p->num_beams)
-        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "num_return_sequences is %u; it must be 1 to num_beams (%u)",
-                        p->num_return_sequences, p->num_beams);
-    if (p->num_beams > 1 && p->n_eos_token_ids + 1 > UINT32_MAX / p->num_beams)
-        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "too many end tokens");
-    if (!(p->repetition_penalty > 0))
-        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "repetition_penalty is %g; it must be above 0",
-                        p->repetition_penalty);
-    if (!(p->length_penalty > -1e3 && p->length_penalty < 1e3))
-        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "length_penalty is %g; it must be a small number",
-                        p->length_penalty);
-    if (o->has_encoder && !tfm_id_valid(p->decoder_start_token_id, o->decoder.vocab_size))
-        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "decoder_start_token_id is %d; the model has tokens 0 to %u",
-                        p->decoder_start_token_id, o->decoder.vocab_size - 1);
-    for (size_t i = 0; i < p->n_eos_token_ids; i++)
-        if (!tfm_id_valid(p->eos_token_ids[i], o->decoder.vocab_size))
-            return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "eos_token_id %d is outside the vocabulary (0 .. %u)",
-                            p->eos_token_ids[i], o->decoder.vocab_size - 1);
-    if (p->shortlist && !g->session->model->shortlist.offsets)
-        return tfm_fail(g->error, TFM_ERROR_STATE, "%s has no shortlist: pack it with --shortlist", path);
-    if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)
-        return tfm_fail(g->error, TFM_ERROR_STATE, "%s has no cross-attention to keep", path);
-    return TFM_OK;
 }
 
 /* An input that cannot be run is refused before any is. */
@@ -119,93 +98,162 @@ static tfm_status check_input(const generator *g, size_t i) {
     return TFM_OK;
 }
 
-static void place_search(const generator *g, tfm_search *s, tfm_arena *a) {
-    size_t nodes = tfm_search_nodes(&g->params, g->max_length), beams = g->params.num_beams;
-    size_t k = tfm_search_candidates(&g->params);
-    *s = (tfm_search){.params = &g->params, .vocab_size = g->session->model->options.decoder.vocab_size};
-    s->nodes = tfm_arena_take(a, nodes, sizeof *s->nodes);
-    s->beams = tfm_arena_take(a, beams, sizeof *s->beams);
-    s->next = tfm_arena_take(a, beams, sizeof *s->next);
-    s->candidates = tfm_arena_take(a, beams * k, sizeof *s->candidates);
-    s->finished = tfm_arena_take(a, beams + 1, sizeof *s->finished);
-    s->values = tfm_arena_take(a, beams * k, sizeof *s->values);
-    s->indices = tfm_arena_take(a, beams * k, sizeof *s->indices);
-    s->found = tfm_arena_take(a, beams, sizeof *s->found);
-    s->history = tfm_search_history(&g->params, g->max_length);
-    s->ids = tfm_arena_take(a, beams * s->history, sizeof *s->ids);
-    s->scratch = tfm_arena_take(a, beams * s->history, sizeof *s->scratch);
-    if (g->params.keep_attention)
-        s->attention = tfm_arena_take(a, nodes, g->session->params.max_source * sizeof *s->attention);
+/* A conversation has one output, and its sequence holds fewer tokens than the prompt. */
+static tfm_status check_conversation(const generator *g, size_t i) {
+    const tfm_input *input = &g->inputs[i];
+    if (!input->sequence != !g->inputs[0].sequence)
+        return tfm_fail(g->error, TFM_ERROR_ARGUMENT,
+                        "input %zu: either all inputs of a call have a sequence to go on with, or none", i);
+    if (!input->sequence) return TFM_OK;
+    if (g->session->model->options.kind != TFM_KIND_DECODER || g->width != 1)
+        return tfm_fail(g->error, TFM_ERROR_ARGUMENT,
+                        "input %zu: only a decoder-only model can go on with a sequence, and with one output", i);
+    int32_t sequence = *input->sequence;
+    if (sequence == -1) return TFM_OK;
+    if (!tfm_sequence_used(g->session, sequence))
+        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: there is no sequence %d", i, sequence);
+    size_t held = tfm_sequence_length(g->session, sequence);
+    if (held >= prompt_length(g, input))
+        return tfm_fail(g->error, TFM_ERROR_ARGUMENT,
+                        "input %zu: its %zu tokens must be more than the %zu that sequence %d holds: truncate it", i,
+                        prompt_length(g, input), held, sequence);
+    return TFM_OK;
 }
 
-static void place(generator *g, tfm_arena *a) {
-    size_t returned = (size_t)g->params.num_return_sequences * g->max_length, beams = g->params.num_beams;
-    g->requests = tfm_arena_take(a, g->n_slots, sizeof *g->requests);
-    g->spans = tfm_arena_take(a, g->n_slots * beams, sizeof *g->spans);
-    g->prompt = tfm_arena_take(a, g->max_length, sizeof *g->prompt);
-    g->taken = tfm_arena_take(a, beams, sizeof *g->taken);
-    g->children = tfm_arena_take(a, beams, sizeof *g->children);
-    g->tokens = tfm_arena_take(a, g->n_slots, sizeof *g->tokens);
-    g->sources = tfm_arena_take(a, g->n_slots, sizeof *g->sources);
-    g->hypotheses = tfm_arena_take(a, g->params.num_return_sequences, sizeof *g->hypotheses);
+/* Each conversation occurs once, and those that begin find a place. */
+static tfm_status claim_sequences(const generator *g) {
+    size_t n_new = 0, n_free = tfm_free_sequences(g->session);
+    for (size_t i = 0; i < g->n && g->inputs[0].sequence; i++) {
+        int32_t sequence = *g->inputs[i].sequence;
+        if (sequence < 0 && ++n_new > n_free)
+            return tfm_fail(g->error, TFM_ERROR_LIMIT, "more conversations begin than sequences are free: %zu", n_free);
+        if (sequence < 0) continue;
+        if (g->claimed[sequence])
+            return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "input %zu: another input goes on with sequence %d, too", i,
+                            sequence);
+        g->claimed[sequence] = true;
+    }
+    return TFM_OK;
+}
+
+static void place_results(generator *g, tfm_arena *a) {
+    size_t returned, n_returned = g->params.num_return_sequences, n_top = g->params.n_top_log_probs;
+    if (__builtin_mul_overflow(n_returned, g->max_length, &returned)) a->overflow = true;
+    g->hypotheses = tfm_arena_take(a, n_returned, sizeof *g->hypotheses);
     g->ids = tfm_arena_take(a, returned, sizeof *g->ids);
     g->log_probs = tfm_arena_take(a, returned, sizeof *g->log_probs);
     if (g->params.keep_attention)
         g->attention = tfm_arena_take(a, returned, g->session->params.max_source * sizeof *g->attention);
-    const tfm_linear *output = &g->session->model->output;
-    if (g->params.shortlist) tfm_columns_place(&g->columns, a, output, g->n_slots * beams);
-    for (size_t i = 0; i < g->n_slots; i++) {
-        tfm_search unused;
-        place_search(g, g->requests ? &g->requests[i].search : &unused, a);
-        if (!g->params.shortlist) continue;
-        uint32_t *allowed = tfm_arena_take(a, output->w.n + 1, sizeof *allowed);
-        if (g->requests) g->requests[i].allowed = allowed;
+    if (n_top == 0) return;
+    g->top_ids = tfm_arena_take(a, returned, n_top * sizeof *g->top_ids);
+    g->top_log_probs = tfm_arena_take(a, returned, n_top * sizeof *g->top_log_probs);
+}
+
+static void place_samplers(generator *g, tfm_arena *a) {
+    unsigned n_threads = tfm_pool_threads(g->session->pool);
+    g->samplers = tfm_arena_take(a, n_threads, sizeof *g->samplers);
+    for (unsigned i = 0; i < n_threads; i++) {
+        tfm_sampler unused;
+        tfm_sampler_place(g->samplers ? &g->samplers[i] : &unused, a, g->session->model->options.decoder.vocab_size);
     }
 }
 
+static void place_request(generator *g, tfm_arena *a, request *r) {
+    const tfm_linear *output = &g->session->model->output;
+    tfm_search_place(&r->search, a, &g->params, g->session->model->options.decoder.vocab_size, g->max_length,
+                     g->params.keep_attention ? g->session->params.max_source : 0);
+    r->prompt = tfm_arena_take(a, g->max_length, sizeof *r->prompt);
+    if (g->params.shortlist) r->allowed = tfm_arena_take(a, output->w.n + 1, sizeof *r->allowed);
+}
+
+static void place(generator *g, tfm_arena *a) {
+    size_t n_rows = g->n_slots * g->width;
+    g->requests = tfm_arena_take(a, g->n_slots, sizeof *g->requests);
+    g->spans = tfm_arena_take(a, n_rows, sizeof *g->spans);
+    g->taken = tfm_arena_take(a, g->width, sizeof *g->taken);
+    g->children = tfm_arena_take(a, g->width, sizeof *g->children);
+    g->claimed = tfm_arena_take(a, g->session->params.max_sequences, sizeof *g->claimed);
+    g->tokens = tfm_arena_take(a, g->n_slots, sizeof *g->tokens);
+    g->sources = tfm_arena_take(a, g->n_slots, sizeof *g->sources);
+    place_results(g, a);
+    if (g->params.do_sample) place_samplers(g, a);
+    if (g->params.shortlist) tfm_columns_place(&g->columns, a, &g->session->model->output, n_rows);
+    for (size_t i = 0; i < g->n_slots; i++) {
+        request unused;
+        place_request(g, a, g->requests ? &g->requests[i] : &unused);
+    }
+}
+
+/* Inputs that can be worked on at the same time. */
+static size_t count_slots(const generator *g) {
+    size_t n = tfm_free_sequences(g->session) / g->width;
+    if (g->inputs[0].sequence) n = g->n; /* they have their places, or claim_sequences says so */
+    if (g->session->model->options.has_encoder && n > tfm_free_sources(g->session)) n = tfm_free_sources(g->session);
+    if (n > g->session->params.max_sequences) n = g->session->params.max_sequences;
+    return n < g->n ? n : g->n;
+}
+
 static tfm_status prepare(generator *g) {
-    tfm_status status = check_params(g);
+    tfm_status status = tfm_generate_params_check(g->session, &g->params, g->error);
+    if (status) return status;
+    g->width = tfm_search_width(&g->params);
     for (size_t i = 0; !status && i < g->n; i++) {
         status = check_input(g, i);
+        if (!status) status = check_conversation(g, i);
         size_t length = max_length_of(g, &g->inputs[i]);
         if (length > g->max_length) g->max_length = length;
     }
     if (status) return status;
-    g->n_slots = tfm_free_sequences(g->session) / g->params.num_beams;
-    if (g->session->model->options.has_encoder && g->n_slots > tfm_free_sources(g->session))
-        g->n_slots = tfm_free_sources(g->session);
-    if (g->n_slots > g->n) g->n_slots = g->n;
+    g->n_slots = count_slots(g);
     if (g->n_slots == 0)
-        return tfm_fail(g->error, TFM_ERROR_LIMIT, "too few sources or sequences of the session are free for %u beams",
-                        g->params.num_beams);
+        return tfm_fail(g->error, TFM_ERROR_LIMIT,
+                        "too few sources or sequences of the session are free for %u beams or samples", g->width);
     tfm_arena count = {0};
     place(g, &count);
     g->memory = count.overflow ? NULL : calloc(1, count.used);
     if (!g->memory) return tfm_fail(g->error, TFM_ERROR_MEMORY, "no memory for %zu searches", g->n_slots);
     place(g, &(tfm_arena){.base = g->memory});
-    return TFM_OK;
+    return claim_sequences(g);
 }
 
 /* ---- entering and leaving the batch ---- */
 
+/* The sequence of a conversation stays. */
 static void leave(generator *g, request *r) {
-    for (uint32_t b = 0; b < r->search.n_rows; b++) tfm_sequence_free(g->session, r->search.beams[b].sequence);
+    for (uint32_t b = 0; b < r->search.n_rows && !g->inputs[r->index].sequence; b++)
+        tfm_sequence_free(g->session, r->search.beams[b].sequence);
     if (r->source >= 0) tfm_source_free(g->session, r->source);
     r->active = false;
     g->n_active--;
 }
 
-/* All tokens of the prompt but the last, in pieces the session can take; the last goes with the next step. */
-static tfm_status feed_prompt(generator *g, int32_t sequence, size_t n) {
-    tfm_status status = TFM_OK;
-    for (size_t fed = 0; !status && fed + 1 < n;) {
-        size_t piece = n - 1 - fed;
-        if (piece > g->session->params.max_batch_tokens) piece = g->session->params.max_batch_tokens;
-        tfm_span span = {.sequence = sequence, .ids = g->prompt + fed, .n = piece};
-        status = tfm_decode_step(g->session, &span, 1, false, g->error);
-        fed += piece;
+/* After an error: what was generated is forgotten. */
+static void abandon(generator *g, request *r) {
+    const tfm_input *input = &g->inputs[r->index];
+    if (input->sequence) tfm_sequence_truncate(g->session, r->search.beams[0].sequence, input->n);
+    leave(g, r);
+}
+
+/*
+ * All tokens of the prompts but their last, as one ragged batch in pieces the session can take; the last token goes
+ * with the next step.
+ */
+static tfm_status feed_prompts(generator *g) {
+    for (;;) {
+        size_t n = 0, room = g->session->params.max_batch_tokens;
+        for (request *r = g->requests; r < g->requests + g->n_slots && room > 0; r++) {
+            size_t end = r->active ? r->search.prompt_length - 1 : 0;
+            if (!r->active || r->n_fed >= end) continue;
+            size_t piece = end - r->n_fed < room ? end - r->n_fed : room;
+            g->spans[n++] =
+                (tfm_span){.sequence = r->search.beams[0].sequence, .ids = r->prompt + r->n_fed, .n = piece};
+            r->n_fed += piece;
+            room -= piece;
+        }
+        if (n == 0) return TFM_OK;
+        tfm_status status = tfm_decode_step(g->session, g->spans, n, false, g->error);
+        if (status) return status;
     }
-    return status;
 }
 
 /* The tokens this input may be answered with: those of the shortlist, and the end. Forced tokens need no logits. */
@@ -224,14 +272,28 @@ static void choose_columns(generator *g) {
     tfm_columns_gather(&g->columns, g->session->pool);
 }
 
+/* The sequence to go on with, or a new one. */
+static tfm_status take_sequence(const generator *g, const tfm_input *input, int32_t source, int32_t *sequence) {
+    int32_t *kept = input->sequence;
+    if (!kept || *kept < 0) {
+        tfm_status status = tfm_sequence_new(g->session, source, sequence, g->error);
+        if (!status && kept) *kept = *sequence;
+        return status;
+    }
+    if (!tfm_sequence_used(g->session, *kept) || !g->claimed[*kept])
+        return tfm_fail(g->error, TFM_ERROR_ARGUMENT, "two inputs share one place for the number of their sequence");
+    *sequence = *kept;
+    return TFM_OK;
+}
+
 static tfm_status start(generator *g, request *r, size_t index, int32_t source) {
     const tfm_input *input = &g->inputs[index];
     size_t n = 0;
     if (g->session->model->options.has_encoder)
-        g->prompt[n++] = g->params.decoder_start_token_id;
+        r->prompt[n++] = g->params.decoder_start_token_id;
     else
-        for (; n < input->n; n++) g->prompt[n] = input->ids[n];
-    for (size_t i = 0; i < input->n_prefix; i++) g->prompt[n++] = input->prefix[i];
+        for (; n < input->n; n++) r->prompt[n] = input->ids[n];
+    for (size_t i = 0; i < input->n_prefix; i++) r->prompt[n++] = input->prefix[i];
 
     r->active = true;
     g->n_active++;
@@ -239,15 +301,13 @@ static tfm_status start(generator *g, request *r, size_t index, int32_t source) 
     r->source = source;
     r->n_source = (uint32_t)input->n;
     if (g->params.shortlist) allow(g, r, input);
-    tfm_search_start(&r->search, g->prompt, n, max_length_of(g, input));
+    tfm_search_start(&r->search, r->prompt, n, output_start(g, input), max_length_of(g, input));
     /* The tokens that were given have no attention. */
     if (r->search.attention)
         memset(r->search.attention, 0, n * g->session->params.max_source * sizeof *r->search.attention);
-    int32_t sequence;
-    tfm_status status = tfm_sequence_new(g->session, source, &sequence, g->error);
-    if (status) return status;
-    r->search.beams[0].sequence = sequence;
-    return feed_prompt(g, sequence, n);
+    tfm_status status = take_sequence(g, input, source, &r->search.beams[0].sequence);
+    r->n_fed = tfm_sequence_length(g->session, r->search.beams[0].sequence);
+    return status;
 }
 
 /* Encodes as many of the next inputs as there are free places, within one pass. */
@@ -282,35 +342,48 @@ static tfm_status admit(generator *g) {
         status = start(g, &g->requests[slot], g->next_input++, g->sources[i]);
     }
     if (!status && g->params.shortlist) choose_columns(g);
-    return status;
+    return status ? status : feed_prompts(g);
+}
+
+/* What was kept of each token of a path that ends in node, oldest first; the hypothesis has its ids. */
+static void copy_details(generator *g, const request *r, int32_t node, size_t i, tfm_hypothesis *h) {
+    const tfm_search *s = &r->search;
+    size_t stride = g->session->params.max_source, n_source = r->n_source, n_top = s->n_top;
+    float *attention = g->params.keep_attention ? g->attention + i * g->max_length * n_source : NULL;
+    int32_t *top_ids = n_top ? g->top_ids + i * g->max_length * n_top : NULL;
+    float *top_log_probs = n_top ? g->top_log_probs + i * g->max_length * n_top : NULL;
+    for (size_t at = h->n; at-- > 0; node = s->nodes[node].parent) {
+        size_t from = (size_t)node;
+        if (attention) memcpy(attention + at * n_source, s->attention + from * stride, n_source * sizeof *attention);
+        if (n_top == 0) continue;
+        memcpy(top_ids + at * n_top, s->top_ids + from * n_top, n_top * sizeof *top_ids);
+        memcpy(top_log_probs + at * n_top, s->top_log_probs + from * n_top, n_top * sizeof *top_log_probs);
+    }
+    h->attention = attention;
+    h->top_ids = top_ids;
+    h->top_log_probs = top_log_probs;
 }
 
 /* Hands the hypotheses of an input to the caller. */
 static tfm_status report(generator *g, request *r) {
     tfm_search *s = &r->search;
     tfm_search_finish(s);
-    size_t skip = g->session->model->options.has_encoder ? 1 : g->inputs[r->index].n;
     uint32_t n = s->n_finished < g->params.num_return_sequences ? s->n_finished : g->params.num_return_sequences;
     for (uint32_t i = 0; i < n; i++) {
         const tfm_finished *f = &s->finished[i];
         size_t length = 0;
         for (int32_t node = f->node; node >= 0; node = s->nodes[node].parent) length++;
-        length -= skip;
+        length -= s->output_start;
         int32_t *ids = g->ids + i * g->max_length;
         float *log_probs = g->log_probs + i * g->max_length;
-        float *attention = g->params.keep_attention ? g->attention + i * g->max_length * r->n_source : NULL;
         tfm_search_path(s, f->node, length, ids, log_probs);
-        size_t at = length;
-        for (int32_t node = f->node; attention && at-- > 0; node = s->nodes[node].parent)
-            memcpy(attention + at * r->n_source, s->attention + (size_t)node * g->session->params.max_source,
-                   r->n_source * sizeof *attention);
         g->hypotheses[i] = (tfm_hypothesis){.ids = ids,
                                             .n = length,
                                             .ended = f->ended,
                                             .sum_log_prob = f->sum,
                                             .score = f->score,
-                                            .log_probs = g->params.keep_log_probs ? log_probs : NULL,
-                                            .attention = attention};
+                                            .log_probs = g->params.keep_log_probs ? log_probs : NULL};
+        copy_details(g, r, f->node, i, &g->hypotheses[i]);
     }
     if (g->callbacks->on_result && g->callbacks->on_result(g->callbacks->user, r->index, g->hypotheses, n))
         return tfm_fail(g->error, TFM_ERROR_CANCELLED, "cancelled");
@@ -334,19 +407,20 @@ static size_t lay_out_rows(generator *g) {
     return row;
 }
 
-static void score_row(generator *g, request *r, uint32_t b, size_t row) {
+static void score_row(generator *g, request *r, uint32_t b, size_t row, tfm_sampler *sampler) {
     float *logits = g->session->logits + row * g->session->model->options.decoder.vocab_size;
     if (g->params.shortlist) tfm_columns_spread(&g->columns, row, r->allowed, r->n_allowed, logits);
-    tfm_search_score(&r->search, b, logits, g->session->model->kernels);
+    tfm_search_score(&r->search, b, logits, g->session->model->kernels, sampler);
 }
 
 /* One row of logits is one item of work. */
 static void score_part(void *arg, unsigned worker, unsigned n_workers) {
     generator *g = arg;
+    tfm_sampler *sampler = g->samplers ? &g->samplers[worker] : NULL;
     size_t row = 0;
     for (request *r = g->requests; r < g->requests + g->n_slots; r++)
         for (uint32_t b = 0; r->active && b < r->search.n_rows; b++, row++)
-            if (row % n_workers == worker) score_row(g, r, b, row);
+            if (row % n_workers == worker) score_row(g, r, b, row, sampler);
 }
 
 /* The attention of a step belongs to the tokens chosen in it, whether they go on or end. */
@@ -365,19 +439,15 @@ static tfm_status keep_attention(generator *g, request *r) {
 /* Gives every next beam a sequence: the first child of a beam takes its sequence over, the others fork it. */
 static tfm_status reorder(generator *g, request *r) {
     tfm_search *s = &r->search;
-    uint32_t num_beams = g->params.num_beams;
-    memset(g->children, 0, num_beams * sizeof *g->children);
-    memset(g->taken, 0, num_beams * sizeof *g->taken);
-    for (uint32_t b = 0; b < num_beams; b++) {
-        if (s->n_rows == 1) s->next[b].parent = 0;
-        g->children[s->next[b].parent]++;
-    }
+    memset(g->children, 0, g->width * sizeof *g->children);
+    memset(g->taken, 0, g->width * sizeof *g->taken);
+    for (uint32_t b = 0; b < s->n_next; b++) g->children[s->next[b].parent]++;
     for (uint32_t b = 0; b < s->n_rows; b++) {
         if (g->children[b]) continue;
         tfm_sequence_free(g->session, s->beams[b].sequence);
         s->beams[b].sequence = -1;
     }
-    for (uint32_t b = 0; b < num_beams; b++) {
+    for (uint32_t b = 0; b < s->n_next; b++) {
         uint32_t parent = s->next[b].parent;
         s->next[b].sequence = s->beams[parent].sequence;
         if (g->taken[parent]) {
@@ -386,6 +456,20 @@ static tfm_status reorder(generator *g, request *r) {
             if (status) return status;
         }
         g->taken[parent] = true;
+    }
+    return TFM_OK;
+}
+
+/* Without beams: each output's token; the caller may end the output with it. */
+static tfm_status tell(generator *g, request *r) {
+    const tfm_generate_callbacks *c = g->callbacks;
+    if (g->params.num_beams > 1 || !c->on_token) return TFM_OK;
+    for (uint32_t i = 0; i < r->search.n_next; i++) {
+        tfm_beam *beam = &r->search.next[i];
+        int answer = c->on_token(c->user, r->index, beam->output, beam->token);
+        if (answer != TFM_GO_ON && answer != TFM_END_OUTPUT)
+            return tfm_fail(g->error, TFM_ERROR_CANCELLED, "cancelled");
+        beam->ends |= answer == TFM_END_OUTPUT;
     }
     return TFM_OK;
 }
@@ -399,15 +483,15 @@ static tfm_status finish_step(generator *g, request *r) {
             "is too small for %u beams)",
             r->index, s->length, g->params.num_beams);
     tfm_status status = g->params.keep_attention ? keep_attention(g, r) : TFM_OK;
-    if (!status && g->params.num_beams == 1 && g->callbacks->on_token &&
-        g->callbacks->on_token(g->callbacks->user, r->index, 0, s->next[0].token))
-        status = tfm_fail(g->error, TFM_ERROR_CANCELLED, "cancelled");
-    if (!status && !s->done) status = reorder(g, r);
+    if (!status) status = tell(g, r);
+    if (status) return status;
+    tfm_search_settle(s);
+    if (!s->done) status = reorder(g, r);
     if (status) return status;
     tfm_search_advance(s);
     if (!s->done) return TFM_OK;
     status = report(g, r);
-    leave(g, r);
+    if (!status) leave(g, r);
     return status;
 }
 
@@ -447,7 +531,7 @@ tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n,
         if (!status) status = step(&g);
     }
     for (size_t i = 0; g.memory && i < g.n_slots; i++)
-        if (g.requests[i].active) leave(&g, &g.requests[i]);
+        if (g.requests[i].active) abandon(&g, &g.requests[i]);
     if (!kept_before) tfm_session_keep_attention(session, false, NULL);
     free(g.memory);
     return status;

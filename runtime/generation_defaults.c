@@ -18,6 +18,9 @@ static const tfm_generate_params standard = {
     .forced_bos_token_id = -1,
     .forced_eos_token_id = -1,
     .pad_token_id = -1,
+    .temperature = 1.0,
+    .top_p = 1.0,
+    .typical_p = 1.0,
 };
 
 typedef enum field_kind { FIELD_U32, FIELD_ID, FIELD_FLAG, FIELD_DOUBLE } field_kind;
@@ -42,6 +45,12 @@ static const struct field {
     {"pad_token_id", FIELD_ID, offsetof(tfm_generate_params, pad_token_id)},
     {"length_penalty", FIELD_DOUBLE, offsetof(tfm_generate_params, length_penalty)},
     {"repetition_penalty", FIELD_DOUBLE, offsetof(tfm_generate_params, repetition_penalty)},
+    {"do_sample", FIELD_FLAG, offsetof(tfm_generate_params, do_sample)},
+    {"top_k", FIELD_U32, offsetof(tfm_generate_params, top_k)},
+    {"temperature", FIELD_DOUBLE, offsetof(tfm_generate_params, temperature)},
+    {"top_p", FIELD_DOUBLE, offsetof(tfm_generate_params, top_p)},
+    {"min_p", FIELD_DOUBLE, offsetof(tfm_generate_params, min_p)},
+    {"typical_p", FIELD_DOUBLE, offsetof(tfm_generate_params, typical_p)},
 };
 
 static tfm_status refuse(const tfm_model *model, const char *key, const char *why, tfm_error *error) {

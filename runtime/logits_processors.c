@@ -6,10 +6,21 @@
 #include <math.h>
 #include <string.h>
 
+static bool counts_occurrences(const tfm_generate_params *p) {
+    return p->presence_penalty != 0 || p->frequency_penalty != 0;
+}
+
 bool tfm_processors_need_ids(const tfm_generate_params *p) {
     bool long_words = false;
     for (size_t i = 0; i < p->n_bad_words; i++) long_words |= p->bad_words[i].n > 1;
-    return p->repetition_penalty != 1.0 || p->no_repeat_ngram_size > 0 || long_words;
+    return p->repetition_penalty != 1.0 || p->no_repeat_ngram_size > 0 || long_words || counts_occurrences(p);
+}
+
+static void add_biases(const tfm_generate_params *p, float *scores, size_t vocab_size) {
+    for (size_t i = 0; i < p->n_logit_bias; i++) {
+        const tfm_logit_bias *b = &p->logit_bias[i];
+        if (b->id >= 0 && (size_t)b->id < vocab_size) scores[b->id] += b->bias;
+    }
 }
 
 static void ban(float *scores, size_t vocab_size, int32_t id) {
@@ -23,6 +34,23 @@ static void penalise_repetition(const tfm_history *h, double penalty, float *sco
         scratch[i] = score < 0 ? score * (float)penalty : score / (float)penalty;
     }
     for (size_t i = 0; i < h->n; i++) scores[h->ids[i]] = scratch[i];
+}
+
+/*
+ * By how often the output has a token. The scores themselves count: those of the output's tokens are put aside, then
+ * start from 0.
+ */
+static void penalise_occurrence(const tfm_history *h, const tfm_generate_params *p, float *scores, float *scratch) {
+    const int32_t *ids = h->ids + h->prompt_length;
+    size_t n = h->n - h->prompt_length;
+    for (size_t i = 0; i < n; i++) scratch[i] = scores[ids[i]];
+    for (size_t i = 0; i < n; i++) scores[ids[i]] = 0;
+    for (size_t i = 0; i < n; i++) scores[ids[i]] += 1;
+    for (size_t i = 0; i < n; i++) {
+        double penalty = p->presence_penalty + p->frequency_penalty * (double)scores[ids[i]];
+        scratch[i] = (float)((double)scratch[i] - penalty);
+    }
+    for (size_t i = 0; i < n; i++) scores[ids[i]] = scratch[i];
 }
 
 /* Bans each token that would complete an n-gram the history already has. */
@@ -59,7 +87,9 @@ static void force(float *scores, size_t vocab_size, int32_t id) {
 
 void tfm_process_scores(const tfm_generate_params *p, const tfm_history *h, const tfm_kernels *kernels, float *scores,
                         size_t vocab_size, float *scratch) {
+    add_biases(p, scores, vocab_size);
     if (p->repetition_penalty != 1.0) penalise_repetition(h, p->repetition_penalty, scores, scratch);
+    if (counts_occurrences(p)) penalise_occurrence(h, p, scores, scratch);
     if (p->no_repeat_ngram_size > 0) block_ngrams(h, p->no_repeat_ngram_size, scores, vocab_size);
     block_bad_words(p, h, scores, vocab_size);
     if (h->n < p->min_length || h->n - h->prompt_length < p->min_new_tokens)

@@ -22,9 +22,10 @@ bool tfm_is_end_token(const tfm_generate_params *params, int32_t id);
 bool tfm_processors_need_ids(const tfm_generate_params *params);
 
 /*
- * Applies, in the order of transformers 4.46: repetition penalty (Keskar et al. 2019, CTRL, section 4.1), n-gram
- * blocking (Paulus et al. 2017, section 2.5), bad words, minimum length, minimum of new tokens, forced first and last
- * token, suppressed tokens, renormalisation. scores: one row (vocab_size), in place. scratch: history->n floats.
+ * Applies, in the order of transformers 4.46: biases, repetition penalty (Keskar et al. 2019, CTRL, section 4.1),
+ * presence and frequency penalties of the tokens after the prompt, n-gram blocking (Paulus et al. 2017, section 2.5),
+ * bad words, minimum length, minimum of new tokens, forced first and last token, suppressed tokens, renormalisation.
+ * scores: one row (vocab_size), in place. scratch: history->n floats.
  */
 void tfm_process_scores(const tfm_generate_params *params, const tfm_history *history, const tfm_kernels *kernels,
                         float *scores, size_t vocab_size, float *scratch);

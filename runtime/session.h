@@ -118,6 +118,9 @@ tfm_status tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_
  */
 tfm_status tfm_decode_step(tfm_session *session, const tfm_span *spans, size_t n_spans, bool keep, tfm_error *error);
 
+/* Whether that is the number of a sequence. */
+bool tfm_sequence_used(const tfm_session *session, int32_t sequence);
+
 /* Places that are not in use. */
 size_t tfm_free_sources(const tfm_session *session);
 size_t tfm_free_sequences(const tfm_session *session);

@@ -140,15 +140,15 @@ typedef struct stream {
     size_t allocations_before, allocations;
 } stream;
 
-static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
-    (void)output;
+static int on_token(void *user, size_t index, uint32_t number, int32_t id) {
+    cr_assert(number == 0);
     stream *s = user;
     cr_assert(index < N_INPUTS && !s->done[index] && s->n[index] < 32);
     s->ids[index][s->n[index]++] = id;
     if (++s->n_tokens == 5 && s->cancel_at_token_5) tfm_session_cancel(s->cancel_at_token_5);
     if (s->n_tokens == 1) s->allocations_before = atomic_load(&n_allocations);
     s->allocations = atomic_load(&n_allocations) - s->allocations_before;
-    return s->n_tokens == s->stop_at_token;
+    return s->n_tokens == s->stop_at_token ? TFM_CANCEL : TFM_GO_ON;
 }
 
 static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {

@@ -43,43 +43,41 @@ typedef struct results {
     bool failed;
 } results;
 
-static void *allocate(size_t n, size_t size) {
-    void *memory = calloc(n ? n : 1, size);
-    cr_assert(memory);
-    return memory;
-}
-
 static void run_search(const world *w, const tfm_generate_params *p, const int32_t *prompt, size_t n_prompt,
                        results *out) {
     const tfm_kernels *kernels = tfm_kernels_get(TFM_ISA_SCALAR);
-    size_t beams = p->num_beams, k = tfm_search_candidates(p), nodes = tfm_search_nodes(p, p->max_length);
-    tfm_search s = {.params = p,
-                    .vocab_size = w->vocab,
-                    .nodes = allocate(nodes, sizeof(tfm_node)),
-                    .beams = allocate(beams, sizeof(tfm_beam)),
-                    .next = allocate(beams, sizeof(tfm_beam)),
-                    .candidates = allocate(beams * k, sizeof(tfm_beam)),
-                    .finished = allocate(beams + 1, sizeof(tfm_finished)),
-                    .values = allocate(beams * k, sizeof(float)),
-                    .indices = allocate(beams * k, sizeof(uint32_t)),
-                    .found = allocate(beams, sizeof(size_t)),
-                    .history = tfm_search_history(p, p->max_length)};
-    s.ids = allocate(beams * s.history, sizeof(int32_t));
-    s.scratch = allocate(beams * s.history, sizeof(float));
-    float *rows = allocate(beams * MAX_VOCAB, sizeof *rows);
+    tfm_search s;
+    tfm_sampler sampler;
+    tfm_arena arena = {0};
+    size_t rows = 0;
+    float *memory = NULL;
+    for (int placed = 0; placed < 2; placed++) {
+        tfm_search_place(&s, &arena, p, w->vocab, p->max_length, 0);
+        tfm_sampler_place(&sampler, &arena, w->vocab);
+        rows = arena.used / sizeof *memory;
+        tfm_arena_take(&arena, s.width * MAX_VOCAB, sizeof *memory);
+        if (placed) break;
+        memory = calloc(1, arena.used);
+        cr_assert(memory && !arena.overflow);
+        arena = (tfm_arena){.base = (char *)memory};
+    }
+    size_t nodes = p->max_length * s.width * (p->num_beams > 1 ? 2 : 1);
     *out = (results){0};
-    tfm_search_start(&s, prompt, n_prompt, p->max_length);
+    tfm_search_start(&s, prompt, n_prompt, n_prompt, p->max_length);
     while (!s.done && !out->failed) {
         cr_assert(s.length < p->max_length && (size_t)s.n_nodes <= nodes);
         for (uint32_t b = 0; b < s.n_rows; b++) {
             int32_t ids[MAX_LENGTH];
             tfm_search_path(&s, s.beams[b].node, s.length, ids, NULL);
-            scores_of(w, ids, s.length, rows + b * MAX_VOCAB);
+            scores_of(w, ids, s.length, memory + rows + b * MAX_VOCAB);
         }
-        for (uint32_t b = s.n_rows; b-- > 0;) tfm_search_score(&s, b, rows + b * MAX_VOCAB, kernels); /* in any order */
+        for (uint32_t b = s.n_rows; b-- > 0;) /* in any order */
+            tfm_search_score(&s, b, memory + rows + b * MAX_VOCAB, kernels, &sampler);
         tfm_search_choose(&s);
         out->failed = s.failed;
-        if (!s.failed) tfm_search_advance(&s);
+        if (s.failed) break;
+        tfm_search_settle(&s);
+        tfm_search_advance(&s);
     }
     if (!out->failed) tfm_search_finish(&s);
     for (out->n = 0; !out->failed && out->n < s.n_finished; out->n++) {
@@ -93,9 +91,7 @@ static void run_search(const world *w, const tfm_generate_params *p, const int32
         cr_assert(!memcmp(ids, prompt, n_prompt * sizeof *ids));
         memcpy(to->ids, ids + n_prompt, to->n * sizeof *ids);
     }
-    void *const all[] = {s.nodes,   s.beams, s.next, s.candidates, s.finished, s.values,
-                         s.indices, s.found, s.ids,  s.scratch,    rows};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+    free(memory);
 }
 
 /* ---- the plain one: whole texts, whole rows, sorting by the rules of BeamSearchScorer ---- */
