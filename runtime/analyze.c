@@ -9,6 +9,20 @@
 
 /* ---- what is asked ---- */
 
+static tfm_status check_score_tokens(const tfm_session *s, const tfm_example *e, size_t i, tfm_error *error) {
+    if (!e->score_tokens) return TFM_OK;
+    if (s->model->options.head.kind == TFM_HEAD_SEQUENCE)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s scores whole inputs, not tokens", tfm_file_path(s->model->file));
+    if (e->n_score_tokens > e->n)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: scores of %zu tokens are asked for, it has %zu", i,
+                        e->n_score_tokens, e->n);
+    for (size_t t = 0; t < e->n_score_tokens; t++)
+        if (e->score_tokens[t] >= e->n)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: scores of token %u are asked for, it has %zu", i,
+                            e->score_tokens[t], e->n);
+    return TFM_OK;
+}
+
 static tfm_status check_example(const tfm_session *s, const tfm_example *e, size_t i, tfm_error *error) {
     const tfm_options *o = &s->model->options;
     if (e->n == 0 || e->n > s->params.max_source)
@@ -27,7 +41,7 @@ static tfm_status check_example(const tfm_session *s, const tfm_example *e, size
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no pooler", tfm_file_path(s->model->file));
     if (e->scores && o->head.kind == TFM_HEAD_NONE)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no head, it gives no scores", tfm_file_path(s->model->file));
-    return TFM_OK;
+    return check_score_tokens(s, e, i, error);
 }
 
 /* As many examples as one pass takes, laid out one after the other. */
@@ -81,7 +95,16 @@ static void pool(tfm_session *s, const tfm_example *examples, size_t n) {
 /* Rows of scores that an example asks for. */
 static size_t n_score_rows(const tfm_session *s, const tfm_example *e) {
     if (!e->scores) return 0;
+    if (e->score_tokens) return e->n_score_tokens;
     return s->model->options.head.kind == TFM_HEAD_SEQUENCE ? 1 : e->n;
+}
+
+/* The states an example's scores are computed of, to out (n_score_rows, d); states (n, d) are all of it. */
+static void gather(const tfm_session *s, const tfm_example *e, const float *states, float *out) {
+    size_t d = s->model->options.d_model, rows = n_score_rows(s, e);
+    if (!e->score_tokens) memcpy(out, states, rows * d * sizeof(float));
+    for (size_t i = 0; e->score_tokens && i < rows; i++)
+        memcpy(out + i * d, states + e->score_tokens[i] * d, d * sizeof(float));
 }
 
 /* Writes rows [first, first + n) of all scores, counted over the examples in order, to where they belong. */
@@ -99,9 +122,8 @@ static tfm_status score(tfm_session *s, const tfm_example *examples, size_t n, t
     const tfm_head_options *head = &s->model->options.head;
     size_t d = s->model->options.d_model, m = 0;
     for (size_t i = 0; i < n; i++) {
-        size_t rows = n_score_rows(s, &examples[i]);
-        memcpy(s->last + m * d, s->x + s->runs[i].row * d, rows * d * sizeof(float));
-        m += rows;
+        gather(s, &examples[i], s->x + s->runs[i].row * d, s->last + m * d);
+        m += n_score_rows(s, &examples[i]);
     }
     float *x = s->last;
     if (head->kind == TFM_HEAD_SEQUENCE && head->pooler) {

@@ -154,6 +154,7 @@ tfm_model_info tfm_model_get_info(const tfm_model *model) {
         .n_token_types = o->has_encoder ? o->encoder.token_types : 0,
         .head = (tfm_head)o->head.kind,
         .n_outputs = o->head.kind == TFM_HEAD_NONE ? 0 : (uint32_t)model->output.w.n,
+        .score_function = (tfm_score_function)o->head.function,
         .has_pooler = o->head.pooler != 0,
     };
 }
@@ -191,6 +192,13 @@ tfm_status tfm_tokenize(const tfm_model *model, tfm_side side, const char *text,
     const tfm_tokenizer *tokenizer;
     tfm_status status = need_tokenizer(model, side, &tokenizer, error);
     return status ? status : tfm_tokenizer_encode(tokenizer, text, n, special, ids, error);
+}
+
+tfm_status tfm_tokenize_pair(const tfm_model *model, const char *a, size_t n_a, const char *b, size_t n_b, bool special,
+                             tfm_ids *ids, tfm_ids *types, tfm_error *error) {
+    const tfm_tokenizer *tokenizer;
+    tfm_status status = need_tokenizer(model, TFM_SOURCE, &tokenizer, error);
+    return status ? status : tfm_tokenizer_encode_pair(tokenizer, a, n_a, b, n_b, special, ids, types, error);
 }
 
 tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const int32_t *ids, size_t n, bool skip_special,

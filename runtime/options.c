@@ -82,6 +82,7 @@ static const field model_fields[] = {
     {"head.norm", FIELD_FLAG, AT(head.norm), 0, 1, NULL, true, 0},
     {"head.activation", FIELD_WORD, AT(head.activation), 0, 0, ACTIVATIONS, true, TFM_ACT_NONE},
     {"head.classes", FIELD_COUNT, AT(head.classes), 1, 1 << 20, NULL, true, 0},
+    {"head.function", FIELD_WORD, AT(head.function), 0, 0, "softmax sigmoid none", true, TFM_SCORES_SOFTMAX},
     {"pooler", FIELD_FLAG, AT(head.pooler), 0, 1, NULL, true, 0},
     {"pooling", FIELD_WORD, AT(head.pooling), 0, 0, "mean cls max", true, TFM_POOLING_MEAN},
     {"pooling.normalize", FIELD_FLAG, AT(head.normalize), 0, 1, NULL, true, 0},

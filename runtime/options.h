@@ -58,6 +58,7 @@ typedef struct tfm_head_options {
     uint32_t dense, norm; /* before the projection */
     uint32_t activation;  /* tfm_activation */
     uint32_t classes;
+    uint32_t function; /* tfm_score_function */
     uint32_t pooler;
     uint32_t pooling; /* tfm_pooling */
     uint32_t normalize;

@@ -147,6 +147,13 @@ typedef enum tfm_head {
     TFM_HEAD_SEQUENCE = 3   /* scores of classes for the input */
 } tfm_head;
 
+/* How scores of classes become probabilities. */
+typedef enum tfm_score_function {
+    TFM_SCORES_SOFTMAX = 0, /* one of the classes holds */
+    TFM_SCORES_SIGMOID = 1, /* each class holds or not */
+    TFM_SCORES_RAW = 2      /* they are no probabilities: numbers of a regression, places of answers */
+} tfm_score_function;
+
 typedef struct tfm_model_info {
     tfm_kind kind;
     const char *isa;    /* name of the kernels in use */
@@ -165,6 +172,7 @@ typedef struct tfm_model_info {
     uint32_t n_token_types; /* of encoders with token types (BERT), else 0 */
     tfm_head head;          /* what an encoder-only model has after its last layer */
     uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */
+    tfm_score_function score_function;
     bool has_pooler;
 } tfm_model_info;
 
@@ -198,6 +206,14 @@ TFM_API void tfm_text_free(tfm_text *text);
  */
 TFM_API tfm_status tfm_tokenize(const tfm_model *model, tfm_side side, const char *text, size_t n, bool special,
                                 tfm_ids *ids, tfm_error *error);
+
+/*
+ * The same for two texts as one input, for models of pairs of texts. types (may be NULL) gets for each id the type that
+ * the tokenizer gives it, for tfm_example.token_types.
+ * Errors: also TFM_ERROR_UNSUPPORTED (the tokenizer has no form for pairs).
+ */
+TFM_API tfm_status tfm_tokenize_pair(const tfm_model *model, const char *a, size_t n_a, const char *b, size_t n_b,
+                                     bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
 
 /*
  * Appends the text of n ids to *text. skip_special leaves control tokens (end, padding) out.
@@ -302,12 +318,16 @@ TFM_API tfm_status tfm_encode(tfm_session *session, const tfm_tokens *inputs, si
  * token_types: (n) the type of each token (BERT: 0 for the first text, 1 for the second); NULL: all 0.
  * states: (n, d_model) last hidden states. pooled: (d_model) output of the pooler, where the model has one.
  * embedding: (d_model) of the sentence. scores: of the head, (n, n_outputs); (n_outputs) for TFM_HEAD_SEQUENCE.
+ * score_tokens: positions of the tokens whose scores are wanted, n_score_tokens of them, at most n, in any order;
+ * scores then has that many rows, and nothing else is computed. NULL: all tokens. Not for TFM_HEAD_SEQUENCE.
  */
 typedef struct tfm_example {
     const int32_t *ids;
     size_t n;
     const int32_t *token_types;
     float *states, *pooled, *embedding, *scores;
+    const uint32_t *score_tokens;
+    size_t n_score_tokens;
 } tfm_example;
 
 typedef struct tfm_embed_params {

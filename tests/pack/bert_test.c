@@ -1,4 +1,5 @@
 /* bert_test.c - BERT, RoBERTa, DistilBERT, ELECTRA: bodies, heads, labels, pooling, and every misfit named. */
+#include "encoder_reference.h"
 #include "packed.h"
 
 #include <math.h>
@@ -256,6 +257,231 @@ Test(bert, electra_finds_replaced_tokens) {
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "embedding_size");
     model_free(&m);
     scratch_remove(&folder);
+}
+
+/* ---- what the heads compute ----------------------------------------------------------------------------------- */
+
+static const reference_encoder bert_reference = {.prefix = "bert.",
+                                                 .layers = "encoder.layer.",
+                                                 .query = "attention.self.query",
+                                                 .key = "attention.self.key",
+                                                 .value = "attention.self.value",
+                                                 .out = "attention.output.dense",
+                                                 .norm = "attention.output.LayerNorm",
+                                                 .up = "intermediate.dense",
+                                                 .down = "output.dense",
+                                                 .final = "output.LayerNorm",
+                                                 .n_layers = 2,
+                                                 .n_heads = 3,
+                                                 .types = true,
+                                                 .norm_eps = 1e-12};
+static const reference_encoder distil_reference = {.prefix = "distilbert.",
+                                                   .layers = "transformer.layer.",
+                                                   .query = "attention.q_lin",
+                                                   .key = "attention.k_lin",
+                                                   .value = "attention.v_lin",
+                                                   .out = "attention.out_lin",
+                                                   .norm = "sa_layer_norm",
+                                                   .up = "ffn.lin1",
+                                                   .down = "ffn.lin2",
+                                                   .final = "output_layer_norm",
+                                                   .n_layers = 2,
+                                                   .n_heads = 3,
+                                                   .norm_eps = 1e-12};
+
+/* The head's scores of one token's states x (D), which it may overwrite. */
+typedef void (*head_function)(model *m, double *x, double *scores);
+
+static const int32_t some_ids[] = {2, 36, 0, 17, 8, 9, 30, 3, 1, 22, 5},
+                     some_types[] = {0, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0};
+enum { N_IDS = sizeof some_ids / sizeof *some_ids };
+
+/*
+ * Packs the checkpoint, runs it, and holds all it gives to the formulas. rows: of scores (1 for sequences); a few
+ * tokens' scores alone must be the same bits.
+ */
+static void check_scores(const char *config, const reference_encoder *e, size_t rows, size_t width,
+                         head_function head) {
+    char *folder = packed_folder(config, e->m);
+    tfm_model *run;
+    tfm_session *session;
+    float states[N_IDS * D], scores[N_IDS * V], few[2 * V];
+    double *expected = reference_states(e, some_ids, e->types ? some_types : NULL, N_IDS), wanted[V] = {0};
+    REQUIRE_OK(packed_try(folder, TFM_F32, error));
+    REQUIRE_OK(tfm_model_open(&run, in(folder, "m.bin"), NULL, error));
+    REQUIRE_OK(tfm_session_create(&session, run, NULL, error));
+    cr_assert_eq(tfm_model_get_info(run).n_outputs, width);
+    tfm_example example = {
+        .ids = some_ids, .n = N_IDS, .token_types = e->types ? some_types : NULL, .states = states, .scores = scores};
+    REQUIRE_OK(tfm_analyze(session, &example, 1, NULL, error));
+    for (size_t i = 0; i < N_IDS * D; i++)
+        cr_assert(fabs((double)states[i] - expected[i]) < 1e-5, "state %zu: %g, not %g", i, (double)states[i],
+                  expected[i]);
+    for (size_t t = 0; t < rows; t++) {
+        head(e->m, expected + t * D, wanted);
+        for (size_t i = 0; i < width; i++)
+            cr_assert(fabs((double)scores[t * width + i] - wanted[i]) < 1e-5, "score (%zu, %zu): %g, not %g", t, i,
+                      (double)scores[t * width + i], wanted[i]);
+    }
+    const uint32_t chosen[] = {9, 4};
+    tfm_example some = example;
+    some.states = NULL;
+    some.scores = few;
+    some.score_tokens = chosen;
+    some.n_score_tokens = 2;
+    if (rows == 1) {
+        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, error), TFM_ERROR_STATE, "scores whole inputs");
+    } else {
+        REQUIRE_OK(tfm_analyze(session, (tfm_example[]){example, some}, 2, NULL, error));
+        for (size_t i = 0; i < 2; i++)
+            cr_assert_arr_eq(few + i * width, scores + chosen[i] * width, width * sizeof *few, "token %u", chosen[i]);
+        some.score_tokens = (const uint32_t[]){N_IDS, 0};
+        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, error), TFM_ERROR_ARGUMENT, "scores of token 11");
+        some.n_score_tokens = N_IDS + 1;
+        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, error), TFM_ERROR_ARGUMENT, "scores of 12 tokens");
+    }
+    tfm_session_free(&session);
+    tfm_model_close(&run);
+    free(expected);
+    scratch_remove(&folder);
+}
+
+static void apply(model *m, const char *name, double (*function)(double), double *x) {
+    double y[D];
+    reference_linear(m, name, x, y);
+    for (size_t i = 0; i < D; i++) x[i] = function ? function(y[i]) : y[i];
+}
+
+static double relu(double x) { return x > 0 ? x : 0; }
+
+static void bert_sequence(model *m, double *x, double *scores) {
+    apply(m, "bert.pooler.dense", tanh, x);
+    reference_linear(m, "classifier", x, scores);
+}
+static void roberta_sequence(model *m, double *x, double *scores) {
+    apply(m, "classifier.dense", tanh, x);
+    reference_linear(m, "classifier.out_proj", x, scores);
+}
+static void electra_sequence(model *m, double *x, double *scores) {
+    apply(m, "classifier.dense", reference_gelu, x);
+    reference_linear(m, "classifier.out_proj", x, scores);
+}
+static void distil_sequence(model *m, double *x, double *scores) {
+    apply(m, "pre_classifier", relu, x);
+    reference_linear(m, "classifier", x, scores);
+}
+static void tokens(model *m, double *x, double *scores) { reference_linear(m, "classifier", x, scores); }
+static void electra_replaced(model *m, double *x, double *scores) {
+    apply(m, "discriminator_predictions.dense", reference_gelu, x);
+    reference_linear(m, "discriminator_predictions.dense_prediction", x, scores);
+}
+
+/* Logits of all words with the tied embedding. */
+static void masked(model *m, const char *dense, const char *norm, const char *embedding, const char *bias, double *x,
+                   double *scores) {
+    apply(m, dense, reference_gelu, x);
+    reference_norm(m, norm, 1e-12, x);
+    for (size_t i = 0; i < V; i++) {
+        scores[i] = (double)model_find(m, bias)->values[i];
+        for (size_t j = 0; j < D; j++) scores[i] += (double)model_find(m, embedding)->values[i * D + j] * x[j];
+    }
+}
+static void bert_masked(model *m, double *x, double *scores) {
+    masked(m, "cls.predictions.transform.dense", "cls.predictions.transform.LayerNorm",
+           "bert.embeddings.word_embeddings.weight", "cls.predictions.bias", x, scores);
+}
+static void electra_masked(model *m, double *x, double *scores) {
+    masked(m, "generator_predictions.dense", "generator_predictions.LayerNorm",
+           "electra.embeddings.word_embeddings.weight", "generator_lm_head.bias", x, scores);
+}
+
+static reference_encoder like(const char *prefix, model *m) {
+    reference_encoder e = bert_reference;
+    e.prefix = prefix;
+    e.m = m;
+    return e;
+}
+
+Test(bert, heads_of_bert) {
+    reference_encoder e = like("bert.", make("bert."));
+    add_linear(e.m, "bert.", "pooler.dense", D, D);
+    add_linear(e.m, "", "classifier", 3, D);
+    check_scores(CONFIG("bert", CLASS("BertForSequenceClassification")), &e, 1, 3, bert_sequence);
+    check_scores(CONFIG("bert", CLASS("BertForTokenClassification")), &e, N_IDS, 3, tokens);
+    model_free(&e.m);
+    e.m = make("bert.");
+    add_linear(e.m, "", "cls.predictions.transform.dense", D, D);
+    add_linear(e.m, "", "cls.predictions.transform.LayerNorm", D, 0);
+    add(e.m, "", "cls.predictions.bias", V, 0);
+    check_scores(CONFIG("bert", ""), &e, N_IDS, V, bert_masked);
+    model_free(&e.m);
+}
+
+/* A pooler that was left in the checkpoint has no part in it. */
+Test(bert, heads_of_roberta) {
+    for (int with_pooler = 0; with_pooler < 2; with_pooler++) {
+        reference_encoder e = like("roberta.", make("roberta."));
+        e.position_offset = 2;
+        if (with_pooler) add_linear(e.m, "roberta.", "pooler.dense", D, D);
+        add_linear(e.m, "", "classifier.dense", D, D);
+        add_linear(e.m, "", "classifier.out_proj", 2, D);
+        check_scores(CONFIG("roberta", ""), &e, 1, 2, roberta_sequence);
+        cr_assert_eq(strstr(packed_notes, "roberta.pooler.dense.bias is left out") != NULL, with_pooler, "%s",
+                     packed_notes);
+        model_free(&e.m);
+    }
+}
+
+Test(bert, heads_of_distilbert) {
+    reference_encoder e = distil_reference;
+    e.m = make_distil();
+    add_linear(e.m, "", "pre_classifier", D, D);
+    add_linear(e.m, "", "classifier", 2, D);
+    check_scores(DISTIL_CONFIG, &e, 1, 2, distil_sequence);
+    model_free(&e.m);
+}
+
+Test(bert, heads_of_electra) {
+    reference_encoder e = like("electra.", make("electra."));
+    add_linear(e.m, "", "classifier.dense", D, D);
+    add_linear(e.m, "", "classifier.out_proj", 4, D);
+    check_scores(CONFIG("electra", ""), &e, 1, 4, electra_sequence);
+    model_free(&e.m);
+    e.m = make("electra.");
+    add_linear(e.m, "", "discriminator_predictions.dense", D, D);
+    add_linear(e.m, "", "discriminator_predictions.dense_prediction", 1, D);
+    check_scores(CONFIG("electra", ""), &e, N_IDS, 1, electra_replaced);
+    model_free(&e.m);
+    e.m = make("electra.");
+    add_linear(e.m, "", "generator_predictions.dense", D, D);
+    add_linear(e.m, "", "generator_predictions.LayerNorm", D, 0);
+    add(e.m, "", "generator_lm_head.bias", V, 0);
+    check_scores(CONFIG("electra", ""), &e, N_IDS, V, electra_masked);
+    model_free(&e.m);
+}
+
+/* What becomes of scores, as the pipelines of transformers have it. */
+Test(bert, functions_of_scores) {
+    static const struct {
+        uint64_t classes;
+        const char *changes, *function;
+    } cases[] = {
+        {2, "{\"problem_type\": \"single_label_classification\"}", "softmax"},
+        {2, "{\"problem_type\": \"multi_label_classification\"}", "sigmoid"},
+        {1, "{\"problem_type\": null}", "sigmoid"},
+        {1, "{\"problem_type\": \"regression\"}", "none"},
+        {1, "{\"architectures\": [\"BertForTokenClassification\"]}", "softmax"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        model *m = make("bert.");
+        add_linear(m, "bert.", "pooler.dense", D, D);
+        add_linear(m, "", "classifier", cases[i].classes, D);
+        char *folder = packed_folder(CONFIG("bert", CLASS("BertForSequenceClassification")), m);
+        packed_configure(folder, cases[i].changes);
+        tfm_file *file = packed_open(folder);
+        cr_expect_str_eq(packed_word(file, "head.function"), cases[i].function, "%s", cases[i].changes);
+        finish(&file, &m, &folder);
+    }
 }
 
 /* ---- sentence-transformers ------------------------------------------------------------------------------------ */

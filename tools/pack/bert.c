@@ -10,7 +10,7 @@ static const tfm_bert_head heads[] = {
      .norm = "cls.predictions.transform.LayerNorm"},
     {.kind = "sequence", .architectures = "ForSequenceClassification", .projection = "classifier", .pooled = true},
     {.kind = "token", .architectures = "ForTokenClassification", .projection = "classifier"},
-    {.kind = "token", .projection = "qa_outputs", .labels = "start end"},
+    {.kind = "token", .projection = "qa_outputs", .labels = "start end", .function = "none"},
     {0},
 };
 

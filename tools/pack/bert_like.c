@@ -12,7 +12,7 @@ typedef struct importer {
     tfm_family f;
     const tfm_bert_like *like;
     const char *prefix; /* of the body's tensors, or "" */
-    bool tied, has_pooler;
+    bool tied, has_pooler, unused_pooler;
     uint64_t token_types, classes;
     const tfm_bert_head *head; /* NULL: none */
     tfm_family_stack stack;
@@ -93,6 +93,10 @@ static void find_head(importer *m) {
         break;
     }
     m->has_pooler = m->like->pooler && find(m, tfm_name_format("%s%s", m->prefix, m->like->pooler).text, ".weight");
+    /* In the model file a pooler stands before the head of sequences; one that is only left over from pre-training
+     * must not. */
+    m->unused_pooler = m->has_pooler && m->head && strcmp(m->head->kind, "sequence") == 0 && !m->head->pooled;
+    if (m->unused_pooler) m->has_pooler = false;
 }
 
 /* The name of class i in id2label, or NULL; transformers writes the numbers as keys. */
@@ -125,6 +129,15 @@ static tfm_status set_labels(const importer *m, tfm_table_builder *table, tfm_er
     return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_source_path(m->f.source));
 }
 
+/* As the pipelines of transformers choose it; heads with words of their own for classes have no say in config.json. */
+static const char *score_function(const importer *m) {
+    const char *problem = json_string_value(json_object_get(tfm_source_config(m->f.source), "problem_type"));
+    if (m->head->function) return m->head->function;
+    if (strcmp(m->head->kind, "sequence") != 0) return "softmax";
+    if (problem && strcmp(problem, "regression") == 0) return "none";
+    return m->classes == 1 || (problem && strcmp(problem, "multi_label_classification") == 0) ? "sigmoid" : "softmax";
+}
+
 static tfm_status set_head(const importer *m, tfm_table_builder *table, tfm_error *error) {
     const tfm_bert_head *head = m->head;
     if (m->has_pooler) tfm_table_set_u64(table, "pooler", 1);
@@ -137,6 +150,7 @@ static tfm_status set_head(const importer *m, tfm_table_builder *table, tfm_erro
     if (head->norm) tfm_table_set_u64(table, "head.norm", 1);
     if (is_masked_lm(head)) return TFM_OK;
     tfm_table_set_u64(table, "head.classes", m->classes);
+    tfm_table_set_string(table, "head.function", score_function(m));
     return set_labels(m, table, error);
 }
 
@@ -207,13 +221,17 @@ static tfm_status plan_head(importer *m, tfm_error *error) {
     return TFM_OK;
 }
 
+static void leave_out_tensor(importer *m, const char *name) {
+    if (!tfm_source_find(m->f.source, name)) return;
+    tfm_plan_ignore(m->f.plan, name);
+    if (m->f.options->note) m->f.options->note(m->f.options->note_user, tfm_name_format("%s is left out", name).text);
+}
+
 static void leave_out(importer *m) {
-    for (const char *const *name = m->like->ignorable; name && *name; name++) {
-        if (!tfm_source_find(m->f.source, *name)) continue;
-        tfm_plan_ignore(m->f.plan, *name);
-        if (m->f.options->note)
-            m->f.options->note(m->f.options->note_user, tfm_name_format("%s is left out", *name).text);
-    }
+    for (const char *const *name = m->like->ignorable; name && *name; name++) leave_out_tensor(m, *name);
+    if (!m->unused_pooler) return;
+    leave_out_tensor(m, tfm_name_format("%s%s.weight", m->prefix, m->like->pooler).text);
+    leave_out_tensor(m, tfm_name_format("%s%s.bias", m->prefix, m->like->pooler).text);
 }
 
 static const char *find_prefix(const tfm_source *source, const char *prefix) {

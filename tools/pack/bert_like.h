@@ -21,6 +21,7 @@ typedef struct tfm_bert_head {
     const char *activation;    /* of dense; NULL: the one of the layers */
     const char *norm;          /* NULL: none */
     const char *labels;        /* names of the classes separated by spaces; NULL: those of config.json */
+    const char *function;      /* a word of the option `head.function`; NULL: as config.json has it */
     bool pooled;               /* its input is the pooler's output */
 } tfm_bert_head;
 

@@ -13,7 +13,7 @@ static const tfm_bert_head heads[] = {
      .activation = "relu",
      .architectures = "ForSequenceClassification"},
     {.kind = "token", .projection = "classifier"},
-    {.kind = "token", .projection = "qa_outputs", .labels = "start end"},
+    {.kind = "token", .projection = "qa_outputs", .labels = "start end", .function = "none"},
     {0},
 };
 

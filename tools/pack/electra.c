@@ -12,10 +12,11 @@ static const tfm_bert_head heads[] = {
     {.kind = "token",
      .projection = "discriminator_predictions.dense_prediction",
      .dense = "discriminator_predictions.dense",
-     .labels = "replaced"},
+     .labels = "replaced",
+     .function = "sigmoid"},
     {.kind = "sequence", .projection = "classifier.out_proj", .dense = "classifier.dense", .activation = "gelu"},
     {.kind = "token", .projection = "classifier"},
-    {.kind = "token", .projection = "qa_outputs", .labels = "start end"},
+    {.kind = "token", .projection = "qa_outputs", .labels = "start end", .function = "none"},
     {0},
 };
 

@@ -11,7 +11,7 @@ static const tfm_bert_head heads[] = {
      .norm = "lm_head.layer_norm"},
     {.kind = "sequence", .projection = "classifier.out_proj", .dense = "classifier.dense", .activation = "tanh"},
     {.kind = "token", .projection = "classifier"},
-    {.kind = "token", .projection = "qa_outputs", .labels = "start end"},
+    {.kind = "token", .projection = "qa_outputs", .labels = "start end", .function = "none"},
     {0},
 };
 
