@@ -17,6 +17,9 @@ static const tfm_generate_params standard = {
     .forced_bos_token_id = -1,
     .forced_eos_token_id = -1,
     .pad_token_id = -1,
+    .temperature = 1,
+    .top_p = 1,
+    .typical_p = 1,
 };
 
 typedef enum kind { COUNT, TOKEN, REAL, FLAG } kind;
@@ -34,6 +37,12 @@ static const struct field {
     FIELD(min_length, COUNT),
     FIELD(min_new_tokens, COUNT),
     FIELD(no_repeat_ngram_size, COUNT),
+    FIELD(do_sample, FLAG),
+    FIELD(top_k, COUNT),
+    FIELD(temperature, REAL),
+    FIELD(top_p, REAL),
+    FIELD(min_p, REAL),
+    FIELD(typical_p, REAL),
     FIELD(length_penalty, REAL),
     FIELD(repetition_penalty, REAL),
     FIELD(renormalize_logits, FLAG),
@@ -100,7 +109,6 @@ static bool set(golden_settings *s, const char *key, const json_t *value) {
         set_scalar(&s->params, &fields[i], value);
         return true;
     }
-    if (!strcmp(key, "do_sample")) return !json_is_true(value);
     if (!strcmp(key, "early_stopping")) return set_early_stopping(&s->params, value);
     if (!strcmp(key, "bad_words_ids")) return read_words(s, value), true;
     if (!strcmp(key, "eos_token_id"))
