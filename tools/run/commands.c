@@ -51,8 +51,10 @@ static void change(tfm_commands *c, const tfm_option *option, const char *value)
     bool *given = &c->settings->given[option - tfm_settings_table.options];
     bool was_given = *given;
     tfm_generate_params before = c->settings->decoding.values;
+    tfm_settings_unset(c->settings, option); /* a list begins anew */
     if (tfm_option_set(option, c->settings, option->name, value, &error) != TFM_OK) {
         tfm_complain("%s", error.message);
+        *given = was_given;
         return;
     }
     *given = true;
@@ -62,6 +64,7 @@ static void change(tfm_commands *c, const tfm_option *option, const char *value)
     }
     tfm_complain("%s", error.message);
     c->settings->decoding.values = before;
+    tfm_settings_unset(c->settings, option);
     *given = was_given && option->kind != TFM_OPTION_CUSTOM; /* a list was replaced: the model's own holds again */
     if (tfm_engine_configure(c->engine, c->settings, &error) != TFM_OK) tfm_complain("%s", error.message);
 }

@@ -7,15 +7,24 @@
 #include "../common/bytes.h"
 #include "../common/options.h"
 
+/* A text that ends an output; the output ends before it. */
+typedef struct tfm_stop {
+    char *text;
+    size_t n; /* at least 1 */
+} tfm_stop;
+
 /* Decoding options as given; what was not given stays with the model's defaults. */
 typedef struct tfm_decoding {
     tfm_generate_params values; /* scalars; see tfm_settings_params */
-    bool do_sample;
     tfm_ids eos_token_ids, suppress_tokens, prefix_ids;
     tfm_ids bad_words;         /* each as its length followed by its ids */
     tfm_tokens *bad_word_list; /* views into bad_words */
     size_t n_bad_words;
     char *prefix; /* text */
+    tfm_stop *stops;
+    size_t n_stops;
+    tfm_logit_bias *logit_bias;
+    size_t n_logit_bias;
 } tfm_decoding;
 
 typedef enum tfm_verify_choice { TFM_CHOOSE_ALL = 0, TFM_CHOOSE_HEADER = 1 } tfm_verify_choice;
@@ -23,11 +32,12 @@ typedef enum tfm_verify_choice { TFM_CHOOSE_ALL = 0, TFM_CHOOSE_HEADER = 1 } tfm
 typedef struct tfm_settings {
     tfm_decoding decoding;
     bool *given; /* by index in the table */
-    const char *isa, *attention;
-    uint32_t threads, batch_tokens, max_source_length;
+    const char *isa, *attention, *prompt_file, *system, *system_file;
+    uint32_t threads, batch_tokens, max_source_length, top_log_probs;
     int verify;   /* tfm_verify_choice */
     int kv_dtype; /* tfm_kv_type */
     bool ids, json, log_probs, no_timing, truncate, help, version;
+    bool chat, completion, echo;
 } tfm_settings;
 
 extern const tfm_option_table tfm_settings_table;
@@ -39,12 +49,16 @@ void tfm_settings_free(tfm_settings *settings);
 /* Is it one of the options that say how to decode, which can be changed while the program runs? */
 bool tfm_settings_is_decoding(const tfm_option *option);
 
-/* Makes every option of name fall back to the model's default. */
+/* Was the option of this name given? */
+bool tfm_settings_given(const tfm_settings *settings, const char *name);
+
+/* Makes an option fall back to the model's default. */
 void tfm_settings_unset(tfm_settings *settings, const tfm_option *option);
 
 /*
- * The model's defaults with what was given laid over them; lists point into model and settings. Checks what can only
- * be checked together (num-return-sequences and num-beams, ids and the vocabulary). Error: TFM_ERROR_ARGUMENT.
+ * The model's defaults with what was given laid over them; lists point into model and settings. Options that make sense
+ * only when tokens are drawn imply do_sample. Checks what can only be checked together (num-return-sequences and
+ * num-beams, ids and the vocabulary). Error: TFM_ERROR_ARGUMENT.
  */
 tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *model, tfm_generate_params *params,
                                tfm_error *error);

@@ -52,6 +52,12 @@ Test(arguments, man_page_has_every_option) {
 Test(arguments, names_of_transformers) {
     static const char *const names[] = {"num_beams",
                                         "num_return_sequences",
+                                        "presence_penalty",
+                                        "temperature",
+                                        "top_k",
+                                        "top_p",
+                                        "min_p",
+                                        "typical_p",
                                         "length_penalty",
                                         "early_stopping",
                                         "no_repeat_ngram_size",
@@ -85,7 +91,7 @@ Test(arguments, every_option_checks_its_value) {
     for (size_t i = 0; i < tfm_settings_table.n; i++) {
         const tfm_option *option = &tfm_settings_table.options[i];
         if (option->kind == TFM_OPTION_GROUP || option->kind == TFM_OPTION_STRING ||
-            strcmp(option->name, "prefix") == 0)
+            strcmp(option->name, "prefix") == 0 || strcmp(option->name, "stop") == 0)
             continue;
         char word[64];
         snprintf(word, sizeof word, "--%s=x", option->name);
@@ -128,7 +134,16 @@ Test(arguments, mistakes_are_explained) {
         {{model, "--length-penalty", "1e999"}, "is not a number"},
         {{model, "--early-stopping", "sometimes", "text"}, NULL}, /* "sometimes" is a text here: no mistake */
         {{model, "--early-stopping=sometimes"}, "is none of: false, true, never"},
-        {{model, "--do-sample", "true"}, "does not sample"},
+        {{model, "--do-sample", "true", "--num-beams", "4"}, "--num-beams 4 does not go with sampling"},
+        {{model, "--do-sample", "true", "--temperature", "0"}, "give one"},
+        {{model, "--temperature", "-1"}, "is not a number"},
+        {{model, "--top-p", "1.5"}, "is not a number from"},
+        {{model, "--logit-bias", "5"}, "'5' is not ID=X"},
+        {{model, "--logit-bias", "5=nan"}, "'nan' is not a number"},
+        {{model, "--logit-bias", "5=1,6001=2"}, "has no token 6001"},
+        {{model, "--stop", ""}, "--stop: an empty text"},
+        {{model, "--stop", "x"}, "--stop is not for beams"},
+        {{model, "--seed", "1.5"}, "is not a whole number"},
         {{model, "--bad-words-ids", "[1, 2]"}, "each word is a list of token ids"},
         {{model, "--bad-words-ids", "[[1, -2]]"}, "each word is a list of token ids"},
         {{model, "--bad-words-ids", "[[]]"}, "each word is a list of token ids"},

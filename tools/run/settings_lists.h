@@ -1,0 +1,34 @@
+/*
+ * settings_lists.h - parsers of options whose values are lists or free text; see tfm_option.parse. Those that say so
+ * append, so that the option may be repeated.
+ */
+#ifndef TFM_RUN_SETTINGS_LISTS_H
+#define TFM_RUN_SETTINGS_LISTS_H
+
+#include "settings.h"
+
+/* "0", "0 2", "0,2" or "[0, 2]"; "none" or "[]" for an empty list. */
+tfm_status tfm_parse_id_list(void *settings, const tfm_option *option, const char *what, const char *value,
+                             tfm_error *error);
+/* "[[1, 2], [3]]" or "none". */
+tfm_status tfm_parse_bad_words(void *settings, const tfm_option *option, const char *what, const char *value,
+                               tfm_error *error);
+tfm_status tfm_parse_prefix(void *settings, const tfm_option *option, const char *what, const char *value,
+                            tfm_error *error);
+/* A text with \n, \t and \\ for newline, tab and backslash. Appends. */
+tfm_status tfm_parse_stop(void *settings, const tfm_option *option, const char *what, const char *value,
+                          tfm_error *error);
+/* "5=1.5" or "5=1.5,7=-inf". Appends. */
+tfm_status tfm_parse_logit_bias(void *settings, const tfm_option *option, const char *what, const char *value,
+                                tfm_error *error);
+tfm_status tfm_parse_seed(void *settings, const tfm_option *option, const char *what, const char *value,
+                          tfm_error *error);
+
+/* Empties what an appending option collected; nothing for the others. */
+void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option);
+
+/* Appends the list of an appending option as one would type it, or "none". */
+bool tfm_print_stops(const tfm_decoding *decoding, tfm_bytes *out);
+bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_bytes *out);
+
+#endif
