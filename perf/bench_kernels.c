@@ -109,7 +109,8 @@ static void bench_product(const bench *b, size_t m, size_t n, size_t k, tfm_dtyp
 #ifdef PERF_ONEDNN
     if (dtype == TFM_F32) candidates[n_candidates++] = (perf_candidate){.name = "onednn", .run = run_onednn, .arg = &p};
 #endif
-    perf_compare(candidates, n_candidates, b->options.quick ? 3 : 11, b->options.quick ? 0.005 : 0.03);
+    perf_compare(candidates, n_candidates, b->options.quick ? 3 : 11, b->options.quick ? 0.005 : 0.03,
+                 b->options.n_threads > 1 ? PERF_OTHERS_SPIN : 0);
 
     double operations = 2.0 * (double)m * (double)n * (double)k, bytes = (double)p.panel_bytes;
     double compute = operations / b->machine.fma_gflops * 1e-9;
@@ -249,7 +250,7 @@ static void bench_attention(const bench *b, tfm_dtype dtype, size_t n_query, siz
                          .n_pages = n_pages};
     void *data = make_caches(&a, dtype);
     perf_candidate ours = {.name = "tfm", .run = run_attention, .arg = &a};
-    perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.01);
+    perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.01, 0);
     print_attention(&a, &ours);
     free(data);
     free(a.pages);
@@ -334,7 +335,7 @@ static void bench_rows(const bench *b) {
         perf_fill(r.weight, n, 6);
         perf_fill(r.bias, n, 7);
         perf_candidate ours = {.name = "tfm", .run = cases[i].run, .arg = &r};
-        perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.005);
+        perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.005, 0);
         if (b->options.json)
             printf("{\"kernel\": \"%s\", \"n\": %zu, \"us\": %.4f}\n", cases[i].name, n, ours.median * 1e6);
         else

@@ -198,7 +198,8 @@ static void bench_product(const bench *b, size_t m, size_t n, size_t k, tfm_dtyp
     make_onednn(&other, &ours);
     candidates[n_candidates++] = (perf_candidate){.name = "onednn", .run = run_onednn, .arg = &other};
 #endif
-    perf_compare(candidates, n_candidates, b->options.quick ? 3 : 11, b->options.quick ? 0.005 : 0.03);
+    perf_compare(candidates, n_candidates, b->options.quick ? 3 : 11, b->options.quick ? 0.005 : 0.03,
+                 b->options.n_threads > 1 ? PERF_OTHERS_SPIN : 0);
     print_result(b, &ours, candidates, n_candidates, cold);
 #ifdef PERF_ONEDNN
     free_onednn(&other);
@@ -232,7 +233,7 @@ static void bench_quantize(const bench *b) {
         product p;
         make_product(&p, b, 1, 16, k, TFM_I8, false);
         perf_candidate ours = {.name = "tfm", .run = run_quantize, .arg = &p};
-        perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.005);
+        perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.005, 0);
         if (b->options.json)
             printf("{\"kernel\": \"quantize\", \"n\": %zu, \"us\": %.4f}\n", k, ours.median * 1e6);
         else

@@ -44,7 +44,12 @@ void perf_summarise(perf_candidate *c, double *times, int n) {
     c->maximum = times[n - 1];
 }
 
-void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds) {
+static void pause_for(double seconds) {
+    struct timespec t = {.tv_sec = (time_t)seconds, .tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    if (seconds > 0) nanosleep(&t, NULL);
+}
+
+void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds, double pause) {
     if (rounds > MAX_ROUNDS) rounds = MAX_ROUNDS;
     double(*times)[MAX_ROUNDS] = calloc(n, sizeof *times);
     size_t *times_each = calloc(n, sizeof *times_each);
@@ -52,6 +57,8 @@ void perf_compare(perf_candidate *candidates, size_t n, int rounds, double secon
     for (size_t c = 0; c < n; c++) times_each[c] = repetitions(&candidates[c], seconds);
     for (int round = 0; round < rounds; round++) {
         for (size_t c = 0; c < n; c++) {
+            if (n > 1) pause_for(pause);
+            if (n > 1 && pause > 0) candidates[c].run(candidates[c].arg);
             double start = perf_seconds();
             for (size_t i = 0; i < times_each[c]; i++) candidates[c].run(candidates[c].arg);
             times[c][round] = (perf_seconds() - start) / (double)times_each[c];
@@ -135,7 +142,7 @@ static double peak(limit_job *job, double (*operations)(size_t n), unsigned n_th
     job->operations = operations;
     double each = operations(1) * (double)job->rounds * n_threads;
     perf_candidate c = {.name = "operations", .run = run_operations, .arg = job};
-    perf_compare(&c, 1, 15, 0.01);
+    perf_compare(&c, 1, 15, 0.01, 0);
     return each / c.minimum * 1e-9;
 }
 
@@ -143,7 +150,7 @@ static double peak(limit_job *job, double (*operations)(size_t n), unsigned n_th
 static double bandwidth(limit_job *job, void (*read)(const float *, size_t), unsigned n_threads, double seconds) {
     job->read = read;
     perf_candidate c = {.name = "read", .run = run_read, .arg = job};
-    perf_compare(&c, 1, 9, seconds);
+    perf_compare(&c, 1, 9, seconds, 0);
     return (double)n_threads * (double)job->floats_each * sizeof(float) * (double)job->rounds / c.minimum * 1e-9;
 }
 

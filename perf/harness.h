@@ -23,9 +23,13 @@ typedef struct perf_candidate {
 
 /*
  * Runs the candidates in turn, A B C A B C ..., `rounds` times after one warm-up each; a round repeats a candidate
- * until at least `seconds` have passed. Fills in the figures.
+ * until at least `seconds` have passed. With several candidates it waits for `pause` seconds before each, then runs it
+ * once unclocked. Fills in the figures.
  */
-void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds);
+void perf_compare(perf_candidate *candidates, size_t n, int rounds, double seconds, double pause);
+
+/* Threads of OpenMP and OpenBLAS spin for so many seconds after their work and would take a core from who is next. */
+#define PERF_OTHERS_SPIN 0.03
 
 /*
  * For work that takes long: one warm-up (a run as well if it takes over a third of the budget), then at least 3 and at
