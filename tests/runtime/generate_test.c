@@ -9,9 +9,12 @@
 #include "fixture.h"
 #include "outputs.h"
 
-/* ---- counting allocations: the linker sends the library's calls here (--wrap) ---- */
+/* ---- counting allocations, and making one fail: the linker sends the library's calls here (--wrap) ---- */
 
 static atomic_size_t n_allocations;
+static size_t failing; /* which one; 0: none */
+
+static bool fails(void) { return atomic_fetch_add(&n_allocations, 1) + 1 == failing; }
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
@@ -24,24 +27,12 @@ void *__wrap_realloc(void *memory, size_t n);
 void *__wrap_aligned_alloc(size_t alignment, size_t n);
 void *__wrap_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset);
 
-void *__wrap_malloc(size_t n) {
-    atomic_fetch_add(&n_allocations, 1);
-    return __real_malloc(n);
-}
-void *__wrap_calloc(size_t n, size_t size) {
-    atomic_fetch_add(&n_allocations, 1);
-    return __real_calloc(n, size);
-}
-void *__wrap_realloc(void *memory, size_t n) {
-    atomic_fetch_add(&n_allocations, 1);
-    return __real_realloc(memory, n);
-}
-void *__wrap_aligned_alloc(size_t alignment, size_t n) {
-    atomic_fetch_add(&n_allocations, 1);
-    return __real_aligned_alloc(alignment, n);
-}
+void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *memory, size_t n) { return fails() ? NULL : __real_realloc(memory, n); }
+void *__wrap_aligned_alloc(size_t alignment, size_t n) { return fails() ? NULL : __real_aligned_alloc(alignment, n); }
 void *__wrap_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset) {
-    atomic_fetch_add(&n_allocations, 1);
+    if (fails()) return MAP_FAILED;
     return __real_mmap(address, n, protection, flags, fd, offset);
 }
 
@@ -480,9 +471,70 @@ Test(generate, nothing_is_allocated_per_token) {
         counts[i] = atomic_load(&n_allocations) - before;
     }
     cr_assert(counts[0] == counts[1] && counts[0] > 0, "%zu and %zu allocations", counts[0], counts[1]);
+    /* Drawing neither, with everything that can be kept. */
+    p.num_beams = 1;
+    p.do_sample = true;
+    p.temperature = 1.5;
+    p.top_p = 0.9;
+    p.typical_p = 0.9;
+    p.min_p = 0.01;
+    p.num_return_sequences = 5;
+    p.frequency_penalty = 0.3;
+    p.n_top_log_probs = 8;
+    p.keep_log_probs = true;
+    for (int i = 0; i < 2; i++) {
+        p.max_length = i ? 21 : 4;
+        size_t before = atomic_load(&n_allocations);
+        REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, NULL, error));
+        counts[i] = atomic_load(&n_allocations) - before;
+    }
+    cr_assert(counts[0] == counts[1] && counts[0] > 0, "%zu and %zu allocations", counts[0], counts[1]);
     int32_t source = fixture_source(&f, in.ids[0], 5), sequence = fixture_sequence(&f, source);
     size_t before = atomic_load(&n_allocations);
     for (int i = 0; i < 50; i++) fixture_feed(&f, sequence, in.ids[1], 3, NULL);
     cr_assert(atomic_load(&n_allocations) == before, "tfm_decode allocates");
     fixture_close(&f);
+}
+
+/* With every allocation failing in turn: a clean status, no place lost, and the next call gives what it always gives.
+ */
+Test(generate, allocations_may_fail) {
+    inputs in;
+    make_inputs(&in);
+    for (int kind = 0; kind < 3; kind++) {
+        tiny_config c = tiny_config_default();
+        if (kind == 2) c.kind = "decoder";
+        fixture f;
+        fixture_open(&f, &c, NULL);
+        tfm_generate_params p = params_of(&f, kind == 0 ? 3 : 1);
+        p.num_return_sequences = kind == 2 ? 1 : 3;
+        p.do_sample = kind > 0;
+        p.n_top_log_probs = 3;
+        p.keep_attention = kind < 2;
+        int32_t sequences[5] = {-1, -1, -1, -1, -1};
+        outputs *before, *after;
+        REQUIRE_OK(outputs_generate(f.session, in.items, 5, &p, &before, error));
+        for (size_t i = 0; i < 5 && kind == 2; i++) in.items[i].sequence = &sequences[i];
+        size_t n_failed = 0;
+        tfm_status status = TFM_ERROR_MEMORY;
+        for (size_t k = 1; status && k < 100; k++, n_failed++) {
+            tfm_error error = {0};
+            failing = atomic_load(&n_allocations) + k;
+            status = tfm_generate(f.session, in.items, 5, &p, NULL, &error);
+            failing = 0;
+            cr_assert(status == TFM_OK || (status == TFM_ERROR_MEMORY && error.message[0]), "%s", error.message);
+        }
+        cr_assert(status == TFM_OK && n_failed > 1);
+        for (size_t i = 0; i < 5; i++) {
+            in.items[i].sequence = NULL;
+            if (kind == 2) tfm_sequence_free(f.session, sequences[i]);
+        }
+        REQUIRE_OK(outputs_generate(f.session, in.items, 5, &p, &after, error));
+        cr_assert(outputs_same(before, after));
+        outputs_free(&before);
+        outputs_free(&after);
+        if (kind == 2)
+            for (size_t i = 0; i < 128; i++) sequences[i % 5] = fixture_sequence(&f, -1);
+        fixture_close(&f);
+    }
 }

@@ -402,6 +402,54 @@ Test(processors, repetition_penalty) {
     }
 }
 
+/* Of the tokens after the prompt, the first by their being there, the second by how often they are. */
+Test(processors, presence_and_frequency_penalties) {
+    static scene s;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        make_scene(&s, seed);
+        tfm_generate_params p = plain_params(1, 30);
+        p.presence_penalty = seed % 4 ? 0.7 : 0;
+        p.frequency_penalty = seed % 3 ? -0.3 : 0;
+        if (seed % 5 == 0) p.repetition_penalty = 1.3; /* which comes before them and sees the prompt */
+        apply(&s, &p);
+        cr_assert(tfm_processors_need_ids(&p) ==
+                  (p.presence_penalty != 0 || p.frequency_penalty != 0 || p.repetition_penalty != 1));
+        for (size_t v = 0; v < s.vocab; v++) {
+            size_t count = 0;
+            bool occurs = false;
+            for (size_t i = 0; i < s.history.n; i++) {
+                occurs |= s.ids[i] == (int32_t)v;
+                count += s.ids[i] == (int32_t)v && i >= s.history.prompt_length;
+            }
+            float x = s.before[v];
+            if (occurs && seed % 5 == 0) x = x < 0 ? x * 1.3f : x / 1.3f;
+            double expected = (double)x - (count ? p.presence_penalty : 0) - p.frequency_penalty * (double)count;
+            cr_assert(fabs((double)s.after[v] - expected) < 1e-6 && (count || s.after[v] == x), "seed %llu: token %zu",
+                      (unsigned long long)seed, v);
+        }
+    }
+}
+
+Test(processors, biases_come_first) {
+    static scene s;
+    static const tfm_logit_bias biases[] = {{2, 0.5f}, {0, -INFINITY}, {2, 0.25f}, {99, 1}};
+    for (uint64_t seed = 1; seed <= 200; seed++) {
+        make_scene(&s, seed);
+        tfm_generate_params p = plain_params(1, 30);
+        p.logit_bias = biases;
+        p.n_logit_bias = 4;
+        p.repetition_penalty = 1.3;
+        apply(&s, &p);
+        for (size_t v = 0; v < s.vocab; v++) {
+            bool occurs = false;
+            for (size_t i = 0; i < s.history.n; i++) occurs |= s.ids[i] == (int32_t)v;
+            float x = v == 0 ? -INFINITY : v == 2 ? s.before[v] + 0.5f + 0.25f : s.before[v];
+            float expected = !occurs ? x : x < 0 ? x * 1.3f : x / 1.3f;
+            cr_assert(s.after[v] == expected, "seed %llu: token %zu", (unsigned long long)seed, v);
+        }
+    }
+}
+
 Test(processors, no_repeat_ngram) {
     static scene s;
     for (uint64_t seed = 1; seed <= 600; seed++) {
