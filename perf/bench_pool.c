@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
     bench b = {.options = perf_parse(argc, argv, "[--threads N] [--json] [--quick]")};
     if (tfm_pool_create(&b.pool, b.options.n_threads, NULL)) return 1;
     perf_candidate c = {.name = "tfm", .run = run_regions, .arg = &b};
-    perf_compare(&c, 1, b.options.quick ? 5 : 31, 0.005);
+    perf_compare(&c, 1, b.options.quick ? 5 : 31, 0.005, 0);
     print(&b, "a thousand parallel regions", c.median * 1e6, "us", &c);
 
     double times[PAUSES];
