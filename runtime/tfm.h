@@ -464,14 +464,15 @@ TFM_API tfm_generate_params tfm_generate_params_default(const tfm_model *model);
 typedef struct tfm_hypothesis {
     const int32_t *ids;  /* new tokens, up to and including the end token; a prefix comes first in them */
     size_t n;            /* the prefix counted; sums and scores below count the tokens after it only */
-    bool ended;          /* ended with an end token; false: the length limit came first */
+    bool ended;          /* with an end token, or where on_token said so; false: the length limit came first */
     double sum_log_prob; /* sum of the processed log-probabilities of ids */
     double score;        /* sum_log_prob / tokens^length_penalty (sequences_scores of transformers for beams) */
     const float
         *log_probs; /* (n) log-probability of each token after processing (0 for the prefix), NULL if not kept */
     const float *attention;     /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
-    const int32_t *top_ids;     /* (n, n_top_log_probs) the most probable tokens at each place, or NULL if not kept */
-    const float *top_log_probs; /* (n, n_top_log_probs) their log-probabilities */
+    const int32_t *top_ids;     /* (n, n_top_log_probs) the most probable tokens at each place, best first; -1 where
+                              there are none (the prefix, a small vocabulary); NULL if not kept */
+    const float *top_log_probs; /* (n, n_top_log_probs) their log-probabilities; -INFINITY where there are none */
 } tfm_hypothesis;
 
 typedef struct tfm_input {
@@ -484,7 +485,8 @@ typedef struct tfm_input {
      * For a conversation with a decoder-only model (num_beams and num_return_sequences 1), else NULL: the sequence to
      * go on with, or -1 to start one. The sequence's tokens must be the first ones of ids and fewer than n; they are
      * not run again. It is kept: afterwards it holds the prompt and the new tokens but the last, and the caller
-     * truncates or frees it. After an error it holds the tokens it had before, or some more of the prompt.
+     * truncates or frees it. After an error it holds the tokens it had before, or some more of the prompt. Either all
+     * inputs of a call have one or none has, and no two the same.
      */
     int32_t *sequence;
 } tfm_input;
@@ -511,9 +513,14 @@ typedef struct tfm_generate_callbacks {
  * Greedy search takes the most probable token of every step. Beam search is that of Hugging Face transformers 4.46
  * (BeamSearchScorer): 2 x num_beams candidates a step, an end token counts among the first num_beams only, a sentence
  * is done once num_beams hypotheses are kept and, by early_stopping, no better one is to be expected. Order of
- * processing: repetition penalty, n-gram blocking, bad words, minimum length, forced tokens, suppressed tokens,
- * renormalisation; on log-probabilities for beams, on logits for greedy search.
- * Ties go to the lower token id (and to the better beam).
+ * processing: biases, repetition penalty, presence and frequency penalties (of the tokens generated, neither prompt nor
+ * prefix), n-gram blocking, bad words, minimum length, forced tokens, suppressed tokens, renormalisation; on
+ * log-probabilities for beams, on logits else. Ties go to the lower token id (and to the better beam).
+ *
+ * Sampling draws num_return_sequences outputs for each input. What the filters leave is that of transformers, but of
+ * tokens equal at a filter's border those with the lower ids stay. The token at a place is drawn by a random number
+ * that depends on the seed, the output's number and the place in the output alone: inputs of a call that are
+ * the same get the same outputs. Log-probabilities are those after processing and before temperature and filters.
  *
  * params may be NULL for the model's defaults. With num_beams > 1 a session decodes max_sequences / num_beams inputs
  * at the same time.
