@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../../format/model_file.h"
+#include "analysis.h"
 
 const char *tfm_engine_kind_name(tfm_kind kind) {
     switch (kind) {
@@ -17,7 +18,7 @@ const char *tfm_engine_kind_name(tfm_kind kind) {
 }
 
 static tfm_status check_kind(const tfm_engine *engine, const char *path, bool ids, tfm_error *error) {
-    if (engine->info.kind != TFM_KIND_ENCODER_DECODER)
+    if (engine->info.kind != TFM_KIND_ENCODER_DECODER && engine->info.kind != TFM_KIND_ENCODER)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: holds a model of kind '%s'; tfmrun runs encoder-decoder models",
                         path, tfm_engine_kind_name(engine->info.kind));
     if (!engine->info.has_tokenizer && !ids)
@@ -114,7 +115,9 @@ static tfm_status check_prefix(const tfm_engine *engine, tfm_error *error) {
 }
 
 tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
-    tfm_status status = tfm_settings_params(settings, engine->model, &engine->params, error);
+    if (engine->info.kind == TFM_KIND_ENCODER) return tfm_analysis_configure(engine, settings, error);
+    tfm_status status = tfm_analysis_check(engine, settings, error);
+    if (status == TFM_OK) status = tfm_settings_params(settings, engine->model, &engine->params, error);
     if (status == TFM_OK) status = set_prefix(engine, settings, error);
     if (status == TFM_OK) status = check_prefix(engine, error);
     if (status == TFM_OK) status = make_session(engine, settings, error);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "analysis.h"
 #include "attention.h"
 #include "batch.h"
 #include "prompt.h"
@@ -84,6 +85,8 @@ static int run(tfm_settings *settings, char **arguments, size_t n_arguments, boo
         tfm_complain("%s", error.message);
     else if (interactive)
         result = tfm_prompt_run(&engine, settings, argc, argv);
+    else if (engine.info.kind == TFM_KIND_ENCODER)
+        result = tfm_analysis_run(&engine, settings, n_arguments > 1 ? arguments + 1 : NULL, n_arguments - 1);
     else
         result = tfm_batch_run(&engine, settings, n_arguments > 1 ? arguments + 1 : NULL, n_arguments - 1);
     tfm_engine_close(&engine);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../format/model_file.h"
+#include "analysis.h"
 #include "answer.h"
 #include "commands.h"
 
@@ -132,7 +133,9 @@ static void close_prompt(prompt *p) {
 static void answer_line(tfm_commands *c, const char *text, size_t n) {
     tfm_error error = {0};
     tfm_ids ids = {0};
-    tfm_status status = tfm_engine_input(c->engine, c->settings, text, n, &ids, &error);
+    bool encoder = c->engine->info.kind == TFM_KIND_ENCODER;
+    tfm_status status = encoder ? tfm_analysis_answer(c->engine, c->settings, text, n, &error)
+                                : tfm_engine_input(c->engine, c->settings, text, n, &ids, &error);
     if (status == TFM_OK && ids.size) {
         tfm_ids last = c->last;
         c->last = ids;

@@ -8,6 +8,7 @@
 #include "settings_lists.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
+#define ANALYSIS(member) FIELD(analysis.member)
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)
 
 /* ---- the table ---------------------------------------------------------------------------------------------- */
@@ -137,6 +138,8 @@ static const tfm_option options[] = {
      FIELD(max_source_length), 1, UINT32_MAX, NULL, NULL},
     {TFM_OPTION_FLAG, 0, "truncate", NULL, "Cut inputs that are too long, instead of reporting an error.",
      FIELD(truncate), 0, 0, NULL, NULL},
+
+    TFM_ANALYSIS_OPTIONS(ANALYSIS),
 
     {TFM_OPTION_GROUP, 0, "Running", NULL, NULL, 0, 0, 0, NULL, NULL},
     {TFM_OPTION_U32, 't', "threads", "N",

@@ -6,6 +6,7 @@
 
 #include "../common/bytes.h"
 #include "../common/options.h"
+#include "analysis_options.h"
 
 /* A text that ends an output; the output ends before it. */
 typedef struct tfm_stop {
@@ -34,6 +35,7 @@ typedef struct tfm_settings {
     bool *given; /* by index in the table */
     const char *isa, *attention, *prompt_file, *system, *system_file;
     uint32_t threads, batch_tokens, max_source_length, top_log_probs;
+    tfm_analysis_settings analysis;
     int verify;   /* tfm_verify_choice */
     int kv_dtype; /* tfm_kv_type */
     bool ids, json, log_probs, no_timing, truncate, help, version;
