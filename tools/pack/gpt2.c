@@ -45,6 +45,11 @@ static void read(tfm_causal *c, tfm_config *config) {
     if (tfm_config_bool(config, "add_cross_attention", false))
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "add_cross_attention", "is not supported");
     c->tied = tfm_config_bool(config, "tie_word_embeddings", true);
+    /* GGUF files have linear layers as other families do; gguf_families.c says so with this key. */
+    if (!tfm_config_bool(config, "tfm_linear_transposed", true)) {
+        c->names.transposed = false;
+        c->names.qkv_form = TFM_QKV_JOINED;
+    }
     c->ids.eos = 50256;
 }
 

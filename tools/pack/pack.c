@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../format/disk.h"
+#include "llama2c.h"
 #include "tokenizer_pack.h"
 
 /* ---- where to write ------------------------------------------------------------------------------------------- */
@@ -137,21 +138,72 @@ static tfm_status find_importer(const tfm_source *source, const tfm_importer **i
 
 /* ---- packing -------------------------------------------------------------------------------------------------- */
 
-static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_writer *writer, tfm_error *error) {
-    tfm_status status = tfm_pack_tokenizers(request->source, writer, true, error);
+/* The tokenizer of a source, or of the place the user named for it. */
+static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
+                                  tfm_error *error) {
+    const char *path = request->tokenizer;
+    size_t n = path ? strlen(path) : 0;
+    if (!path) return tfm_source_write_tokenizers(source, writer, error);
+    if (n < 4 || strcmp(path + n - 4, ".bin") != 0) return tfm_pack_tokenizers(path, writer, true, error);
+    json_int_t size = json_integer_value(json_object_get(tfm_source_config(source), "vocab_size"));
+    return tfm_llama2c_write_tokenizer(path, (uint64_t)size, writer, error);
+}
+
+/* source: NULL for a folder or a file of a tokenizer alone. */
+static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
+                                 tfm_error *error) {
+    tfm_status status = source ? write_tokenizer(request, source, writer, error)
+                               : tfm_pack_tokenizers(request->source, writer, true, error);
     if (!status) status = write_tokenizer_kind(writer, error);
     if (!status) status = write_metadata(writer, request, request->source, "tokenizer", error);
     return status;
 }
 
+/* The type of ours that is nearest to the one most elements of the source's matrices have. */
+static tfm_dtype nearest_dtype(const tfm_source *source, const char **theirs) {
+    static const struct {
+        const char *theirs;
+        tfm_dtype ours;
+    } types[] = {{"F32", TFM_F32}, {"F16", TFM_F16}, {"BF16", TFM_BF16}, {"Q8_0", TFM_I8}, {"Q8", TFM_I8},
+                 {"Q6_K", TFM_I8}, {"Q5_0", TFM_I8}, {"Q5_1", TFM_I8},   {"Q5_K", TFM_I8}, {"Q4_0", TFM_I4},
+                 {"Q4_1", TFM_I4}, {"Q4_K", TFM_I4}, {"I8", TFM_I8},     {"I16", TFM_F16}};
+    const size_t n_types = sizeof types / sizeof *types;
+    double elements[sizeof types / sizeof *types] = {0};
+    size_t most = 0;
+    for (size_t i = 0; i < tfm_source_count(source); i++) {
+        const tfm_source_tensor *t = tfm_source_at(source, i);
+        for (size_t k = 0; k < n_types; k++)
+            if (t->rank > 1 && strcmp(t->dtype_name, types[k].theirs) == 0)
+                elements[k] += (double)t->shape[0] * (double)t->shape[1];
+    }
+    for (size_t k = 1; k < n_types; k++)
+        if (elements[k] > elements[most]) most = k;
+    *theirs = types[most].theirs;
+    return types[most].ours;
+}
+
+/* Puts the type that `auto` means into the request, and says so. */
+static void choose_dtype(tfm_pack_request *request, const tfm_source *source) {
+    char text[100];
+    const char *theirs;
+    if (!request->dtype_auto) return;
+    request->options.dtype = nearest_dtype(source, &theirs);
+    snprintf(text, sizeof text, "most weights are %s: packed as %s", theirs, tfm_dtype_name(request->options.dtype));
+    if (request->options.note) request->options.note(request->options.note_user, text);
+}
+
 static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
                              tfm_error *error) {
     const tfm_importer *importer = NULL;
+    if (tfm_source_count(source) == 0)
+        return tfm_fail(error, TFM_ERROR_FORMAT,
+                        "%s: has no tensors; a tokenizer alone is packed with --tokenizer-only",
+                        tfm_source_path(source));
     const char *folder = tfm_source_path(source), *note = tfm_source_note(source);
     tfm_status status = find_importer(source, &importer, error);
     if (status) return status;
     if (note && request->options.note) request->options.note(request->options.note_user, note);
-    status = tfm_source_write_tokenizers(source, writer, error);
+    status = write_tokenizer(request, source, writer, error);
     if (!status) status = importer->import(source, writer, &request->options, error);
     if (!status && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
@@ -159,14 +211,18 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source
     return status;
 }
 
-tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error) {
+tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
+    tfm_pack_request copy = *asked;
+    const tfm_pack_request *request = &copy;
     tfm_source *source = NULL;
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
-    if (!status && !request->tokenizer_only) status = tfm_source_open(&source, request->source, error);
+    if (!status && (!request->tokenizer_only || tfm_source_has_form(request->source)))
+        status = tfm_source_open(&source, request->source, error);
+    if (!status && !request->tokenizer_only) choose_dtype(&copy, source);
     if (!status) status = tfm_writer_create(&writer, request->out, error);
     if (!status)
-        status = request->tokenizer_only ? pack_tokenizer(request, writer, error)
+        status = request->tokenizer_only ? pack_tokenizer(request, source, writer, error)
                                          : pack_model(request, source, writer, error);
     /* A request to stop that came after the last tensor still counts. */
     if (!status && request->options.progress && request->options.progress(request->options.progress_user, 1, 1))

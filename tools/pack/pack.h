@@ -13,7 +13,9 @@
 
 typedef struct tfm_pack_request {
     const char *source, *out;
-    const char *license; /* NULL: not said */
+    const char *license;   /* NULL: not said */
+    const char *tokenizer; /* where the tokenizer is; NULL: as the source has it */
+    bool dtype_auto;       /* options.dtype is to be the nearest to what most matrices of the source have */
     bool tokenizer_only;
     bool force; /* replace out though it is no model file */
     tfm_shortlist_request shortlist;

@@ -14,7 +14,7 @@
 static tfm_status load(const char *path, json_t **json, tfm_error *error) {
     *json = NULL;
     FILE *file = fopen(path, "re");
-    if (!file && errno == ENOENT) return TFM_OK;
+    if (!file && (errno == ENOENT || errno == ENOTDIR)) return TFM_OK;
     if (!file) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", path, strerror(errno));
     char *text = malloc(JSON_MAX);
     size_t n = text ? fread(text, 1, JSON_MAX, file) : 0;
@@ -115,6 +115,12 @@ tfm_status tfm_sentence_transformers_set(const tfm_source *source, tfm_table_bui
     const char *folder = tfm_source_path(source);
     char path[4096];
     json_t *modules;
+    /* A checkpoint of one file says it in its own way; gguf_families.c passes it on under this key. */
+    const char *pooling = json_string_value(json_object_get(tfm_source_config(source), "tfm_pooling"));
+    if (pooling) {
+        tfm_table_set_string(table, "pooling", pooling);
+        return TFM_OK;
+    }
     if ((size_t)snprintf(path, sizeof path, "%s/modules.json", folder) >= sizeof path)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the path is too long", folder);
     tfm_status status = load(path, &modules, error);

@@ -318,6 +318,8 @@ static const tfm_source_form *find_form(const char *path) {
     return NULL;
 }
 
+bool tfm_source_has_form(const char *path) { return find_form(path) != NULL; }
+
 static tfm_status open_form(tfm_source *source, const tfm_source_form *form, const char *path, tfm_error *error) {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;

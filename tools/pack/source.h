@@ -32,6 +32,9 @@ typedef struct tfm_source_tensor {
 tfm_status tfm_source_open(tfm_source **source, const char *path, tfm_error *error);
 void tfm_source_close(tfm_source **source);
 
+/* Whether a path is of a form of its own, with its own way to keep a tokenizer. */
+bool tfm_source_has_form(const char *path);
+
 /* The folder. */
 const char *tfm_source_path(const tfm_source *source);
 /* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)" */

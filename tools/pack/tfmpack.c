@@ -9,10 +9,12 @@
 #include "../../simd/kernels.h"
 #include "../common/options.h"
 #include "pack.h"
+#include "source_internal.h"
 
 typedef struct settings {
-    int dtype, dtype_embed; /* tfm_dtype; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
-    const char *license;
+    /* tfm_dtype; dtype: also DTYPE_AUTO; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
+    int dtype, dtype_embed;
+    const char *license, *tokenizer;
     const char *shortlist;
     uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORM if not given */
     double shortlist_threshold;
@@ -22,7 +24,8 @@ typedef struct settings {
 
 /* In the order of tfm_dtype. */
 static const char *const dtype_names[] = {"f32", "f16", "bf16", "int8", "int4", NULL};
-enum { EMBED_AS_DTYPE = -1 };
+static const char *const dtype_choices[] = {"f32", "f16", "bf16", "int8", "int4", "auto", NULL};
+enum { EMBED_AS_DTYPE = -1, DTYPE_AUTO = 5 };
 #define FIRST_BY_FORM UINT32_MAX
 
 #define AT(member) offsetof(settings, member)
@@ -31,8 +34,8 @@ static const tfm_option options[] = {
     {.kind = TFM_OPTION_GROUP, .name = "Packing"},
     {TFM_OPTION_CHOICE, 'd', "dtype", "TYPE",
      "Type of weight matrices: f32 (default), f16, bf16, int8 (a scale for each output) or int4 (a scale for 32 inputs "
-     "of an output). Norms, biases and position tables stay f32.",
-     AT(dtype), 0, 0, dtype_names, NULL},
+     "of an output); auto: the nearest to what most weights of SRC have. Norms, biases and position tables stay f32.",
+     AT(dtype), 0, 0, dtype_choices, NULL},
     {TFM_OPTION_CHOICE, 0, "dtype-embed", "TYPE",
      "Type of embeddings and of the vocabulary projection; if not given as --dtype, but int8 with int4.",
      AT(dtype_embed), 0, 0, dtype_names, NULL},
@@ -41,8 +44,12 @@ static const tfm_option options[] = {
     {TFM_OPTION_STRING, 0, "license", "TEXT", "The weights' licence, to be kept in the file.", AT(license), 0, 0, NULL,
      NULL},
     {TFM_OPTION_FLAG, 0, "tokenizer-only", NULL,
-     "Pack only the tokenizer of SRC (a checkpoint folder, or a .spm or .model file).", AT(tokenizer_only), 0, 0, NULL,
-     NULL},
+     "Pack only the tokenizer of SRC (a checkpoint folder, a GGUF file, or a .spm or .model file).", AT(tokenizer_only),
+     0, 0, NULL, NULL},
+    {TFM_OPTION_STRING, 0, "tokenizer", "PATH",
+     "Take the tokenizer from PATH, not from SRC: a folder with tokenizer files, a .spm or .model file, or a tokenizer "
+     "of llama2.c (.bin).",
+     AT(tokenizer), 0, 0, NULL, NULL},
     {TFM_OPTION_STRING, 0, "shortlist", "FILE",
      "Pack what FILE says about which target tokens a source token may become: a lexical table (lines 'target source "
      "probability'), a vocabulary map (source, tab, targets) or a list of tokens. tfmrun --shortlist uses it.",
@@ -221,6 +228,8 @@ static int run_pack(work *w, const char *source, const char *out) {
     tfm_pack_request request = {.source = source,
                                 .out = out,
                                 .license = s->license,
+                                .tokenizer = s->tokenizer,
+                                .dtype_auto = s->dtype == DTYPE_AUTO,
                                 .tokenizer_only = s->tokenizer_only,
                                 .force = s->force,
                                 .shortlist = {.path = s->shortlist,
@@ -228,7 +237,7 @@ static int run_pack(work *w, const char *source, const char *out) {
                                               .has_first = s->shortlist_first != FIRST_BY_FORM,
                                               .best = s->shortlist_best,
                                               .threshold = s->shortlist_threshold},
-                                .options = {.dtype = (tfm_dtype)s->dtype,
+                                .options = {.dtype = s->dtype == DTYPE_AUTO ? TFM_F32 : (tfm_dtype)s->dtype,
                                             .dtype_embed = (tfm_dtype)s->dtype_embed,
                                             .has_dtype_embed = s->dtype_embed != EMBED_AS_DTYPE,
                                             .rounded = s->report ? on_rounded : NULL,
@@ -311,6 +320,8 @@ static int run_list(const work *w) {
             printf("  %-10s %s\n", tfm_importers[i]->model_types, tfm_importers[i]->what);
         printf("Checkpoint formats:\n");
         for (size_t i = 0; i < n_formats; i++) printf("  %s\n", formats[i]);
+        for (size_t i = 0; tfm_source_forms[i]; i++)
+            printf("  %-10s %s\n", tfm_source_forms[i]->name, tfm_source_forms[i]->what);
         printf("Types of weight matrices, embeddings and vocabulary projection:\n ");
         for (size_t i = 0; dtype_names[i]; i++) printf(" %s", dtype_names[i]);
         printf("\n");
@@ -321,6 +332,8 @@ static int run_list(const work *w) {
         json_array_append_new(families, json_pack("{s:s, s:s, s:s}", "family", tfm_importers[i]->family, "model_types",
                                                   tfm_importers[i]->model_types, "what", tfm_importers[i]->what));
     for (size_t i = 0; i < n_formats; i++) json_array_append_new(format_list, json_string(formats[i]));
+    for (size_t i = 0; tfm_source_forms[i]; i++)
+        json_array_append_new(format_list, json_string(tfm_source_forms[i]->name));
     for (size_t i = 0; dtype_names[i]; i++) json_array_append_new(dtypes, json_string(dtype_names[i]));
     return print_json(json_pack("{s:o, s:o, s:o}", "families", families, "formats", format_list, "dtypes", dtypes));
 }
@@ -332,7 +345,8 @@ static int run_help(void) {
            "       tfmpack --tokenizer-only SRC OUT.bin\n"
            "       tfmpack --inspect FILE | --verify FILE | --export FILE OUT.safetensors | --list\n"
            "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
-           "their index, or pytorch_model.bin; tokenizer files beside it) into one model file for tfmrun and libtfm.\n"
+           "their index, or pytorch_model.bin; tokenizer files beside it), a GGUF file or another form (--list) into\n"
+           "one model file for tfmrun and libtfm.\n"
            "The same checkpoint and options give the same bytes. A run that fails or is interrupted leaves no file.\n"
            "\n%s\n"
            "Exit status: 0 if all is well, 1 on failure, 2 on wrong usage.\n"
@@ -351,6 +365,7 @@ static int run(const settings *s, char **arguments, size_t n) {
     int modes = s->inspect + s->verify + s->export + s->list + s->tokenizer_only;
     if (modes > 1)
         return tfm_complain_usage("only one of --inspect, --verify, --export, --list, --tokenizer-only makes sense");
+    if (s->tokenizer && modes > 0) return tfm_complain_usage("--tokenizer needs a checkpoint to pack");
     if (s->shortlist && modes > 0) return tfm_complain_usage("--shortlist needs a checkpoint to pack");
     size_t wanted = s->list ? 0 : s->inspect || s->verify ? 1 : 2;
     if (n != wanted) {
