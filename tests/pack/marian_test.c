@@ -322,6 +322,58 @@ Test(marian, generation_from_config_json) {
     scratch_remove(&folder);
 }
 
+static char *folder_with_generation(const char *text) {
+    marian small = marian_default();
+    char *folder = marian_folder(&small);
+    write_file(in(folder, "generation_config.json"), text, strlen(text));
+    return folder;
+}
+
+/* What is said of sampling is kept; transformers' top_k of 50 where tokens are drawn and nothing is said. */
+Test(marian, generation_of_samples) {
+    static const struct {
+        const char *text;
+        uint64_t do_sample, top_k; /* 99: absent */
+        double temperature, top_p, min_p, typical_p;
+    } cases[] = {
+        {"{\"do_sample\": true, \"temperature\": 0.6, \"top_p\": 0.9}", 1, 50, 0.6, 0.9, 9, 9},
+        {"{\"do_sample\": true, \"num_beams\": 1, \"top_k\": 7, \"min_p\": 0.05, \"typical_p\": 0.2}", 1, 7, 9, 9, 0.05,
+         0.2},
+        {"{\"do_sample\": true, \"top_k\": null, \"temperature\": null}", 1, 99, 9, 9, 9, 9},
+        {"{\"do_sample\": true, \"top_k\": 0}", 1, 0, 9, 9, 9, 9},
+        {"{\"temperature\": 0.0, \"top_p\": 1.0, \"top_k\": -1}", 99, 99, 9, 1, 9, 9}, /* not drawn: no harm */
+        {"{\"do_sample\": false, \"temperature\": 0.7, \"top_k\": 20}", 99, 20, 0.7, 9, 9, 9},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = folder_with_generation(cases[i].text);
+        tfm_file *file = packed_open(folder);
+        const tfm_table *t = tfm_file_table(file, "generation");
+        cr_assert_eq(tfm_table_u64(t, "do_sample", 99), cases[i].do_sample, "%s", cases[i].text);
+        cr_assert_eq(tfm_table_u64(t, "top_k", 99), cases[i].top_k, "%s", cases[i].text);
+        cr_assert_eq(tfm_table_f64(t, "temperature", 9), cases[i].temperature, "%s", cases[i].text);
+        cr_assert_eq(tfm_table_f64(t, "top_p", 9), cases[i].top_p, "%s", cases[i].text);
+        cr_assert_eq(tfm_table_f64(t, "min_p", 9), cases[i].min_p, "%s", cases[i].text);
+        cr_assert_eq(tfm_table_f64(t, "typical_p", 9), cases[i].typical_p, "%s", cases[i].text);
+        tfm_file_close(&file);
+        scratch_remove(&folder);
+    }
+}
+
+Test(marian, generation_of_impossible_samples) {
+    static const char *const cases[][2] = {{"temperature", "0"}, {"temperature", "-1"}, {"temperature", "\"hot\""},
+                                           {"top_p", "1.5"},     {"min_p", "-0.5"},     {"typical_p", "2"},
+                                           {"top_k", "-1"},      {"top_k", "1.5"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "{\"do_sample\": true, \"%s\": %s}", cases[i][0], cases[i][1]);
+        char *folder = folder_with_generation(text);
+        tfm_error error = {0};
+        cr_assert_eq(packed_try(folder, TFM_F32, &error), TFM_ERROR_FORMAT, "%s", text);
+        cr_assert(strstr(error.message, cases[i][0]), "%s", error.message);
+        scratch_remove(&folder);
+    }
+}
+
 /* With a generation_config.json, config.json says nothing about generation any more. */
 Test(marian, generation_config_json_counts_alone) {
     static const char text[] =

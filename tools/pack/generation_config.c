@@ -29,6 +29,34 @@ static void write_real(tfm_config *config, tfm_table_builder *table, const char 
         tfm_table_set_f64(table, key, json_number_value(value));
 }
 
+/* A real that only sampling looks at; one out of range matters only if tokens are drawn. */
+static void write_sampling_real(tfm_config *config, tfm_table_builder *table, const char *key, bool draws) {
+    double value = json_number_value(json_object_get(config->object, key));
+    bool possible = strcmp(key, "temperature") ? value >= 0 && value <= 1 : value > 0;
+    if (!json_is_number(json_object_get(config->object, key)) || possible)
+        write_real(config, table, key);
+    else if (draws)
+        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is out of range");
+}
+
+/* Whether tokens are to be drawn, which is not done with beams. */
+static bool samples(const tfm_config *config) {
+    return json_is_true(json_object_get(config->object, "do_sample")) &&
+           json_integer_value(json_object_get(config->object, "num_beams")) <= 1;
+}
+
+static void write_sampling(tfm_config *config, tfm_table_builder *table) {
+    static const char *const keys[] = {"temperature", "top_p", "min_p", "typical_p"};
+    bool draws = samples(config);
+    if (draws) tfm_table_set_u64(table, "do_sample", 1);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) write_sampling_real(config, table, keys[i], draws);
+    /* Where it is not said transformers takes 50; null is none. */
+    if (draws && !json_object_get(config->object, "top_k"))
+        tfm_table_set_u64(table, "top_k", 50);
+    else if (draws || json_integer_value(json_object_get(config->object, "top_k")) >= 0)
+        write_number(config, table, "top_k", UINT32_MAX);
+}
+
 /* Older configurations have 0 and 1 for false and true. */
 static void write_early_stopping(tfm_config *config, tfm_table_builder *table) {
     const json_t *value = json_object_get(config->object, "early_stopping");
@@ -105,16 +133,26 @@ static void note_unsupported(const tfm_config *config, const tfm_pack_options *o
     static const struct {
         const char *key;
         double neutral;
-    } settings[] = {{"do_sample", 0},          {"num_beam_groups", 1},
-                    {"diversity_penalty", 0},  {"penalty_alpha", 0},
-                    {"guidance_scale", 1},     {"encoder_no_repeat_ngram_size", 0},
-                    {"force_words_ids", 0},    {"encoder_repetition_penalty", 1},
-                    {"constraints", 0},        {"begin_suppress_tokens", 0},
-                    {"sequence_bias", 0},      {"exponential_decay_length_penalty", 0},
-                    {"forced_decoder_ids", 0}, {"remove_invalid_values", 0},
+    } settings[] = {{"epsilon_cutoff", 0},
+                    {"eta_cutoff", 0},
+                    {"num_beam_groups", 1},
+                    {"diversity_penalty", 0},
+                    {"penalty_alpha", 0},
+                    {"guidance_scale", 1},
+                    {"encoder_no_repeat_ngram_size", 0},
+                    {"force_words_ids", 0},
+                    {"encoder_repetition_penalty", 1},
+                    {"constraints", 0},
+                    {"begin_suppress_tokens", 0},
+                    {"sequence_bias", 0},
+                    {"exponential_decay_length_penalty", 0},
+                    {"forced_decoder_ids", 0},
+                    {"remove_invalid_values", 0},
                     {"watermarking_config", 0}};
     char text[400] = "";
     size_t used = 0;
+    if (json_is_true(json_object_get(config->object, "do_sample")) && !samples(config))
+        used = (size_t)snprintf(text, sizeof text, "do_sample with num_beams");
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         const json_t *value = json_object_get(config->object, settings[i].key);
         if (!value || json_is_null(value) || json_is_false(value)) continue;
@@ -193,6 +231,7 @@ tfm_status tfm_write_generation(tfm_source *source, tfm_writer *writer, const tf
         write_number(&config, table, "pad_token_id", INT32_MAX);
         write_single_id(&config, table, "forced_eos_token_id");
         write_early_stopping(&config, table);
+        write_sampling(&config, table);
         write_ids(&config, table, "eos_token_id");
         write_ids(&config, table, "suppress_tokens");
         write_bad_words(&config, table);
