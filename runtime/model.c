@@ -63,6 +63,9 @@ static tfm_status read_model(tfm_model *model, const char *path, const tfm_model
         s = tfm_shortlist_read(&model->shortlist, tfm_file_table(model->file, "shortlist"), &model->options, path,
                                error);
     if (!s) s = open_tokenizers(model, path, error);
+    if (!s)
+        s = tfm_chat_read(&model->chat, tfm_file_table(model->file, "chat"), path, model->chat_tokens,
+                          &model->n_chat_tokens, error);
     if (!s && !model->lazy) {
         tfm_parallel parallel = tfm_pool_parallel(params->pool);
         s = tfm_file_verify(model->file, &parallel, params->progress, params->progress_user, error);
@@ -105,6 +108,7 @@ void tfm_model_close(tfm_model **out) {
     *out = NULL;
     tfm_tokenizer_close(&model->tokenizer);
     tfm_tokenizer_close(&model->target_tokenizer);
+    tfm_chat_close(&model->chat);
     tfm_weights_release(model);
     free(model->lists);
     free(model->words);
@@ -151,6 +155,7 @@ tfm_model_info tfm_model_get_info(const tfm_model *model) {
         .max_target = o->has_decoder ? o->decoder.max_positions : 0,
         .has_tokenizer = model->tokenizer != NULL,
         .has_shortlist = model->shortlist.offsets != NULL,
+        .has_chat_template = model->chat != NULL,
         .n_token_types = o->has_encoder ? o->encoder.token_types : 0,
         .head = (tfm_head)o->head.kind,
         .n_outputs = o->head.kind == TFM_HEAD_NONE ? 0 : (uint32_t)model->output.w.n,

@@ -8,6 +8,7 @@
 
 #include "../format/model_file.h"
 #include "../simd/kernels.h"
+#include "chat/chat.h"
 #include "options.h"
 #include "tfm.h"
 #include "tokenizer.h"
@@ -74,6 +75,9 @@ struct tfm_model {
     int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */
     tfm_tokens *words; /* bad words, into lists */
     tfm_shortlist shortlist;
+    tfm_chat *chat; /* NULL: no template */
+    tfm_chat_token chat_tokens[4];
+    size_t n_chat_tokens;
     bool lazy; /* tensors are verified at first use */
     atomic_bool shrank;
 };
