@@ -24,6 +24,7 @@
 #define N_BATCH 64
 #define N_TESTED 4
 #define N_STEPS 5
+#define N_LONGEST 20 /* tokens of a sentence */
 #define N_GENERATED 6
 
 static const struct known {
@@ -37,6 +38,10 @@ static const struct known {
     {"golden gptneox", 0xdba9061ade96ff64, 0xe3249d6d6f2b3221, 0xa662a55681495b27},
     {"golden gemma2 int8", 0xc4acf2c660b56c01, 0x15d08412071b849a, 0x3c8a4579ce0817cb},
     {"golden llama3 int4", 0xc80820a92e2cff83, 0x455b9b130dd48226, 0xe365cb9f897782ae},
+    {"golden bert-mlm", 0x45f9abb5d0ef9552, 0, 0},
+    {"golden bert-mlm bf16", 0x30b31d7a5cca93c9, 0, 0},
+    {"golden bert-mlm int8", 0xe5cdafce76c9be8d, 0, 0},
+    {"checkpoints bert-tiny-sst2 f16", 0x728f18c8e422c176, 0, 0},
     {"golden marian", 0x311a0d3805917cbc, 0xd4b2c0da2bf27c21, 0xf27d921380c87379},
     {"golden marian-ptbin", 0x2641f827f4150317, 0x9aabe43af590afc9, 0xa02ed764ee645184},
     {"multi30k f32", 0x38cbe28b9146c627, 0x6596381ec8f8c91c, 0xc5e4488b1b858788},
@@ -102,6 +107,11 @@ static const plan large_best[MAX_PLANS] = {
     {8, BIT(STEPS)},
 };
 static const plan large_other[MAX_PLANS] = {{1, BIT(STEPS)}, {2, BIT(WHOLE) | BIT(BEAMS) | BIT(DRAWN)}};
+static const plan encoder_plans[MAX_PLANS] = {
+    {1, BIT(WHOLE) | BIT(BATCH_WHOLE)},
+    {2, BIT(WHOLE)},
+    {3, BIT(BATCH_WHOLE)},
+};
 static const plan half_best[MAX_PLANS] = {{1, BIT(STEPS)}, {2, BIT(WHOLE) | BIT(BEAMS)}};
 static const plan half_other[MAX_PLANS] = {{2, BIT(WHOLE)}};
 
@@ -195,7 +205,39 @@ static void run_forked(bench *b, size_t sentence) {
     tfm_source_free(b->session, source);
 }
 
+/* States, embedding and scores of an encoder-only model, of as many sentences together as asked for. */
+static void analyze(bench *b, size_t first, size_t n, float *results, size_t size) {
+    tfm_model_info info = tfm_model_get_info(b->model);
+    tfm_example examples[N_BATCH];
+    tfm_embed_params params = {.pooling = TFM_POOLING_MEAN, .normalize = true};
+    for (size_t i = 0; i < n; i++) {
+        float *at = results + (first + i) * size;
+        examples[i] = (tfm_example){.ids = b->set.sources[first + i].ids, .n = b->set.sources[first + i].n};
+        examples[i].embedding = at;
+        examples[i].states = at += info.d_model;
+        examples[i].scores = info.head != TFM_HEAD_NONE ? at + N_LONGEST * info.d_model : NULL;
+    }
+    must(b, tfm_analyze(b->session, examples, n, &params, &b->error));
+}
+
+static uint64_t hash_analysis(bench *b, bool batch) {
+    tfm_model_info info = tfm_model_get_info(b->model);
+    size_t size = info.d_model + N_LONGEST * ((size_t)info.d_model + info.n_outputs);
+    float *results = calloc(N_BATCH * size, sizeof *results);
+    if (!results) tap_bail_out("no memory");
+    if (batch) analyze(b, 0, N_BATCH, results, size);
+    for (size_t i = 0; i < N_TESTED; i++) {
+        size_t sentence = i * (N_BATCH / N_TESTED);
+        if (!batch) analyze(b, sentence, 1, results, size);
+        memmove(results + i * size, results + sentence * size, size * sizeof *results);
+    }
+    uint64_t hash = tfm_hash_baseline(results, N_TESTED * size * sizeof *results);
+    free(results);
+    return hash;
+}
+
 static uint64_t hash_logits(bench *b, mode how) {
+    if (b->model->options.kind == TFM_KIND_ENCODER) return hash_analysis(b, how == BATCH_WHOLE);
     size_t size = N_TESTED * N_STEPS * b->vocab * sizeof *b->logits;
     memset(b->logits, 0xff, size);
     if (how == BATCH_WHOLE || how == BATCH_STEPS) run_together(b, 0, N_BATCH, how == BATCH_WHOLE);
@@ -292,7 +334,7 @@ static void check_model(bench *b, const char *path, const plan *best_plans, cons
 
 /* ---- the models ---- */
 
-static void random_sentences(bench *b, int32_t ids[N_BATCH][20], uint32_t source_vocab, uint32_t target_vocab,
+static void random_sentences(bench *b, int32_t ids[N_BATCH][N_LONGEST], uint32_t source_vocab, uint32_t target_vocab,
                              size_t longest) {
     uint64_t random = 4711;
     for (size_t i = 0; i < N_BATCH; i++) {
@@ -343,19 +385,20 @@ static void check_random(tfm_dtype dtype, bool alone, const char *name) {
     tiny_model_write(tiny, path);
     tiny_model_free(&tiny);
     static bench b;
-    int32_t ids[N_BATCH][20];
+    int32_t ids[N_BATCH][N_LONGEST];
     b = (bench){.name = name};
-    random_sentences(&b, ids, 101, 101, 20);
+    random_sentences(&b, ids, 101, 101, N_LONGEST);
     const plan *plans = dtype == TFM_F32 && !alone ? all_plans : some_plans;
     check_model(&b, path, plans, plans);
     unlink(path);
     free(path);
 }
 
-static void check_golden(const char *shared, const char *folder, tfm_dtype dtype) {
+static void check_shared(const char *shared, const char *group, const char *folder, tfm_dtype dtype,
+                         const plan *plans) {
     char source[4096], name[64];
-    snprintf(source, sizeof source, "%s/golden/%s", shared ? shared : "", folder);
-    snprintf(name, sizeof name, "golden %s%s%s", folder, dtype == TFM_F32 ? "" : " ",
+    snprintf(source, sizeof source, "%s/%s/%s", shared ? shared : "", group, folder);
+    snprintf(name, sizeof name, "%s %s%s%s", group, folder, dtype == TFM_F32 ? "" : " ",
              dtype == TFM_F32 ? "" : tfm_dtype_name(dtype));
     if (!shared || access(source, R_OK)) {
         tap_skip("TFM_SHARED does not have it", "%s", name);
@@ -369,11 +412,15 @@ static void check_golden(const char *shared, const char *folder, tfm_dtype dtype
     must(&b, tfm_model_open(&b.model, path, NULL, &b.error));
     tfm_model_info info = tfm_model_get_info(b.model);
     tfm_model_close(&b.model);
-    int32_t ids[N_BATCH][20];
-    random_sentences(&b, ids, info.source_vocab_size, info.target_vocab_size, 20);
-    check_model(&b, path, some_plans, some_plans);
+    int32_t ids[N_BATCH][N_LONGEST];
+    random_sentences(&b, ids, info.source_vocab_size, info.target_vocab_size, N_LONGEST);
+    check_model(&b, path, plans, plans);
     unlink(path);
     free(path);
+}
+
+static void check_golden(const char *shared, const char *folder, tfm_dtype dtype) {
+    check_shared(shared, "golden", folder, dtype, some_plans);
 }
 
 /* The first 64 sentences of at most 10 tokens, each with what it is known to become. */
@@ -415,6 +462,10 @@ int main(int argc, char **argv) {
     check_golden(shared, "gptneox", TFM_F32);
     check_golden(shared, "gemma2", TFM_I8);
     check_golden(shared, "llama3", TFM_I4);
+    check_shared(shared, "golden", "bert-mlm", TFM_F32, encoder_plans);
+    check_shared(shared, "golden", "bert-mlm", TFM_BF16, encoder_plans);
+    check_shared(shared, "golden", "bert-mlm", TFM_I8, encoder_plans);
+    check_shared(shared, "checkpoints", "bert-tiny-sst2", TFM_F16, encoder_plans);
     unsetenv("TFM_TEST_SENTENCES"); /* the hashes are of these sentences */
     multi30k data;
     multi30k_read(&data, argv[1], 0);
