@@ -1,4 +1,5 @@
 /* bert_test.c - BERT, RoBERTa, DistilBERT, ELECTRA: bodies, heads, labels, pooling, and every misfit named. */
+#include "../../tools/pack/importer.h"
 #include "encoder_reference.h"
 #include "packed.h"
 
@@ -530,6 +531,21 @@ Test(bert, sentence_embeddings) {
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "modules.json: line 1");
     cr_assert_eq(unlink(in(pooling, "config.json")), 0);
     cr_assert_eq(rmdir(pooling), 0);
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
+/* What is not known is refused by its name, with all that is known. */
+Test(bert, unknown_families_are_named) {
+    model *m = make("bert.");
+    char *folder = packed_folder(CONFIG("bert", ""), m);
+    tfm_error error;
+    packed_configure(folder, "{\"model_type\": \"perceiver\"}");
+    cr_assert_eq(packed_try(folder, TFM_F32, &error), TFM_ERROR_UNSUPPORTED);
+    cr_assert(strstr(error.message, "model_type 'perceiver' is not supported"), "%s", error.message);
+    for (size_t i = 0; tfm_importers[i]; i++)
+        cr_expect(strstr(error.message, tfm_importers[i]->model_types), "%s: %s", tfm_importers[i]->model_types,
+                  error.message);
     model_free(&m);
     scratch_remove(&folder);
 }

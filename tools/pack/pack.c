@@ -121,7 +121,7 @@ static tfm_status find_importer(const tfm_source *source, const tfm_importer **i
     if (!type)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                         "%s/config.json: has no model_type; cannot tell what model this is", tfm_source_path(source));
-    char known[200] = "";
+    char known[sizeof error->message] = "";
     for (size_t i = 0, used = 0; tfm_importers[i]; i++) {
         if (in_list(tfm_importers[i]->model_types, type)) {
             *importer = tfm_importers[i];
@@ -132,7 +132,7 @@ static tfm_status find_importer(const tfm_source *source, const tfm_importer **i
                                      tfm_importers[i]->model_types);
     }
     return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
-                    "%s/config.json: model_type '%.60s' is not supported; this version knows: %s",
+                    "%s/config.json: model_type '%.60s' is not supported (see tfmpack --list); known are: %s",
                     tfm_source_path(source), type, known);
 }
 
