@@ -21,6 +21,7 @@ typedef struct golden {
     tfm_tokens *inputs;                  /* [n] expected.json's sequences */
     uint32_t n_layers[2], final_norm[2]; /* of encoder and decoder, as packed */
     size_t d_model, vocab_size;
+    double largest[3]; /* differences so far: of states, of logits, of vectors and probabilities */
     tfm_error error;
 } golden;
 
