@@ -1,19 +1,13 @@
-/* command_perplexity.c - tfmeval perplexity: how well a model predicts given translations. */
+/* command_perplexity.c - tfmeval perplexity: how well a model predicts given translations, or text. */
 #include "../../format/model_file.h"
-#include "model_options.h"
-#include "record.h"
+#include "perplexity.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-typedef struct settings {
-    tfm_command_settings common;
-    tfm_model_settings model;
-    const char *source, *reference, *in;
-    bool json, per_line;
-} settings;
+typedef tfm_perplexity_settings settings;
 
 #define AT(member) .offset = offsetof(settings, member)
 static const tfm_option options[] = {
@@ -36,7 +30,29 @@ static const tfm_option options[] = {
      AT(in),
      .help =
          "Instead of both: lines of JSON, {\"input_ids\": [...], \"labels\": [...]}, where labels are all tokens to "
-         "be predicted, the end token included and the start token not."},
+         "be predicted, the end token included and the start token not. Of a decoder-only model input_ids alone are "
+         "the "
+         "tokens of a text."},
+    {.kind = TFM_OPTION_STRING,
+     .name = "text",
+     .argument = "FILE",
+     AT(text),
+     .help = "Decoder-only models: a file that is one text."},
+    {.kind = TFM_OPTION_U32,
+     .name = "max-length",
+     .argument = "N",
+     .min = 2,
+     .max = 1 << 30,
+     AT(max_length),
+     .help = "Decoder-only models: tokens the model sees at the same time (default: all it takes, at most 2048)."},
+    {.kind = TFM_OPTION_U32,
+     .name = "stride",
+     .argument = "N",
+     .min = 1,
+     .max = 1 << 30,
+     AT(stride),
+     .help = "Decoder-only models: how far these move on at a time; the smaller, the more context a token has, and the "
+             "longer it takes (default: half of --max-length)."},
     {.kind = TFM_OPTION_FLAG,
      .name = "per-line",
      AT(per_line),
@@ -47,15 +63,17 @@ static const tfm_option options[] = {
     TFM_OPTION_HELP};
 
 static const tfm_command command = {
-    .usage = "perplexity [OPTION]... MODEL {--src SRC --ref REF | --in IN.jsonl}",
-    .description = "Prints the perplexity of given translations: exp of the mean negative log-probability (nll)\n"
-                   "of their tokens, the end token of every line included. Perplexities of models with\n"
-                   "different vocabularies cannot be compared.\n",
-    .examples = "  tfmeval perplexity model.bin --src test.de --ref test.en\n",
+    .usage = "perplexity [OPTION]... MODEL {--src SRC --ref REF | --text TEXT | --in IN.jsonl}",
+    .description = "Prints the perplexity of given translations, or of text under a decoder-only model: exp of\n"
+                   "the mean negative log-probability (nll) of their tokens, the end token of every line\n"
+                   "of a translation included. Perplexities of models with different vocabularies cannot\n"
+                   "be compared.\n",
+    .examples = "  tfmeval perplexity model.bin --src test.de --ref test.en\n"
+                "  tfmeval perplexity gpt2.bin --text wiki.txt --max-length 1024 --stride 512\n",
     .options = {options, sizeof options / sizeof *options},
     .n_arguments = 1};
 
-enum { MAX_LINES = 256 }; /* scored in one call */
+enum { MAX_LINES = TFM_PERPLEXITY_BATCH };
 
 /* A line of the batch: where its ids are. */
 typedef struct pair {
@@ -133,26 +151,30 @@ static tfm_status read_batch(scorer *s, bool *end, tfm_error *error) {
 
 /* ---- output -------------------------------------------------------------------------------------------------- */
 
-/* log_probs: NULL, or (n). */
-static tfm_status print_json(const char *key, uint64_t value, uint64_t n, double nll, const float *log_probs,
-                             tfm_error *error) {
-    json_t *object = json_pack("{s:I, s:I, s:f, s:f}", key, (json_int_t)value, "tokens", (json_int_t)n, "nll", nll,
-                               "ppl", exp(nll / (double)n));
+static tfm_status print_json(const tfm_perplexity_figures *f, tfm_error *error) {
+    json_t *object = json_pack("{s:I, s:I, s:f, s:f}", f->key, (json_int_t)f->value, "tokens", (json_int_t)f->n_tokens,
+                               "nll", f->nll, "ppl", exp(f->nll / (double)f->n_tokens));
     bool ok = object != NULL;
-    if (ok && log_probs) {
+    if (ok && f->log_probs) {
         json_t *list = json_array();
         ok = json_object_set_new(object, "log_probs", list) == 0;
-        for (uint64_t i = 0; ok && i < n; i++) ok = json_array_append_new(list, json_real((double)log_probs[i])) == 0;
+        for (uint64_t i = 0; ok && i < f->n_tokens; i++)
+            ok = json_array_append_new(list, json_real((double)f->log_probs[i])) == 0;
     }
+    if (ok && f->max_length)
+        ok = json_object_set_new(object, "max_length", json_integer(f->max_length)) == 0 &&
+             json_object_set_new(object, "stride", json_integer(f->stride)) == 0;
     ok = ok && json_dumpf(object, stdout, JSON_REAL_PRECISION(17)) == 0 && putchar('\n') != EOF;
     json_decref(object);
-    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_IO, "cannot print the result as JSON (its numbers: %g)", nll);
+    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_IO, "cannot print the result as JSON (its numbers: %g)", f->nll);
 }
 
-static tfm_status print_figures(const settings *set, const char *key, uint64_t value, uint64_t n, double nll,
-                                const float *log_probs, tfm_error *error) {
-    if (set->json) return print_json(key, value, n, nll, log_probs, error);
-    printf("%s = %" PRIu64 " tokens = %" PRIu64 " nll = %.4f ppl = %.4f\n", key, value, n, nll, exp(nll / (double)n));
+tfm_status tfm_perplexity_print(const settings *set, const tfm_perplexity_figures *f, tfm_error *error) {
+    if (set->json) return print_json(f, error);
+    printf("%s = %" PRIu64 " tokens = %" PRIu64 " nll = %.4f ppl = %.4f", f->key, f->value, f->n_tokens, f->nll,
+           exp(f->nll / (double)f->n_tokens));
+    if (f->max_length) printf(" max_length = %u stride = %u", f->max_length, f->stride);
+    putchar('\n');
     return TFM_OK;
 }
 
@@ -186,7 +208,9 @@ static tfm_status add_batch(scorer *s, tfm_error *error) {
         size_t n = s->pairs[i].n_target;
         double nll = 0;
         for (size_t j = 0; j < n; j++) nll -= (double)log_probs[j];
-        if (s->settings->per_line) status = print_figures(s->settings, "line", s->n_lines, n, nll, log_probs, error);
+        tfm_perplexity_figures line = {
+            .key = "line", .value = s->n_lines, .n_tokens = n, .nll = nll, .log_probs = log_probs};
+        if (s->settings->per_line) status = tfm_perplexity_print(s->settings, &line, error);
         s->nll += nll;
         s->n_tokens += n;
         s->n_lines++;
@@ -198,13 +222,12 @@ static tfm_status add_batch(scorer *s, tfm_error *error) {
 static tfm_status open_all(scorer *s, const char *path, tfm_error *error) {
     const settings *set = s->settings;
     s->is_text = !set->in;
-    tfm_status status = tfm_opened_open(&s->model, path, &set->model, error);
-    if (status != TFM_OK) return status;
-    if (s->model.info.kind != TFM_KIND_ENCODER_DECODER)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s: not an encoder-decoder", path);
+    if (set->text || set->max_length || set->stride)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s: --text, --max-length and --stride are for decoder-only models",
+                        path);
     if (s->is_text && !s->model.info.has_tokenizer)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer; give token ids with --in", path);
-    status = tfm_text_file_open(&s->files[0], s->is_text ? set->source : set->in, error);
+    tfm_status status = tfm_text_file_open(&s->files[0], s->is_text ? set->source : set->in, error);
     if (status == TFM_OK && s->is_text) status = tfm_text_file_open(&s->files[1], set->reference, error);
     if (status != TFM_OK) return status;
     tfm_session_params params = tfm_session_params_default();
@@ -213,7 +236,7 @@ static tfm_status open_all(scorer *s, const char *path, tfm_error *error) {
     return tfm_session_create(&s->session, s->model.model, &params, error);
 }
 
-static tfm_status run_all(scorer *s, const char *path, tfm_error *error) {
+static tfm_status run_pairs(scorer *s, const char *path, tfm_error *error) {
     tfm_status status = open_all(s, path, error);
     for (bool end = false; status == TFM_OK && !end;) {
         status = read_batch(s, &end, error);
@@ -222,15 +245,28 @@ static tfm_status run_all(scorer *s, const char *path, tfm_error *error) {
     }
     if (status != TFM_OK) return status;
     if (s->n_lines == 0) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: no lines, nothing to score", s->files[0].name);
-    return print_figures(s->settings, "lines", s->n_lines, s->n_tokens, s->nll, NULL, error);
+    return tfm_perplexity_print(
+        s->settings,
+        &(tfm_perplexity_figures){.key = "lines", .value = s->n_lines, .n_tokens = s->n_tokens, .nll = s->nll}, error);
+}
+
+static tfm_status run_all(scorer *s, const char *path, tfm_error *error) {
+    tfm_status status = tfm_opened_open(&s->model, path, &s->settings->model, error);
+    if (status != TFM_OK) return status;
+    switch (s->model.info.kind) {
+    case TFM_KIND_ENCODER_DECODER: return run_pairs(s, path, error);
+    case TFM_KIND_DECODER: return tfm_perplexity_of_text(s->settings, &s->model, path, error);
+    default: return tfm_fail(error, TFM_ERROR_STATE, "%s: has no decoder that could predict tokens", path);
+    }
 }
 
 int tfm_command_perplexity(int argc, char **argv) {
     settings set = {.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
     int code;
     if (!tfm_command_begin(&command, &set.common, argc, argv, &code)) return code;
-    bool text = set.source && set.reference && !set.in, ids = set.in && !set.source && !set.reference;
-    if (!text && !ids) return tfm_complain_usage("%s: give either --src and --ref, or --in", argv[0]);
+    int forms = (set.source || set.reference) + (set.in != NULL) + (set.text != NULL);
+    if (forms != 1 || !set.source != !set.reference)
+        return tfm_complain_usage("%s: give either --src and --ref, or --text, or --in", argv[0]);
     tfm_error error = {0};
     scorer *s = calloc(1, sizeof *s);
     if (!s) return tfm_complain("out of memory");

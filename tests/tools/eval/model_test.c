@@ -250,6 +250,31 @@ Test(model, logits_of_golden_encoders) {
                  "--decoder-states is for encoder-decoders");
 }
 
+Test(model, logits_of_golden_decoders) {
+    static const char *const folders[] = {"golden/gpt2", "golden/mistral", "golden/bloom"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[256];
+        snprintf(path, sizeof path, "%s/expected/expected.json", folders[i]);
+        json_t *expected = load_json(shared_file(path)), *lines = json_array(), *ids;
+        const json_t *sequences = json_object_get(expected, "sequences");
+        size_t index;
+        json_array_foreach((json_t *)sequences, index, ids)
+            json_array_append_new(lines, json_pack("{s:O}", "input_ids", ids));
+        write_lines("in.jsonl", lines);
+        pack("--dtype=f32", shared_file(folders[i]), "model.bin");
+        require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=out.safetensors"));
+        snprintf(path, sizeof path, "%s/expected/expected.safetensors", folders[i]);
+        tfm_safetensors *got = open_tensors("out.safetensors"), *golden = open_tensors(shared_file(path));
+        cr_assert_eq(tfm_safetensors_count(got), 2 * json_array_size(sequences));
+        compare_golden(got, golden, "encoder", "batch.last_hidden_state", sequences);
+        compare_golden(got, golden, "logits", "batch.logits", sequences);
+        tfm_safetensors_close(&got);
+        tfm_safetensors_close(&golden);
+        json_decref(lines);
+        json_decref(expected);
+    }
+}
+
 Test(model, logits_of_a_trained_model) {
     json_t *golden = load_json(shared_file("checkpoints/multi30k-de-en/expected/golden.json"));
     const json_t *sentences = json_object_get(golden, "sentences");
@@ -428,6 +453,135 @@ Test(model, perplexity_of_text_is_that_of_its_ids) {
     free_outcome(&answers);
     free_outcome(&text);
     free_outcome(&ids);
+}
+
+/* ---- perplexity of text -------------------------------------------------------------------------------------- */
+
+static const char story[] =
+    "Once upon a time there was a little dog. He liked to run and play in the park.\n\nOne day he saw a big red ball! "
+    "\"I want that ball,\" he said. He ran and ran until he was very tired.\nThe end.\n";
+
+/* The ids a model's tokenizer gives for a text, with what it wants around it. */
+static json_t *ids_of(const char *model, const char *text) {
+    json_t *question = json_pack("[{s:s}]", "text", text);
+    write_lines("question", question);
+    outcome answer = RUN(NULL, "tokenize", model, "--in=question");
+    json_t *answers = parse_lines(answer.out), *ids = json_incref(json_object_get(json_array_get(answers, 0), "ids"));
+    cr_assert(json_array_size(ids) > 40, "%s", answer.err);
+    json_decref(answers);
+    json_decref(question);
+    free_outcome(&answer);
+    return ids;
+}
+
+static json_t *slice(const json_t *ids, size_t begin, size_t end) {
+    json_t *list = json_array();
+    for (size_t i = begin; i < end; i++) json_array_append(list, json_array_get(ids, i));
+    return list;
+}
+
+/* By the definition: every window alone through the model, the logits before each token that no window before had. */
+static size_t plain_log_probs(const json_t *ids, size_t max_length, size_t stride, double *log_probs) {
+    size_t n = json_array_size(ids), n_scored = 0, n_windows = 0;
+    json_t *windows = json_array();
+    for (size_t begin = 0, end = 0; end < n; begin += stride) {
+        end = begin + max_length < n ? begin + max_length : n;
+        json_array_append_new(windows, json_pack("{s:o}", "input_ids", slice(ids, begin, end)));
+    }
+    write_lines("windows", windows);
+    require_ok(RUN(NULL, "logits", "model.bin", "--in=windows", "--out=windows.safetensors"));
+    tfm_safetensors *file = open_tensors("windows.safetensors");
+    for (size_t begin = 0, end = 0, scored = 0; end < n; begin += stride, scored = end) {
+        matrix logits = load_line(file, n_windows++, "logits");
+        end = begin + logits.shape[0];
+        for (size_t t = scored > begin ? scored : begin + 1; t < end; t++) {
+            const float *row = logits.values + (t - 1 - begin) * logits.shape[1];
+            size_t id = (size_t)json_integer_value(json_array_get(ids, t));
+            log_probs[n_scored++] = (double)row[id] - log_sum_exp(row, logits.shape[1]);
+        }
+        free(logits.values);
+    }
+    tfm_safetensors_close(&file);
+    json_decref(windows);
+    return n_scored;
+}
+
+/* The line with every token, and the total, of one text in lines i and i + 1. */
+static void check_figures(const json_t *lines, const double *log_probs, size_t n) {
+    const json_t *line = json_array_get(lines, 0), *total = json_array_get(lines, 1);
+    const json_t *got = json_object_get(line, "log_probs");
+    double nll = 0;
+    cr_assert_eq(json_array_size(got), n);
+    for (size_t i = 0; i < n; i++) {
+        double x = json_real_value(json_array_get(got, i));
+        cr_assert(fabs(x - log_probs[i]) < 1e-5, "token %zu: %.9g, expected %.9g", i, x, log_probs[i]);
+        nll -= x;
+    }
+    cr_assert_eq(json_integer_value(json_object_get(total, "lines")), 1);
+    cr_assert_eq(json_integer_value(json_object_get(total, "tokens")), (json_int_t)n);
+    cr_assert_eq(json_real_value(json_object_get(total, "nll")), nll);
+    cr_assert_float_eq(json_real_value(json_object_get(total, "ppl")), exp(nll / (double)n), 1e-9);
+}
+
+Test(model, perplexity_of_text_slides_a_window) {
+    static const struct {
+        unsigned max_length, stride;
+        bool all; /* whether every token but the first is scored */
+    } cases[] = {{16, 8, true}, {16, 1, true}, {10, 9, true}, {7, 7, false}, {2, 1, true}, {512, 100, true}};
+    static double log_probs[1000];
+    pack("--dtype=f32", shared_file("checkpoints/tinystories-656k"), "model.bin");
+    write_text("story.txt", story);
+    json_t *ids = ids_of("model.bin", story), *record = json_pack("[{s:O}]", "input_ids", ids);
+    size_t n_ids = json_array_size(ids);
+    cr_assert(n_ids < 200);
+    write_lines("ids", record);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char length[40], stride[40];
+        snprintf(length, sizeof length, "--max-length=%u", cases[i].max_length);
+        snprintf(stride, sizeof stride, "--stride=%u", cases[i].stride);
+        size_t n = plain_log_probs(ids, cases[i].max_length, cases[i].stride, log_probs);
+        cr_assert(cases[i].all ? n == n_ids - 1 : n < n_ids - 1);
+        outcome text = RUN(NULL, "perplexity", "model.bin", "--text=story.txt", length, stride, "--json", "--per-line");
+        outcome same = RUN(story, "perplexity", "model.bin", "--text=-", length, stride, "--json", "--per-line",
+                           "--batch-tokens=3", "--threads=2", "--isa=scalar");
+        outcome line = RUN(NULL, "perplexity", "model.bin", "--in=ids", length, stride, "--json", "--per-line");
+        cr_assert(text.code == 0 && same.code == 0 && line.code == 0, "%s%s%s", text.err, same.err, line.err);
+        cr_assert_str_eq(text.out, same.out);
+        cr_assert_str_eq(text.out, line.out);
+        json_t *lines = parse_lines(text.out);
+        check_figures(lines, log_probs, n);
+        cr_assert_eq(json_integer_value(json_object_get(json_array_get(lines, 1), "stride")), cases[i].stride);
+        json_decref(lines);
+        free_outcome(&text);
+        free_outcome(&same);
+        free_outcome(&line);
+    }
+    json_decref(record);
+    json_decref(ids);
+}
+
+Test(model, perplexity_of_text_is_checked) {
+    pack("--dtype=f32", shared_file("checkpoints/tinystories-656k"), "model.bin");
+    write_text("story.txt", story);
+    write_text("empty", "");
+#define TEXT(...) RUN(NULL, "perplexity", "model.bin", __VA_ARGS__)
+    assert_fails(TEXT("--text=none"), "none");
+    assert_fails(TEXT("--text=empty"), "nothing to predict");
+    assert_fails(TEXT("--text=story.txt", "--max-length=99999"), "--max-length is 99999");
+    assert_fails(TEXT("--text=story.txt", "--max-length=10", "--stride=11"), "--stride is 11");
+    assert_fails(TEXT("--src=story.txt", "--ref=story.txt"), "--text");
+    assert_fails(RUN("{\"input_ids\":[1]}\n", "perplexity", "model.bin", "--in=-"), "<stdin>:1: one token");
+    assert_fails(RUN("{\"input_ids\":[1,99999]}\n", "perplexity", "model.bin", "--in=-"), "99999");
+    assert_fails(RUN("", "perplexity", "model.bin", "--in=-"), "no lines");
+    assert_fails(RUN(NULL, "perplexity", MODEL, "--text=story.txt"), "decoder-only");
+    assert_fails(RUN(NULL, "perplexity", MODEL, "--in=story.txt", "--stride=5"), "decoder-only");
+    outcome result = TEXT("--text=story.txt", "--max-length=32");
+    cr_assert(result.code == 0 && strncmp(result.out, "lines = 1 tokens = ", 19) == 0 &&
+                  strstr(result.out, " max_length = 32 stride = 16\n"),
+              "%s%s", result.out, result.err);
+    free_outcome(&result);
+    pack("--dtype=f32", shared_file("golden/bert-mlm"), "bert.bin");
+    assert_fails(RUN(NULL, "perplexity", "bert.bin", "--in=story.txt"), "no decoder");
 }
 
 Test(model, wrong_lines_are_named) {

@@ -52,6 +52,9 @@ Test(score, usage) {
     assert_fails(RUN(NULL, "tokenize"), 2, "model file is missing");
     assert_fails(RUN(NULL, "perplexity", "m.bin", "--src", "x"), 2, "--src and --ref");
     assert_fails(RUN(NULL, "perplexity", "m.bin", "--src", "x", "--ref", "y", "--in", "z"), 2, "--src and --ref");
+    assert_fails(RUN(NULL, "perplexity", "m.bin", "--text", "x", "--in", "z"), 2, "--text");
+    assert_fails(RUN(NULL, "perplexity", "m.bin", "--text", "x", "--stride", "0"), 2, "--stride");
+    assert_fails(RUN(NULL, "perplexity", "m.bin", "--text", "x", "--max-length", "1"), 2, "--max-length");
 }
 
 Test(score, bleu_of_a_small_corpus) {
