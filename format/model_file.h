@@ -3,7 +3,7 @@
  *
  * A file is: header (128 bytes), extents (sections and tensors, each aligned), directory. Everything little-endian.
  * A section is a table of typed values (table.h): "architecture", "generation", "tokenizer", "tokenizer.target",
- * "shortlist", "metadata", "origin". A tensor is a matrix or vector in the layout the kernels read.
+ * "chat", "shortlist", "metadata", "origin". A tensor is a matrix or vector in the layout the kernels read.
  */
 #ifndef TFM_MODEL_FILE_H
 #define TFM_MODEL_FILE_H

@@ -147,7 +147,10 @@ static void print_section(FILE *out, const tfm_file *file, const tfm_section *se
     for (size_t i = 0; i < tfm_table_count(table); i++) {
         const tfm_value *value = tfm_table_at(table, i);
         fprintf(out, "  %-28s ", value->key);
-        print_value(out, value);
+        if (strcmp(section->name, "chat") == 0 && strcmp(value->key, "template") == 0)
+            fprintf(out, "(%zu bytes, shown by --json)\n", value->n);
+        else
+            print_value(out, value);
     }
 }
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../format/disk.h"
+#include "chat_template.h"
 #include "llama2c.h"
 #include "tokenizer_pack.h"
 
@@ -67,8 +68,13 @@ static void describe_command(const tfm_pack_request *request, char *text, size_t
     }
     int n = snprintf(text, size, "--dtype %s --dtype-embed %s", tfm_dtype_name(request->options.dtype),
                      tfm_dtype_name(tfm_pack_embed_dtype(&request->options)));
+    const char *slash = request->chat_template ? strrchr(request->chat_template, '/') : NULL;
+    if (request->chat_template)
+        n +=
+            snprintf(text + n, size - (size_t)n, " --chat-template %.255s", slash ? slash + 1 : request->chat_template);
+    keep_ascii(text);
     if (!s->path) return;
-    const char *slash = strrchr(s->path, '/');
+    slash = strrchr(s->path, '/');
     n += snprintf(text + n, size - (size_t)n, " --shortlist %.255s --shortlist-best %u --shortlist-threshold %g",
                   slash ? slash + 1 : s->path, s->best, s->threshold);
     if (s->has_first) snprintf(text + n, size - (size_t)n, " --shortlist-first %u", s->first);
@@ -77,7 +83,7 @@ static void describe_command(const tfm_pack_request *request, char *text, size_t
 
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
                                  const char *format, tfm_error *error) {
-    char name[256], command[512];
+    char name[256], command[800];
     tfm_status status = folder_name(folder, name, sizeof name, error);
     if (status) return status;
     tfm_table_builder *table = tfm_table_builder_new();
@@ -154,6 +160,9 @@ static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_source *so
                                  tfm_error *error) {
     tfm_status status = source ? write_tokenizer(request, source, writer, error)
                                : tfm_pack_tokenizers(request->source, writer, true, error);
+    size_t n;
+    if (!status && !tfm_writer_section_data(writer, "tokenizer", &n))
+        status = tfm_fail(error, TFM_ERROR_IO, "%s: has no tokenizer", request->source);
     if (!status) status = write_tokenizer_kind(writer, error);
     if (!status) status = write_metadata(writer, request, request->source, "tokenizer", error);
     return status;
@@ -204,6 +213,7 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source
     if (status) return status;
     if (note && request->options.note) request->options.note(request->options.note_user, note);
     status = write_tokenizer(request, source, writer, error);
+    if (!status) status = tfm_pack_chat_template(source, request->chat_template, writer, &request->options, error);
     if (!status) status = importer->import(source, writer, &request->options, error);
     if (!status && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
@@ -248,6 +258,7 @@ void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
     snprintf(facts->kind, sizeof facts->kind, "%s", tfm_table_string(options, "kind", ""));
     facts->file_bytes = tfm_file_length(file);
     facts->n_tensors = tfm_file_tensor_count(file);
+    facts->has_chat_template = tfm_file_table(file, "chat") != NULL;
     facts->has_shortlist = tfm_file_table(file, "shortlist") != NULL;
     facts->has_tokenizer = tfm_file_table(file, "tokenizer") != NULL;
     for (size_t i = 0; i < facts->n_tensors; i++) {

@@ -17,7 +17,8 @@ typedef struct tfm_pack_request {
     const char *tokenizer; /* where the tokenizer is; NULL: as the source has it */
     bool dtype_auto;       /* options.dtype is to be the nearest to what most matrices of the source have */
     bool tokenizer_only;
-    bool force; /* replace out though it is no model file */
+    const char *chat_template; /* a file, instead of the checkpoint's own; NULL: none */
+    bool force;                /* replace out though it is no model file */
     tfm_shortlist_request shortlist;
     tfm_pack_options options;
 } tfm_pack_request;
@@ -30,7 +31,7 @@ typedef struct tfm_pack_facts {
     char family[64], kind[32];
     char dtype[8], dtype_embed[8];                /* of the layers' matrices; of embeddings and vocabulary projection */
     uint64_t file_bytes, n_tensors, n_parameters; /* parameters: elements that come from the checkpoint */
-    bool has_tokenizer, has_shortlist;
+    bool has_tokenizer, has_shortlist, has_chat_template;
 } tfm_pack_facts;
 void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts);
 

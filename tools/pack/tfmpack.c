@@ -15,7 +15,7 @@ typedef struct settings {
     /* tfm_dtype; dtype: also DTYPE_AUTO; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
     int dtype, dtype_embed;
     const char *license, *tokenizer;
-    const char *shortlist;
+    const char *shortlist, *chat_template;
     uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORM if not given */
     double shortlist_threshold;
     bool tokenizer_only, force, report, json, quiet;
@@ -62,6 +62,10 @@ static const tfm_option options[] = {
     {TFM_OPTION_DOUBLE, 0, "shortlist-threshold", "P",
      "Leave out what a lexical table gives a probability of P or less (default 0).", AT(shortlist_threshold), 0, 1,
      NULL, NULL},
+    {TFM_OPTION_STRING, 0, "chat-template", "FILE",
+     "Pack the chat template in FILE instead of the checkpoint's own: how a conversation becomes a prompt, in the "
+     "language of Jinja.",
+     AT(chat_template), 0, 0, NULL, NULL},
     {TFM_OPTION_FLAG, 'f', "force", NULL,
      "Replace OUT even if it is not a file that tfmpack wrote. A model file is replaced without being asked.",
      AT(force), 0, 0, NULL, NULL},
@@ -209,11 +213,12 @@ static int pack_summary(const work *w, const char *out, double seconds) {
     tfm_pack_get_facts(file, &facts);
     tfm_file_close(&file);
     if (w->settings->json) {
-        json_t *summary = json_pack(
-            "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:f, s:O}", "file", out, "kind", facts.kind, "family",
-            facts.family, "dtype", facts.dtype, "dtype_embed", facts.dtype_embed, "bytes", (json_int_t)facts.file_bytes,
-            "tensors", (json_int_t)facts.n_tensors, "parameters", (json_int_t)facts.n_parameters, "tokenizer",
-            facts.has_tokenizer, "shortlist", facts.has_shortlist, "seconds", seconds, "notes", w->notes);
+        json_t *summary = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:b, s:b, s:f, s:O}", "file", out,
+                                    "kind", facts.kind, "family", facts.family, "dtype", facts.dtype, "dtype_embed",
+                                    facts.dtype_embed, "bytes", (json_int_t)facts.file_bytes, "tensors",
+                                    (json_int_t)facts.n_tensors, "parameters", (json_int_t)facts.n_parameters,
+                                    "tokenizer", facts.has_tokenizer, "shortlist", facts.has_shortlist, "chat_template",
+                                    facts.has_chat_template, "seconds", seconds, "notes", w->notes);
         if (w->settings->report) json_object_set(summary, "matrices", w->matrices);
         return print_json(summary);
     }
@@ -231,6 +236,7 @@ static int run_pack(work *w, const char *source, const char *out) {
                                 .tokenizer = s->tokenizer,
                                 .dtype_auto = s->dtype == DTYPE_AUTO,
                                 .tokenizer_only = s->tokenizer_only,
+                                .chat_template = s->chat_template,
                                 .force = s->force,
                                 .shortlist = {.path = s->shortlist,
                                               .first = s->shortlist_first,
@@ -366,6 +372,7 @@ static int run(const settings *s, char **arguments, size_t n) {
     if (modes > 1)
         return tfm_complain_usage("only one of --inspect, --verify, --export, --list, --tokenizer-only makes sense");
     if (s->tokenizer && modes > 0) return tfm_complain_usage("--tokenizer needs a checkpoint to pack");
+    if (s->chat_template && modes > 0) return tfm_complain_usage("--chat-template needs a checkpoint to pack");
     if (s->shortlist && modes > 0) return tfm_complain_usage("--shortlist needs a checkpoint to pack");
     size_t wanted = s->list ? 0 : s->inspect || s->verify ? 1 : 2;
     if (n != wanted) {
