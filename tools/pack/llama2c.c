@@ -306,7 +306,9 @@ static tfm_status configure(const llama2c *m, tfm_source *source, tfm_error *err
                                "max_position_embeddings", (json_int_t)s[POSITIONS], "rms_norm_eps", 1e-5, "rope_theta",
                                10000.0, "tie_word_embeddings", m->tied);
     /* Token 1 begins a text, and llama2.c ends at it; token 2 ends an answer. */
-    source->generation_config = json_pack("{s:i, s:[i, i]}", "bos_token_id", 1, "eos_token_id", 1, 2);
+    const uint64_t longest = s[POSITIONS] < 256 ? s[POSITIONS] : 256; /* llama2.c's own default */
+    source->generation_config =
+        json_pack("{s:i, s:[i, i], s:I}", "bos_token_id", 1, "eos_token_id", 1, 2, "max_length", (json_int_t)longest);
     if (!source->config || !source->generation_config)
         return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->path);
     return TFM_OK;
