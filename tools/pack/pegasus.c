@@ -13,6 +13,7 @@ static const tfm_bart_like pegasus = {
     .activation = "gelu",
     .scale_embedding = false,
     .ids = {.decoder_start = 0, .pad = 0, .eos = 1, .forced_eos = 1},
+    .two_vocabularies = true, /* not there, but in the same architecture from other toolkits */
 };
 
 static tfm_status import(tfm_source *source, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {

@@ -80,22 +80,24 @@ static tfm_status take_special(tfm_vocabulary *v, const char *path, const json_t
     return TFM_OK;
 }
 
+tfm_status tfm_vocabulary_make(tfm_vocabulary *v, json_t *object, const char *path, const json_t *config,
+                               const json_t *special_tokens_map, tfm_error *error) {
+    *v = (tfm_vocabulary){.json = object};
+    tfm_status status = take_entries(v, path, error);
+    if (status == TFM_OK) status = take_special(v, path, config, special_tokens_map, error);
+    if (status != TFM_OK) tfm_vocabulary_free(v);
+    return status;
+}
+
 tfm_status tfm_vocabulary_read(tfm_vocabulary *v, const char *path, const json_t *config,
                                const json_t *special_tokens_map, tfm_error *error) {
     *v = (tfm_vocabulary){0};
     json_error_t wrong;
-    v->json = json_load_file(path, 0, &wrong);
-    tfm_status status;
-    if (v->json == NULL) {
-        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
-    } else if (!json_is_object(v->json)) {
-        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a JSON object of tokens and ids", path);
-    } else {
-        status = take_entries(v, path, error);
-        if (status == TFM_OK) status = take_special(v, path, config, special_tokens_map, error);
-    }
-    if (status != TFM_OK) tfm_vocabulary_free(v);
-    return status;
+    json_t *object = json_load_file(path, 0, &wrong);
+    if (object == NULL) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
+    if (json_is_object(object)) return tfm_vocabulary_make(v, object, path, config, special_tokens_map, error);
+    json_decref(object);
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a JSON object of tokens and ids", path);
 }
 
 void tfm_vocabulary_free(tfm_vocabulary *v) {

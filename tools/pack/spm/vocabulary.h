@@ -31,6 +31,9 @@ typedef struct tfm_vocabulary {
  */
 tfm_status tfm_vocabulary_read(tfm_vocabulary *vocabulary, const char *path, const json_t *config,
                                const json_t *special_tokens_map, tfm_error *error);
+/* The same from an object of tokens and ids, which it takes over in any case; path is for messages. */
+tfm_status tfm_vocabulary_make(tfm_vocabulary *vocabulary, json_t *object, const char *path, const json_t *config,
+                               const json_t *special_tokens_map, tfm_error *error);
 void tfm_vocabulary_free(tfm_vocabulary *vocabulary);
 
 /* The id of a spelling, or -1. */
