@@ -122,6 +122,11 @@ def thread_pool(found):
     return table(['what', 'threads', 'median', 'best'], rows, 1)
 
 
+def tokenizers(found):
+    rows = [[r['name'], r['tokenizer'], number(r['value']), number(best(r))] for r in found if r.get('unit') == 'MB/s']
+    return table(['work', 'program', 'MB/s', 'best'], rows, 2)
+
+
 def start_and_memory(found):
     rows = [[r['model'], r['dtype'], r['name'], r['threads'], r.get('beams', '–'), r.get('batch', '–'),
              f'{number(r["value"])} {r["unit"]}', number(best(r)), percent(spread(r)), number(r.get('limit'))]
@@ -187,6 +192,7 @@ def sections(found, peers):
              'Start and memory': start_and_memory(pooled),
              'What a step spends its time on': shares(pooled),
              'Thread pool': thread_pool(pooled),
+             'Tokenizer': tokenizers(pooled),
              'Kernels beside their limits': products(pooled),
              'Other kernels': other_kernels(pooled)}
     return {title: text for title, text in every.items() if text}
