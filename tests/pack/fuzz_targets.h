@@ -12,4 +12,9 @@ int tfm_fuzz_safetensors(const uint8_t *data, size_t n);
 /* pytorch_model.bin in a folder, zip or legacy, all tensors read. */
 int tfm_fuzz_pytorch(const uint8_t *data, size_t n);
 
+/* A GGUF file; aborts if a tensor or a value reaches outside it. Its tokenizer is made, its tensors are read. */
+int tfm_fuzz_gguf(const uint8_t *data, size_t n);
+/* A checkpoint of llama2.c, or a tokenizer of it behind the word TOK. */
+int tfm_fuzz_llama2c(const uint8_t *data, size_t n);
+
 #endif

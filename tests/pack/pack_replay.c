@@ -47,9 +47,16 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: pack_replay CORPUS_FOLDER\n");
         return 2;
     }
-    printf("1..3\n");
-    replay(argv[1], "pickle", tfm_fuzz_pickle, 1);
-    replay(argv[1], "safetensors", tfm_fuzz_safetensors, 2);
-    replay(argv[1], "pytorch", tfm_fuzz_pytorch, 3);
+    static const struct {
+        const char *name;
+        target run;
+    } targets[] = {{"pickle", tfm_fuzz_pickle},
+                   {"safetensors", tfm_fuzz_safetensors},
+                   {"pytorch", tfm_fuzz_pytorch},
+                   {"gguf", tfm_fuzz_gguf},
+                   {"llama2c", tfm_fuzz_llama2c}};
+    const int n = sizeof targets / sizeof *targets;
+    printf("1..%d\n", n);
+    for (int i = 0; i < n; i++) replay(argv[1], targets[i].name, targets[i].run, i + 1);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../runtime/tokenizer/utf8.h"
 #include "gguf_blocks.h"
 #include "gguf_model.h"
 #include "gguf_tokenizer.h"
@@ -197,6 +198,12 @@ static char *get_text(const tfm_gguf *g, const char *key) {
     return n > 0 && !memchr(text, 0, n) ? strndup(text, n) : NULL;
 }
 
+static bool is_utf8(const char *text) {
+    for (size_t n; *text; text += n)
+        if ((n = tfm_utf8_valid(text, strnlen(text, 4))) == 0) return false;
+    return true;
+}
+
 static tfm_status find_family(tfm_gguf_model *m, const char *architecture, tfm_error *error) {
     char known[300] = "";
     size_t used = 0;
@@ -223,8 +230,11 @@ static tfm_status open_model(tfm_source *source, tfm_gguf_model *m, tfm_error *e
     source->chat_template = get_text(m->gguf, "tokenizer.chat_template");
     m->config = source->config;
     tfm_status status = TFM_OK;
-    if (!source->config)
+    if (!source->config || !tfm_gguf_special_tokens(m->gguf, source->config))
         status = no_memory(m, error);
+    else if (source->chat_template && !is_utf8(source->chat_template))
+        status =
+            tfm_fail(error, TFM_ERROR_FORMAT, "%s: key 'tokenizer.chat_template' is not UTF-8 text", m->gguf->path);
     else if (!architecture)
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: key 'general.architecture' is missing", m->gguf->path);
     else if (m->gguf->n_tensors > 0)

@@ -422,3 +422,26 @@ json_t *tfm_gguf_generation(const tfm_gguf *gguf) {
     json_decref(config);
     return NULL;
 }
+
+bool tfm_gguf_special_tokens(const tfm_gguf *gguf, json_t *config) {
+    static const char *const roles[][2] = {{"bos_token_id", "bos_token"},
+                                           {"eos_token_id", "eos_token"},
+                                           {"padding_token_id", "pad_token"},
+                                           {"unknown_token_id", "unk_token"}};
+    const tfm_gguf_value *tokens = find(gguf, "tokens");
+    if (!tokens || !tokens->is_array || tokens->type != TFM_GGUF_STRING) return true;
+    const uint8_t *at = tokens->data;
+    int64_t ids[4];
+    bool ok = true;
+    for (size_t k = 0; k < 4; k++) ids[k] = get_id(gguf, roles[k][0], -1);
+    for (uint64_t i = 0; ok && i < tokens->count; i++) {
+        size_t n;
+        const char *text = tfm_gguf_next_string(&at, &n);
+        for (size_t k = 0; ok && k < 4; k++) {
+            if (ids[k] != (int64_t)i || n == 0 || memchr(text, 0, n)) continue;
+            json_t *token = json_stringn(text, n); /* NULL: no UTF-8, as the tokenizer will say */
+            if (token) ok = json_object_set_new(config, roles[k][1], token) == 0;
+        }
+    }
+    return ok;
+}
