@@ -1,23 +1,28 @@
-/* answer.c - runs one input for the prompt: streams what is certain, obeys Ctrl-C, says how long it took. */
+/* answer.c - runs one input alone: streams what is certain, obeys Ctrl-C, says how long it took. */
 #include "answer.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "../../format/model_file.h"
 #include "attention.h"
+#include "output_text.h"
 
 /* ---- Ctrl-C --------------------------------------------------------------------------------------------------- */
 
-static tfm_session *volatile running; /* read by the signal handler */
+static tfm_session *volatile running;     /* read by the signal handler */
+static volatile sig_atomic_t interrupted; /* ends the output at its next token */
+static volatile sig_atomic_t tokens_come; /* if not, the call is cancelled at once */
 
 static void on_interrupt(int number) {
     (void)number;
     tfm_session *session = running;
-    if (session) tfm_session_cancel(session);
+    interrupted = 1;
+    if (session && !tokens_come) tfm_session_cancel(session);
 }
 
 void tfm_answer_catch_interrupts(void) {
@@ -30,47 +35,35 @@ void tfm_answer_catch_interrupts(void) {
 
 typedef struct answer {
     const tfm_engine *engine;
-    const tfm_ids *input;
+    tfm_generate_params params;
+    tfm_answer_request *request;
     tfm_attention_file *attention; /* NULL: show the output */
-    tfm_ids ids;                   /* new tokens so far; greedy only */
-    tfm_bytes shown;               /* what of their text is on the screen */
+    tfm_output_text *texts;        /* (num_return_sequences) */
+    size_t n_shown;                /* bytes of the first one that are on the screen */
     double first;                  /* when the first token came, or 0 */
     size_t n_tokens;
+    bool wrote;        /* something is on the screen */
     tfm_status status; /* what went wrong inside a callback */
     tfm_error error;
 } answer;
 
-static void show(const char *text, size_t n) { (void)!tfm_write_all(STDOUT_FILENO, text, n); }
-
-/* Bytes of text that will not change: without a last character of which bytes are still to come. */
-static size_t settled(const tfm_text *text) {
-    static const char replacement[] = "\xef\xbf\xbd";
-    size_t n = text->size;
-    while (n >= 3 && memcmp(text->data + n - 3, replacement, 3) == 0) n -= 3;
-    for (size_t back = 1; back <= 3 && back <= n; back++) {
-        if (((unsigned char)text->data[n - back] & 0xc0) == 0x80) continue;
-        bool whole = tfm_utf8_char(text->data + n - back, back, NULL) == back;
-        return whole ? n : n - back;
-    }
-    return n;
+static tfm_status show(answer *a, const char *text, size_t n) {
+    if (n == 0) return TFM_OK;
+    a->wrote = true;
+    if (tfm_write_all(STDOUT_FILENO, text, n)) return TFM_OK;
+    int cause = errno;
+    tfm_fail(&a->error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
+    if (cause == EPIPE) a->error.message[0] = 0; /* whoever read our output has left: nothing to say about it */
+    return TFM_ERROR_IO;
 }
 
-/* Brings the screen up to ids, the output so far; all: it will not grow any more. */
-static tfm_status show_growth(answer *a, const int32_t *ids, size_t n, bool all) {
-    tfm_text text = {0};
-    tfm_status status = tfm_detokenize(a->engine->model, TFM_TARGET, ids, n, true, &text, &a->error);
-    size_t end = all ? text.size : settled(&text), before = a->shown.size;
-    if (status == TFM_OK && end >= before && (before == 0 || memcmp(text.data, a->shown.data, before) == 0)) {
-        show(text.data + before, end - before);
-        if (!tfm_bytes_append(&a->shown, text.data + before, end - before))
-            status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
-    } else if (status == TFM_OK && all) {
-        /* The tokenizer took back something it had said: the whole text on a new line. */
-        show("\n", 1);
-        show(text.data, text.size);
-    }
-    tfm_text_free(&text);
-    return status;
+/* Brings the screen up to what is settled of the only output. */
+static tfm_status show_growth(answer *a) {
+    const tfm_output_text *o = &a->texts[0];
+    size_t before = a->n_shown;
+    if (o->settled <= before) return TFM_OK;
+    a->n_shown = o->settled;
+    return show(a, o->text.data + before, o->settled - before);
 }
 
 /* Several outputs: a line each, with its score. */
@@ -79,92 +72,179 @@ static tfm_status show_list(answer *a, const tfm_hypothesis *hypotheses, size_t 
     for (size_t i = 0; i < n && status == TFM_OK; i++) {
         char score[32];
         int length = snprintf(score, sizeof score, "%s%9.4f  ", i ? "\n" : "", hypotheses[i].score);
-        show(score, (size_t)length);
-        a->shown.size = 0;
-        status = show_growth(a, hypotheses[i].ids, hypotheses[i].n, true);
+        status = show(a, score, (size_t)length);
+        if (status == TFM_OK) status = show(a, a->texts[i].text.data, a->texts[i].text.size);
     }
     return status;
 }
 
+static bool streams(const answer *a) { return a->params.num_beams == 1 && !a->attention; }
+
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     (void)index;
-    (void)output;
     answer *a = user;
     if (a->first == 0) a->first = tfm_seconds();
-    if (!tfm_push_ids(&a->ids, &id, 1))
-        a->status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
-    else
-        a->status = show_growth(a, a->ids.data, a->ids.size, false);
-    return a->status == TFM_OK ? TFM_GO_ON : TFM_CANCEL;
+    tokens_come = 1;
+    a->status = tfm_output_text_put(&a->texts[output], &id, 1, &a->error);
+    if (a->status == TFM_OK && a->params.num_return_sequences == 1) {
+        if (!tfm_push_ids(&a->request->ids, &id, 1))
+            a->status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
+        else
+            a->status = show_growth(a);
+    }
+    if (a->status != TFM_OK) return TFM_CANCEL;
+    return a->texts[output].stopped || interrupted ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
 static tfm_status draw(answer *a, const tfm_hypothesis *hypothesis) {
     tfm_bytes drawing = {0};
-    tfm_status status = tfm_attention_draw(a->attention, a->engine, a->input, hypothesis, 1, &drawing, &a->error);
+    tfm_status status =
+        tfm_attention_draw(a->attention, a->engine, a->request->input, hypothesis, 1, &drawing, &a->error);
     if (status == TFM_OK) status = tfm_attention_add(a->attention, &drawing, &a->error);
     tfm_bytes_free(&drawing);
+    return status;
+}
+
+/* The texts of all outputs to their ends. Those of beams come only now. */
+static tfm_status complete(answer *a, const tfm_hypothesis *hypotheses, size_t n) {
+    size_t n_prefix = a->engine->prefix.size;
+    tfm_status status = TFM_OK;
+    for (size_t i = 0; i < n && status == TFM_OK; i++) {
+        const tfm_hypothesis *h = &hypotheses[i];
+        a->n_tokens += h->n;
+        if (!streams(a) && h->n > n_prefix)
+            status = tfm_output_text_put(&a->texts[i], h->ids + n_prefix, h->n - n_prefix, &a->error);
+        if (status == TFM_OK) status = tfm_output_text_end(&a->texts[i], &a->error);
+    }
+    a->request->ids.size = 0;
+    if (status == TFM_OK && n && !tfm_push_ids(&a->request->ids, hypotheses[0].ids, hypotheses[0].n))
+        status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
     return status;
 }
 
 static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
     (void)index;
     answer *a = user;
-    for (size_t i = 0; i < n; i++) a->n_tokens += hypotheses[i].n;
-    if (n == 0)
-        a->status = TFM_OK;
-    else if (a->attention)
+    a->status = complete(a, hypotheses, n);
+    if (n == 0 || a->status != TFM_OK) return a->status != TFM_OK;
+    a->request->ended = (hypotheses[0].ended && !interrupted) || a->texts[0].stopped;
+    if (a->attention)
         a->status = draw(a, &hypotheses[0]);
     else
-        a->status = n > 1 ? show_list(a, hypotheses, n) : show_growth(a, hypotheses[0].ids, hypotheses[0].n, true);
+        a->status = n > 1 ? show_list(a, hypotheses, n) : show_growth(a);
     return a->status != TFM_OK;
 }
+
+/* ---- running -------------------------------------------------------------------------------------------------- */
 
 static void show_timing(const answer *a, double start) {
     double end = tfm_seconds();
     bool color = tfm_color_terminal(STDERR_FILENO);
-    char first[64] = "";
+    char first[64] = "", prompt[96] = "", seed[40] = "";
     if (a->first > 0) snprintf(first, sizeof first, ", first token after %.1f ms", 1e3 * (a->first - start));
-    fprintf(stderr, "%s%zu tokens in %.1f ms, %.0f tokens/s%s%s\n", color ? "\033[2m" : "", a->n_tokens,
-            1e3 * (end - start), (double)a->n_tokens / (end - start), first, color ? "\033[0m" : "");
+    if (tfm_engine_continues(a->engine))
+        snprintf(prompt, sizeof prompt, "; prompt of %zu tokens, %zu of them kept", a->request->input->size,
+                 a->request->n_kept);
+    if (a->params.do_sample) snprintf(seed, sizeof seed, "; seed %llu", (unsigned long long)a->params.seed);
+    fprintf(stderr, "%s%zu tokens in %.1f ms, %.0f tokens/s%s%s%s%s\n", color ? "\033[2m" : "", a->n_tokens,
+            1e3 * (end - start), (double)a->n_tokens / (end - start), first, prompt, seed, color ? "\033[0m" : "");
+}
+
+static tfm_status show_echo(answer *a, tfm_error *error) {
+    tfm_text text = {0};
+    const tfm_ids *input = a->request->input;
+    tfm_status status = tfm_detokenize(a->engine->model, TFM_SOURCE, input->data, input->size, true, &text, error);
+    if (status == TFM_OK) status = show(a, text.data, text.size);
+    if (status == TFM_ERROR_IO) *error = a->error;
+    tfm_text_free(&text);
+    return status;
+}
+
+/* The outputs begin, with the prefix they all have. */
+static tfm_status start(answer *a, const tfm_settings *settings, tfm_error *error) {
+    const tfm_ids *prefix = &a->engine->prefix, *input = a->request->input;
+    bool goes_on = a->request->goes_on;
+    a->texts = calloc(a->params.num_return_sequences, sizeof *a->texts);
+    if (!a->texts) return tfm_fail(error, TFM_ERROR_MEMORY, "answer: out of memory");
+    tfm_status status = a->request->echo ? show_echo(a, error) : TFM_OK;
+    for (size_t i = 0; i < a->params.num_return_sequences && status == TFM_OK; i++) {
+        status = tfm_output_text_start(&a->texts[i], a->engine->model, &settings->decoding,
+                                       goes_on ? input->data : NULL, goes_on ? input->size : 0, error);
+        if (status == TFM_OK) status = tfm_output_text_put(&a->texts[i], prefix->data, prefix->size, error);
+    }
+    return status;
 }
 
 static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
-    tfm_generate_params params = engine->params;
-    params.keep_attention = a->attention;
-    bool streams = params.num_beams == 1 && !a->attention;
-    tfm_generate_callbacks callbacks = {.on_token = streams ? on_token : NULL, .on_result = on_result, .user = a};
+    tfm_generate_callbacks callbacks = {.on_token = streams(a) ? on_token : NULL, .on_result = on_result, .user = a};
     const tfm_ids *prefix = &engine->prefix;
-    tfm_input input = {.ids = a->input->data,
-                       .n = a->input->size,
+    tfm_input input = {.ids = a->request->input->data,
+                       .n = a->request->input->size,
                        .prefix = prefix->size ? prefix->data : NULL,
-                       .n_prefix = prefix->size};
+                       .n_prefix = prefix->size,
+                       .sequence = a->request->sequence};
+    interrupted = tokens_come = 0;
     running = engine->session;
-    tfm_status status = tfm_generate(engine->session, &input, 1, &params, &callbacks, error);
+    tfm_status status = tfm_generate(engine->session, &input, 1, &a->params, &callbacks, error);
     running = NULL;
-    if (a->status == TFM_OK) return status;
-    *error = a->error;
-    return a->status;
+    a->request->stopped = interrupted;
+    if (a->status != TFM_OK) {
+        *error = a->error;
+        return a->status;
+    }
+    /* The library counts inputs of a call; there is one here. */
+    if (status != TFM_OK && strncmp(error->message, "input 0: ", 9) == 0)
+        memmove(error->message, error->message + 9, strlen(error->message + 9) + 1);
+    return status;
 }
 
-tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input, const char *attention,
-                      tfm_error *error) {
-    answer a = {.engine = engine, .input = input};
+/* Hands the best output over, as far as it came. */
+static void finish(answer *a) {
+    if (!a->texts) return;
+    tfm_error ignored;
+    tfm_output_text *best = &a->texts[0];
+    tfm_output_text_end(best, &ignored);
+    a->request->text = best->text;
+    best->text = (tfm_text){0};
+    for (size_t i = 0; i < a->params.num_return_sequences; i++) tfm_output_text_free(&a->texts[i]);
+    free(a->texts);
+}
+
+/* Each answer is drawn anew, and all can be had again from the first seed. A drawing is of the last answer. */
+static void choose_seed(answer *a, tfm_engine *engine) {
+    if (!a->attention) engine->n_answers++;
+    if (engine->n_answers) a->params.seed += engine->n_answers - 1;
+}
+
+tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answer_request *request, tfm_error *error) {
+    answer a = {.engine = engine, .request = request, .params = tfm_engine_params(engine, request->input->size, NULL)};
     tfm_attention_file file = {.fd = -1};
     tfm_status status = TFM_OK;
-    if (attention) {
-        status = tfm_attention_open(&file, attention, error);
+    if (request->attention) {
+        status = tfm_attention_open(&file, request->attention, error);
         a.attention = &file;
     }
-    double start = tfm_seconds();
+    a.params.keep_attention = request->attention;
+    choose_seed(&a, engine);
+    double begin = tfm_seconds();
+    if (status == TFM_OK) status = start(&a, settings, error);
     if (status == TFM_OK) status = run(&a, engine, error);
-    if (!attention && (a.shown.size || status == TFM_OK)) show("\n", 1);
-    if (status == TFM_OK && !attention && !settings->no_timing) show_timing(&a, start);
+    bool line = !request->attention && status != TFM_ERROR_IO && (a.wrote || status == TFM_OK);
+    if (line && show(&a, "\n", 1) != TFM_OK && status == TFM_OK) {
+        status = a.error.status;
+        *error = a.error;
+    }
+    if (status == TFM_OK && !request->attention && !request->plain && !settings->no_timing) show_timing(&a, begin);
     tfm_error closing;
     if (tfm_attention_close(&file, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;
         *error = closing;
     }
-    tfm_ids_free(&a.ids);
-    tfm_bytes_free(&a.shown);
+    finish(&a);
     return status;
+}
+
+void tfm_answer_forget(tfm_answer_request *request) {
+    tfm_ids_free(&request->ids);
+    tfm_text_free(&request->text);
 }

@@ -1,5 +1,5 @@
 /*
- * answer.h - one input at the prompt: run, shown as it comes, stopped by Ctrl-C.
+ * answer.h - one input alone: run, shown as it comes, stopped by Ctrl-C.
  */
 #ifndef TFM_RUN_ANSWER_H
 #define TFM_RUN_ANSWER_H
@@ -9,12 +9,30 @@
 /* Catches SIGINT from now on: it stops the running answer and nothing else. */
 void tfm_answer_catch_interrupts(void);
 
+typedef struct tfm_answer_request {
+    const tfm_ids *input;
+    const char *attention; /* NULL, or the path of a drawing to make instead of showing the output */
+    bool plain;            /* the output alone: no timing */
+    bool goes_on;          /* the output goes on with the input's text, it does not stand for itself */
+    bool echo;             /* show the input's text before it */
+    int32_t *sequence;     /* see tfm_input */
+    size_t n_kept;         /* tokens of the input that the sequence holds */
+
+    /* The best output, also what there is of it after Ctrl-C or an error; see tfm_answer_forget. */
+    tfm_ids ids;
+    tfm_text text;
+    bool ended;   /* with an end token or a stop string */
+    bool stopped; /* by Ctrl-C */
+} tfm_answer_request;
+
 /*
- * Runs the input and shows its outputs on stdout, greedy ones as they grow, then a line of timing on stderr.
- * attention: NULL, or the path of a drawing to make instead of showing the output.
- * Errors: those of tfm_generate; TFM_ERROR_CANCELLED after Ctrl-C.
+ * Runs the input and shows its outputs on stdout, those without beams as they grow, then a line of timing on stderr.
+ * Errors: those of tfm_generate; TFM_ERROR_CANCELLED after Ctrl-C where nothing of the output was there yet;
+ * TFM_ERROR_IO, without a message where nobody reads the output.
  */
-tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input, const char *attention,
-                      tfm_error *error);
+tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answer_request *request, tfm_error *error);
+
+/* Gives the result back. */
+void tfm_answer_forget(tfm_answer_request *request);
 
 #endif

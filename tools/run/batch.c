@@ -12,7 +12,9 @@
 #include <unistd.h>
 
 #include "../../format/model_file.h"
+#include "answer.h"
 #include "attention.h"
+#include "output_text.h"
 #include "result.h"
 
 enum {
@@ -28,19 +30,22 @@ enum {
 typedef struct item {
     uint64_t number;
     tfm_ids ids;
-    bool done;
+    bool done, limited; /* limited: its output would go beyond the context */
     tfm_bytes output, drawing;
+    tfm_output_text *texts; /* (num_return_sequences) while it runs, where stop strings are looked for */
 } item;
 
 typedef struct batch {
     tfm_engine *engine;
     const tfm_settings *settings;
     const char *noun; /* "line", "argument" */
+    bool whole;       /* an input with nothing in it is a prompt too */
     item *items;
     size_t n, n_tokens;
     size_t *order;     /* the items to run, longest first; callbacks count in this order */
     tfm_input *inputs; /* in that order */
     size_t n_pending;
+    size_t current; /* first item of the running call, in that order */
     size_t written; /* items already given out */
     tfm_bytes out;
     double first_read, started, last_write;
@@ -104,7 +109,7 @@ static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *
 
 static tfm_status finish(batch *b, item *it, const tfm_hypothesis *hypotheses, size_t n, tfm_error *error) {
     double seconds = tfm_seconds() - b->started;
-    tfm_status status = tfm_result_print(b->engine, b->settings, hypotheses, n, seconds, &it->output, error);
+    tfm_status status = tfm_result_print(b->engine, b->settings, &it->ids, hypotheses, n, seconds, &it->output, error);
     if (status == TFM_OK && n && b->attention.fd >= 0 && !b->attention_full)
         status =
             tfm_attention_draw(&b->attention, b->engine, &it->ids, &hypotheses[0], it->number, &it->drawing, error);
@@ -112,20 +117,58 @@ static tfm_status finish(batch *b, item *it, const tfm_hypothesis *hypotheses, s
     return status;
 }
 
+static void forget_texts(batch *b, item *it) {
+    for (size_t i = 0; it->texts && i < b->engine->params.num_return_sequences; i++)
+        tfm_output_text_free(&it->texts[i]);
+    free(it->texts);
+    it->texts = NULL;
+}
+
 static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
     batch *b = user;
-    b->status = finish(b, &b->items[b->order[index]], hypotheses, n, &b->error);
+    item *it = &b->items[b->order[b->current + index]];
+    forget_texts(b, it);
+    b->status = finish(b, it, hypotheses, n, &b->error);
     if (b->status == TFM_OK) b->status = give_out(b, &b->error);
     return b->status != TFM_OK;
 }
 
+static tfm_status start_texts(batch *b, item *it, tfm_error *error) {
+    const tfm_engine *engine = b->engine;
+    bool goes_on = tfm_engine_continues(engine) && !engine->chat;
+    it->texts = calloc(engine->params.num_return_sequences, sizeof *it->texts);
+    if (!it->texts) return tfm_fail(error, TFM_ERROR_MEMORY, "outputs: out of memory");
+    tfm_status status = TFM_OK;
+    for (size_t i = 0; i < engine->params.num_return_sequences && status == TFM_OK; i++) {
+        status = tfm_output_text_start(&it->texts[i], engine->model, &b->settings->decoding,
+                                       goes_on ? it->ids.data : NULL, goes_on ? it->ids.size : 0, error);
+        if (status == TFM_OK)
+            status = tfm_output_text_put(&it->texts[i], engine->prefix.data, engine->prefix.size, error);
+    }
+    return status;
+}
+
+/* Ends an output that has come to a stop string. */
+static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
+    batch *b = user;
+    item *it = &b->items[b->order[b->current + index]];
+    if (!it->texts) b->status = start_texts(b, it, &b->error);
+    if (b->status == TFM_OK) b->status = tfm_output_text_put(&it->texts[output], &id, 1, &b->error);
+    if (b->status != TFM_OK) return TFM_CANCEL;
+    return it->texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
+}
+
+/* Runs n items, from the first on in the order to run; all are limited or none. */
 static tfm_status generate(batch *b, size_t first, size_t n, tfm_error *error) {
-    size_t *order = b->order;
+    if (n == 0) return TFM_OK;
     b->status = TFM_OK;
-    b->order += first; /* callbacks count from the first input of this call */
-    tfm_generate_callbacks callbacks = {.on_result = on_result, .user = b};
-    tfm_status status = tfm_generate(b->engine->session, b->inputs + first, n, &b->engine->params, &callbacks, error);
-    b->order = order;
+    b->current = first; /* callbacks count from the first input of this call */
+    const item *it = &b->items[b->order[first]];
+    tfm_generate_params params = tfm_engine_params(b->engine, it->ids.size, NULL);
+    tfm_generate_callbacks callbacks = {
+        .on_token = b->settings->decoding.n_stops ? on_token : NULL, .on_result = on_result, .user = b};
+    tfm_status status = tfm_generate(b->engine->session, b->inputs + first, n, &params, &callbacks, error);
+    for (size_t i = 0; i < n; i++) forget_texts(b, &b->items[b->order[first + i]]);
     if (b->status == TFM_OK) return status;
     *error = b->error; /* a callback stopped it */
     return b->status;
@@ -163,7 +206,7 @@ static void forget_items(batch *b) {
         if (it->output.capacity > WRITE_BYTES) tfm_bytes_free(&it->output);
         if (it->drawing.capacity > WRITE_BYTES) tfm_bytes_free(&it->drawing);
         it->output.size = it->drawing.size = 0;
-        it->done = false;
+        it->done = it->limited = false;
     }
     b->n = b->n_tokens = b->n_pending = b->written = 0;
 }
@@ -179,7 +222,10 @@ static tfm_status run_window(batch *b, tfm_error *error) {
             .ids = ids->data, .n = ids->size, .prefix = prefix->size ? prefix->data : NULL, .n_prefix = prefix->size};
     }
     b->started = tfm_seconds();
-    tfm_status status = b->n_pending ? generate(b, 0, b->n_pending, error) : TFM_OK;
+    size_t n_limited = 0; /* they are longer than the others, so they come first */
+    while (n_limited < b->n_pending && b->items[b->order[n_limited]].limited) n_limited++;
+    tfm_status status = generate(b, 0, n_limited, error);
+    if (status == TFM_OK) status = generate(b, n_limited, b->n_pending - n_limited, error);
     if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) status = generate_singly(b, error);
     if (status == TFM_OK) status = give_out(b, error);
     tfm_error ignored;
@@ -201,12 +247,14 @@ static tfm_status add_text(batch *b, uint64_t number, const char *text, size_t n
     item *it = &b->items[b->n++];
     it->number = number;
     if (b->n == 1) b->first_read = tfm_seconds();
-    tfm_status status = tfm_engine_input(b->engine, b->settings, text, n, &it->ids, error);
+    tfm_status status = b->whole ? tfm_engine_prompt(b->engine, b->settings, text, n, &it->ids, error)
+                                 : tfm_engine_input(b->engine, b->settings, text, n, &it->ids, error);
     if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
         it->ids.size = 0;
         return fail_item(b, it, error->message, error);
     }
     if (status != TFM_OK) return status;
+    tfm_engine_params(b->engine, it->ids.size, &it->limited);
     b->n_tokens += it->ids.size;
     b->started = tfm_seconds();
     return it->ids.size ? TFM_OK : finish(b, it, NULL, 0, error);
@@ -258,12 +306,31 @@ static tfm_status run_lines(batch *b, tfm_error *error) {
 }
 
 static tfm_status run_texts(batch *b, char *const *texts, size_t n, tfm_error *error) {
+    b->whole = tfm_engine_continues(b->engine) && !b->settings->ids && !b->engine->chat;
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < n && status == TFM_OK; i++) {
         status = add_text(b, i + 1, texts[i], strlen(texts[i]), error);
         if (status == TFM_OK && window_full(b)) status = run_window(b, error);
     }
     return status == TFM_OK ? run_window(b, error) : status;
+}
+
+/* Is the output one text, printed as it is? */
+static bool is_single(const batch *b, size_t n) {
+    const tfm_settings *s = b->settings;
+    return tfm_engine_continues(b->engine) && n == 1 && !s->json && !s->ids &&
+           b->engine->params.num_return_sequences == 1;
+}
+
+/* One text whose output appears as it comes, line breaks and all. */
+static tfm_status run_single(batch *b, const char *text, tfm_error *error) {
+    tfm_ids ids = {0};
+    tfm_answer_request request = {.input = &ids, .plain = true, .goes_on = !b->engine->chat, .echo = b->settings->echo};
+    tfm_status status = tfm_engine_prompt(b->engine, b->settings, text, strlen(text), &ids, error);
+    if (status == TFM_OK) status = tfm_answer(b->engine, b->settings, &request, error);
+    tfm_answer_forget(&request);
+    tfm_ids_free(&ids);
+    return status;
 }
 
 static tfm_status make_room(batch *b, tfm_error *error) {
@@ -291,7 +358,10 @@ int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const 
     tfm_error error = {0};
     tfm_status status = make_room(&b, &error);
     if (status == TFM_OK && settings->attention) status = tfm_attention_open(&b.attention, settings->attention, &error);
-    if (status == TFM_OK) status = texts ? run_texts(&b, texts, n, &error) : run_lines(&b, &error);
+    if (status == TFM_OK && texts)
+        status = is_single(&b, n) ? run_single(&b, texts[0], &error) : run_texts(&b, texts, n, &error);
+    else if (status == TFM_OK)
+        status = run_lines(&b, &error);
     tfm_error closing = {0};
     if (tfm_attention_close(&b.attention, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;

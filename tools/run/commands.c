@@ -59,6 +59,7 @@ static void change(tfm_commands *c, const tfm_option *option, const char *value)
     }
     *given = true;
     if (tfm_engine_configure(c->engine, c->settings, &error) == TFM_OK) {
+        if (strcmp(option->name, "seed") == 0) c->engine->n_answers = 0;
         print_setting(c, option);
         return;
     }
@@ -135,6 +136,7 @@ static void reset(tfm_commands *c, const char *rest, size_t n) {
     }
     tfm_settings_free(c->settings);
     *c->settings = fresh;
+    c->engine->n_answers = 0;
     printf("settings are as at the start\n");
 }
 
@@ -149,10 +151,17 @@ static void info(tfm_commands *c, const char *rest, size_t n) {
     printf("parameters       %llu\n", (unsigned long long)i->n_parameters);
     printf("file             %.1f MB\n", 1e-6 * (double)i->file_bytes);
     printf("width            %u\n", i->d_model);
-    printf("layers           %u encoder, %u decoder\n", i->encoder_layers, i->decoder_layers);
-    printf("vocabulary       %u source, %u target\n", i->source_vocab_size, i->target_vocab_size);
-    printf("longest input    %u tokens\n", c->engine->max_source);
-    printf("longest output   %u tokens\n", i->max_target);
+    if (i->kind == TFM_KIND_DECODER) {
+        printf("layers           %u\n", i->decoder_layers);
+        printf("vocabulary       %u\n", i->target_vocab_size);
+        printf("context          %u tokens, prompt and output together\n", i->max_target);
+        printf("chat template    %s\n", i->has_chat_template ? "yes" : "no");
+    } else {
+        printf("layers           %u encoder, %u decoder\n", i->encoder_layers, i->decoder_layers);
+        printf("vocabulary       %u source, %u target\n", i->source_vocab_size, i->target_vocab_size);
+        printf("longest input    %u tokens\n", c->engine->max_source);
+        printf("longest output   %u tokens\n", i->max_target);
+    }
     printf("kernels          %s\n", i->isa);
     printf("threads          %u\n", tfm_pool_threads(c->engine->pool));
 }
@@ -162,17 +171,82 @@ static void attention(tfm_commands *c, const char *rest, size_t n) {
         tfm_complain("/attention needs a file name that ends in .svg or .html");
         return;
     }
+    if (c->engine->info.kind != TFM_KIND_ENCODER_DECODER) {
+        tfm_complain("/attention draws what an output saw of an encoder's input, and this model has none to draw");
+        return;
+    }
     if (c->last.size == 0) {
         tfm_complain("/attention draws the last sentence, and there is none yet");
         return;
     }
     tfm_error error;
     tfm_status status = tfm_attention_check(rest, &error);
-    if (status == TFM_OK) status = tfm_answer(c->engine, c->settings, &c->last, rest, &error);
+    tfm_answer_request request = {.input = &c->last, .attention = rest};
+    if (status == TFM_OK) status = tfm_answer(c->engine, c->settings, &request, &error);
+    tfm_answer_forget(&request);
     if (status == TFM_OK)
         printf("wrote %s\n", rest);
     else
         tfm_complain("%s", error.message);
+}
+
+/* ---- conversations ---------------------------------------------------------------------------------------------- */
+
+static bool in_conversation(const tfm_commands *c) {
+    if (!c->engine->chat) tfm_complain("there is no conversation here: each input stands alone");
+    return c->engine->chat;
+}
+
+static void system_message(tfm_commands *c, const char *rest, size_t n) {
+    if (!in_conversation(c)) return;
+    tfm_bytes *system = &c->engine->system;
+    if (n > 0) {
+        system->size = 0;
+        if (strcmp(rest, "none") != 0 && !tfm_bytes_append(system, rest, n)) tfm_complain("out of memory");
+    }
+    printf("%.*s\n", (int)system->size, system->size ? system->data : "");
+}
+
+static void clear(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    (void)n;
+    if (!in_conversation(c)) return;
+    tfm_conversation_clear(&c->conversation);
+    printf("the conversation is forgotten\n");
+}
+
+static void retry(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    (void)n;
+    if (!in_conversation(c)) return;
+    tfm_error error = {0};
+    tfm_status status = tfm_conversation_retry(&c->conversation, &error);
+    if (status == TFM_ERROR_CANCELLED)
+        fprintf(stderr, "stopped\n");
+    else if (status != TFM_OK)
+        tfm_complain("%s", error.message);
+}
+
+static void undo(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    (void)n;
+    if (!in_conversation(c)) return;
+    if (tfm_conversation_undo(&c->conversation))
+        printf("the last message and its answer are forgotten\n");
+    else
+        tfm_complain("there is no message to take back");
+}
+
+static void show_history(tfm_commands *c, const char *rest, size_t n) {
+    (void)rest;
+    (void)n;
+    if (!in_conversation(c)) return;
+    const tfm_bytes *system = &c->engine->system;
+    if (system->size) printf("system: %.*s\n", (int)system->size, system->data);
+    for (size_t i = 0; i < c->conversation.n; i++) {
+        const tfm_message *message = &c->conversation.messages[i];
+        printf("%s: %.*s\n", message->role, (int)message->n, message->content);
+    }
 }
 
 static void quit(tfm_commands *c, const char *rest, size_t n) {
@@ -193,6 +267,11 @@ static const struct command {
     {"reset", "", "all settings as at the start", reset},
     {"show", "[NAME]", "the settings in force", show},
     {"info", "", "facts of the model", info},
+    {"system", "[TEXT]", "the system message of the conversation; a new one, or none", system_message},
+    {"history", "", "the conversation so far", show_history},
+    {"retry", "", "another answer to the last message", retry},
+    {"undo", "", "forget the last message and its answer", undo},
+    {"clear", "", "forget the conversation, but its system message", clear},
     {"attention", "FILE", "draw what the last output looked at (.svg, .html)", attention},
     {"quit", "", "leave; so does Ctrl-D", quit},
 };
@@ -201,8 +280,8 @@ static void help(tfm_commands *c, const char *rest, size_t n) {
     (void)c;
     (void)rest;
     (void)n;
-    printf("Type a sentence and Enter. Ctrl-C stops an answer, Ctrl-D leaves.\n"
-           "A sentence that starts with / needs a space before it.\n\n");
+    printf("Type a text and Enter. Ctrl-C stops an answer, Ctrl-D leaves.\n"
+           "A text that starts with / needs a space before it.\n\n");
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         printf("  /%s%s%-*s %s\n", commands[i].name, *commands[i].argument ? " " : "",
                (int)(18 - strlen(commands[i].name) - (*commands[i].argument != 0)), commands[i].argument,

@@ -1,10 +1,10 @@
 /*
- * commands.h - the prompt's commands: /help, /set, /unset, /reset, /show, /info, /attention, /quit.
+ * commands.h - the prompt's commands: settings, facts, drawings, and what can be done with a conversation.
  */
 #ifndef TFM_RUN_COMMANDS_H
 #define TFM_RUN_COMMANDS_H
 
-#include "engine.h"
+#include "conversation.h"
 
 typedef struct tfm_commands {
     tfm_engine *engine;
@@ -12,7 +12,8 @@ typedef struct tfm_commands {
     int argc; /* how the program was started */
     char **argv;
     tfm_ids last; /* the last input, for /attention */
-    bool leave;   /* set by /quit */
+    tfm_conversation conversation;
+    bool leave; /* set by /quit */
 } tfm_commands;
 
 /* Runs a line of n bytes that starts with "/". Answers go to stdout, complaints to stderr. */

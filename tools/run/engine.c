@@ -3,9 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "../../format/model_file.h"
 #include "analysis.h"
+
+enum { SYSTEM_BYTES = 16 << 20, NEW_TOKENS = 256, STANDARD_LENGTH = 20 };
 
 const char *tfm_engine_kind_name(tfm_kind kind) {
     switch (kind) {
@@ -17,17 +20,89 @@ const char *tfm_engine_kind_name(tfm_kind kind) {
     return "unknown";
 }
 
+bool tfm_engine_continues(const tfm_engine *engine) { return engine->info.kind == TFM_KIND_DECODER; }
+
 static tfm_status check_kind(const tfm_engine *engine, const char *path, bool ids, tfm_error *error) {
-    if (engine->info.kind != TFM_KIND_ENCODER_DECODER && engine->info.kind != TFM_KIND_ENCODER)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s: holds a model of kind '%s'; tfmrun runs encoder-decoder models",
-                        path, tfm_engine_kind_name(engine->info.kind));
+    if (engine->info.kind == TFM_KIND_TOKENIZER)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s: holds a tokenizer only; there is nothing to run", path);
     if (!engine->info.has_tokenizer && !ids)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer; with --ids it takes and gives token ids", path);
     return TFM_OK;
 }
 
+/* ---- conversations ---------------------------------------------------------------------------------------------- */
+
+static tfm_status refuse_for_encoders(const tfm_settings *settings, tfm_error *error) {
+    static const char *const names[] = {"chat", "completion", "system", "system-file", "echo"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (tfm_settings_given(settings, names[i]))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is for decoder-only models; this one has an encoder",
+                            names[i]);
+    return TFM_OK;
+}
+
+static tfm_status read_system(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    if (settings->system_file) {
+        tfm_status status = tfm_read_file(settings->system_file, SYSTEM_BYTES, &engine->system, error);
+        if (status == TFM_OK && engine->system.size && engine->system.data[engine->system.size - 1] == '\n')
+            engine->system.size--;
+        return status;
+    }
+    if (!settings->system || tfm_bytes_append(&engine->system, settings->system, strlen(settings->system)))
+        return TFM_OK;
+    return tfm_fail(error, TFM_ERROR_MEMORY, "--system: out of memory");
+}
+
+static tfm_status choose_chat(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    bool asked = settings->chat || settings->system || settings->system_file;
+    bool template = engine->info.has_chat_template;
+    if (!tfm_engine_continues(engine)) return refuse_for_encoders(settings, error);
+    if (asked && (settings->completion || settings->ids || settings->echo))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is not for conversations: leave it out, or %s",
+                        settings->completion ? "completion"
+                        : settings->ids      ? "ids"
+                                             : "echo",
+                        settings->chat ? "--chat" : "the system message");
+    if (asked && !template)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "the model has no chat template, which conversations need; tfmpack --chat-template FILE packs "
+                        "one");
+    engine->chat = asked || (engine->interactive && template && !settings->completion);
+    return read_system(engine, settings, error);
+}
+
+tfm_status tfm_engine_render(const tfm_engine *engine, const tfm_message *messages, size_t n, tfm_ids *ids,
+                             tfm_error *error) {
+    tfm_text text = {0};
+    ids->size = 0;
+    tfm_status status = tfm_chat_render(engine->model, messages, n, NULL, &text, error);
+    /* The template has the special tokens in it. */
+    if (status == TFM_OK)
+        status = tfm_tokenize(engine->model, TFM_SOURCE, text.data ? text.data : "", text.size, false, ids, error);
+    tfm_text_free(&text);
+    if (status == TFM_OK && ids->size == 0)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "the chat template makes nothing of the conversation");
+    return status;
+}
+
+/* A message that is a conversation of its own. */
+static tfm_status render_message(const tfm_engine *engine, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
+    const tfm_message messages[] = {{"system", engine->system.data, engine->system.size}, {"user", text, n}};
+    bool system = engine->system.size > 0;
+    return tfm_engine_render(engine, messages + !system, 1 + (size_t)system, ids, error);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
+
+/* Short enough to be typed. */
+static uint64_t random_seed(void) {
+    uint32_t seed;
+    if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed) seed = (uint32_t)(1e6 * tfm_seconds());
+    return seed;
+}
+
 tfm_status tfm_engine_open(tfm_engine *engine, const char *path, const tfm_settings *settings, tfm_error *error) {
-    *engine = (tfm_engine){0};
+    *engine = (tfm_engine){.seed = random_seed()};
     tfm_status status = tfm_pool_create(&engine->pool, settings->threads, error);
     if (status != TFM_OK) return status;
     tfm_progress_bar bar = {.what = "verifying", .min_bytes = 256u << 20};
@@ -41,7 +116,7 @@ tfm_status tfm_engine_open(tfm_engine *engine, const char *path, const tfm_setti
     tfm_progress_end(&bar);
     if (status != TFM_OK) return status;
     engine->info = tfm_model_get_info(engine->model);
-    engine->max_source = engine->info.max_source;
+    engine->max_source = tfm_engine_continues(engine) ? engine->info.max_target : engine->info.max_source;
     if (settings->max_source_length && settings->max_source_length < engine->max_source)
         engine->max_source = settings->max_source_length;
     return check_kind(engine, path, settings->ids, error);
@@ -49,6 +124,7 @@ tfm_status tfm_engine_open(tfm_engine *engine, const char *path, const tfm_setti
 
 void tfm_engine_close(tfm_engine *engine) {
     tfm_ids_free(&engine->prefix);
+    tfm_bytes_free(&engine->system);
     tfm_session_free(&engine->session);
     tfm_model_close(&engine->model);
     tfm_pool_free(&engine->pool);
@@ -59,19 +135,27 @@ void tfm_engine_close(tfm_engine *engine) {
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t most(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
+/* How many outputs of an input are decoded side by side. */
+static uint32_t width_of(const tfm_generate_params *params) {
+    return params->do_sample ? params->num_return_sequences : params->num_beams;
+}
+
 /* What a session must hold for these settings. */
 static tfm_session_params session_sizes(const tfm_engine *engine, const tfm_settings *settings) {
     const tfm_generate_params *params = &engine->params;
+    bool continues = tfm_engine_continues(engine);
+    uint32_t width = width_of(params);
     tfm_session_params sizes = tfm_session_params_default();
     sizes.pool = engine->pool;
-    sizes.max_source = engine->max_source;
+    if (!continues) sizes.max_source = engine->max_source;
     sizes.kv_type = (tfm_kv_type)settings->kv_dtype;
-    /* One input, and one step of all beams of one, must fit however small a batch was asked for. */
-    sizes.max_batch_tokens = most(settings->batch_tokens, most(engine->max_source, params->num_beams));
+    /* One input, and one step of all outputs of one, must fit however small a batch was asked for. */
+    sizes.max_batch_tokens = most(settings->batch_tokens, most(continues ? 1 : engine->max_source, width));
     uint32_t sequences = engine->interactive ? 1 : least(sizes.max_sequences, settings->batch_tokens);
-    sizes.max_sequences = most(sequences, params->num_beams);
-    sizes.max_sources = most(1, sizes.max_sequences / params->num_beams);
+    sizes.max_sequences = most(sequences, width);
+    sizes.max_sources = most(1, sizes.max_sequences / width);
     uint64_t target = params->max_new_tokens ? (uint64_t)params->max_new_tokens + 1 : params->max_length;
+    if (continues && params->max_new_tokens) target = UINT64_MAX; /* prompts may have any length */
     if (target < engine->info.max_target && !engine->interactive) sizes.max_target = most(2, (uint32_t)target);
     return sizes;
 }
@@ -83,8 +167,16 @@ static tfm_status make_session(tfm_engine *engine, const tfm_settings *settings,
         have->max_batch_tokens >= sizes.max_batch_tokens)
         return TFM_OK;
     tfm_session_free(&engine->session);
-    engine->sizes = sizes;
-    return tfm_session_create(&engine->session, engine->model, &sizes, error);
+    engine->n_sessions++;
+    /* Long contexts of many sequences may be more than there are addresses: fewer at a time then. */
+    uint32_t width = width_of(&engine->params);
+    for (;;) {
+        tfm_status status = tfm_session_create(&engine->session, engine->model, &sizes, error);
+        engine->sizes = sizes;
+        if (status != TFM_ERROR_MEMORY || sizes.max_sequences / 2 < width) return status;
+        sizes.max_sequences /= 2;
+        sizes.max_sources = most(1, sizes.max_sequences / width);
+    }
 }
 
 static tfm_status set_prefix(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
@@ -114,14 +206,63 @@ static tfm_status check_prefix(const tfm_engine *engine, tfm_error *error) {
                     engine->prefix.size, (unsigned long long)room);
 }
 
+/* How long a continuation is where neither the user nor the model file says. */
+static void settle_length(tfm_engine *engine, const tfm_settings *settings) {
+    tfm_generate_params *params = &engine->params;
+    bool given = tfm_settings_given(settings, "max-length") || tfm_settings_given(settings, "max-new-tokens");
+    if (given || params->max_new_tokens || params->max_length != STANDARD_LENGTH) return;
+    if (engine->chat && engine->interactive)
+        params->max_length = engine->info.max_target + (engine->info.max_target < UINT32_MAX);
+    else
+        params->max_new_tokens = NEW_TOKENS;
+}
+
+/* What does not go with a model without an encoder, or with its conversations. */
+static tfm_status check_continuing(const tfm_engine *engine, tfm_error *error) {
+    if (engine->params.keep_attention)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "--attention draws what an output saw of an encoder's input, and "
+                        "this model has no encoder");
+    if (engine->params.shortlist)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--shortlist is for models with an encoder");
+    if (engine->chat && engine->interactive && engine->params.num_return_sequences > 1)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "a conversation goes on with one answer: --num-return-sequences is %u (--completion gives "
+                        "several)",
+                        engine->params.num_return_sequences);
+    return TFM_OK;
+}
+
 tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
-    if (engine->info.kind == TFM_KIND_ENCODER) return tfm_analysis_configure(engine, settings, error);
     tfm_status status = tfm_analysis_check(engine, settings, error);
+    if (status != TFM_OK) return status;
+    if (engine->info.kind == TFM_KIND_ENCODER) return tfm_analysis_configure(engine, settings, error);
+    status = engine->session ? TFM_OK : choose_chat(engine, settings, error);
     if (status == TFM_OK) status = tfm_settings_params(settings, engine->model, &engine->params, error);
-    if (status == TFM_OK) status = set_prefix(engine, settings, error);
-    if (status == TFM_OK) status = check_prefix(engine, error);
+    if (status != TFM_OK) return status;
+    if (!tfm_settings_given(settings, "seed")) engine->params.seed = engine->seed;
+    status = set_prefix(engine, settings, error);
+    if (tfm_engine_continues(engine)) {
+        settle_length(engine, settings);
+        if (status == TFM_OK) status = check_continuing(engine, error);
+    } else if (status == TFM_OK) {
+        status = check_prefix(engine, error);
+    }
     if (status == TFM_OK) status = make_session(engine, settings, error);
     return status;
+}
+
+tfm_generate_params tfm_engine_params(const tfm_engine *engine, size_t n, bool *limited) {
+    tfm_generate_params params = engine->params;
+    uint64_t limit = (uint64_t)engine->info.max_target + 1; /* the last token takes no position */
+    uint64_t length = (uint64_t)n + engine->prefix.size + params.max_new_tokens;
+    bool cut = tfm_engine_continues(engine) && params.max_new_tokens && length > limit;
+    if (cut) {
+        params.max_new_tokens = 0;
+        params.max_length = (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX);
+    }
+    if (limited) *limited = cut;
+    return params;
 }
 
 /* ---- inputs ------------------------------------------------------------------------------------------------- */
@@ -132,23 +273,26 @@ static bool is_end_token(const tfm_engine *engine, int32_t id) {
     return false;
 }
 
-/* Cuts to max_source tokens; keeps the n_last ones, which the model wants behind every input. */
-static void cut(tfm_ids *ids, size_t n_last, size_t max_source) {
-    if (n_last > max_source) n_last = max_source;
-    memmove(ids->data + max_source - n_last, ids->data + ids->size - n_last, n_last * sizeof *ids->data);
-    ids->size = max_source;
+/* Cuts to max tokens; keeps the n_first and n_last ones, which the model wants around every input. */
+static void cut(tfm_ids *ids, size_t n_first, size_t n_last, size_t max, bool keep_end) {
+    if (n_last > max) n_last = max;
+    if (n_first > max - n_last) n_first = max - n_last;
+    /* A translation begins at the beginning; a continuation begins at the end. */
+    size_t from = keep_end ? n_first : max - n_last, n_tail = max - from;
+    memmove(ids->data + from, ids->data + ids->size - n_tail, n_tail * sizeof *ids->data);
+    ids->size = max;
 }
 
-/* How many tokens at the end of ids the tokenizer added to the text's own. */
-static tfm_status count_added(const tfm_engine *engine, const char *text, size_t n, const tfm_ids *ids, size_t *n_last,
-                              tfm_error *error) {
+/* How many tokens at both ends of ids the tokenizer added to the text's own. */
+static tfm_status count_added(const tfm_engine *engine, const char *text, size_t n, const tfm_ids *ids, size_t *n_first,
+                              size_t *n_last, tfm_error *error) {
     tfm_ids plain = {0};
     tfm_status status = tfm_tokenize(engine->model, TFM_SOURCE, text, n, false, &plain, error);
-    *n_last = 0;
     if (status == TFM_OK && plain.size <= ids->size) {
         size_t added = ids->size - plain.size, before = 0;
         size_t bytes = plain.size * sizeof *plain.data;
         while (before < added && bytes && memcmp(ids->data + before, plain.data, bytes) != 0) before++;
+        *n_first = before;
         *n_last = added - before;
     }
     tfm_ids_free(&plain);
@@ -158,16 +302,16 @@ static tfm_status count_added(const tfm_engine *engine, const char *text, size_t
 static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
                                tfm_ids *ids, tfm_error *error) {
     if (ids->size <= engine->max_source) return TFM_OK;
-    if (!settings->truncate)
-        return tfm_fail(error, TFM_ERROR_LIMIT, "the input has %zu tokens, %u at most are allowed; --truncate cuts it",
-                        ids->size, engine->max_source);
-    size_t n_last = 0;
+    if (!settings->truncate || engine->chat)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "the input has %zu tokens, %u at most are allowed%s", ids->size,
+                        engine->max_source, engine->chat ? "" : "; --truncate cuts it");
+    size_t n_first = 0, n_last = 0;
     tfm_status status = TFM_OK;
     if (settings->ids)
         n_last = is_end_token(engine, ids->data[ids->size - 1]);
     else
-        status = count_added(engine, text, n, ids, &n_last, error);
-    if (status == TFM_OK) cut(ids, n_last, engine->max_source);
+        status = count_added(engine, text, n, ids, &n_first, &n_last, error);
+    if (status == TFM_OK) cut(ids, n_first, n_last, engine->max_source, tfm_engine_continues(engine));
     return status;
 }
 
@@ -177,15 +321,33 @@ static bool is_blank(const char *text, size_t n) {
     return true;
 }
 
+/* A text with nothing before it still needs a token to go on with. */
+static tfm_status start_somewhere(const tfm_engine *engine, tfm_ids *ids, tfm_error *error) {
+    if (ids->size || !tfm_engine_continues(engine)) return TFM_OK;
+    int32_t bos = engine->params.bos_token_id;
+    if (bos < 0)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "an empty prompt needs a start token, and the model names none");
+    return tfm_push_ids(ids, &bos, 1) ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "prompt: out of memory");
+}
+
 tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
                             tfm_ids *ids, tfm_error *error) {
     ids->size = 0;
     if (is_blank(text, n)) return TFM_OK;
+    return tfm_engine_prompt(engine, settings, text, n, ids, error);
+}
+
+tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
+                             tfm_ids *ids, tfm_error *error) {
+    ids->size = 0;
     tfm_status status;
     if (settings->ids)
         status = tfm_parse_ids("the input", text, n, (int64_t)engine->info.source_vocab_size - 1, ids, error);
+    else if (engine->chat)
+        status = render_message(engine, text, n, ids, error);
     else
         status = tfm_tokenize(engine->model, TFM_SOURCE, text, n, true, ids, error);
+    if (status == TFM_OK) status = start_somewhere(engine, ids, error);
     if (status == TFM_OK) status = limit_length(engine, settings, text, n, ids, error);
     return status;
 }

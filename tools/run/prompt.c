@@ -130,23 +130,34 @@ static void close_prompt(prompt *p) {
 
 /* ---- the loop --------------------------------------------------------------------------------------------------- */
 
-static void answer_line(tfm_commands *c, const char *text, size_t n) {
-    tfm_error error = {0};
+/* An input that stands alone. */
+static tfm_status answer_alone(tfm_commands *c, const char *text, size_t n, tfm_error *error) {
     tfm_ids ids = {0};
-    bool encoder = c->engine->info.kind == TFM_KIND_ENCODER;
-    tfm_status status = encoder ? tfm_analysis_answer(c->engine, c->settings, text, n, &error)
-                                : tfm_engine_input(c->engine, c->settings, text, n, &ids, &error);
+    tfm_status status = tfm_engine_input(c->engine, c->settings, text, n, &ids, error);
     if (status == TFM_OK && ids.size) {
         tfm_ids last = c->last;
         c->last = ids;
         ids = last;
-        status = tfm_answer(c->engine, c->settings, &c->last, NULL, &error);
+        tfm_answer_request request = {
+            .input = &c->last, .goes_on = tfm_engine_continues(c->engine), .echo = c->settings->echo};
+        status = tfm_answer(c->engine, c->settings, &request, error);
+        if (status == TFM_OK && request.stopped) fprintf(stderr, "stopped\n");
+        tfm_answer_forget(&request);
     }
+    tfm_ids_free(&ids);
+    return status;
+}
+
+static void answer_line(tfm_commands *c, const char *text, size_t n) {
+    tfm_error error = {0};
+    tfm_status status = c->engine->info.kind == TFM_KIND_ENCODER
+                            ? tfm_analysis_answer(c->engine, c->settings, text, n, &error)
+                        : c->engine->chat ? tfm_conversation_say(&c->conversation, text, n, &error)
+                                          : answer_alone(c, text, n, &error);
     if (status == TFM_ERROR_CANCELLED)
         fprintf(stderr, "stopped\n");
     else if (status != TFM_OK)
         tfm_complain("%s", error.message);
-    tfm_ids_free(&ids);
 }
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -177,17 +188,25 @@ static void run(prompt *p, tfm_commands *c) {
 
 int tfm_prompt_run(tfm_engine *engine, tfm_settings *settings, int argc, char **argv) {
     prompt p = {0};
-    tfm_commands c = {.engine = engine, .settings = settings, .argc = argc, .argv = argv};
+    tfm_commands c = {.engine = engine,
+                      .settings = settings,
+                      .argc = argc,
+                      .argv = argv,
+                      .conversation = {.engine = engine, .settings = settings, .sequence = -1}};
     int result = TFM_EXIT_OK;
     if (open_prompt(&p)) {
         tfm_answer_catch_interrupts();
-        fprintf(stderr, "%s, %llu parameters. Type a sentence, or /help; Ctrl-D leaves.\n",
-                engine->info.family[0] ? engine->info.family : "model", (unsigned long long)engine->info.n_parameters);
+        fprintf(stderr, "%s, %llu parameters. Type %s, or /help; Ctrl-D leaves.\n",
+                engine->info.family[0] ? engine->info.family : "model", (unsigned long long)engine->info.n_parameters,
+                engine->chat                   ? "a message"
+                : tfm_engine_continues(engine) ? "a text to go on with"
+                                               : "a sentence");
         run(&p, &c);
     } else {
         result = tfm_complain("cannot set up line editing");
     }
     close_prompt(&p);
+    tfm_conversation_free(&c.conversation);
     tfm_ids_free(&c.last);
     return result;
 }

@@ -8,8 +8,31 @@
 
 #include "../../format/model_file.h"
 #include "../common/json_line.h"
+#include "output_text.h"
+
+/* What is printed, and how. */
+typedef struct printer {
+    const tfm_engine *engine;
+    const tfm_settings *settings;
+    const tfm_ids *input;
+    tfm_error *error;
+} printer;
 
 static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "result: out of memory"); }
+
+/* The text of an output, up to a stop string. The caller frees it, also after an error. */
+static tfm_status text_of(const printer *p, const tfm_hypothesis *h, tfm_output_text *o) {
+    /* What goes on with a text is read as its continuation; an answer stands for itself. */
+    bool goes_on = tfm_engine_continues(p->engine) && !p->engine->chat;
+    tfm_status status = tfm_output_text_start(o, p->engine->model, &p->settings->decoding,
+                                              goes_on ? p->input->data : NULL, goes_on ? p->input->size : 0, p->error);
+    if (status == TFM_OK) status = tfm_output_text_put(o, h->ids, h->n, p->error);
+    return status == TFM_OK ? tfm_output_text_end(o, p->error) : status;
+}
+
+static tfm_status prompt_text(const printer *p, tfm_text *text) {
+    return tfm_detokenize(p->engine->model, TFM_SOURCE, p->input->data, p->input->size, true, text, p->error);
+}
 
 /* ---- plain lines ---------------------------------------------------------------------------------------------- */
 
@@ -19,15 +42,32 @@ static void flatten(char *text, size_t n) {
         if (text[i] == '\n' || text[i] == '\r') text[i] = ' ';
 }
 
-static tfm_status print_text(const tfm_engine *engine, const tfm_hypothesis *hypothesis, tfm_bytes *out,
-                             tfm_error *error) {
-    tfm_text text = {0};
-    tfm_status status = tfm_detokenize(engine->model, TFM_TARGET, hypothesis->ids, hypothesis->n, true, &text, error);
-    if (status == TFM_OK) {
-        flatten(text.data, text.size);
-        if (!tfm_bytes_append(out, text.data, text.size)) status = no_memory(error);
+/* The same for texts whose line breaks matter: as \n, \r and \\. */
+static bool escape(const char *text, size_t n, tfm_bytes *out) {
+    bool ok = tfm_bytes_reserve(out, n);
+    for (size_t i = 0; i < n && ok; i++) {
+        const char *word = text[i] == '\n' ? "\\n" : text[i] == '\r' ? "\\r" : text[i] == '\\' ? "\\\\" : NULL;
+        ok = word ? tfm_bytes_append(out, word, 2) : tfm_bytes_append(out, &text[i], 1);
     }
-    tfm_text_free(&text);
+    return ok;
+}
+
+static bool print_flat(const printer *p, tfm_text *text, tfm_bytes *out) {
+    if (text->size == 0) return true;
+    if (tfm_engine_continues(p->engine)) return escape(text->data, text->size, out);
+    flatten(text->data, text->size);
+    return tfm_bytes_append(out, text->data, text->size);
+}
+
+static tfm_status print_text(const printer *p, const tfm_hypothesis *hypothesis, tfm_bytes *out) {
+    tfm_output_text o = {0};
+    tfm_text prompt = {0};
+    tfm_status status = p->settings->echo ? prompt_text(p, &prompt) : TFM_OK;
+    if (status == TFM_OK) status = text_of(p, hypothesis, &o);
+    if (status == TFM_OK && (!print_flat(p, &prompt, out) || !print_flat(p, &o.text, out)))
+        status = no_memory(p->error);
+    tfm_output_text_free(&o);
+    tfm_text_free(&prompt);
     return status;
 }
 
@@ -38,15 +78,14 @@ static bool print_ids(const tfm_hypothesis *hypothesis, tfm_bytes *out) {
     return ok;
 }
 
-static tfm_status print_lines(const tfm_engine *engine, const tfm_settings *settings, const tfm_hypothesis *hypotheses,
-                              size_t n, tfm_bytes *out, tfm_error *error) {
+static tfm_status print_lines(const printer *p, const tfm_hypothesis *hypotheses, size_t n, tfm_bytes *out) {
     tfm_status status = TFM_OK;
-    for (size_t i = 0; i < engine->params.num_return_sequences && status == TFM_OK; i++) {
-        if (i < n && settings->ids)
-            status = print_ids(&hypotheses[i], out) ? TFM_OK : no_memory(error);
+    for (size_t i = 0; i < p->engine->params.num_return_sequences && status == TFM_OK; i++) {
+        if (i < n && p->settings->ids)
+            status = print_ids(&hypotheses[i], out) ? TFM_OK : no_memory(p->error);
         else if (i < n)
-            status = print_text(engine, &hypotheses[i], out, error);
-        if (status == TFM_OK && !tfm_bytes_append(out, "\n", 1)) status = no_memory(error);
+            status = print_text(p, &hypotheses[i], out);
+        if (status == TFM_OK && !tfm_bytes_append(out, "\n", 1)) status = no_memory(p->error);
     }
     return status;
 }
@@ -65,41 +104,95 @@ static json_t *json_text(const char *text, size_t n) {
 /* JSON has no infinities: a forbidden token's log-probability is null. */
 static json_t *json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
+/* The most probable tokens in one place; NULL when memory is out. */
+static json_t *top_of(const printer *p, const int32_t *ids, const float *log_probs) {
+    json_t *place = json_array();
+    bool failed = !place;
+    for (size_t k = 0; k < p->engine->params.n_top_log_probs && ids[k] >= 0 && !failed; k++) {
+        size_t length = 0;
+        const char *piece = tfm_token_piece(p->engine->model, TFM_TARGET, ids[k], &length);
+        json_t *token = json_object();
+        failed = json_array_append_new(place, token) || json_object_set_new(token, "id", json_integer(ids[k])) ||
+                 (piece && json_object_set_new(token, "piece", json_text(piece, length))) ||
+                 json_object_set_new(token, "log_prob", json_number((double)log_probs[k]));
+    }
+    if (!failed) return place;
+    json_decref(place);
+    return NULL;
+}
+
+static json_t *top_list(const printer *p, const tfm_hypothesis *h) {
+    size_t n_top = p->engine->params.n_top_log_probs;
+    json_t *places = json_array();
+    bool failed = !places;
+    for (size_t i = 0; h->top_ids && i < h->n && !failed; i++)
+        failed = json_array_append_new(places, top_of(p, h->top_ids + i * n_top, h->top_log_probs + i * n_top)) != 0;
+    if (!failed) return places;
+    json_decref(places);
+    return NULL;
+}
+
+/* Text and how it ended. */
+static tfm_status add_text(json_t *object, const printer *p, const tfm_hypothesis *h, const char **finish) {
+    tfm_output_text o = {0};
+    tfm_status status = text_of(p, h, &o);
+    if (status == TFM_OK && json_object_set_new(object, "text", json_text(o.text.data ? o.text.data : "", o.text.size)))
+        status = no_memory(p->error);
+    if (o.stopped) *finish = "stop";
+    tfm_output_text_free(&o);
+    return status;
+}
+
 /* Adds text, ids, score and log-probabilities of a hypothesis (NULL: of an input with nothing in it) to object. */
-static tfm_status add_hypothesis(json_t *object, const tfm_engine *engine, const tfm_settings *settings,
-                                 const tfm_hypothesis *hypothesis, tfm_error *error) {
+static tfm_status add_hypothesis(json_t *object, const printer *p, const tfm_hypothesis *hypothesis) {
     static const tfm_hypothesis nothing;
     const tfm_hypothesis *h = hypothesis ? hypothesis : &nothing;
+    const char *finish = h->ended ? "end" : "length";
     bool failed = false;
-    if (engine->info.has_tokenizer) {
-        tfm_text text = {0};
-        tfm_status status = tfm_detokenize(engine->model, TFM_TARGET, h->ids, h->n, true, &text, error);
-        if (status == TFM_OK) failed = json_object_set_new(object, "text", json_text(text.data, text.size));
-        tfm_text_free(&text);
-        if (status != TFM_OK) return status;
-    }
-    json_t *ids = json_array(), *log_probs = settings->log_probs ? json_array() : NULL;
+    tfm_status status = p->engine->info.has_tokenizer ? add_text(object, p, h, &finish) : TFM_OK;
+    if (status != TFM_OK) return status;
+    json_t *ids = json_array(), *log_probs = p->settings->log_probs ? json_array() : NULL;
     for (size_t i = 0; i < h->n; i++) {
         failed |= json_array_append_new(ids, json_integer(h->ids[i])) != 0;
         if (log_probs && h->log_probs) failed |= json_array_append_new(log_probs, json_number(h->log_probs[i])) != 0;
     }
     failed |= json_object_set_new(object, "ids", ids) != 0;
     failed |= json_object_set_new(object, "score", hypothesis ? json_number(h->score) : json_null()) != 0;
-    if (settings->log_probs) failed |= json_object_set_new(object, "token_log_probs", log_probs) != 0;
-    return failed ? no_memory(error) : TFM_OK;
+    if (p->settings->log_probs) failed |= json_object_set_new(object, "token_log_probs", log_probs) != 0;
+    if (p->settings->top_log_probs) failed |= json_object_set_new(object, "top_log_probs", top_list(p, h)) != 0;
+    if (hypothesis && tfm_engine_continues(p->engine))
+        failed |= json_object_set_new(object, "finish", json_string(finish)) != 0;
+    return failed ? no_memory(p->error) : TFM_OK;
 }
 
-static tfm_status add_sequences(json_t *object, const tfm_engine *engine, const tfm_settings *settings,
-                                const tfm_hypothesis *hypotheses, size_t n, tfm_error *error) {
+static tfm_status add_sequences(json_t *object, const printer *p, const tfm_hypothesis *hypotheses, size_t n) {
     json_t *sequences = json_array();
-    if (json_object_set_new(object, "sequences", sequences)) return no_memory(error);
+    if (json_object_set_new(object, "sequences", sequences)) return no_memory(p->error);
     for (size_t i = 0; i < n; i++) {
         json_t *sequence = json_object();
-        if (json_array_append_new(sequences, sequence)) return no_memory(error);
-        tfm_status status = add_hypothesis(sequence, engine, settings, &hypotheses[i], error);
+        if (json_array_append_new(sequences, sequence)) return no_memory(p->error);
+        tfm_status status = add_hypothesis(sequence, p, &hypotheses[i]);
         if (status != TFM_OK) return status;
     }
     return TFM_OK;
+}
+
+static tfm_status add_prompt(json_t *object, const printer *p) {
+    tfm_text text = {0};
+    tfm_status status = prompt_text(p, &text);
+    if (status == TFM_OK && json_object_set_new(object, "prompt", json_text(text.data ? text.data : "", text.size)))
+        status = no_memory(p->error);
+    tfm_text_free(&text);
+    return status;
+}
+
+static tfm_status add_timing(json_t *object, const printer *p, size_t n_tokens, double seconds) {
+    json_t *timing =
+        json_pack("{s:I, s:f}", "tokens", (json_int_t)n_tokens, "ms", 1e-3 * (double)(int64_t)(seconds * 1e6 + 0.5));
+    bool failed = json_object_set_new(object, "timing", timing) != 0;
+    if (!failed && tfm_engine_continues(p->engine))
+        failed = json_object_set_new(timing, "prompt_tokens", json_integer((json_int_t)p->input->size)) != 0;
+    return failed ? no_memory(p->error) : TFM_OK;
 }
 
 /* Takes the object. Nine digits are enough to give a float back bit for bit. */
@@ -109,31 +202,35 @@ static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error)
     return ok ? TFM_OK : no_memory(error);
 }
 
-static tfm_status print_json(const tfm_engine *engine, const tfm_settings *settings, const tfm_hypothesis *hypotheses,
-                             size_t n, double seconds, tfm_bytes *out, tfm_error *error) {
+static tfm_status print_json(const printer *p, const tfm_hypothesis *hypotheses, size_t n, double seconds,
+                             tfm_bytes *out) {
     json_t *object = json_object();
-    if (!object) return no_memory(error);
-    tfm_status status = add_hypothesis(object, engine, settings, n ? &hypotheses[0] : NULL, error);
-    if (status == TFM_OK && engine->params.num_return_sequences > 1)
-        status = add_sequences(object, engine, settings, hypotheses, n, error);
-    if (status == TFM_OK && !settings->no_timing) {
-        json_t *timing = json_pack("{s:I, s:f}", "tokens", (json_int_t)(n ? hypotheses[0].n : 0), "ms",
-                                   1e-3 * (double)(int64_t)(seconds * 1e6 + 0.5));
-        if (json_object_set_new(object, "timing", timing)) status = no_memory(error);
-    }
-    if (status == TFM_OK) return print_object(object, out, error);
+    if (!object) return no_memory(p->error);
+    tfm_status status = p->settings->echo && p->engine->info.has_tokenizer ? add_prompt(object, p) : TFM_OK;
+    if (status == TFM_OK) status = add_hypothesis(object, p, n ? &hypotheses[0] : NULL);
+    if (status == TFM_OK && p->engine->params.num_return_sequences > 1)
+        status = add_sequences(object, p, hypotheses, n);
+    if (status == TFM_OK && p->engine->params.do_sample &&
+        json_object_set_new(object, "seed", json_integer((json_int_t)p->engine->params.seed)))
+        status = no_memory(p->error);
+    if (status == TFM_OK && !p->settings->no_timing) status = add_timing(object, p, n ? hypotheses[0].n : 0, seconds);
+    if (status == TFM_OK) return print_object(object, out, p->error);
     json_decref(object);
     return status;
 }
 
-tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_hypothesis *hypotheses,
-                            size_t n, double seconds, tfm_bytes *out, tfm_error *error) {
-    if (settings->json) return print_json(engine, settings, hypotheses, n, seconds, out, error);
-    return print_lines(engine, settings, hypotheses, n, out, error);
+tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
+                            const tfm_hypothesis *hypotheses, size_t n, double seconds, tfm_bytes *out,
+                            tfm_error *error) {
+    printer p = {engine, settings, input, error};
+    if (settings->json) return print_json(&p, hypotheses, n, seconds, out);
+    return print_lines(&p, hypotheses, n, out);
 }
 
 tfm_status tfm_result_print_error(const tfm_engine *engine, const tfm_settings *settings, const char *message,
                                   tfm_bytes *out, tfm_error *error) {
-    if (!settings->json) return print_lines(engine, settings, NULL, 0, out, error);
+    static const tfm_ids nothing;
+    printer p = {engine, settings, &nothing, error};
+    if (!settings->json) return print_lines(&p, NULL, 0, out);
     return print_object(json_pack("{s:o}", "error", json_text(message, strlen(message))), out, error);
 }

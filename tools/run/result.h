@@ -8,10 +8,12 @@
 
 /*
  * Appends the lines of one input: a line for each hypothesis (n may be 0: an input with nothing in it), or one JSON
- * object. seconds: from the start of the call to this result. Errors: TFM_ERROR_MEMORY and those of tfm_detokenize.
+ * object. input: its tokens. seconds: from the start of the call to this result. Errors: TFM_ERROR_MEMORY and those of
+ * tfm_detokenize.
  */
-tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_hypothesis *hypotheses,
-                            size_t n, double seconds, tfm_bytes *out, tfm_error *error);
+tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
+                            const tfm_hypothesis *hypotheses, size_t n, double seconds, tfm_bytes *out,
+                            tfm_error *error);
 
 /* The lines of an input that failed: as many as a result has, empty, or one JSON object {"error": message}. */
 tfm_status tfm_result_print_error(const tfm_engine *engine, const tfm_settings *settings, const char *message,

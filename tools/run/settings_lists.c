@@ -197,7 +197,7 @@ bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_bytes *out) {
 
 tfm_status tfm_parse_seed(void *user, const tfm_option *option, const char *what, const char *value, tfm_error *error) {
     (void)option;
-    return tfm_parse_u64(what, value, 0, UINT64_MAX, &((tfm_settings *)user)->decoding.values.seed, error);
+    return tfm_parse_u64(what, value, 0, INT64_MAX, &((tfm_settings *)user)->decoding.values.seed, error);
 }
 
 void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option) {

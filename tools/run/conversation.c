@@ -1,0 +1,199 @@
+/*
+ * conversation.c - a conversation at the prompt. Each answer's prompt is the whole conversation as the chat template
+ * has it; the tokens with which it begins as the sequence in the cache does are not run again.
+ */
+#include "conversation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../format/model_file.h"
+#include "answer.h"
+
+/* Tokens that are kept free for an answer whose length nobody limits. */
+enum { ROOM = 256 };
+
+/* ---- messages --------------------------------------------------------------------------------------------------- */
+
+static bool push(tfm_conversation *c, const char *role, const char *text, size_t n) {
+    if (c->n == c->capacity) {
+        size_t capacity = c->capacity ? 2 * c->capacity : 8;
+        tfm_message *more = realloc(c->messages, capacity * sizeof *more);
+        if (!more) return false;
+        c->messages = more;
+        c->capacity = capacity;
+    }
+    char *copy = malloc(n + 1);
+    if (!copy) return false;
+    if (n) memcpy(copy, text, n);
+    copy[n] = 0;
+    c->messages[c->n++] = (tfm_message){.role = role, .content = copy, .n = n};
+    return true;
+}
+
+static void pop(tfm_conversation *c) { free((char *)c->messages[--c->n].content); }
+
+static void drop_first(tfm_conversation *c, size_t n) {
+    for (size_t i = 0; i < n; i++) free((char *)c->messages[i].content);
+    c->n -= n;
+    memmove(c->messages, c->messages + n, c->n * sizeof *c->messages);
+}
+
+static bool is_user(const tfm_message *message) { return strcmp(message->role, "user") == 0; }
+
+/* The user's next message behind message i. */
+static size_t next_turn(const tfm_conversation *c, size_t i) {
+    for (i++; i < c->n && !is_user(&c->messages[i]); i++)
+        ;
+    return i;
+}
+
+bool tfm_conversation_undo(tfm_conversation *c) {
+    if (c->n == 0) return false;
+    while (c->n && !is_user(&c->messages[c->n - 1])) pop(c);
+    if (c->n) pop(c);
+    return true;
+}
+
+void tfm_conversation_clear(tfm_conversation *c) {
+    while (c->n) pop(c);
+}
+
+static void forget_sequence(tfm_conversation *c) {
+    bool lives = c->sequence >= 0 && c->n_session == c->engine->n_sessions;
+    if (lives) tfm_sequence_free(c->engine->session, c->sequence);
+    c->sequence = -1;
+    c->held.size = 0;
+}
+
+void tfm_conversation_free(tfm_conversation *c) {
+    tfm_conversation_clear(c);
+    forget_sequence(c);
+    tfm_ids_free(&c->held);
+    free(c->messages);
+    c->messages = NULL;
+}
+
+/* ---- the prompt ------------------------------------------------------------------------------------------------- */
+
+/* The conversation from a message on, behind the system message. */
+static tfm_status render(const tfm_conversation *c, size_t first, tfm_ids *ids, tfm_error *error) {
+    const tfm_bytes *system = &c->engine->system;
+    size_t n = 0;
+    tfm_message *messages = calloc(c->n - first + 1, sizeof *messages);
+    if (!messages) return tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
+    if (system->size) messages[n++] = (tfm_message){.role = "system", .content = system->data, .n = system->size};
+    for (size_t i = first; i < c->n; i++) messages[n++] = c->messages[i];
+    tfm_status status = tfm_engine_render(c->engine, messages, n, ids, error);
+    free(messages);
+    return status;
+}
+
+/* Renders what the context has room for; *dropped of the first messages are left out. */
+static tfm_status fit(const tfm_conversation *c, size_t *dropped, tfm_ids *ids, tfm_error *error) {
+    const tfm_generate_params *params = &c->engine->params;
+    size_t context = c->engine->max_source, prefix = c->engine->prefix.size;
+    if (!params->max_new_tokens && params->max_length - 1 < context) context = params->max_length - 1;
+    size_t room = params->max_new_tokens ? params->max_new_tokens : ROOM;
+    if (room > context / 4) room = context / 4;
+    for (*dropped = 0;;) {
+        tfm_status status = render(c, *dropped, ids, error);
+        if (status != TFM_OK) return status;
+        size_t next = next_turn(c, *dropped);
+        bool last = next >= c->n;
+        if (ids->size + prefix <= context - (last ? 0 : room)) return TFM_OK;
+        if (last)
+            return tfm_fail(error, TFM_ERROR_LIMIT,
+                            "the message takes %zu tokens, with what the chat template puts around it, and the context "
+                            "has %zu",
+                            ids->size + prefix, context);
+        *dropped = next;
+    }
+}
+
+/* Truncates the sequence to the tokens it has in common with the prompt, which needs one to run at least. */
+static size_t keep_common(tfm_conversation *c, const tfm_ids *ids) {
+    if (c->n_session != c->engine->n_sessions || c->engine->params.num_beams > 1) forget_sequence(c);
+    c->n_session = c->engine->n_sessions;
+    size_t n = 0;
+    while (n < c->held.size && n + 1 < ids->size && c->held.data[n] == ids->data[n]) n++;
+    if (c->sequence >= 0) tfm_sequence_truncate(c->engine->session, c->sequence, n);
+    c->held.size = n;
+    return n;
+}
+
+/* What the sequence holds after an answer. */
+static void note_held(tfm_conversation *c, const tfm_ids *ids, const tfm_ids *answer) {
+    c->held.size = 0;
+    if (c->sequence < 0) return;
+    size_t length = tfm_sequence_length(c->engine->session, c->sequence);
+    if (!tfm_push_ids(&c->held, ids->data, ids->size) || !tfm_push_ids(&c->held, answer->data, answer->size) ||
+        length > c->held.size) {
+        forget_sequence(c); /* nothing is lost but time */
+        return;
+    }
+    c->held.size = length;
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------------- */
+
+static void tell(const tfm_conversation *c, size_t dropped, const tfm_answer_request *request) {
+    uint32_t context = c->engine->info.max_target;
+    if (dropped)
+        fprintf(stderr, "the context of %u tokens is full: the conversation goes on without its first %zu messages\n",
+                context, dropped);
+    if (request->stopped) {
+        fprintf(stderr, "stopped\n");
+    } else if (!request->ended) {
+        bool full = request->input->size + request->ids.size > context;
+        fprintf(stderr,
+                full ? "the answer ends here: the context of %u tokens is full\n"
+                     : "the answer ends here: it was not to be longer\n",
+                context);
+    }
+}
+
+/* Answers the last message, which is the user's. */
+static tfm_status answer(tfm_conversation *c, tfm_error *error) {
+    size_t dropped = 0;
+    tfm_ids ids = {0};
+    tfm_answer_request request = {.input = &ids};
+    tfm_status status = fit(c, &dropped, &ids, error);
+    if (status == TFM_OK) {
+        request.n_kept = keep_common(c, &ids);
+        if (c->engine->params.num_beams == 1) request.sequence = &c->sequence;
+        status = tfm_answer(c->engine, c->settings, &request, error);
+        note_held(c, &ids, &request.ids);
+    }
+    if (status == TFM_OK) {
+        drop_first(c, dropped);
+        if (!push(c, "assistant", request.text.data, request.text.size))
+            status = tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
+        tell(c, dropped, &request);
+    }
+    tfm_answer_forget(&request);
+    tfm_ids_free(&ids);
+    return status;
+}
+
+tfm_status tfm_conversation_say(tfm_conversation *c, const char *text, size_t n, tfm_error *error) {
+    if (!push(c, "user", text, n)) return tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
+    tfm_status status = answer(c, error);
+    if (status != TFM_OK) pop(c);
+    return status;
+}
+
+tfm_status tfm_conversation_retry(tfm_conversation *c, tfm_error *error) {
+    if (c->n == 0) return tfm_fail(error, TFM_ERROR_STATE, "there is no message to answer again");
+    tfm_message last = c->messages[c->n - 1];
+    bool answered = !is_user(&last);
+    if (answered) c->n--;
+    tfm_status status = answer(c, error);
+    if (status == TFM_OK || !answered) {
+        if (answered) free((char *)last.content);
+        return status;
+    }
+    c->messages[c->n++] = last;
+    return status;
+}
