@@ -527,6 +527,14 @@ Test(bert, sentence_embeddings) {
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "leaves the folder");
     write_text(folder, "modules.json", "[{\"idx\": 0}]");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "module 0 has no type");
+    write_text(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
+    write_text(folder, "sentence_bert_config.json", "{\"max_seq_length\": 16, \"do_lower_case\": true}");
+    REQUIRE_OK(packed_try(folder, TFM_F32, error));
+    cr_assert(strstr(packed_notes, "--truncate --max-source-length 16") && strstr(packed_notes, "lower case"), "%s",
+              packed_notes);
+    write_text(folder, "sentence_bert_config.json", "{\"max_seq_length\": 20, \"do_lower_case\": false}");
+    REQUIRE_OK(packed_try(folder, TFM_F32, error));
+    cr_assert_str_eq(packed_notes, "");
     write_text(folder, "modules.json", "[");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "modules.json: line 1");
     cr_assert_eq(unlink(in(pooling, "config.json")), 0);

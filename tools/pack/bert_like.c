@@ -250,7 +250,8 @@ tfm_status tfm_import_bert_like(const tfm_bert_like *like, tfm_source *source, t
     if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_source_path(source));
     find_head(&m);
     leave_out(&m);
-    status = plan_embeddings(&m, error);
+    status = tfm_sentence_transformers_note(source, m.stack.max_positions, options, error);
+    if (!status) status = plan_embeddings(&m, error);
     for (uint64_t i = 0; !status && i < m.stack.n_layers; i++)
         tfm_family_layer(&m.f, &m.stack, &like->names,
                          tfm_name_format("%s%s%llu.", m.prefix, like->layers, (unsigned long long)i).text, i);

@@ -131,3 +131,28 @@ tfm_status tfm_sentence_transformers_set(const tfm_source *source, tfm_table_bui
     json_decref(modules);
     return status;
 }
+
+/* ---- what it does to texts ------------------------------------------------------------------------------------- */
+
+tfm_status tfm_sentence_transformers_note(const tfm_source *source, uint64_t max_positions,
+                                          const tfm_pack_options *options, tfm_error *error) {
+    char path[4096], text[300];
+    json_t *config;
+    if (!options->note ||
+        (size_t)snprintf(path, sizeof path, "%s/sentence_bert_config.json", tfm_source_path(source)) >= sizeof path)
+        return TFM_OK;
+    tfm_status status = load(path, &config, error);
+    json_int_t longest = json_integer_value(json_object_get(config, "max_seq_length"));
+    if (!status && longest > 0 && (uint64_t)longest < max_positions) {
+        snprintf(
+            text, sizeof text,
+            "sentence-transformers cuts texts to %lld tokens; tfmrun --truncate --max-source-length %lld does so too",
+            (long long)longest, (long long)longest);
+        options->note(options->note_user, text);
+    }
+    if (!status && json_is_true(json_object_get(config, "do_lower_case")))
+        options->note(options->note_user, "sentence-transformers makes lower case of texts before the tokenizer sees "
+                                          "them; do that if the tokenizer does not");
+    json_decref(config);
+    return status;
+}

@@ -12,4 +12,11 @@
  */
 tfm_status tfm_sentence_transformers_set(const tfm_source *source, tfm_table_builder *table, tfm_error *error);
 
+/*
+ * Tells the person what sentence-transformers does to texts by sentence_bert_config.json and is not part of the model
+ * file: cutting at a length below max_positions, lower case.
+ */
+tfm_status tfm_sentence_transformers_note(const tfm_source *source, uint64_t max_positions,
+                                          const tfm_pack_options *options, tfm_error *error);
+
 #endif
