@@ -100,17 +100,29 @@ static void open_world(world *w, tfm_dtype dtype, bool everything, uint32_t num_
 static const tfm_dtype dtypes[] = {TFM_F32, TFM_F16, TFM_BF16, TFM_I8, TFM_I4};
 #define N_DTYPES (sizeof dtypes / sizeof *dtypes)
 
+/* One beam, three beams, three samples. */
+enum { GREEDY, BEAMS, SAMPLES, N_WAYS };
+
+static void open_way(world *w, tfm_dtype dtype, bool everything, int way) {
+    open_world(w, dtype, everything, way == GREEDY ? 1 : 3);
+    if (way != SAMPLES) return;
+    w->params.num_beams = 1;
+    w->params.do_sample = true;
+    w->params.top_p = 0.98;
+    w->params.n_top_log_probs = 5;
+}
+
 /* With every token allowed the columns are all columns. */
 Test(shortlist, of_all_tokens_changes_no_bit) {
     for (size_t i = 0; i < N_DTYPES; i++) {
-        for (uint32_t beams = 1; beams <= 3; beams += 2) {
+        for (int way = 0; way < N_WAYS; way++) {
             world w;
             outputs *with, *without;
-            open_world(&w, dtypes[i], true, beams);
+            open_way(&w, dtypes[i], true, way);
             REQUIRE_OK(outputs_generate(w.f.session, w.inputs, N_INPUTS, &w.params, &with, error));
             w.params.shortlist = false;
             REQUIRE_OK(outputs_generate(w.f.session, w.inputs, N_INPUTS, &w.params, &without, error));
-            cr_assert(outputs_same(with, without), "%s, %u beams", tfm_dtype_name(dtypes[i]), beams);
+            cr_assert(outputs_same(with, without), "%s, way %d", tfm_dtype_name(dtypes[i]), way);
             outputs_free(&with);
             outputs_free(&without);
             fixture_close(&w.f);
@@ -120,13 +132,13 @@ Test(shortlist, of_all_tokens_changes_no_bit) {
 
 Test(shortlist, output_does_not_depend_on_the_batch) {
     for (size_t i = 0; i < N_DTYPES; i++) {
-        for (uint32_t beams = 1; beams <= 3; beams += 2) {
+        for (int way = 0; way < N_WAYS; way++) {
             world w;
             outputs *batch, *alone;
-            open_world(&w, dtypes[i], false, beams);
+            open_way(&w, dtypes[i], false, way);
             REQUIRE_OK(outputs_generate(w.f.session, w.inputs, N_INPUTS, &w.params, &batch, error));
             REQUIRE_OK(outputs_generate_singly(w.f.session, w.inputs, N_INPUTS, &w.params, &alone, error));
-            cr_assert(outputs_same(batch, alone), "%s, %u beams", tfm_dtype_name(dtypes[i]), beams);
+            cr_assert(outputs_same(batch, alone), "%s, way %d", tfm_dtype_name(dtypes[i]), way);
             outputs_free(&batch);
             outputs_free(&alone);
             fixture_close(&w.f);

@@ -333,6 +333,7 @@ void tiny_model_write(const tiny_model *model, const char *path) {
     tfm_status status = tfm_writer_create(&writer, path, &error);
     if (status) stop(path, &error);
     tfm_table_builder *tables[2] = {tiny_architecture(&model->config), generation()};
+    if (model->config.generation) model->config.generation(tables[1]);
     status = tfm_writer_section(writer, "architecture", tables[0], &error);
     if (!status) status = tfm_writer_section(writer, "generation", tables[1], &error);
     for (size_t i = 0; !status && i < model->n; i++)

@@ -42,6 +42,7 @@ typedef struct tiny_config {
     double logit_gain; /* spread of logits */
     double output_scale, output_soft_cap;
     uint64_t seed;
+    void (*generation)(tfm_table_builder *table); /* adds to the section, or NULL */
 } tiny_config;
 
 #define TINY_NORM_EPS 1e-5
