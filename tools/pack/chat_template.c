@@ -47,7 +47,8 @@ static tfm_status read_json(const chat_files *files, const char *name, json_t **
     tfm_status status = find_file(files, name, &path, error);
     if (path == NULL) return status;
     json_error_t wrong;
-    *json = json_load_file(path, 0, &wrong);
+    /* model_max_length is often 10^30, beyond the integers of jansson; no integer is used here. */
+    *json = json_load_file(path, JSON_DECODE_INT_AS_REAL, &wrong);
     if (*json == NULL) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
     free(path);
     return status;
