@@ -225,7 +225,7 @@ static void split_at_space(chat_context *c, chat_list *list, const chat_string *
     while (at < s->n && c->work.status == TFM_OK) {
         size_t end = at, length;
         if (times == 0) {
-            push_part(c, list, s, at, at + tfm_chat_without_trailing_space(s->data + at, s->n - at));
+            push_part(c, list, s, at, s->n);
             return;
         }
         while (end < s->n && !tfm_chat_is_space(tfm_chat_code(s->data + end, s->n - end, &length))) end += length;
