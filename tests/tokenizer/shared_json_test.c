@@ -172,6 +172,13 @@ Test(shared_json, bert_base_uncased_vocab_txt) {
     check_files("bert-base-uncased", (const char *const[]){"vocab.txt", "tokenizer_config.json", NULL});
 }
 
+/* Many checkpoints have no limit, and say so with a number that no integer holds. */
+Test(shared_json, settings_with_huge_numbers) {
+    static const char settings[] = "{\"do_lower_case\": true, \"model_max_length\": 1000000000000000019884624838656}";
+    write_scratch("tokenizer_config.json", settings, strlen(settings));
+    check_files("bert-base-uncased", (const char *const[]){"vocab.txt", NULL});
+}
+
 Test(shared_json, bert_base_chinese_vocab_txt) {
     check_files("bert-base-chinese", (const char *const[]){"vocab.txt", "tokenizer_config.json", NULL});
 }

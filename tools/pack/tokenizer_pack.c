@@ -53,7 +53,7 @@ static tfm_status marian_side(const char *folder, const char *spm_name, const tf
     return status;
 }
 
-/* A JSON object, or NULL if there is no such file. */
+/* A JSON object, or NULL if there is no such file. Settings may have a model_max_length of 10^30. */
 static tfm_status optional_json(const char *folder, const char *name, json_t **json, tfm_error *error) {
     *json = NULL;
     char *path = join(folder, name);
@@ -61,7 +61,7 @@ static tfm_status optional_json(const char *folder, const char *name, json_t **j
     tfm_status status = TFM_OK;
     if (is_file(path)) {
         json_error_t wrong;
-        *json = json_load_file(path, 0, &wrong);
+        *json = json_load_file(path, JSON_DECODE_INT_AS_REAL, &wrong);
         if (*json == NULL) {
             status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
         }

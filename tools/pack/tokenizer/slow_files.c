@@ -33,14 +33,18 @@ bool tfm_slow_files_there(const char *path) {
     return there(path, "vocab.txt") || (there(path, "vocab.json") && there(path, "merges.txt"));
 }
 
-tfm_status tfm_slow_files_load(const char *path, json_t **root, tfm_error *error) {
+static tfm_status load_file(const char *path, size_t flags, json_t **root, tfm_error *error) {
     json_error_t wrong;
-    *root = json_load_file(path, JSON_ALLOW_NUL, &wrong);
+    *root = json_load_file(path, flags, &wrong);
     if (*root != NULL) return TFM_OK;
     enum json_error_code code = json_error_code(&wrong);
     if (code == json_error_out_of_memory) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     if (code == json_error_cannot_open_file) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", path, wrong.text);
     return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
+}
+
+tfm_status tfm_slow_files_load(const char *path, json_t **root, tfm_error *error) {
+    return load_file(path, JSON_ALLOW_NUL, root, error);
 }
 
 static tfm_status load(folder *f, const char *name, json_t **json) {
@@ -51,6 +55,14 @@ static tfm_status load(folder *f, const char *name, json_t **json) {
 
 static tfm_status load_optional(folder *f, const char *name, json_t **json) {
     return there(f->path, name) ? load(f, name, json) : TFM_OK;
+}
+
+/* Settings may have a model_max_length of 10^30. */
+static tfm_status load_settings(folder *f) {
+    char path[4096];
+    snprintf(path, sizeof(path), "%s/tokenizer_config.json", f->path);
+    if (!there(f->path, "tokenizer_config.json")) return TFM_OK;
+    return load_file(path, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &f->config, f->error);
 }
 
 static bool get_bool(const folder *f, const char *name, bool fallback) {
@@ -303,7 +315,7 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
 tfm_status tfm_slow_files_read(const char *path, json_t **root, tfm_error *error) {
     folder f = {.path = path, .error = error};
     *root = NULL;
-    tfm_status status = load_optional(&f, "tokenizer_config.json", &f.config);
+    tfm_status status = load_settings(&f);
     if (status == TFM_OK) status = load_optional(&f, "special_tokens_map.json", &f.map);
     if (status == TFM_OK) status = load_optional(&f, "added_tokens.json", &f.added);
     if (status == TFM_OK) status = there(path, "vocab.txt") ? read_bert(&f, root) : read_gpt2(&f, root);
