@@ -35,7 +35,15 @@ static bool print_setting(const tfm_commands *c, const tfm_option *option) {
     return ok;
 }
 
+/* Settings say how to generate text. */
+static bool has_settings(const tfm_commands *c) {
+    if (c->engine->info.kind != TFM_KIND_ENCODER) return true;
+    printf("an encoder-only model generates no text and has no settings for that\n");
+    return false;
+}
+
 static void show(tfm_commands *c, const char *rest, size_t n) {
+    if (!has_settings(c)) return;
     if (n > 0) {
         const tfm_option *option = find_decoding(rest, n);
         if (option) print_setting(c, option);
@@ -72,6 +80,7 @@ static void change(tfm_commands *c, const tfm_option *option, const char *value)
 
 static void set(tfm_commands *c, const char *rest, size_t n) {
     size_t name = strcspn(rest, " \t=");
+    if (!has_settings(c)) return;
     if (n == 0) {
         show(c, rest, 0);
         return;
@@ -85,6 +94,7 @@ static void set(tfm_commands *c, const char *rest, size_t n) {
 }
 
 static void unset(tfm_commands *c, const char *rest, size_t n) {
+    if (!has_settings(c)) return;
     if (n == 0) {
         tfm_complain("/unset needs the name of a setting; /reset puts all back");
         return;
@@ -277,7 +287,6 @@ static const struct command {
 };
 
 static void help(tfm_commands *c, const char *rest, size_t n) {
-    (void)c;
     (void)rest;
     (void)n;
     printf("Type a text and Enter. Ctrl-C stops an answer, Ctrl-D leaves.\n"
@@ -286,6 +295,7 @@ static void help(tfm_commands *c, const char *rest, size_t n) {
         printf("  /%s%s%-*s %s\n", commands[i].name, *commands[i].argument ? " " : "",
                (int)(18 - strlen(commands[i].name) - (*commands[i].argument != 0)), commands[i].argument,
                commands[i].what);
+    if (c->engine->info.kind == TFM_KIND_ENCODER) return;
     printf("\nSettings (as on the command line, see tfmrun --help):\n");
     for (size_t i = 0; i < tfm_settings_table.n; i++) {
         const tfm_option *option = &tfm_settings_table.options[i];
