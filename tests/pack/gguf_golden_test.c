@@ -48,6 +48,7 @@ typedef struct family {
 
 static const family llama = {"llama", "model.layers.", {LLAMA_PARTS, INTERLEAVED}};
 static const family granite = {"granite", "model.layers.", {LLAMA_PARTS, INTERLEAVED}};
+static const family qwen3 = {"qwen3", "model.layers.", {LLAMA_PARTS, PLAIN}};
 static const family qwen2 = {"qwen2", "model.layers.", {LLAMA_PARTS, PLAIN}};
 static const family command_r = {"command-r", "model.layers.", {LLAMA_PARTS, PLAIN}};
 static const family stablelm = {"stablelm", "model.layers.", {LLAMA_PARTS, PLAIN}};
@@ -127,9 +128,12 @@ static const family bert = {"bert",
 
 typedef struct conversion {
     const family *f;
-    uint32_t type;  /* of matrices */
-    bool again;     /* the embedding is written a second time as the projection */
-    json_t *config; /* of the folder */
+    uint32_t type;         /* of matrices */
+    bool again;            /* the embedding is written a second time as the projection */
+    bool joined;           /* queries, keys and values are written as one, as older files have them */
+    buffer parts[4][2][3]; /* of joined tensors: layers, weight or bias, query, key, value */
+    buffer stack;          /* of stacked norms: those of the heads so far */
+    json_t *config;        /* of the folder */
     uint64_t n_heads, n_kv_heads, head_dim, d_model;
     gguf_writer w;
     model *m; /* the folder's tensors with the values that survive the type */
@@ -208,10 +212,43 @@ static bool rename_tensor(const conversion *c, const char *name, char *ours, siz
     return false;
 }
 
+/* "...layers.1.self_attn.q_layernorm.norms.3.weight": norms of a layer's heads are written as one tensor. */
+static bool put_stacked(conversion *c, const char *name, const float *values, uint64_t n) {
+    unsigned layer, head;
+    char kind, full[100];
+    if (sscanf(name, "model.layers.%u.self_attn.%c_layernorm.norms.%u.", &layer, &kind, &head) != 3) return false;
+    put(&c->stack, values, n * sizeof *values);
+    const uint64_t heads = kind == 'q' ? c->n_heads : c->n_kv_heads, shape[] = {heads, n};
+    if (head + 1 < heads) return true;
+    snprintf(full, sizeof full, "blk.%u.attn_%c_norm.weight", layer, kind);
+    gguf_tensor(&c->w, full, GGUF_F32, 2, shape, c->stack.data, c->stack.n);
+    buffer_free(&c->stack);
+    return true;
+}
+
+static bool put_joined(conversion *c, const char *name, const uint64_t *shape, const float *values, uint64_t n) {
+    static const char letters[] = "qkv";
+    unsigned layer;
+    char letter, kind[20], full[100];
+    if (!c->joined || sscanf(name, "blk.%u.attn_%c.%19s", &layer, &letter, kind) != 3 || !strchr(letters, letter))
+        return false;
+    const bool bias = kind[0] == 'b';
+    buffer *parts = c->parts[layer][bias], all = {0};
+    put(&parts[strchr(letters, letter) - letters], values, n * sizeof *values);
+    if (!parts[0].n || !parts[1].n || !parts[2].n) return true;
+    for (int i = 0; i < 3; i++) put(&all, parts[i].data, parts[i].n);
+    const uint64_t width = bias ? 1 : shape[1], joined[] = {all.n / sizeof(float) / width, width};
+    snprintf(full, sizeof full, "blk.%u.attn_qkv.%s", layer, kind);
+    gguf_tensor(&c->w, full, GGUF_F32, bias ? 1 : 2, joined, all.data, all.n);
+    buffer_free(&all);
+    for (int i = 0; i < 3; i++) buffer_free(&parts[i]);
+    return true;
+}
+
 static void convert(conversion *c, tfm_source *source, const tfm_source_tensor *t) {
-    char name[200];
+    char name[200] = "";
     kind_of_change change = KEEP;
-    if (!rename_tensor(c, t->name, name, sizeof name, &change)) return;
+    if (!strstr(t->name, "layernorm.norms.") && !rename_tensor(c, t->name, name, sizeof name, &change)) return;
     const bool matrix =
         t->rank == 2 && !strstr(name, "_norm.") && !strstr(name, "position_embd") && !strstr(name, "types");
     tensor *kept = model_add(c->m, t->name, t->shape[0], t->rank == 2 ? t->shape[1] : 0, TFM_ST_F32);
@@ -220,6 +257,10 @@ static void convert(conversion *c, tfm_source *source, const tfm_source_tensor *
     cr_assert(values);
     for (uint64_t i = 0; i < kept->count; i++)
         values[i] = kept->values[from_of(c, change, t, i)] + (change == ADD_ONE ? 1.0f : 0.0f);
+    if (put_stacked(c, t->name, values, kept->count) || put_joined(c, name, kept->shape, values, kept->count)) {
+        free(values);
+        return;
+    }
     buffer bytes = {0};
     encode(matrix ? c->type : GGUF_F32, values, kept->count, &bytes);
     for (uint64_t i = 0; matrix && i < kept->count; i++) kept->values[from_of(c, change, t, i)] = values[i];
@@ -254,6 +295,21 @@ static void put_rope(conversion *c) {
     gguf_u32(&c->w, key_of(c, "rope.dimension_count"), dimensions);
     put_real(c, json_object_get(c->config, "rotary_emb_base") ? "rotary_emb_base" : "rope_theta", "rope.freq_base");
     if (!type) return;
+    if (!strcmp(type, "longrope")) {
+        float factors[64];
+        const json_t *list = json_object_get(scaling, "short_factor");
+        for (size_t i = 0; i < json_array_size(list); i++)
+            factors[i] = (float)json_number_value(json_array_get(list, i));
+        gguf_tensor(&c->w, "rope_factors_short.weight", GGUF_F32, 1, (const uint64_t[]){json_array_size(list)}, factors,
+                    json_array_size(list) * sizeof *factors);
+        gguf_tensor(&c->w, "rope_factors_long.weight", GGUF_F32, 1, (const uint64_t[]){json_array_size(list)}, factors,
+                    json_array_size(list) * sizeof *factors);
+        gguf_u32(&c->w, key_of(c, "rope.scaling.original_context_length"),
+                 NUMBER(0, "original_max_position_embeddings"));
+        gguf_f32(&c->w, key_of(c, "rope.scaling.attn_factor"),
+                 json_number_value(json_object_get(scaling, "attention_factor")));
+        return;
+    }
     const double factor = json_number_value(json_object_get(scaling, "factor"));
     if (strcmp(type, "llama3") != 0) {
         gguf_string(&c->w, key_of(c, "rope.scaling.type"), type);
@@ -339,16 +395,12 @@ static void compare(const char *a, const char *b, const char *but) {
     tfm_file_close(&y);
 }
 
-static void check(const char *name, const family *f, uint32_t type, bool again, const char *change_config) {
-    char folder_name[100];
-    const char *base = getenv("TFM_SHARED");
-    snprintf(folder_name, sizeof folder_name, "golden/%s", name);
-    const char *path = in(base ? base : "/nonexistent", folder_name);
-    if (access(path, R_OK) != 0) cr_skip_test("%s is not here; set TFM_SHARED", path);
-    char *original = strdup(path), *folder = scratch_make();
+static void check_folder(const char *original, const char *name, conversion c, const char *change_config) {
+    char *folder = scratch_make();
     tfm_source *source;
-    conversion c = {.f = f, .type = type, .again = again, .w = gguf_begin(), .m = calloc(1, sizeof *c.m)};
-    cr_assert(original && c.m);
+    c.w = gguf_begin();
+    c.m = calloc(1, sizeof *c.m);
+    cr_assert(c.m);
     REQUIRE_OK(tfm_source_open(&source, original, error));
     c.config = json_deep_copy(tfm_source_config(source));
     json_t *changes = json_loads(change_config ? change_config : "{}", 0, NULL);
@@ -370,8 +422,59 @@ static void check(const char *name, const family *f, uint32_t type, bool again, 
     json_decref(changes);
     model_free(&c.m);
     free(config);
-    free(original);
     scratch_remove(&folder);
+}
+
+/* A golden folder's path in memory the caller frees; the test is skipped without it. */
+static char *golden(const char *name) {
+    char folder_name[100];
+    const char *base = getenv("TFM_SHARED");
+    snprintf(folder_name, sizeof folder_name, "golden/%s", name);
+    const char *path = in(base ? base : "/nonexistent", folder_name);
+    if (access(path, R_OK) != 0) cr_skip_test("%s is not here; set TFM_SHARED", path);
+    return strdup(path);
+}
+
+static void check(const char *name, const family *f, uint32_t type, bool again, const char *change_config) {
+    char *original = golden(name);
+    check_folder(original, name, (conversion){.f = f, .type = type, .again = again}, change_config);
+    free(original);
+}
+
+/*
+ * A relative of a golden folder: its tensors, and norms of queries and keys of 16 features in each of two layers: one
+ * for each head, or one for all if heads is 0.
+ */
+static char *derive(const char *name, uint32_t heads, uint32_t kv_heads) {
+    char *original = golden(name), *folder = scratch_make(), text[200];
+    tfm_source *source;
+    model *m = calloc(1, sizeof *m);
+    cr_assert(m);
+    m->seed = 4711;
+    REQUIRE_OK(tfm_source_open(&source, original, error));
+    for (size_t i = 0; i < tfm_source_count(source); i++) {
+        const tfm_source_tensor *t = tfm_source_at(source, i);
+        tensor *copy = model_add(m, t->name, t->shape[0], t->rank == 2 ? t->shape[1] : 0, TFM_ST_F32);
+        REQUIRE_OK(tfm_source_read(source, t, 0, t->shape[0], copy->values, error));
+    }
+    for (unsigned layer = 0; layer < 2; layer++)
+        for (int k = 0; k < 2; k++)
+            for (uint32_t head = 0; head < (heads == 0 ? 1 : k ? kv_heads : heads); head++) {
+                if (heads)
+                    snprintf(text, sizeof text, "model.layers.%u.self_attn.%c_layernorm.norms.%u.weight", layer,
+                             k ? 'k' : 'q', head);
+                else
+                    snprintf(text, sizeof text, "model.layers.%u.self_attn.%c_norm.weight", layer, k ? 'k' : 'q');
+                model_add(m, text, 16, 0, TFM_ST_F32);
+            }
+    char *config = json_dumps(tfm_source_config(source), 0);
+    write_file(in(folder, "config.json"), config, strlen(config));
+    write_safetensors(in(folder, "model.safetensors"), m);
+    tfm_source_close(&source);
+    model_free(&m);
+    free(config);
+    free(original);
+    return folder;
 }
 
 Test(gguf_golden, llama_f32) { check("llama", &llama, GGUF_F32, false, NULL); }
@@ -402,3 +505,28 @@ Test(gguf_golden, command_r_f32) { check("cohere", &command_r, GGUF_F32, false, 
 Test(gguf_golden, granite_f32) { check("granite", &granite, GGUF_F32, false, NULL); }
 Test(gguf_golden, bert_f32) { check("bert", &bert, GGUF_F32, false, NULL); }
 Test(gguf_golden, bert_f16) { check("bert", &bert, GGUF_F16, false, NULL); }
+
+Test(gguf_golden, qwen3_f32) {
+    char *folder = derive("llama", 0, 0);
+    check_folder(folder, "qwen3", (conversion){.f = &qwen3}, "{\"model_type\": \"qwen3\"}");
+    scratch_remove(&folder);
+}
+
+Test(gguf_golden, stablelm_norms_of_heads) {
+    char *folder = derive("stablelm", 4, 2);
+    check_folder(folder, "stablelm", (conversion){.f = &stablelm}, "{\"qk_layernorm\": true}");
+    scratch_remove(&folder);
+}
+
+Test(gguf_golden, phi2_joined) {
+    char *original = golden("phi");
+    check_folder(original, "phi", (conversion){.f = &phi2, .joined = true}, NULL);
+    free(original);
+}
+
+Test(gguf_golden, phi3_longrope) {
+    check("phi3", &phi3, GGUF_F32, false,
+          "{\"original_max_position_embeddings\": 64, \"rope_scaling\": {\"rope_type\": \"longrope\", "
+          "\"attention_factor\": "
+          "1.25, \"short_factor\": [1, 1.125, 1.25, 1.5, 2, 3, 4, 8], \"long_factor\": [1, 2, 3, 4, 5, 6, 7, 8]}}");
+}
