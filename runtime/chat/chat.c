@@ -114,12 +114,12 @@ static void define_all(chat_context *c, const tfm_chat_token *tokens, size_t n_t
 static size_t end_of_message(chat_context *c, const chat_buffer *out, const tfm_message *message) {
     const char *content = message->content;
     size_t left = tfm_chat_leading_space(content, message->n);
-    size_t end = left + tfm_chat_without_trailing_space(content + left, message->n - left), at = out->n + 1;
-    if (end - left > out->n) at = 0;
-    for (size_t last = at > 0 ? out->n - (end - left) + 1 : 0; last-- > 0;) {
-        if (end > left && memcmp(out->data + last, content + left, end - left) != 0) continue;
-        bool kept = left == 0 && out->n - last >= message->n && memcmp(out->data + last, content, message->n) == 0;
-        return last + (kept ? message->n : end - left);
+    size_t n = tfm_chat_without_trailing_space(content + left, message->n - left);
+    if (n == 0) return out->n;
+    for (size_t at = out->n >= n ? out->n - n + 1 : 0; at-- > 0 && tfm_chat_step_bytes(&c->work, n);) {
+        if (memcmp(out->data + at, content + left, n) != 0) continue;
+        bool kept = left == 0 && out->n - at >= message->n && memcmp(out->data + at, content, message->n) == 0;
+        return at + (kept ? message->n : n);
     }
     tfm_chat_fail(&c->work, TFM_ERROR_ARGUMENT,
                   "the last message cannot be gone on with: the template does not show it as it is");
