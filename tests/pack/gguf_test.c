@@ -354,6 +354,40 @@ Test(gguf, nearest_type) {
     scratch_remove(&folder);
 }
 
+static void add_chat(gguf_writer *w) {
+    static const char *const tokens[] = {"<unk>", "<s>", "</s>", "a", "b", "c", "d", "<|eot_id|>", "x", "y"};
+    static const int32_t types[] = {2, 3, 3, 1, 1, 1, 1, 3, 1, 1};
+    gguf_string(w, "tokenizer.ggml.model", "llama");
+    gguf_strings(w, "tokenizer.ggml.tokens", tokens, 10);
+    gguf_i32s(w, "tokenizer.ggml.token_type", types, 10);
+    gguf_f32s(w, "tokenizer.ggml.scores", (const float[10]){0}, 10);
+    gguf_u32(w, "tokenizer.ggml.bos_token_id", 1);
+    gguf_u32(w, "tokenizer.ggml.eos_token_id", 2);
+    gguf_string(w, "tokenizer.chat_template", "{{ bos_token }}{{ messages[0].content }}");
+}
+
+static void add_bad_chat(gguf_writer *w) { gguf_string(w, "tokenizer.chat_template", "\xff"); }
+
+/* The template with its tokens; turns end with the token that says so by its spelling. */
+Test(gguf, chat) {
+    char *folder = scratch_make();
+    gguf_writer w = tiny(NULL, add_chat);
+    gguf_save(&w, in(folder, "m.gguf"));
+    tfm_pack_request request = {.source = in(folder, "m.gguf"), .out = in(folder, "m.bin")};
+    REQUIRE_OK(tfm_pack(&request, error));
+    tfm_file *file;
+    REQUIRE_OK(tfm_file_open(&file, in(folder, "m.bin"), error));
+    const tfm_table *chat = tfm_file_table(file, "chat"), *generation = tfm_file_table(file, "generation");
+    cr_assert_str_eq(tfm_table_string(chat, "template", ""), "{{ bos_token }}{{ messages[0].content }}");
+    cr_assert_str_eq(tfm_table_string(chat, "bos_token", ""), "<s>");
+    cr_assert_str_eq(tfm_table_string(chat, "eos_token", ""), "</s>");
+    const tfm_value *ends = tfm_table_find(generation, "eos_token_id");
+    cr_assert(ends && ends->n == 2 && ((const uint32_t *)ends->data)[0] == 2 && ((const uint32_t *)ends->data)[1] == 7);
+    tfm_file_close(&file);
+    scratch_remove(&folder);
+    refuse_model(tiny(NULL, add_bad_chat), TFM_ERROR_FORMAT, "tokenizer.chat_template' is not UTF-8 text");
+}
+
 /* As a user types it. */
 Test(gguf, command) {
     char *folder = scratch_make();

@@ -246,6 +246,8 @@ static tfm_status open_model(tfm_source *source, tfm_gguf_model *m, tfm_error *e
     if (!status && strcmp(m->family->model_type, "bert") != 0 &&
         !(source->generation_config = tfm_gguf_generation(m->gguf)))
         status = no_memory(m, error);
+    const char *note = tfm_gguf_tokenizer_note(m->gguf);
+    if (!status && note && !(source->note = strdup(note))) status = no_memory(m, error);
     return status ? status : add_tensors(source, m, error);
 }
 

@@ -376,6 +376,15 @@ tfm_status tfm_gguf_write_tokenizer(const tfm_gguf *gguf, tfm_writer *writer, tf
     return status;
 }
 
+const char *tfm_gguf_tokenizer_note(const tfm_gguf *gguf) {
+    char model[40], pre[40];
+    bool silent =
+        strcmp(get_word(gguf, "model", model, sizeof model), "gpt2") == 0 && !get_word(gguf, "pre", pre, sizeof pre)[0];
+    return silent ? "the file is older than " KEY "pre and does not say how its tokenizer finds words: 'default' is "
+                    "taken, which may not be what the model was trained with"
+                  : NULL;
+}
+
 /* ---- generation ----------------------------------------------------------------------------------------------------
  */
 

@@ -20,6 +20,9 @@ tfm_status tfm_gguf_write_tokenizer(const tfm_gguf *gguf, tfm_writer *writer, tf
 /* What generation_config.json would hold; NULL: no memory. */
 json_t *tfm_gguf_generation(const tfm_gguf *gguf);
 
+/* What a person should know of the tokenizer and the file does not say, or NULL. */
+const char *tfm_gguf_tokenizer_note(const tfm_gguf *gguf);
+
 /* Puts bos_token, eos_token, pad_token and unk_token, as tokenizer_config.json has them, into *config; false: no
  * memory. */
 bool tfm_gguf_special_tokens(const tfm_gguf *gguf, json_t *config);
