@@ -558,6 +558,17 @@ Test(bert, unknown_families_are_named) {
     scratch_remove(&folder);
 }
 
+/* Ids of the SentencePiece file alone would be wrong. */
+Test(bert, tokenizers_that_are_not_enough) {
+    model *m = make("roberta.");
+    char *folder = packed_folder(CONFIG("xlm-roberta", ", \"pad_token_id\": 1"), m);
+    write_text(folder, "sentencepiece.bpe.model", "");
+    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED,
+                  "type 'xlm-roberta' are others than this file's");
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
 /* ---- misfits -------------------------------------------------------------------------------------------------- */
 
 static void nothing(model *m) { (void)m; }

@@ -140,6 +140,22 @@ static tfm_status pack_file(const char *path, tfm_writer *writer, tfm_error *err
     return status;
 }
 
+/* Families whose ids are not the numbers of pieces in their SentencePiece file: they must not be taken for them. */
+static tfm_status check_family(const char *folder, const char *path, tfm_error *error) {
+    static const char *const others[] = {"xlm-roberta", "camembert", "mbart", "m2m_100", "pegasus"};
+    json_t *config;
+    tfm_status status = optional_json(folder, "config.json", &config, error);
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    for (size_t i = 0; !status && type && i < sizeof(others) / sizeof(others[0]); i++)
+        if (strcmp(type, others[i]) == 0)
+            status = tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                              "%s: the ids of a model of type '%s' are others than this file's; save its tokenizer as "
+                              "tokenizer.json beside it (save_pretrained of a fast tokenizer in transformers does)",
+                              path, type);
+    json_decref(config);
+    return status;
+}
+
 static bool ends_with(const char *name, const char *end) {
     size_t n = strlen(name), n_end = strlen(end);
     return n > n_end && strcmp(name + n - n_end, end) == 0;
@@ -228,7 +244,8 @@ tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool require
         return status;
     }
     if (status == TFM_OK && path != NULL) {
-        status = pack_file(path, writer, error);
+        status = check_family(src, path, error);
+        if (status == TFM_OK) status = pack_file(path, writer, error);
     } else if (status == TFM_OK && tfm_slow_files_there(src)) {
         status = pack_json(src, false, writer, error);
     } else if (status == TFM_OK && required) {
