@@ -192,9 +192,7 @@ static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
         *error = a->error;
         return a->status;
     }
-    /* The library counts inputs of a call; there is one here. */
-    if (status != TFM_OK && strncmp(error->message, "input 0: ", 9) == 0)
-        memmove(error->message, error->message + 9, strlen(error->message + 9) + 1);
+    if (status != TFM_OK) tfm_engine_unnumber(error);
     return status;
 }
 

@@ -181,9 +181,8 @@ static tfm_status generate_singly(batch *b, tfm_error *error) {
         if (it->done) continue;
         tfm_status status = generate(b, i, 1, error);
         if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
-            /* The library counts inputs of a call; ours have better names. */
-            bool named = strncmp(error->message, "input 0: ", 9) == 0;
-            status = fail_item(b, it, error->message + (named ? 9 : 0), error);
+            tfm_engine_unnumber(error); /* ours have better names */
+            status = fail_item(b, it, error->message, error);
             if (status == TFM_OK) status = give_out(b, error);
         }
         if (status != TFM_OK) return status;

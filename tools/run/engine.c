@@ -351,3 +351,14 @@ tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *setti
     if (status == TFM_OK) status = limit_length(engine, settings, text, n, ids, error);
     return status;
 }
+
+void tfm_engine_unnumber(tfm_error *error) {
+    char *message = error->message;
+    size_t n = strlen(message);
+    if (strncmp(message, "input 0: ", 9) == 0) {
+        memmove(message, message + 9, n - 9 + 1);
+    } else if (strncmp(message, "input 0 ", 8) == 0 && n + 2 < sizeof error->message) {
+        memmove(message + 9, message + 7, n - 7 + 1);
+        memcpy(message, "the input", 9);
+    }
+}

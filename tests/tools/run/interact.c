@@ -68,6 +68,18 @@ static char *const *command(const char *const *words) {
     return (char *const *)all;
 }
 
+void at_a_terminal(void) {
+    enter_scratch();
+    char state[256];
+    cr_assert(getcwd(state, sizeof state - 16));
+    strcat(state, "/state");
+    setenv("XDG_STATE_HOME", state, 1);
+    setenv("HOME", "/nonexistent", 1);
+    setenv("TERM", "vt100", 1);
+    setenv("LC_ALL", "C", 1);
+    unsetenv("NO_COLOR");
+}
+
 child start_piped(const char *const *words) {
     int in[2], out[2];
     cr_assert(pipe2(in, O_CLOEXEC) == 0 && pipe2(out, O_CLOEXEC) == 0);

@@ -33,6 +33,8 @@ typedef struct child {
     size_t n, seen;   /* bytes; how far expect() has come */
 } child;
 
+/* A scratch directory, and the environment of a plain terminal. For the .init of a test. */
+void at_a_terminal(void);
 child start_piped(const char *const *words);
 child start_on_terminal(const char *const *words);
 void send_text(child *c, const char *text);

@@ -8,18 +8,6 @@
 
 #include "interact.h"
 
-static void at_a_terminal(void) {
-    enter_scratch();
-    char state[256];
-    cr_assert(getcwd(state, sizeof state - 16));
-    strcat(state, "/state");
-    setenv("XDG_STATE_HOME", state, 1);
-    setenv("HOME", "/nonexistent", 1);
-    setenv("TERM", "vt100", 1);
-    setenv("LC_ALL", "C", 1);
-    unsetenv("NO_COLOR");
-}
-
 TestSuite(prompt, .init = at_a_terminal, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
 static child start(const char *option) {

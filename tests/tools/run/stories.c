@@ -1,0 +1,27 @@
+/* stories.c - packs the small decoder-only model that the tests run. */
+#include "stories.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static void pack(const char *model, const char *template) {
+    const char *const words[] = {getenv("TFM_TFMPACK"),
+                                 shared_file("checkpoints/tinystories-656k"),
+                                 model,
+                                 template ? "--chat-template" : NULL,
+                                 template,
+                                 NULL};
+    cr_assert(words[0], "TFM_TFMPACK is not set; run the tests through meson");
+    outcome packed = run_program(words, NULL);
+    cr_assert_eq(packed.code, 0, "tfmpack: %s", packed.err);
+    free_outcome(&packed);
+}
+
+void pack_stories(void) { pack(STORIES, NULL); }
+
+void pack_chatting(void) {
+    write_text("template.jinja",
+               "{% for m in messages %}{{ '<' + m['role'] + '> ' + m['content'] + '\\n' }}{% endfor %}"
+               "{% if add_generation_prompt %}{{ '<assistant> ' }}{% endif %}");
+    pack(CHATTING, "template.jinja");
+}
