@@ -284,6 +284,7 @@ static void add_tensor(gguf_writer *w) {
 static void add_nan(gguf_writer *w) {
     gguf_tensor(w, "output.weight", 0, 2, (const uint64_t[]){10, 32}, (const float[320]){[7] = NAN}, 1280);
 }
+static void add_split(gguf_writer *w) { gguf_u32(w, "split.count", 3); }
 static void add_kv(gguf_writer *w) { gguf_u32(w, "llama.attention.head_count_kv", 2); }
 
 Test(gguf, refusals) {
@@ -300,6 +301,7 @@ Test(gguf, refusals) {
                  "tensor 'blk.0.ffn_gate_inp.weight' has no place in a model of architecture llama");
     refuse_model(tiny(NULL, add_nan), TFM_ERROR_FORMAT, "not finite (NaN or infinity): lm_head.weight");
     refuse_model(tiny("llama.attention.head_count_kv", add_kv), TFM_ERROR_FORMAT, "does not fit the number of heads");
+    refuse_model(tiny(NULL, add_split), TFM_ERROR_UNSUPPORTED, "is one of several files of a checkpoint");
     gguf_writer w = gguf_begin();
     gguf_string(&w, "general.architecture", "mamba");
     gguf_tensor(&w, "t", 0, 1, (const uint64_t[]){1}, "\0\0\0\0", 4);

@@ -224,6 +224,12 @@ static tfm_status find_family(tfm_gguf_model *m, const char *architecture, tfm_e
                     printable, known);
 }
 
+static bool is_part(const tfm_gguf *g) {
+    const tfm_gguf_value *count = tfm_gguf_find(g, "split.count");
+    int64_t n;
+    return count && !count->is_array && tfm_gguf_integer(count, 0, &n) && n > 1;
+}
+
 static tfm_status open_model(tfm_source *source, tfm_gguf_model *m, tfm_error *error) {
     char *architecture = get_text(m->gguf, "general.architecture");
     source->config = json_object();
@@ -237,6 +243,10 @@ static tfm_status open_model(tfm_source *source, tfm_gguf_model *m, tfm_error *e
             tfm_fail(error, TFM_ERROR_FORMAT, "%s: key 'tokenizer.chat_template' is not UTF-8 text", m->gguf->path);
     else if (!architecture)
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: key 'general.architecture' is missing", m->gguf->path);
+    else if (is_part(m->gguf))
+        status = tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                          "%s: is one of several files of a checkpoint; join them first (gguf-split --merge)",
+                          m->gguf->path);
     else if (m->gguf->n_tensors > 0)
         status = find_family(m, architecture, error);
     free(architecture);
