@@ -17,4 +17,9 @@ int tfm_fuzz_gguf(const uint8_t *data, size_t n);
 /* A checkpoint of llama2.c, or a tokenizer of it behind the word TOK. */
 int tfm_fuzz_llama2c(const uint8_t *data, size_t n);
 
+/* model.bin of CTranslate2; aborts if a variable reaches outside the file. All tensors are read. */
+int tfm_fuzz_ct2(const uint8_t *data, size_t n);
+/* Marian's .npz, all tensors read; the bytes are also taken for a vocabulary in YAML. */
+int tfm_fuzz_npz(const uint8_t *data, size_t n);
+
 #endif

@@ -54,7 +54,9 @@ int main(int argc, char **argv) {
                    {"safetensors", tfm_fuzz_safetensors},
                    {"pytorch", tfm_fuzz_pytorch},
                    {"gguf", tfm_fuzz_gguf},
-                   {"llama2c", tfm_fuzz_llama2c}};
+                   {"llama2c", tfm_fuzz_llama2c},
+                   {"ct2", tfm_fuzz_ct2},
+                   {"npz", tfm_fuzz_npz}};
     const int n = sizeof targets / sizeof *targets;
     printf("1..%d\n", n);
     for (int i = 0; i < n; i++) replay(argv[1], targets[i].name, targets[i].run, i + 1);

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "ct2_model.h"
-#include "spm/spm_table.h"
+#include "token_sides.h"
 #include "tokenizer_pack.h"
 
 #define VOCABULARY_MAX ((off_t)64 << 20)
@@ -90,8 +90,8 @@ tfm_status tfm_ct2_read_vocabularies(tfm_ct2_model *m, tfm_error *error) {
 
 /* ---- SentencePiece with the ids of a vocabulary --------------------------------------------------------------- */
 
-/* {token: id}, as a vocab.json has it, with the added token. */
-static json_t *number(const tfm_ct2_model *m, const json_t *tokens) {
+/* {token: id}, as a vocab.json has it. */
+static json_t *number(const json_t *tokens) {
     json_t *object = json_object();
     bool ok = object != NULL;
     const size_t n = json_array_size(tokens);
@@ -100,8 +100,6 @@ static json_t *number(const tfm_ct2_model *m, const json_t *tokens) {
         /* Of tokens that are there twice the first one counts, as there. */
         if (!json_object_get(object, text)) ok = json_object_set_new(object, text, json_integer((json_int_t)i)) == 0;
     }
-    if (ok && m->has_padding && !json_object_get(object, "<pad>"))
-        ok = json_object_set_new(object, "<pad>", json_integer((json_int_t)n)) == 0;
     if (ok) return object;
     json_decref(object);
     return NULL;
@@ -109,44 +107,17 @@ static json_t *number(const tfm_ct2_model *m, const json_t *tokens) {
 
 static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json_t *tokens, tfm_table_builder **table,
                             tfm_error *error) {
-    const tfm_ct2_path path = in_folder(m, file);
-    tfm_vocabulary vocabulary = {0};
-    tfm_spm_model model;
-    json_t *object = number(m, tokens);
-    if (!object || !(*table = tfm_table_builder_new())) {
-        json_decref(object);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
-    }
-    tfm_status status = tfm_vocabulary_make(&vocabulary, object, m->folder, m->settings, NULL, error);
-    if (status) return status;
-    status = tfm_spm_model_read(&model, path.text, error);
-    if (!status) {
-        status = tfm_spm_table(&model, &vocabulary, path.text, *table, error);
-        tfm_spm_model_free(&model);
-    }
-    tfm_vocabulary_free(&vocabulary);
-    return status;
-}
-
-/* Whether two tables have the same bytes. */
-static bool same_tables(const tfm_table_builder *a, const tfm_table_builder *b) {
-    void *x = NULL, *y = NULL;
-    size_t n_x = 0, n_y = 0;
-    const bool same = tfm_table_build(a, &x, &n_x, NULL) == TFM_OK && tfm_table_build(b, &y, &n_y, NULL) == TFM_OK &&
-                      n_x == n_y && memcmp(x, y, n_x) == 0;
-    free(x);
-    free(y);
-    return same;
+    json_t *numbers = number(tokens);
+    if (!numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder);
+    const int64_t padding = m->has_padding ? (int64_t)json_array_size(tokens) : -1;
+    return tfm_token_side(in_folder(m, file).text, numbers, padding, m->settings, table, error);
 }
 
 static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
     tfm_table_builder *source = NULL, *target = NULL;
-    bool two = has_file(m, "target.spm");
     tfm_status status = make_side(m, "source.spm", m->source_tokens, &source, error);
-    if (!status && two) status = make_side(m, "target.spm", m->target_tokens, &target, error);
-    if (!status && two) two = !same_tables(source, target);
-    if (!status) status = tfm_writer_section(writer, "tokenizer", source, error);
-    if (!status && two) status = tfm_writer_section(writer, "tokenizer.target", target, error);
+    if (!status && has_file(m, "target.spm")) status = make_side(m, "target.spm", m->target_tokens, &target, error);
+    if (!status) status = tfm_token_sides_write(writer, source, target, error);
     tfm_table_builder_free(&source);
     tfm_table_builder_free(&target);
     return status;
