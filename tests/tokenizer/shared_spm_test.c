@@ -66,6 +66,39 @@ Test(shared_spm, bpe_1k) {
 /* The folder has a tokenizer.json too, which would be preferred. */
 Test(shared_spm, t5_small) { check_model("tokenizers/t5-small/spiece.model", "tokenizers/t5-small/expected-spm.json"); }
 
+/* "Hello" in a folder of this configuration: the file's ids, and so many before and after them. */
+static void check_special(const char *file, const char *config, const char *settings, int32_t first, int32_t last) {
+    static const char text[] = "Hello world";
+    size_t n;
+    char *data = read_bytes(shared_path(file), &n);
+    write_scratch("tokenizer.model", data, n);
+    write_scratch("config.json", config, strlen(config));
+    write_scratch("tokenizer_config.json", settings, strlen(settings));
+    packed p = must_pack(scratch());
+    tfm_ids plain = {0}, special = {0};
+    cr_assert_eq(tfm_tokenizer_encode(p.source, text, strlen(text), false, &plain, NULL), TFM_OK);
+    cr_assert_eq(tfm_tokenizer_encode(p.source, text, strlen(text), true, &special, NULL), TFM_OK);
+    size_t before = first >= 0, after = last >= 0;
+    cr_assert_eq(special.size, plain.size + before + after, "%s", config);
+    cr_expect_arr_eq(special.data + before, plain.data, plain.size * sizeof(*plain.data));
+    if (before) cr_expect_eq(special.data[0], first);
+    if (after) cr_expect_eq(special.data[special.size - 1], last);
+    tfm_ids_free(&plain);
+    tfm_ids_free(&special);
+    packed_close(&p);
+    free(data);
+}
+
+/* What the classes of the families put around a text, where there is no tokenizer.json to say so. */
+Test(shared_spm, special_tokens_of_families) {
+    const char *t5 = "tokenizers/t5-small/spiece.model", *bpe = "tokenizers/spm-bpe-1k/test_sentencepiece_bpe.model";
+    check_special(t5, "{\"model_type\": \"t5\"}", "{}", -1, 1);
+    check_special(t5, "{\"model_type\": \"other\"}", "{}", -1, -1);
+    check_special(bpe, "{\"model_type\": \"llama\"}", "{}", 1, -1);
+    check_special(bpe, "{\"model_type\": \"llama\"}", "{\"add_bos_token\": false, \"add_eos_token\": true}", -1, 2);
+    check_special(bpe, "{\"model_type\": \"mistral\"}", "{\"add_eos_token\": true}", 1, 2);
+}
+
 /* The checkpoint's own tokenizer: vocab.json over SentencePiece, the end token after each line. */
 #define MULTI30K "checkpoints/multi30k-de-en/"
 

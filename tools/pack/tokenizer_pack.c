@@ -128,12 +128,46 @@ static tfm_status pack_marian(const char *folder, tfm_writer *writer, tfm_error 
 
 /* ---- one SentencePiece file -------------------------------------------------------------------------------------- */
 
-static tfm_status pack_file(const char *path, tfm_writer *writer, tfm_error *error) {
+/* The piece of one of two spellings as ids around an input; none if the file has neither. */
+static void put_around(const tfm_spm_model *model, const char *key, const char *a, const char *b,
+                       tfm_table_builder *table) {
+    int64_t number = tfm_spm_model_find(model, a, strlen(a));
+    if (number < 0) number = tfm_spm_model_find(model, b, strlen(b));
+    const uint32_t id = (uint32_t)number;
+    if (number >= 0) tfm_table_set_array(table, key, TFM_VALUE_U32S, &id, 1);
+}
+
+/* What the classes of these families put around the pieces of a text. */
+static tfm_status put_special(const char *folder, const tfm_spm_model *model, tfm_table_builder *table,
+                              tfm_error *error) {
+    static const char *const with_end[] = {"t5", "mt5", "umt5", NULL};
+    static const char *const with_start[] = {"llama", "mistral", "gemma", "gemma2", NULL};
+    json_t *config = NULL, *settings = NULL;
+    tfm_status status = folder ? optional_json(folder, "config.json", &config, error) : TFM_OK;
+    if (status == TFM_OK && folder) status = optional_json(folder, "tokenizer_config.json", &settings, error);
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    for (size_t i = 0; type && with_end[i]; i++)
+        if (strcmp(type, with_end[i]) == 0) put_around(model, "suffix.ids", "</s>", "<eos>", table);
+    for (size_t i = 0; type && with_start[i]; i++) {
+        if (strcmp(type, with_start[i]) != 0) continue;
+        if (!json_is_false(json_object_get(settings, "add_bos_token")))
+            put_around(model, "prefix.ids", "<s>", "<bos>", table);
+        if (json_is_true(json_object_get(settings, "add_eos_token")))
+            put_around(model, "suffix.ids", "</s>", "<eos>", table);
+    }
+    json_decref(config);
+    json_decref(settings);
+    return status;
+}
+
+/* folder: whose configuration counts, or NULL. */
+static tfm_status pack_file(const char *path, const char *folder, tfm_writer *writer, tfm_error *error) {
     tfm_spm_model model;
     tfm_status status = tfm_spm_model_read(&model, path, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     status = table != NULL ? tfm_spm_table(&model, NULL, path, table, error) : no_memory(path, error);
+    if (status == TFM_OK) status = put_special(folder, &model, table, error);
     if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
     tfm_table_builder_free(&table);
     tfm_spm_model_free(&model);
@@ -232,7 +266,7 @@ static tfm_status pack_characters(const char *folder, tfm_writer *writer, bool *
 }
 
 tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool required, tfm_error *error) {
-    if (is_file(src)) return pack_file(src, writer, error);
+    if (is_file(src)) return pack_file(src, NULL, writer, error);
     if (has_file(src, "vocab.json") && has_file(src, "source.spm")) return pack_marian(src, writer, error);
     if (has_file(src, "tokenizer.json")) return pack_json(src, true, writer, error);
     char *path;
@@ -245,7 +279,7 @@ tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool require
     }
     if (status == TFM_OK && path != NULL) {
         status = check_family(src, path, error);
-        if (status == TFM_OK) status = pack_file(path, writer, error);
+        if (status == TFM_OK) status = pack_file(path, src, writer, error);
     } else if (status == TFM_OK && tfm_slow_files_there(src)) {
         status = pack_json(src, false, writer, error);
     } else if (status == TFM_OK && required) {
