@@ -147,16 +147,8 @@ Test(gguf_tokenizer, corpus_bert_bge) { check_corpus("ggml-vocab/ggml-vocab-bert
 /* ---- small ones
  * ------------------------------------------------------------------------------------------------------ */
 
-static const char *const spm_tokens[] = {"<unk>",
-                                         "<s>",
-                                         "</s>",
-                                         "\xE2\x96\x81",
-                                         "a",
-                                         "b",
-                                         "ab",
-                                         "\xE2\x96\x81"
-                                         "ab",
-                                         "<sep>"};
+static const char *const spm_tokens[] = {"<unk>", "<s>", "</s>",           "\xE2\x96\x81", "a",
+                                         "b",     "ab",  "\342\226\201ab", "<sep>"};
 static const float spm_scores[] = {0, 0, 0, -3, -4, -5, -1, -2, 0};
 static const int32_t spm_types[] = {2, 3, 3, 1, 1, 1, 1, 1, 4};
 
@@ -202,17 +194,7 @@ Test(gguf_tokenizer, byte_pairs_without_and_with_end) {
     opened_close(&o);
 }
 
-static const char *const bpe_tokens[] = {"a",
-                                         "b",
-                                         "1",
-                                         "2",
-                                         "\xC4\xA0",
-                                         "ab",
-                                         "\xC4\xA0"
-                                         "ab",
-                                         "12",
-                                         "<|end|>",
-                                         "!"};
+static const char *const bpe_tokens[] = {"a", "b", "1", "2", "\xC4\xA0", "ab", "\304\240ab", "12", "<|end|>", "!"};
 static const int32_t bpe_types[] = {1, 1, 1, 1, 1, 1, 1, 1, 3, 1};
 static const char *const bpe_merges[] = {"a b", "\xC4\xA0 ab", "1 2"};
 
