@@ -253,8 +253,10 @@ static chat_value slice_text(chat_context *c, const chat_string *s, int64_t star
 chat_value tfm_chat_slice(chat_context *c, chat_value object, chat_value from, chat_value to, chat_value by) {
     if (c->work.status != TFM_OK || tfm_chat_refuse_undefined(c, object)) return CHAT_UNDEFINED_VALUE;
     bool text = object.type == CHAT_STRING;
-    if (!text && (object.type != CHAT_LIST || object.list->kind > CHAT_A_RANGE))
-        return tfm_chat_undefined(&c->work, "a slice", 7);
+    if (!text && (object.type != CHAT_LIST || object.list->kind > CHAT_A_RANGE)) {
+        tfm_chat_fail(&c->work, TFM_ERROR_ARGUMENT, "a %s has no slices", tfm_chat_type_name(object));
+        return CHAT_UNDEFINED_VALUE;
+    }
     int64_t n = (int64_t)(text ? object.string->n_chars : object.list->n);
     int64_t step = by.type == CHAT_NONE ? 1 : by.type == CHAT_INT || by.type == CHAT_BOOL ? tfm_chat_whole(by) : 0;
     if (step == 0) {

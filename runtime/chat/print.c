@@ -151,7 +151,11 @@ void tfm_chat_put_repr(chat_context *c, chat_buffer *out, chat_value value) {
     case CHAT_BOOL: put(c, out, value.truth ? "True" : "False"); break;
     case CHAT_INT:
     case CHAT_FLOAT: tfm_chat_put_number(&c->work, out, value); break;
-    case CHAT_STRING: put_quoted(c, out, value.string); break;
+    case CHAT_STRING:
+        if (value.string->markup) put(c, out, "Markup(");
+        put_quoted(c, out, value.string);
+        if (value.string->markup) put(c, out, ")");
+        break;
     case CHAT_LIST: put_list(c, out, value.list); break;
     case CHAT_DICT: put_dict(c, out, value.dict); break;
     case CHAT_NAMESPACE:
