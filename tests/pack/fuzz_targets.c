@@ -11,8 +11,24 @@
 #include "../../tools/pack/source.h"
 #include "../../tools/pack/unpickle.h"
 
-static void require(int truth) {
+#define MOST 4096
+
+void tfm_fuzz_require(int truth) {
     if (!truth) abort();
+}
+
+void tfm_fuzz_read_all(tfm_source *source) {
+    static float values[MOST];
+    tfm_error error;
+    for (size_t i = 0; i < tfm_source_count(source); i++) {
+        const tfm_source_tensor *t = tfm_source_at(source, i);
+        uint64_t width = 1;
+        for (int k = 1; k < TFM_RANK_MAX; k++)
+            if (__builtin_mul_overflow(width, t->shape[k], &width)) width = UINT64_MAX;
+        if (width > MOST || t->shape[0] == 0) continue;
+        tfm_source_read(source, t, 0, 1, values, &error);
+        tfm_source_read(source, t, t->shape[0] - 1, 1, values, &error);
+    }
 }
 
 int tfm_fuzz_pickle(const uint8_t *data, size_t n) {
@@ -25,7 +41,7 @@ int tfm_fuzz_pickle(const uint8_t *data, size_t n) {
     size_t n_storages = tfm_unpickler_storages(u, &storages);
     for (uint32_t i = 0; i < u->n_tensors; i++) {
         const tfm_pk_tensor *t = tfm_unpickler_tensor(u, i);
-        require(t->storage < n_storages && t->rank <= TFM_RANK_MAX);
+        tfm_fuzz_require(t->storage < n_storages && t->rank <= TFM_RANK_MAX);
         uint64_t last = t->offset, step;
         int empty = 0, overflow = 0;
         for (uint32_t k = 0; k < t->rank; k++) {
@@ -33,7 +49,7 @@ int tfm_fuzz_pickle(const uint8_t *data, size_t n) {
             overflow |= __builtin_mul_overflow(t->shape[k] - (t->shape[k] > 0), t->stride[k], &step);
             overflow |= __builtin_add_overflow(last, step, &last);
         }
-        require(empty || (!overflow && last < storages[t->storage].count));
+        tfm_fuzz_require(empty || (!overflow && last < storages[t->storage].count));
     }
     tfm_unpickler_free(&u);
     return accepted;
@@ -44,16 +60,16 @@ int tfm_fuzz_safetensors(const uint8_t *data, size_t n) {
     tfm_error error;
     tfm_safetensors *file;
     int fd = memfd_create("input", MFD_CLOEXEC);
-    require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
+    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int accepted = tfm_safetensors_open(&file, path, &error) == TFM_OK;
     uint64_t position = 0;
     for (size_t i = 0; accepted && i < tfm_safetensors_count(file); i++) {
         const tfm_st_tensor *t = tfm_safetensors_at(file, i);
-        require(tfm_safetensors_find(file, t->name) == t);
-        require(t->offset >= 8 && t->offset <= n && t->length <= n - t->offset);
-        require(i == 0 || t->offset == position);
-        require(t->length == t->count * tfm_st_dtype_size(t->dtype));
+        tfm_fuzz_require(tfm_safetensors_find(file, t->name) == t);
+        tfm_fuzz_require(t->offset >= 8 && t->offset <= n && t->length <= n - t->offset);
+        tfm_fuzz_require(i == 0 || t->offset == position);
+        tfm_fuzz_require(t->length == t->count * tfm_st_dtype_size(t->dtype));
         position = t->offset + t->length;
     }
     if (accepted) tfm_safetensors_close(&file);
@@ -78,7 +94,7 @@ static void write_name(const char *name, const void *data, size_t n) {
     snprintf(path, sizeof path, "%s/%s", folder, name);
     unlink(path);
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    require(fd >= 0 && write(fd, data, n) == (ssize_t)n && close(fd) == 0);
+    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n && close(fd) == 0);
 }
 
 int tfm_fuzz_pytorch(const uint8_t *data, size_t n) {
@@ -87,7 +103,7 @@ int tfm_fuzz_pytorch(const uint8_t *data, size_t n) {
     float values[256];
     if (!folder[0]) {
         strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/tfm-fuzz-XXXXXX" : "/tmp/tfm-fuzz-XXXXXX");
-        require(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
+        tfm_fuzz_require(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
         write_name("config.json", "{}", 2);
     }
     write_name("pytorch_model.bin", data, n);

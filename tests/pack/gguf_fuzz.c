@@ -13,27 +13,6 @@
 #include "../../tools/pack/tokenizer/tokenizer_json.h"
 #include "fuzz_targets.h"
 
-#define MOST 4096
-
-static void require(int truth) {
-    if (!truth) abort();
-}
-
-/* First and last row of every tensor. */
-static void read_all(tfm_source *source) {
-    static float values[MOST];
-    tfm_error error;
-    for (size_t i = 0; i < tfm_source_count(source); i++) {
-        const tfm_source_tensor *t = tfm_source_at(source, i);
-        uint64_t width = 1;
-        for (int k = 1; k < TFM_RANK_MAX; k++)
-            if (__builtin_mul_overflow(width, t->shape[k], &width)) width = UINT64_MAX;
-        if (width > MOST || t->shape[0] == 0) continue;
-        tfm_source_read(source, t, 0, 1, values, &error);
-        tfm_source_read(source, t, t->shape[0] - 1, 1, values, &error);
-    }
-}
-
 /* Bounds of everything a header gave, and its tokenizer. */
 static int check_gguf(const char *path) {
     tfm_gguf *g;
@@ -42,12 +21,13 @@ static int check_gguf(const char *path) {
     if (tfm_gguf_open(&g, path, &error) != TFM_OK) return 0;
     for (uint32_t i = 0; i < g->n_tensors; i++) {
         const tfm_gguf_tensor *t = &g->tensors[i];
-        require(t->data >= g->bytes && t->bytes <= g->size && (size_t)(t->data - g->bytes) <= g->size - t->bytes);
-        require(tfm_gguf_tensor_find(g, t->name) == t);
+        tfm_fuzz_require(t->data >= g->bytes && t->bytes <= g->size &&
+                         (size_t)(t->data - g->bytes) <= g->size - t->bytes);
+        tfm_fuzz_require(tfm_gguf_tensor_find(g, t->name) == t);
     }
     for (uint32_t i = 0; i < g->n_values; i++) {
         const tfm_gguf_value *v = &g->values[i];
-        require(v->data >= g->bytes && v->data <= g->bytes + g->size && tfm_gguf_find(g, v->key) == v);
+        tfm_fuzz_require(v->data >= g->bytes && v->data <= g->bytes + g->size && tfm_gguf_find(g, v->key) == v);
     }
     int accepted = tfm_gguf_tokenizer(g, &root, &error) == TFM_OK;
     tfm_table_builder *table = tfm_table_builder_new();
@@ -65,12 +45,12 @@ int tfm_fuzz_gguf(const uint8_t *data, size_t n) {
     tfm_error error;
     tfm_source *source;
     int fd = memfd_create("input", MFD_CLOEXEC);
-    require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
+    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     int accepted = n >= 4 && memcmp(data, "GGUF", 4) == 0 && check_gguf(path);
     if (accepted) accepted = tfm_source_open(&source, path, &error) == TFM_OK;
     if (accepted) {
-        read_all(source);
+        tfm_fuzz_read_all(source);
         tfm_source_close(&source);
     }
     close(fd);
@@ -95,16 +75,16 @@ int tfm_fuzz_llama2c(const uint8_t *data, size_t n) {
     tfm_error error;
     if (!folder[0]) {
         strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/tfm-fuzz-XXXXXX" : "/tmp/tfm-fuzz-XXXXXX");
-        require(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
+        tfm_fuzz_require(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
     }
     bool tokenizer = n >= 3 && memcmp(data, "TOK", 3) == 0;
     if (tokenizer) data += 3, n -= 3;
     unlink(in_folder("x.bin"));
     int fd = open(in_folder("x.bin"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    require(fd >= 0 && write(fd, data, n) == (ssize_t)n && close(fd) == 0);
+    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n && close(fd) == 0);
     if (tokenizer) {
         tfm_writer *writer;
-        require(tfm_writer_create(&writer, in_folder("out.bin"), &error) == TFM_OK);
+        tfm_fuzz_require(tfm_writer_create(&writer, in_folder("out.bin"), &error) == TFM_OK);
         int accepted = tfm_llama2c_write_tokenizer(in_folder("x.bin"), 8, writer, &error) == TFM_OK;
         tfm_writer_abort(&writer);
         return accepted;
@@ -112,7 +92,7 @@ int tfm_fuzz_llama2c(const uint8_t *data, size_t n) {
     tfm_source *source;
     if (!tfm_llama2c_form.is(in_folder("x.bin"), false)) return 0;
     if (tfm_source_open(&source, in_folder("x.bin"), &error) != TFM_OK) return 0;
-    read_all(source);
+    tfm_fuzz_read_all(source);
     tfm_source_close(&source);
     return 1;
 }

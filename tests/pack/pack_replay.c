@@ -50,12 +50,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         target run;
-    } targets[] = {{"pickle", tfm_fuzz_pickle},
-                   {"safetensors", tfm_fuzz_safetensors},
-                   {"pytorch", tfm_fuzz_pytorch},
-                   {"gguf", tfm_fuzz_gguf},
-                   {"llama2c", tfm_fuzz_llama2c},
-                   {"ct2", tfm_fuzz_ct2},
+    } targets[] = {{"pickle", tfm_fuzz_pickle}, {"safetensors", tfm_fuzz_safetensors}, {"pytorch", tfm_fuzz_pytorch},
+                   {"gguf", tfm_fuzz_gguf},     {"llama2c", tfm_fuzz_llama2c},         {"ct2", tfm_fuzz_ct2},
                    {"npz", tfm_fuzz_npz}};
     const int n = sizeof targets / sizeof *targets;
     printf("1..%d\n", n);

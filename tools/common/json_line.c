@@ -1,8 +1,19 @@
 /* json_line.c - see json_line.h. */
 #include "json_line.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+json_t *tfm_json_text(const char *text, size_t n) {
+    tfm_bytes valid = {0};
+    json_t *string = NULL;
+    if (tfm_utf8_append_valid(&valid, text, n)) string = json_stringn(valid.data ? valid.data : "", valid.size);
+    tfm_bytes_free(&valid);
+    return string;
+}
+
+json_t *tfm_json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 
 static const struct {
     const char *bytes, *escape;

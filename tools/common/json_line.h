@@ -1,5 +1,5 @@
 /*
- * json_line.h - JSON objects as lines that every reader sees as one line.
+ * json_line.h - JSON of any text and number, and objects as lines that every reader sees as one line.
  */
 #ifndef TFM_JSON_LINE_H
 #define TFM_JSON_LINE_H
@@ -7,6 +7,11 @@
 #include <jansson.h>
 
 #include "bytes.h"
+
+/* A string of any bytes, those that are no UTF-8 replaced; NULL when memory is out. */
+json_t *tfm_json_text(const char *text, size_t n);
+/* JSON has no infinities and no NaN: they become null. */
+json_t *tfm_json_number(double value);
 
 /*
  * Appends the object (jansson's dump flags) and a newline. The characters beside newline that some readers take for the

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "source_internal.h"
+
 #define VERSION_MIN 3
 #define VERSION_MAX 6
 /* A variable takes this many bytes at least, an alias that many: what bounds their numbers. */
@@ -21,14 +23,7 @@ static const uint8_t type_sizes[TFM_CT2_TYPES] = {4, 1, 2, 4, 2, 2};
 /* ---- bytes ---------------------------------------------------------------------------------------------------- */
 
 static tfm_status read_at(const tfm_ct2_file *file, uint64_t offset, void *data, size_t n, tfm_error *error) {
-    for (unsigned char *p = data; n > 0;) {
-        ssize_t got = pread(file->fd, p, n, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
-        if (got == 0) return tfm_fail(error, TFM_ERROR_IO, "%s: ends early; it changed while being read", file->path);
-        p += got, n -= (size_t)got, offset += (uint64_t)got;
-    }
-    return TFM_OK;
+    return tfm_read_at(file->fd, file->path, offset, data, n, error);
 }
 
 /* Reads the header from front to end; the first failure stays in status. */

@@ -6,9 +6,5 @@
 #include "source_internal.h"
 
 const tfm_source_form *const tfm_source_forms[] = {
-    &tfm_ct2_form,
-    &tfm_gguf_form,
-    &tfm_llama2c_form,
-    &tfm_npz_form,
-    NULL,
+    &tfm_ct2_form, &tfm_gguf_form, &tfm_llama2c_form, &tfm_npz_form, NULL,
 };

@@ -57,6 +57,17 @@ static tfm_status load_entry(tfm_source *source, uint32_t index, tfm_error *erro
     return status;
 }
 
+tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error) {
+    for (unsigned char *p = data; n > 0;) {
+        ssize_t got = pread(fd, p, n, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", path, strerror(errno));
+        if (got == 0) return tfm_fail(error, TFM_ERROR_IO, "%s: ends early; it changed while being read", path);
+        p += got, n -= (size_t)got, offset += (uint64_t)got;
+    }
+    return TFM_OK;
+}
+
 tfm_status tfm_source_bytes(tfm_source *source, uint32_t index, uint64_t offset, void *data, size_t n,
                             tfm_error *error) {
     const tfm_blob *blob = &source->blobs[index];
@@ -68,15 +79,7 @@ tfm_status tfm_source_bytes(tfm_source *source, uint32_t index, uint64_t offset,
         if (!status && n > 0) memcpy(data, source->cache + offset, n);
         return status;
     }
-    offset += blob->offset;
-    for (unsigned char *p = data; n > 0;) {
-        ssize_t got = pread(file->fd, p, n, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
-        if (got == 0) return tfm_fail(error, TFM_ERROR_IO, "%s: ends early; it changed while being read", file->path);
-        p += got, n -= (size_t)got, offset += (uint64_t)got;
-    }
-    return TFM_OK;
+    return tfm_read_at(file->fd, file->path, blob->offset + offset, data, n, error);
 }
 
 /* ---- values --------------------------------------------------------------------------------------------------- */

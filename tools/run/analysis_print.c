@@ -11,19 +11,8 @@
 
 static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "results: out of memory"); }
 
-/* A string of any bytes; NULL when memory is out. */
-static json_t *json_text(const char *text, size_t n) {
-    tfm_bytes valid = {0};
-    json_t *string = NULL;
-    if (tfm_utf8_append_valid(&valid, text, n)) string = json_stringn(valid.data ? valid.data : "", valid.size);
-    tfm_bytes_free(&valid);
-    return string;
-}
-
-/* JSON has no infinities. */
-static json_t *json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
 /* Six places, which the exponential functions of all C libraries agree on. */
-static json_t *json_probability(double value) { return json_number(round(value * 1e6) / 1e6); }
+static json_t *json_probability(double value) { return tfm_json_number(round(value * 1e6) / 1e6); }
 
 /* Takes the object. Nine digits are enough to give a float back bit for bit. */
 static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error) {
@@ -126,7 +115,7 @@ static double probability(const scale *s, float score) {
 
 /* Members score and, where there is one, probability. */
 static bool set_score(json_t *object, const scale *s, float score) {
-    bool ok = !json_object_set_new(object, "score", json_number((double)score));
+    bool ok = !json_object_set_new(object, "score", tfm_json_number((double)score));
     if (s->function == TFM_SCORES_RAW) return ok;
     return ok && !json_object_set_new(object, "probability", json_probability(probability(s, score)));
 }
@@ -143,7 +132,7 @@ static json_t *class_object(const tfm_analysis *a, const scale *s, ranked class)
     char own[24];
     const char *name = label(a, class.index, own);
     json_t *object = json_object();
-    if (object && !json_object_set_new(object, "label", json_text(name, strlen(name))) &&
+    if (object && !json_object_set_new(object, "label", tfm_json_text(name, strlen(name))) &&
         set_score(object, s, class.score))
         return object;
     json_decref(object);
@@ -228,7 +217,7 @@ static json_t *token_object(const tfm_analysis *a, int32_t id, const float *scor
     size_t n = 0;
     const char *piece = tfm_token_piece(a->engine->model, TFM_SOURCE, id, &n);
     json_t *object = json_pack("{s:i}", "id", (int)id);
-    bool ok = object && (!piece || !json_object_set_new(object, "token", json_text(piece, n)));
+    bool ok = object && (!piece || !json_object_set_new(object, "token", tfm_json_text(piece, n)));
     if (ok && set_classes(a, object, scores, a->engine->info.score_function != TFM_SCORES_SOFTMAX || !a->all_classes))
         return object;
     json_decref(object);
@@ -294,9 +283,9 @@ static tfm_status print_candidate(const tfm_analysis *a, const scale *s, ranked 
     bool ok = true;
     if (!status && list) {
         json_t *object = json_pack("{s:i}", "id", (int)id);
-        ok = object && !json_object_set_new(object, "token", json_text(token.data, token.size)) &&
+        ok = object && !json_object_set_new(object, "token", tfm_json_text(token.data, token.size)) &&
              set_score(object, s, candidate.score) &&
-             !json_object_set_new(object, "text", json_text(text.data, text.size));
+             !json_object_set_new(object, "text", tfm_json_text(text.data, text.size));
         if (ok)
             ok = !json_array_append_new(list, object);
         else
@@ -359,8 +348,8 @@ tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *i
         break;
     case TFM_SIMILARITY:
         if (a->settings->json)
-            return print_object(json_pack("{s:o}", "similarity", json_number(cosine(results[0], results[1], d))), out,
-                                error);
+            return print_object(json_pack("{s:o}", "similarity", tfm_json_number(cosine(results[0], results[1], d))),
+                                out, error);
         ok = tfm_bytes_print(out, "%.6f\n", cosine(results[0], results[1], d));
         break;
     case TFM_FILL_MASK: return print_masks(a, inputs, results[0], out, error);
@@ -376,7 +365,7 @@ tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, 
         const float nothing = NAN;
         for (size_t i = 0; ok && i < a->engine->info.d_model; i++) ok = print_row(&nothing, 1, out);
     } else if (vectors || a->settings->json) {
-        return print_object(json_pack("{s:o}", "error", json_text(message, strlen(message))), out, error);
+        return print_object(json_pack("{s:o}", "error", tfm_json_text(message, strlen(message))), out, error);
     } else {
         ok = tfm_bytes_append(out, "\n", 1);
     }

@@ -92,18 +92,6 @@ static tfm_status print_lines(const printer *p, const tfm_hypothesis *hypotheses
 
 /* ---- JSON ----------------------------------------------------------------------------------------------------- */
 
-/* A string of any bytes; NULL when memory is out. */
-static json_t *json_text(const char *text, size_t n) {
-    tfm_bytes valid = {0};
-    json_t *string = NULL;
-    if (tfm_utf8_append_valid(&valid, text, n)) string = json_stringn(valid.data ? valid.data : "", valid.size);
-    tfm_bytes_free(&valid);
-    return string;
-}
-
-/* JSON has no infinities: a forbidden token's log-probability is null. */
-static json_t *json_number(double value) { return isfinite(value) ? json_real(value) : json_null(); }
-
 /* The most probable tokens in one place; NULL when memory is out. */
 static json_t *top_of(const printer *p, const int32_t *ids, const float *log_probs) {
     json_t *place = json_array();
@@ -113,8 +101,8 @@ static json_t *top_of(const printer *p, const int32_t *ids, const float *log_pro
         const char *piece = tfm_token_piece(p->engine->model, TFM_TARGET, ids[k], &length);
         json_t *token = json_object();
         failed = json_array_append_new(place, token) || json_object_set_new(token, "id", json_integer(ids[k])) ||
-                 (piece && json_object_set_new(token, "piece", json_text(piece, length))) ||
-                 json_object_set_new(token, "log_prob", json_number((double)log_probs[k]));
+                 (piece && json_object_set_new(token, "piece", tfm_json_text(piece, length))) ||
+                 json_object_set_new(token, "log_prob", tfm_json_number((double)log_probs[k]));
     }
     if (!failed) return place;
     json_decref(place);
@@ -136,7 +124,8 @@ static json_t *top_list(const printer *p, const tfm_hypothesis *h) {
 static tfm_status add_text(json_t *object, const printer *p, const tfm_hypothesis *h, const char **finish) {
     tfm_output_text o = {0};
     tfm_status status = text_of(p, h, &o);
-    if (status == TFM_OK && json_object_set_new(object, "text", json_text(o.text.data ? o.text.data : "", o.text.size)))
+    if (status == TFM_OK &&
+        json_object_set_new(object, "text", tfm_json_text(o.text.data ? o.text.data : "", o.text.size)))
         status = no_memory(p->error);
     if (o.stopped) *finish = "stop";
     tfm_output_text_free(&o);
@@ -154,10 +143,11 @@ static tfm_status add_hypothesis(json_t *object, const printer *p, const tfm_hyp
     json_t *ids = json_array(), *log_probs = p->settings->log_probs ? json_array() : NULL;
     for (size_t i = 0; i < h->n; i++) {
         failed |= json_array_append_new(ids, json_integer(h->ids[i])) != 0;
-        if (log_probs && h->log_probs) failed |= json_array_append_new(log_probs, json_number(h->log_probs[i])) != 0;
+        if (log_probs && h->log_probs)
+            failed |= json_array_append_new(log_probs, tfm_json_number(h->log_probs[i])) != 0;
     }
     failed |= json_object_set_new(object, "ids", ids) != 0;
-    failed |= json_object_set_new(object, "score", hypothesis ? json_number(h->score) : json_null()) != 0;
+    failed |= json_object_set_new(object, "score", hypothesis ? tfm_json_number(h->score) : json_null()) != 0;
     if (p->settings->log_probs) failed |= json_object_set_new(object, "token_log_probs", log_probs) != 0;
     if (p->settings->top_log_probs) failed |= json_object_set_new(object, "top_log_probs", top_list(p, h)) != 0;
     if (hypothesis && tfm_engine_continues(p->engine))
@@ -180,7 +170,7 @@ static tfm_status add_sequences(json_t *object, const printer *p, const tfm_hypo
 static tfm_status add_prompt(json_t *object, const printer *p) {
     tfm_text text = {0};
     tfm_status status = prompt_text(p, &text);
-    if (status == TFM_OK && json_object_set_new(object, "prompt", json_text(text.data ? text.data : "", text.size)))
+    if (status == TFM_OK && json_object_set_new(object, "prompt", tfm_json_text(text.data ? text.data : "", text.size)))
         status = no_memory(p->error);
     tfm_text_free(&text);
     return status;
@@ -232,5 +222,5 @@ tfm_status tfm_result_print_error(const tfm_engine *engine, const tfm_settings *
     static const tfm_ids nothing;
     printer p = {engine, settings, &nothing, error};
     if (!settings->json) return print_lines(&p, NULL, 0, out);
-    return print_object(json_pack("{s:o}", "error", json_text(message, strlen(message))), out, error);
+    return print_object(json_pack("{s:o}", "error", tfm_json_text(message, strlen(message))), out, error);
 }
