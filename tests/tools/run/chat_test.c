@@ -129,7 +129,7 @@ Test(chat, goes_on_when_the_context_is_full) {
     cr_expect(!strstr(c.transcript + before, "user: Turn 0"), "%s", c.transcript + before);
     expect(&c, "> ");
     text[0] = 0;
-    for (size_t i = 0; i < 270; i++) strcat(text, "the little cat " + (i % 2) * 4);
+    for (size_t i = 0; i < 270; i++) strcat(text, &"the little cat "[(i % 2) * 4]);
     send_text(&c, text);
     send_text(&c, "\n");
     expect(&c, "the message takes ");
