@@ -226,7 +226,8 @@ static void unpack_int4(const unsigned char *panel, size_t n_rows, size_t k, flo
     for (size_t r = 0; r < n_rows; r++)
         for (size_t c = 0; c < k; c++) {
             unsigned shift;
-            int q = panel[int4_byte(c, r, &shift)] >> shift & 15;
+            size_t byte = int4_byte(c, r, &shift);
+            int q = panel[byte] >> shift & 15;
             uint16_t scale = int4_scales((unsigned char *)panel, c / TFM_I4_GROUP)[r];
             rows[r * row_stride + c] = (float)(q - 8) * tfm_f16_to_f32(scale);
         }
