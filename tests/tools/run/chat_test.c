@@ -36,8 +36,9 @@ static char *say(child *c, const char *text, unsigned *kept) {
     if (kept) *kept = n_kept;
     const char *answer = c->transcript + begin, *stop = strstr(answer, "\r\n");
     cr_assert(stop && stop < c->transcript + end, "%s", c->transcript);
+    char *copy = strndup(answer, (size_t)(stop - answer)); /* the transcript may move */
     expect(c, "> ");
-    return strndup(answer, (size_t)(stop - answer));
+    return copy;
 }
 
 /* One line of output of a command. */
