@@ -11,14 +11,12 @@
 
 #include "../../format/model_file.h"
 #include "analysis_internal.h"
+#include "windows.h"
 
 enum {
     WINDOW_ITEMS = 2048,
     WINDOW_BATCHES = 8,       /* a window has this many times --batch-tokens */
     RESULT_FLOATS = 16 << 20, /* of one batch, unless one input has more */
-    LINE_BYTES = 16 << 20,    /* longest line */
-    PAUSE_MS = 20,            /* no bytes for so long is a pause */
-    PATIENCE_MS = 200,        /* a line waits no longer than this for others */
     KEPT_IDS = 65536,         /* larger lists go back to the system */
     WRITE_BYTES = 64 * 1024
 };
@@ -46,7 +44,6 @@ typedef struct windows {
     size_t capacity; /* of results */
     tfm_bytes out;
     tfm_vector_file file;
-    double first_read;
     bool failed; /* an input had an error: exit status 1 */
 } windows;
 
@@ -130,7 +127,8 @@ static void forget_items(windows *w) {
     w->capacity = 0;
 }
 
-static tfm_status run_window(windows *w, tfm_error *error) {
+static tfm_status run_window(void *user, tfm_error *error) {
+    windows *w = user;
     tfm_status status = TFM_OK;
     for (size_t first = 0, n; !status && first < w->n; first += n) {
         size_t floats;
@@ -146,16 +144,18 @@ static tfm_status run_window(windows *w, tfm_error *error) {
     return status;
 }
 
-static bool window_full(const windows *w) {
+static bool window_full(const void *user) {
+    const windows *w = user;
     return w->n == WINDOW_ITEMS || w->n_tokens >= (size_t)WINDOW_BATCHES * w->a.settings->batch_tokens;
 }
 
 /* ---- input ------------------------------------------------------------------------------------------------------ */
 
+static size_t n_waiting(const void *user) { return ((const windows *)user)->n; }
+
 static item *new_item(windows *w, uint64_t number) {
     item *it = &w->items[w->n++];
     it->number = number;
-    if (w->n == 1) w->first_read = tfm_seconds();
     return it;
 }
 
@@ -180,7 +180,8 @@ static tfm_status read_item(windows *w, item *it, const text_part *texts, size_t
     return status;
 }
 
-static tfm_status add_text(windows *w, uint64_t number, const char *text, size_t n, tfm_error *error) {
+static tfm_status add_text(void *user, uint64_t number, const char *text, size_t n, tfm_error *error) {
+    windows *w = user;
     item *it = new_item(w, number);
     const char *tab = memchr(text, '\t', n);
     if (w->a.action != TFM_SIMILARITY) return read_item(w, it, &(text_part){text, n}, 1, error);
@@ -192,52 +193,22 @@ static tfm_status add_text(windows *w, uint64_t number, const char *text, size_t
     return read_item(w, it, both, 2, error);
 }
 
-static tfm_status add_too_long(windows *w, uint64_t number, tfm_error *error) {
-    char message[80];
-    snprintf(message, sizeof message, "longer than %d MiB", LINE_BYTES >> 20);
+static tfm_status add_too_long(void *user, uint64_t number, const char *message, tfm_error *error) {
+    windows *w = user;
     tfm_fail(error, TFM_ERROR_LIMIT, "%s", message);
     return fail_item(w, new_item(w, number), message, error);
 }
 
-/* How long to wait for the next line: for ever if nothing is waiting for an answer. */
-static int patience(const windows *w) {
-    if (w->n == 0) return -1;
-    double left = PATIENCE_MS - 1e3 * (tfm_seconds() - w->first_read);
-    return left < 0 ? 0 : left < PAUSE_MS ? (int)left : PAUSE_MS;
-}
-
-static tfm_status run_lines(windows *w, tfm_error *error) {
-    tfm_lines lines;
-    tfm_lines_open(&lines, STDIN_FILENO, LINE_BYTES);
-    tfm_status status = TFM_OK;
-    for (bool more = true; more && !status;) {
-        const char *line = NULL;
-        size_t n = 0;
-        tfm_line what = tfm_lines_next(&lines, patience(w), &line, &n);
-        int cause = errno;
-        if (what == TFM_LINE_READ) status = add_text(w, lines.number, line, n, error);
-        if (what == TFM_LINE_TOO_LONG) status = add_too_long(w, lines.number, error);
-        more = what != TFM_LINE_END && what != TFM_LINE_FAILED;
-        if (!status && (!more || what == TFM_LINE_PAUSE || window_full(w))) status = run_window(w, error);
-        if (!status && what == TFM_LINE_FAILED)
-            status = tfm_fail(error, TFM_ERROR_IO, "cannot read stdin: %s", strerror(cause));
-    }
-    tfm_lines_close(&lines);
-    return status;
-}
-
-static tfm_status run_texts(windows *w, char *const *texts, size_t n, tfm_error *error) {
-    tfm_status status = TFM_OK;
+/* texts NULL: lines of standard input. */
+static tfm_status run_inputs(windows *w, char *const *texts, size_t n, tfm_error *error) {
+    const tfm_windows inputs = {w, add_text, add_too_long, n_waiting, window_full, run_window};
+    if (!texts) return tfm_windows_lines(&inputs, error);
     if (w->a.action == TFM_SIMILARITY && n == 2) {
         const text_part both[] = {{texts[0], strlen(texts[0])}, {texts[1], strlen(texts[1])}};
-        status = read_item(w, new_item(w, 1), both, 2, error);
+        tfm_status status = read_item(w, new_item(w, 1), both, 2, error);
         return status ? status : run_window(w, error);
     }
-    for (size_t i = 0; i < n && !status; i++) {
-        status = add_text(w, i + 1, texts[i], strlen(texts[i]), error);
-        if (!status && window_full(w)) status = run_window(w, error);
-    }
-    return status ? status : run_window(w, error);
+    return tfm_windows_texts(&inputs, texts, n, error);
 }
 
 /* ---- start and end ---------------------------------------------------------------------------------------------- */
@@ -267,7 +238,7 @@ int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *con
     if (!status) status = make_room(&w, WINDOW_ITEMS, &error);
     if (!status) status = tfm_vector_file_open(&w.file, &w.a, &error);
     bool usage = status == TFM_ERROR_ARGUMENT;
-    if (!status) status = texts ? run_texts(&w, texts, n, &error) : run_lines(&w, &error);
+    if (!status) status = run_inputs(&w, texts, n, &error);
     if (tfm_vector_file_close(&w.file, &closing) != TFM_OK && !status) {
         status = closing.status;
         error = closing;

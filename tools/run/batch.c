@@ -16,14 +16,12 @@
 #include "attention.h"
 #include "output_text.h"
 #include "result.h"
+#include "windows.h"
 
 enum {
     WINDOW_ITEMS = 4096,
-    WINDOW_BATCHES = 8,    /* a window has this many times --batch-tokens */
-    LINE_BYTES = 16 << 20, /* longest line */
-    PAUSE_MS = 20,         /* no bytes for so long is a pause */
-    PATIENCE_MS = 200,     /* a line waits no longer than this for others */
-    KEPT_IDS = 65536,      /* larger lists go back to the system */
+    WINDOW_BATCHES = 8, /* a window has this many times --batch-tokens */
+    KEPT_IDS = 65536,   /* larger lists go back to the system */
     WRITE_BYTES = 64 * 1024
 };
 
@@ -48,7 +46,7 @@ typedef struct batch {
     size_t current; /* first item of the running call, in that order */
     size_t written; /* items already given out */
     tfm_bytes out;
-    double first_read, started, last_write;
+    double started, last_write;
     tfm_attention_file attention;
     bool attention_full; /* an SVG has its pair */
     bool failed;         /* an input had an error: exit status 1 */
@@ -210,7 +208,8 @@ static void forget_items(batch *b) {
     b->n = b->n_tokens = b->n_pending = b->written = 0;
 }
 
-static tfm_status run_window(batch *b, tfm_error *error) {
+static tfm_status run_window(void *user, tfm_error *error) {
+    batch *b = user;
     if (b->n == 0) return TFM_OK;
     for (size_t i = 0; i < b->n; i++)
         if (!b->items[i].done) b->order[b->n_pending++] = i;
@@ -236,16 +235,19 @@ static tfm_status run_window(batch *b, tfm_error *error) {
     return status;
 }
 
-static bool window_full(const batch *b) {
+static bool window_full(const void *user) {
+    const batch *b = user;
     return b->n == WINDOW_ITEMS || b->n_tokens >= (size_t)WINDOW_BATCHES * b->settings->batch_tokens;
 }
 
 /* ---- input -------------------------------------------------------------------------------------------------- */
 
-static tfm_status add_text(batch *b, uint64_t number, const char *text, size_t n, tfm_error *error) {
+static size_t n_waiting(const void *user) { return ((const batch *)user)->n; }
+
+static tfm_status add_text(void *user, uint64_t number, const char *text, size_t n, tfm_error *error) {
+    batch *b = user;
     item *it = &b->items[b->n++];
     it->number = number;
-    if (b->n == 1) b->first_read = tfm_seconds();
     tfm_status status = b->whole ? tfm_engine_prompt(b->engine, b->settings, text, n, &it->ids, error)
                                  : tfm_engine_input(b->engine, b->settings, text, n, &it->ids, error);
     if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
@@ -259,59 +261,26 @@ static tfm_status add_text(batch *b, uint64_t number, const char *text, size_t n
     return it->ids.size ? TFM_OK : finish(b, it, NULL, 0, error);
 }
 
-static tfm_status add_too_long(batch *b, uint64_t number, tfm_error *error) {
+static tfm_status add_too_long(void *user, uint64_t number, const char *message, tfm_error *error) {
+    batch *b = user;
     item *it = &b->items[b->n++];
     it->number = number;
-    if (b->n == 1) b->first_read = tfm_seconds();
-    char message[80];
-    snprintf(message, sizeof message, "longer than %d MiB", LINE_BYTES >> 20);
     return fail_item(b, it, message, error);
 }
 
-/* How long to wait for the next line: for ever if nothing is waiting for an answer. */
-static int patience(const batch *b) {
-    if (b->n == 0) return -1;
-    double left = PATIENCE_MS - 1e3 * (tfm_seconds() - b->first_read);
-    return left < 0 ? 0 : left < PAUSE_MS ? (int)left : PAUSE_MS;
-}
-
-static tfm_status run_lines(batch *b, tfm_error *error) {
-    tfm_lines lines;
-    tfm_lines_open(&lines, STDIN_FILENO, LINE_BYTES);
-    tfm_status status = TFM_OK;
-    for (bool more = true; more && status == TFM_OK;) {
-        const char *line = NULL;
-        size_t n = 0;
-        bool run = false;
-        switch (tfm_lines_next(&lines, patience(b), &line, &n)) {
-        case TFM_LINE_READ: status = add_text(b, lines.number, line, n, error); break;
-        case TFM_LINE_TOO_LONG: status = add_too_long(b, lines.number, error); break;
-        case TFM_LINE_PAUSE: run = true; break;
-        case TFM_LINE_END:
-            run = true;
-            more = false;
-            break;
-        case TFM_LINE_FAILED: {
-            int cause = errno;
-            status = run_window(b, error);
-            if (status == TFM_OK) status = tfm_fail(error, TFM_ERROR_IO, "cannot read stdin: %s", strerror(cause));
-            break;
-        }
-        }
-        if (status == TFM_OK && (run || window_full(b))) status = run_window(b, error);
-    }
-    tfm_lines_close(&lines);
-    return status;
+static tfm_windows windows_of(batch *b) {
+    return (tfm_windows){b, add_text, add_too_long, n_waiting, window_full, run_window};
 }
 
 static tfm_status run_texts(batch *b, char *const *texts, size_t n, tfm_error *error) {
     b->whole = tfm_engine_continues(b->engine) && !b->settings->ids && !b->engine->chat;
-    tfm_status status = TFM_OK;
-    for (size_t i = 0; i < n && status == TFM_OK; i++) {
-        status = add_text(b, i + 1, texts[i], strlen(texts[i]), error);
-        if (status == TFM_OK && window_full(b)) status = run_window(b, error);
-    }
-    return status == TFM_OK ? run_window(b, error) : status;
+    tfm_windows windows = windows_of(b);
+    return tfm_windows_texts(&windows, texts, n, error);
+}
+
+static tfm_status run_lines(batch *b, tfm_error *error) {
+    tfm_windows windows = windows_of(b);
+    return tfm_windows_lines(&windows, error);
 }
 
 /* Is the output one text, printed as it is? */
