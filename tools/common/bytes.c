@@ -156,3 +156,14 @@ unsigned tfm_utf8_columns(uint32_t code) {
     if (in_ranges(code, none, sizeof none / sizeof *none)) return 0;
     return in_ranges(code, two, sizeof two / sizeof *two) ? 2 : 1;
 }
+
+tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error) {
+    for (unsigned char *p = data; n > 0;) {
+        ssize_t got = pread(fd, p, n, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", path, strerror(errno));
+        if (got == 0) return tfm_fail(error, TFM_ERROR_IO, "%s: ends early; it changed while being read", path);
+        p += got, n -= (size_t)got, offset += (uint64_t)got;
+    }
+    return TFM_OK;
+}

@@ -23,6 +23,9 @@ bool tfm_bytes_print(tfm_bytes *bytes, const char *format, ...) __attribute__((f
 
 /* Writes all n bytes, waiting where fd does not block; false with errno set on failure. */
 bool tfm_write_all(int fd, const void *data, size_t n);
+
+/* Bytes [offset, offset + n) of an open file; path is for errors. Error: TFM_ERROR_IO, also where the file ends. */
+tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error);
 /* Reads the whole file at path ("-": stdin), at most limit bytes. Errors: TFM_ERROR_IO, _MEMORY, _LIMIT. */
 tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_error *error);
 

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "bytes.h"
+
 #define HEADER_MAX 100000000u
 
 struct tfm_safetensors {
@@ -63,18 +65,6 @@ tfm_st_dtype tfm_st_dtype_from_tfm(tfm_dtype dtype) {
 }
 
 /* ---- opening -------------------------------------------------------------------------------------------------- */
-
-static tfm_status read_all(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error) {
-    unsigned char *p = data;
-    while (n > 0) {
-        ssize_t got = pread(fd, p, n, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", path, strerror(errno));
-        if (got == 0) return tfm_fail(error, TFM_ERROR_IO, "%s: ends early; it changed while being read", path);
-        p += got, n -= (size_t)got, offset += (uint64_t)got;
-    }
-    return TFM_OK;
-}
 
 static uint64_t load_u64(const unsigned char *p) {
     uint64_t value = 0;
@@ -201,7 +191,7 @@ static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
     if (!S_ISREG(st.st_mode)) return tfm_fail(error, TFM_ERROR_IO, "%s: not a regular file", file->path);
     uint64_t size = (uint64_t)st.st_size;
     if (size < 8) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: too short for a safetensors file", file->path);
-    tfm_status status = read_all(file->fd, file->path, 0, prefix, sizeof prefix, error);
+    tfm_status status = tfm_read_at(file->fd, file->path, 0, prefix, sizeof prefix, error);
     if (status) return status;
     uint64_t length = load_u64(prefix);
     if (length > HEADER_MAX || length > size - 8)
@@ -210,7 +200,7 @@ static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
                         file->path, (unsigned long long)length, (unsigned long long)size);
     char *text = malloc((size_t)length + 1);
     if (!text) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its header", file->path);
-    status = read_all(file->fd, file->path, 8, text, (size_t)length, error);
+    status = tfm_read_at(file->fd, file->path, 8, text, (size_t)length, error);
     if (!status && (length == 0 || text[0] != '{'))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a safetensors file: its header is not JSON", file->path);
     if (!status) {
@@ -285,7 +275,7 @@ tfm_status tfm_safetensors_read(const tfm_safetensors *file, const tfm_st_tensor
                                 size_t n, tfm_error *error) {
     if (offset > tensor->length || n > tensor->length - offset)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: tensor '%s': read past its end", file->path, tensor->name);
-    return read_all(file->fd, file->path, tensor->offset + offset, data, n, error);
+    return tfm_read_at(file->fd, file->path, tensor->offset + offset, data, n, error);
 }
 
 /* Raw bytes of a tensor found by name, in memory with room for `width` bytes an element. */

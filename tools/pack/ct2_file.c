@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "source_internal.h"
+#include "../common/bytes.h"
 
 #define VERSION_MIN 3
 #define VERSION_MAX 6

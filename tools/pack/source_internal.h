@@ -7,6 +7,7 @@
 
 #include <zip.h>
 
+#include "../common/bytes.h"
 #include "../common/safetensors.h"
 #include "source.h"
 
@@ -99,8 +100,6 @@ tfm_status tfm_source_add_provided(tfm_source *source, const char *name, const c
 tfm_status tfm_source_add_safetensors(tfm_source *source, uint32_t file, tfm_error *error);
 tfm_status tfm_source_add_pytorch(tfm_source *source, uint32_t file, tfm_error *error);
 
-/* Bytes [offset, offset + n) of an open file; path is for errors. */
-tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error);
 /* Bytes [offset, offset + n) of a blob. */
 tfm_status tfm_source_bytes(tfm_source *source, uint32_t blob, uint64_t offset, void *data, size_t n, tfm_error *error);
 

@@ -1,7 +1,6 @@
 /* source_read.c - values of a checkpoint's tensors: bytes of files and zip entries, strides, element types. */
 #include "source_internal.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,17 +54,6 @@ static tfm_status load_entry(tfm_source *source, uint32_t index, tfm_error *erro
     zip_fclose(entry);
     if (!status) source->cached_blob = index;
     return status;
-}
-
-tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error) {
-    for (unsigned char *p = data; n > 0;) {
-        ssize_t got = pread(fd, p, n, (off_t)offset);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", path, strerror(errno));
-        if (got == 0) return tfm_fail(error, TFM_ERROR_IO, "%s: ends early; it changed while being read", path);
-        p += got, n -= (size_t)got, offset += (uint64_t)got;
-    }
-    return TFM_OK;
 }
 
 tfm_status tfm_source_bytes(tfm_source *source, uint32_t index, uint64_t offset, void *data, size_t n,

@@ -3,7 +3,6 @@
  * ragged batches in its order. A window ends when it is full or when the input pauses, so memory is bounded and a slow
  * producer is answered at once.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
