@@ -5,15 +5,15 @@
  * A section is a table of typed values (table.h): "architecture", "generation", "tokenizer", "tokenizer.target",
  * "chat", "shortlist", "metadata", "origin". A tensor is a matrix or vector in the layout the kernels read.
  */
-#ifndef TFM_MODEL_FILE_H
-#define TFM_MODEL_FILE_H
+#ifndef TFM_FORMAT_MODEL_FILE_H
+#define TFM_FORMAT_MODEL_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../runtime/tfm.h"
-#include "../simd/panels.h"
+#include "runtime/tfm.h"
+#include "simd/panels.h"
 #include "table.h"
 
 #define TFM_NAME_MAX 63 /* bytes of a section's or tensor's name */

@@ -8,7 +8,7 @@
 #include "disk.h"
 #include "hash.h"
 #include "model_file.h"
-#include "text.h"
+#include "names.h"
 
 struct tfm_table {
     size_t n;
@@ -81,7 +81,7 @@ static tfm_status read_bytes(reading *in, const tfm_disk_entry *entry, tfm_value
     uint64_t bytes;
     if (text) {
         if (!text_size_fits(entry, data)) return bad_value(in, value, "has a length that does not fit its text");
-        if (tfm_utf8_valid(data, entry->size) != entry->size) return bad_value(in, value, "is not valid UTF-8");
+        if (tfm_utf8_valid_prefix(data, entry->size) != entry->size) return bad_value(in, value, "is not valid UTF-8");
     } else if (__builtin_mul_overflow(entry->n, value->type == TFM_VALUE_U8S ? 1 : 4, &bytes) || bytes != entry->size) {
         return bad_value(in, value, "has a length that does not fit its number of elements");
     }

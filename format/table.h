@@ -4,14 +4,14 @@
  * Keys are unique, 1 to 127 bytes of [A-Za-z0-9._:%/-], sorted by byte. Arrays are aligned to 64 bytes of the file
  * and used where they lie.
  */
-#ifndef TFM_TABLE_H
-#define TFM_TABLE_H
+#ifndef TFM_FORMAT_TABLE_H
+#define TFM_FORMAT_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../runtime/tfm.h"
+#include "runtime/tfm.h"
 
 typedef enum tfm_value_type {
     TFM_VALUE_U64 = 1,

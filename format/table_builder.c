@@ -6,7 +6,7 @@
 #include "disk.h"
 #include "model_file.h"
 #include "table.h"
-#include "text.h"
+#include "names.h"
 
 typedef struct item {
     tfm_value_type type;
@@ -157,7 +157,7 @@ void tfm_table_set_f64(tfm_table_builder *builder, const char *key, double value
 static bool text_usable(tfm_table_builder *builder, item *made, const char *text) {
     if (text) {
         size_t length = strlen(text);
-        if (tfm_utf8_valid(text, length) == length) return true;
+        if (tfm_utf8_valid_prefix(text, length) == length) return true;
     }
     tfm_fail(&builder->failure, TFM_ERROR_ARGUMENT, "the value '%s' is not valid UTF-8", made->key);
     item_free(made);

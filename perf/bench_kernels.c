@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../runtime/pool.h"
+#include "runtime/os/pool.h"
 #include "harness.h"
 
 #ifdef PERF_OPENBLAS

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "../runtime/pool.h"
+#include "runtime/os/pool.h"
 #include "harness.h"
 
 enum { REGIONS = 1000, PAUSES = 15 };

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../runtime/pool.h"
+#include "runtime/os/pool.h"
 #include "harness.h"
 
 #ifdef PERF_ONEDNN
@@ -39,7 +39,7 @@ static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
     tfm_partition(tfm_panel_count(p->n), 1, worker, n_workers, &begin, &end);
     if (begin == end) return;
     const tfm_kernels *k = p->b->kernels;
-    (p->matrix.dtype == TFM_F32 ? k->gemm : k->gemm_q)(&p->args, 0, p->m, begin, end);
+    (p->matrix.dtype == TFM_F32 ? k->gemm : k->gemm_int)(&p->args, 0, p->m, begin, end);
 }
 
 static void run_ours(void *arg) {
@@ -169,7 +169,7 @@ static void print_result(const bench *b, const product *p, const perf_candidate 
     double limit = compute > memory ? compute : memory;
     const char *name = tfm_dtype_name(p->matrix.dtype);
     if (b->options.json) {
-        printf("{\"kernel\": \"gemm_q\", \"dtype\": \"%s\", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"cold\": %s, "
+        printf("{\"kernel\": \"gemm_int\", \"dtype\": \"%s\", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"cold\": %s, "
                "\"limit_us\": %.3f",
                name, p->m, p->n, p->k, cold ? "true" : "false", limit * 1e6);
         for (size_t i = 0; i < n; i++)

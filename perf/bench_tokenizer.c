@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../runtime/tfm.h"
+#include "runtime/tfm.h"
 #include "harness.h"
 
 enum { COPIES = 41, MAX_BESIDE = 4, ROUNDS = 5 };

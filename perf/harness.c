@@ -10,7 +10,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "../runtime/pool.h"
+#include "runtime/os/pool.h"
 
 double perf_seconds(void) {
     struct timespec t;

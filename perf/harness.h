@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../simd/kernels.h"
+#include "simd/kernels.h"
 
 double perf_seconds(void);
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../runtime/pool.h"
-#include "../runtime/session.h"
+#include "runtime/os/pool.h"
+#include "runtime/exec/session.h"
 #include "harness.h"
 
 enum { MAX_MATRICES = 4096, MAX_THREADS = 256 };
@@ -89,10 +89,10 @@ static void gemm(const tfm_gemm_args *a, size_t row0, size_t row1, size_t panel0
     state.original->gemm(a, row0, row1, panel0, panel1);
     count(part, start);
 }
-static void gemm_q(const tfm_gemm_args *a, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+static void gemm_int(const tfm_gemm_args *a, size_t row0, size_t row1, size_t panel0, size_t panel1) {
     perf_part part = part_of(a->w);
     double start = perf_seconds();
-    state.original->gemm_q(a, row0, row1, panel0, panel1);
+    state.original->gemm_int(a, row0, row1, panel0, panel1);
     count(part, start);
 }
 static void quantize(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0, size_t row1) {
@@ -205,7 +205,7 @@ void perf_clock_install(tfm_model *model) {
     state.original = model->kernels;
     state.clocked = *model->kernels; /* kernels that are not listed here run unmeasured, as glue */
     state.clocked.gemm = gemm;
-    state.clocked.gemm_q = gemm_q;
+    state.clocked.gemm_int = gemm_int;
     state.clocked.quantize = quantize;
     state.clocked.attention = attention;
     state.clocked.kv_store = kv_store;

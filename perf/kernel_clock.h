@@ -4,7 +4,7 @@
 #ifndef TFM_PERF_KERNEL_CLOCK_H
 #define TFM_PERF_KERNEL_CLOCK_H
 
-#include "../runtime/model.h"
+#include "runtime/model/model.h"
 
 /* What time is spent on. */
 typedef enum perf_part {

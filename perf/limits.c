@@ -1,7 +1,7 @@
 /*
  * limits.c - loops that do nothing but multiply-add, or nothing but read; compiled once per instruction set.
  */
-#include "../simd/v16.h"
+#include "simd/v16/v16.h"
 #include "harness.h"
 
 /* v16 chains that fill the registers of an instruction set and hide the latency of its FMA. */

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../format/model_file.h"
-#include "../simd/kernels.h"
+#include "format/model_file.h"
+#include "simd/kernels.h"
 #include "harness.h"
 
 /* Blocks of the original Transformer ("post" norms, ReLU, biases), or of Llama (RMS norms first, gated SiLU, none). */

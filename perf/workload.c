@@ -99,7 +99,7 @@ void perf_run(void *runner) {
 /* Random models say in their metadata which shape they have; others are named after their file. */
 static const char *name_of(const tfm_model *model, const char *path) {
     const char *slash = strrchr(path, '/'), *file = slash ? slash + 1 : path;
-    if (strcmp(model->options.family, "random") != 0) return file;
+    if (strcmp(model->arch.family, "random") != 0) return file;
     return tfm_table_string(tfm_file_table(model->file, "metadata"), "source", file);
 }
 

@@ -4,7 +4,7 @@
 #ifndef TFM_PERF_WORKLOAD_H
 #define TFM_PERF_WORKLOAD_H
 
-#include "../runtime/model.h"
+#include "runtime/model/model.h"
 #include "harness.h"
 
 /*

@@ -1,6 +1,6 @@
 /* activation.c - element-wise kernels; compiled once per instruction set. */
 #include "isa_kernels.h"
-#include "v16_math.h"
+#include "simd/v16/v16_math.h"
 
 /* act is a constant in every call of this, so that its switch leaves the loop. */
 V16_INLINE void activate(const float *x, float *y, size_t n, const tfm_activation act, const float *mul) {

@@ -8,7 +8,7 @@
 #include "isa_kernels.h"
 #include "chain.h"
 #include "tiles.h"
-#include "v16_math.h"
+#include "simd/v16/v16_math.h"
 
 enum {
     BLOCK = TFM_ATTENTION_BLOCK,

@@ -3,7 +3,7 @@
 #define TFM_SIMD_EPILOGUE_H
 
 #include "kernels.h"
-#include "v16_math.h"
+#include "simd/v16/v16_math.h"
 
 /* One row's 16 columns: bias, activation, gate, scale, residual, in this order. */
 V16_INLINE void v16_finish(const tfm_gemm_args *g, size_t row, size_t panel, v16 y) {

@@ -9,7 +9,7 @@
 #include "chain.h"
 #include "epilogue.h"
 #include "tiles.h"
-#include "v16_math.h"
+#include "simd/v16/v16_math.h"
 
 enum {
     K_BLOCK = 512,          /* k columns of one pass over a group; a block of an f32 panel is 32 KiB */

@@ -3,7 +3,7 @@
 #define TFM_SIMD_ISA_KERNELS_H
 
 #include "kernels.h"
-#include "v16.h"
+#include "simd/v16/v16.h"
 
 void V16_NAME(tfm_gemm)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
 void V16_NAME(tfm_quantize)(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0,
@@ -32,9 +32,9 @@ void V16_NAME(tfm_rope)(float *x, size_t x_stride, size_t m, size_t n_heads, siz
 void V16_NAME(tfm_soft_cap)(float *x, size_t n, float cap);
 
 /* Products with int8 and int4 weights: one object for each set of integer instructions. */
-typedef void tfm_gemm_q_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
-tfm_gemm_q_fn tfm_gemm_q_many_avx2, tfm_gemm_q_scalar, tfm_gemm_q_neon, tfm_gemm_q_neon_dot, tfm_gemm_q_avx2,
-    tfm_gemm_q_avx2_vnni, tfm_gemm_q_avx512, tfm_gemm_q_avx512_vnni, tfm_gemm_q_avx2_vnni_emulated,
-    tfm_gemm_q_avx512_emulated, tfm_gemm_q_avx512_vnni_emulated;
+typedef void tfm_gemm_int_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+tfm_gemm_int_fn tfm_gemm_int_many_avx2, tfm_gemm_int_scalar, tfm_gemm_int_neon, tfm_gemm_int_neon_dot,
+    tfm_gemm_int_avx2, tfm_gemm_int_avx2_vnni, tfm_gemm_int_avx512, tfm_gemm_int_avx512_vnni,
+    tfm_gemm_int_avx2_vnni_emulated, tfm_gemm_int_avx512_emulated, tfm_gemm_int_avx512_vnni_emulated;
 
 #endif

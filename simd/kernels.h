@@ -160,10 +160,10 @@ typedef struct tfm_kernels {
 
     /*
      * Rows [row0, row1) and panels [panel0, panel1) of a product; panel p holds columns 16p .. 16p + 15. gemm takes
-     * float weights, gemm_q int8 and int4 weights.
+     * float weights, gemm_int int8 and int4 weights.
      */
     void (*gemm)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
-    void (*gemm_q)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
+    void (*gemm_int)(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
 
     /* Quantises rows [row0, row1) of x (m, k) into the same rows of `to`. */
     void (*quantize)(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0, size_t row1);

@@ -1,7 +1,7 @@
 /* softmax.c - softmax and its logarithm over one row; compiled once per instruction set. */
 #include "isa_kernels.h"
-#include "reference_log.h"
-#include "v16_math.h"
+#include "log.h"
+#include "simd/v16/v16_math.h"
 
 /* The largest element, NaNs passed over; -inf for none. */
 static float largest(const float *x, size_t n) {

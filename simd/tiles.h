@@ -2,7 +2,7 @@
 #ifndef TFM_SIMD_TILES_H
 #define TFM_SIMD_TILES_H
 
-#include "v16.h"
+#include "simd/v16/v16.h"
 
 enum { TILE_MAX = 32, TILE_PANELS_MAX = 8 }; /* accumulators and panels of a tile at most */
 

@@ -2,8 +2,8 @@
  * pipeline.h - a tokenizer of the kind Hugging Face's tokenizer.json describes: added tokens are found, the text
  * between them is normalised and cut into words, a model makes ids of words, decoders make text of ids.
  */
-#ifndef TFM_PIPELINE_H
-#define TFM_PIPELINE_H
+#ifndef TFM_RUNTIME_TOKENIZER_PIPELINE_H
+#define TFM_RUNTIME_TOKENIZER_PIPELINE_H
 
 #include "steps.h"
 
@@ -124,11 +124,11 @@ tfm_status tfm_pipeline_decode(const tfm_pipeline *pipeline, const int32_t *ids,
                                tfm_text *text, tfm_error *error);
 
 /* Appends the ids of one word; TFM_OK, TFM_ERROR_MEMORY. */
-tfm_status tfm_model_word(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
-tfm_status tfm_model_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_word(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
 /* The same without the shortcut of whole pieces; for tfmpack, which finds out what is whole. */
-tfm_status tfm_model_bpe_merge(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
-tfm_status tfm_model_unigram(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_bpe_merge(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_unigram(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
 
 /* Where to look for a pair of pieces first. */
 static inline size_t tfm_merge_slot(uint32_t left, uint32_t right, size_t n_slots) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "pipeline.h"
 
 /* A list of texts, one after the other in `text`; ends[i] is where text i ends. */
@@ -70,7 +70,7 @@ static bool join_bytes(const texts *in, texts *out) {
     const char *data = in->text.data;
     for (size_t at = 0; at < in->text.size;) {
         size_t n = in->text.size - at, valid = at, length;
-        while (valid < in->text.size && (length = tfm_utf8_valid(data + valid, in->text.size - valid)) > 0)
+        while (valid < in->text.size && (length = tfm_utf8_char_length(data + valid, in->text.size - valid)) > 0)
             valid += length;
         if (!append(out, data + at, valid - at)) return false;
         at = valid;
@@ -103,7 +103,7 @@ static int byte_of(const char *text, size_t n) {
 static bool end_bytes(tfm_text *bytes, texts *out) {
     if (bytes->size == 0) return true;
     size_t at = 0, n = bytes->size, length;
-    while (at < n && (length = tfm_utf8_valid(bytes->data + at, n - at)) > 0) at += length;
+    while (at < n && (length = tfm_utf8_char_length(bytes->data + at, n - at)) > 0) at += length;
     bytes->size = 0;
     if (at == n) return append(out, bytes->data, n) && end_text(out);
     for (size_t i = 0; i < n; i++) {

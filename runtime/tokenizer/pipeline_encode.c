@@ -1,7 +1,7 @@
 /* pipeline_encode.c - text to ids: added tokens are taken out, the rest is normalised, cut into words and segmented. */
 #include <string.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "pipeline.h"
 
 typedef struct encoder {
@@ -9,7 +9,7 @@ typedef struct encoder {
     tfm_step_work work;
     tfm_text valid;  /* the text with U+FFFD for what is no UTF-8, if there is such */
     tfm_text normal; /* of the stretch between added tokens */
-    tfm_pieces pieces;
+    tfm_split_pieces pieces;
     tfm_ids *ids;
 } encoder;
 
@@ -17,22 +17,22 @@ static void encoder_free(encoder *e) {
     tfm_step_work_free(&e->work);
     tfm_text_free(&e->valid);
     tfm_text_free(&e->normal);
-    tfm_pieces_free(&e->pieces);
+    tfm_split_pieces_free(&e->pieces);
 }
 
 /* A stretch without added tokens, normalised. */
 static tfm_status encode_words(encoder *e, const char *text, size_t n, bool at_start) {
     if (n == 0) return TFM_OK;
     const tfm_pipeline *p = e->p;
-    if (p->pre_tokenizer.n == 0) return tfm_model_word(&p->model, text, n, e->ids);
+    if (p->pre_tokenizer.n == 0) return tfm_word_model_word(&p->model, text, n, e->ids);
     e->pieces.text.size = 0;
     e->pieces.n = 0;
     e->pieces.at_start = at_start;
-    if (!tfm_text_append(&e->pieces.text, text, n) || !tfm_pieces_add(&e->pieces, 0, n)) return TFM_ERROR_MEMORY;
+    if (!tfm_text_append(&e->pieces.text, text, n) || !tfm_split_pieces_add(&e->pieces, 0, n)) return TFM_ERROR_MEMORY;
     tfm_status status = tfm_steps_split(&p->pre_tokenizer, &e->work, &e->pieces);
     for (size_t i = 0; i < e->pieces.n && status == TFM_OK; i++) {
         tfm_piece_span span = e->pieces.spans[i];
-        status = tfm_model_word(&p->model, e->pieces.text.data + span.start, span.end - span.start, e->ids);
+        status = tfm_word_model_word(&p->model, e->pieces.text.data + span.start, span.end - span.start, e->ids);
     }
     return status;
 }
@@ -135,14 +135,14 @@ static tfm_status encode_raw(encoder *e, const char *text, size_t n, bool at_sta
 static bool validate(encoder *e, const char **text, size_t *n) {
     size_t at = 0;
     while (at < *n) {
-        size_t length = tfm_utf8_valid(*text + at, *n - at);
+        size_t length = tfm_utf8_char_length(*text + at, *n - at);
         if (length == 0) break;
         at += length;
     }
     if (at == *n) return true;
     e->valid.size = 0;
     for (at = 0; at < *n;) {
-        size_t length = tfm_utf8_valid(*text + at, *n - at);
+        size_t length = tfm_utf8_char_length(*text + at, *n - at);
         bool ok = length > 0 ? tfm_text_append(&e->valid, *text + at, length)
                              : tfm_text_append(&e->valid, TFM_UTF8_REPLACEMENT, 3);
         if (!ok) return false;

@@ -4,11 +4,11 @@
  * Two numberings: a piece has its number in the SentencePiece file (the order of `scores`); a model has ids, which are
  * the same numbers or, for Marian, those of vocab.json (`ids` maps the first to the second).
  */
-#ifndef TFM_SPM_H
-#define TFM_SPM_H
+#ifndef TFM_RUNTIME_TOKENIZER_SPM_H
+#define TFM_RUNTIME_TOKENIZER_SPM_H
 
-#include "../tokenizer.h"
-#include "normalizer.h"
+#include "tokenizer.h"
+#include "spm_normalizer.h"
 
 /* Values of the pieces' trie: number + 1, with marks. */
 #define TFM_SPM_USER_DEFINED 0x80000000u

@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "spm.h"
-#include "utf8.h"
+#include "utf8_strict.h"
 
 typedef struct decoder {
     const tfm_spm *spm;
@@ -39,7 +39,7 @@ static bool put_with_spaces(tfm_text *out, const char *text, size_t n) {
 /* Bytes in a row are text where they are valid; each other byte becomes U+FFFD. */
 static bool end_bytes(decoder *d) {
     for (size_t at = 0; at < d->bytes.size;) {
-        size_t length = tfm_utf8_valid(d->bytes.data + at, d->bytes.size - at);
+        size_t length = tfm_utf8_char_length(d->bytes.data + at, d->bytes.size - at);
         bool ok = length > 0 ? tfm_text_append(d->out, d->bytes.data + at, length)
                              : tfm_text_append(d->out, TFM_UTF8_REPLACEMENT, 3);
         if (!ok) return false;

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "spm.h"
 #include "table_reader.h"
 

@@ -8,17 +8,17 @@ void tfm_step_work_free(tfm_step_work *work) {
     pcre2_match_data_free(work->match);
     pcre2_match_context_free(work->context);
     free(work->classes);
-    tfm_pieces_free(&work->other);
+    tfm_split_pieces_free(&work->other);
     *work = (tfm_step_work){0};
 }
 
-void tfm_pieces_free(tfm_pieces *pieces) {
+void tfm_split_pieces_free(tfm_split_pieces *pieces) {
     tfm_text_free(&pieces->text);
     free(pieces->spans);
-    *pieces = (tfm_pieces){0};
+    *pieces = (tfm_split_pieces){0};
 }
 
-bool tfm_pieces_add(tfm_pieces *pieces, size_t start, size_t end) {
+bool tfm_split_pieces_add(tfm_split_pieces *pieces, size_t start, size_t end) {
     if (start == end) return true;
     if (pieces->n == pieces->capacity) {
         size_t capacity = pieces->capacity + pieces->capacity / 2 + 64;
@@ -164,7 +164,7 @@ tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_work *work, cons
 
 /* Puts stretches of one piece together as the behaviour says. */
 typedef struct cutter {
-    tfm_pieces *out;
+    tfm_split_pieces *out;
     size_t base; /* of the piece in the text */
     tfm_split_behavior behavior;
     bool invert;
@@ -173,7 +173,7 @@ typedef struct cutter {
 } cutter;
 
 static bool flush(cutter *c) {
-    bool ok = !c->has_held || tfm_pieces_add(c->out, c->held.start, c->held.end);
+    bool ok = !c->has_held || tfm_split_pieces_add(c->out, c->held.start, c->held.end);
     c->has_held = false;
     return ok;
 }
@@ -185,11 +185,11 @@ static bool cut(void *arg, size_t start, size_t end, bool is_match) {
     end += c->base;
     bool joins = false;
     switch (c->behavior) {
-    case TFM_SPLIT_REMOVED: return is_match || tfm_pieces_add(c->out, start, end);
+    case TFM_SPLIT_REMOVED: return is_match || tfm_split_pieces_add(c->out, start, end);
     case TFM_SPLIT_CONTIGUOUS: joins = is_match == c->previous_match; break;
     case TFM_SPLIT_MERGED_WITH_PREVIOUS: joins = is_match && !c->previous_match; break;
     case TFM_SPLIT_MERGED_WITH_NEXT: joins = !is_match && c->previous_match; break;
-    default: return tfm_pieces_add(c->out, start, end);
+    default: return tfm_split_pieces_add(c->out, start, end);
     }
     c->previous_match = is_match;
     if (joins && c->has_held) {
@@ -202,8 +202,8 @@ static bool cut(void *arg, size_t start, size_t end, bool is_match) {
     return true;
 }
 
-static tfm_status split(const tfm_step *s, tfm_step_work *work, tfm_pieces *pieces) {
-    tfm_pieces *out = &work->other;
+static tfm_status split(const tfm_step *s, tfm_step_work *work, tfm_split_pieces *pieces) {
+    tfm_split_pieces *out = &work->other;
     tfm_status status = TFM_OK;
     out->n = 0;
     for (size_t i = 0; i < pieces->n && status == TFM_OK; i++) {
@@ -224,7 +224,7 @@ static tfm_status split(const tfm_step *s, tfm_step_work *work, tfm_pieces *piec
 }
 
 /* A step that changes texts, piece by piece. */
-static tfm_status change(const tfm_step *s, tfm_step_work *work, tfm_pieces *pieces) {
+static tfm_status change(const tfm_step *s, tfm_step_work *work, tfm_split_pieces *pieces) {
     tfm_text *out = &work->other.text;
     tfm_status status = TFM_OK;
     size_t n = 0;
@@ -244,7 +244,7 @@ static tfm_status change(const tfm_step *s, tfm_step_work *work, tfm_pieces *pie
     return status;
 }
 
-tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_work *work, tfm_pieces *pieces) {
+tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_work *work, tfm_split_pieces *pieces) {
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < steps->n && status == TFM_OK; i++) {
         const tfm_step *s = &steps->steps[i];

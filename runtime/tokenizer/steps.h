@@ -4,14 +4,14 @@
  * All that a step knows of characters lies in the model file as tables made by tfmpack, so that the same file gives the
  * same ids on every machine, whatever its libraries know of Unicode.
  */
-#ifndef TFM_STEPS_H
-#define TFM_STEPS_H
+#ifndef TFM_RUNTIME_TOKENIZER_STEPS_H
+#define TFM_RUNTIME_TOKENIZER_STEPS_H
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "../tokenizer.h"
-#include "classes.h"
+#include "tokenizer.h"
+#include "char_classes.h"
 #include "table_reader.h"
 #include "trie.h"
 
@@ -66,12 +66,12 @@ typedef struct tfm_piece_span {
     uint32_t start, end;
 } tfm_piece_span;
 
-typedef struct tfm_pieces {
+typedef struct tfm_split_pieces {
     tfm_text text;
     tfm_piece_span *spans;
     size_t n, capacity;
     bool at_start; /* the first piece begins where the input begins */
-} tfm_pieces;
+} tfm_split_pieces;
 
 /* Memory of one call, kept from step to step. */
 typedef struct tfm_step_work {
@@ -79,12 +79,12 @@ typedef struct tfm_step_work {
     pcre2_match_context *context;
     uint8_t *classes;
     size_t capacity;
-    tfm_pieces other; /* the next state of the pieces */
+    tfm_split_pieces other; /* the next state of the pieces */
 } tfm_step_work;
 
 void tfm_step_work_free(tfm_step_work *work);
-void tfm_pieces_free(tfm_pieces *pieces);
-bool tfm_pieces_add(tfm_pieces *pieces, size_t start, size_t end);
+void tfm_split_pieces_free(tfm_split_pieces *pieces);
+bool tfm_split_pieces_add(tfm_split_pieces *pieces, size_t start, size_t end);
 
 /* Reads NAME.count and the keys NAME.I.*; on failure *steps needs closing all the same. */
 void tfm_steps_read(tfm_table_reader *r, const char *name, tfm_steps *steps);
@@ -98,7 +98,7 @@ void tfm_reader_classes(tfm_table_reader *r, const char *name, tfm_classes *clas
 tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_work *work, const char *text, size_t n, bool *at_start,
                                tfm_text *out);
 /* Applies all steps to pieces. */
-tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_work *work, tfm_pieces *pieces);
+tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_work *work, tfm_split_pieces *pieces);
 
 /* Single steps; bool ones return false when memory is out. */
 tfm_status tfm_step_text(const tfm_step *step, tfm_step_work *work, const char *text, size_t n, bool *at_start,

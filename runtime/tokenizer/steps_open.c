@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "steps.h"
 
 #define MAX_STEPS 256

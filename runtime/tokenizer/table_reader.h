@@ -1,10 +1,10 @@
 /*
  * table_reader.h - typed and checked values of one tokenizer table; the first failure stays, later reads do nothing.
  */
-#ifndef TFM_TABLE_READER_H
-#define TFM_TABLE_READER_H
+#ifndef TFM_RUNTIME_TOKENIZER_TABLE_READER_H
+#define TFM_RUNTIME_TOKENIZER_TABLE_READER_H
 
-#include "../../format/table.h"
+#include "format/table.h"
 #include "trie.h"
 
 typedef struct tfm_table_reader {

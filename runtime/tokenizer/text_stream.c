@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "../../format/model_file.h"
-#include "../tokenizer.h"
-#include "utf8.h"
+#include "format/model_file.h"
+#include "tokenizer.h"
+#include "utf8_strict.h"
 
 #define MOST_HELD 64 /* ids; no character is so long, the bytes are broken */
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
-#include "../tokenizer.h"
+#include "format/model_file.h"
+#include "tokenizer.h"
 #include "pipeline.h"
 #include "spm.h"
 

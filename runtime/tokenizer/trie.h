@@ -8,8 +8,8 @@
  * so the label alone proves the parent. Base 0 belongs to nodes without children: of the units 0..255 only the root,
  * unit 0, is in use.
  */
-#ifndef TFM_TRIE_H
-#define TFM_TRIE_H
+#ifndef TFM_RUNTIME_TOKENIZER_TRIE_H
+#define TFM_RUNTIME_TOKENIZER_TRIE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "fixtures.h"
+#include "model_files.h"
 
 static tfm_status check_fd(int fd, tfm_error *error) {
     tfm_file *file;

@@ -1,11 +1,12 @@
-/* example_test.c - the worked example of docs/format.md and the files kept in corpus/reader are what the writer writes.
+/* example_test.c - the worked example of docs/format.md and the files kept in corpus/model_reader are what the writer
+ * writes.
  */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixtures.h"
+#include "model_files.h"
 
 /* The bytes as the page shows them: 16 a line; a run of lines of zeros is one line "*". */
 static char *hex_of(const image *im) {

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fixtures.h"
+#include "model_files.h"
 
 /* A table of one value of each type; built once more in each test. */
 static image build_table(void) {

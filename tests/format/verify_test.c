@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../format/hash.h"
-#include "fixtures.h"
+#include "format/hash.h"
+#include "model_files.h"
 
 static const tfm_parallel threads = {.run = run_on_threads};
 

@@ -2,8 +2,8 @@
  * emulated_avx512.h - AVX-512 intrinsics through SIMDe, so that the AVX-512 source runs, and its bits are compared, on
  * processors without it. Needs AVX2, FMA and F16C: each half of a vector is formed from them.
  */
-#ifndef TFM_TESTS_EMULATED_AVX512_H
-#define TFM_TESTS_EMULATED_AVX512_H
+#ifndef TFM_TESTS_SIMD_EMULATED_AVX512_H
+#define TFM_TESTS_SIMD_EMULATED_AVX512_H
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <immintrin.h>

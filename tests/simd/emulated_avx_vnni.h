@@ -1,6 +1,6 @@
 /* emulated_avx_vnni.h - the one intrinsic of AVX-VNNI in plain C, so that its kernels run on processors without it. */
-#ifndef TFM_TESTS_EMULATED_AVX_VNNI_H
-#define TFM_TESTS_EMULATED_AVX_VNNI_H
+#ifndef TFM_TESTS_SIMD_EMULATED_AVX_VNNI_H
+#define TFM_TESTS_SIMD_EMULATED_AVX_VNNI_H
 
 #include <immintrin.h>
 #include <stdint.h>

@@ -1,14 +1,14 @@
 /*
  * bytes.h - a buffer of bytes that grows, lines from a file descriptor, whole writes, UTF-8.
  */
-#ifndef TFM_BYTES_H
-#define TFM_BYTES_H
+#ifndef TFM_TOOLS_COMMON_BYTES_H
+#define TFM_TOOLS_COMMON_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../runtime/tfm.h"
+#include "runtime/tfm.h"
 
 /* Start with all zero; data is not NUL-terminated. The functions that append return false when memory is out. */
 typedef struct tfm_bytes {

@@ -3,14 +3,14 @@
  *
  * A tool calls tfm_program() first. Messages go to stderr as "NAME: message".
  */
-#ifndef TFM_CLI_H
-#define TFM_CLI_H
+#ifndef TFM_TOOLS_COMMON_CLI_H
+#define TFM_TOOLS_COMMON_CLI_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../runtime/tfm.h"
+#include "runtime/tfm.h"
 
 enum { TFM_EXIT_OK = 0, TFM_EXIT_FAILURE = 1, TFM_EXIT_USAGE = 2 };
 

@@ -1,8 +1,8 @@
 /*
  * json_line.h - JSON of any text and number, and objects as lines that every reader sees as one line.
  */
-#ifndef TFM_JSON_LINE_H
-#define TFM_JSON_LINE_H
+#ifndef TFM_TOOLS_COMMON_JSON_LINE_H
+#define TFM_TOOLS_COMMON_JSON_LINE_H
 
 #include <jansson.h>
 

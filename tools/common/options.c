@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "bytes.h"
 
 static char dashed(char c) { return c == '_' ? '-' : c; }

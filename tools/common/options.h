@@ -5,8 +5,8 @@
  * -l value; flags take no value; booleans may leave theirs out ("true"). Options and other arguments may be mixed;
  * after "--" nothing is an option.
  */
-#ifndef TFM_COMMAND_OPTIONS_H
-#define TFM_COMMAND_OPTIONS_H
+#ifndef TFM_TOOLS_COMMON_OPTIONS_H
+#define TFM_TOOLS_COMMON_OPTIONS_H
 
 #include "cli.h"
 

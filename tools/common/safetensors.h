@@ -3,14 +3,14 @@
  *
  * A file is: header length (8 bytes, little-endian), header (JSON), data. Tensors lie without holes or overlap.
  */
-#ifndef TFM_SAFETENSORS_H
-#define TFM_SAFETENSORS_H
+#ifndef TFM_TOOLS_COMMON_SAFETENSORS_H
+#define TFM_TOOLS_COMMON_SAFETENSORS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 
 #define TFM_SAFETENSORS_RANK_MAX 8
 

@@ -1,8 +1,8 @@
 /*
  * bleu.h - corpus BLEU (Papineni et al. 2002) with the counting, smoothing and rounding of sacreBLEU (Post 2018).
  */
-#ifndef TFM_EVAL_BLEU_H
-#define TFM_EVAL_BLEU_H
+#ifndef TFM_TOOLS_EVAL_BLEU_H
+#define TFM_TOOLS_EVAL_BLEU_H
 
 #include "sentence.h"
 

@@ -1,8 +1,8 @@
 /*
  * chrf.h - corpus chrF (Popović 2015) and chrF++ (Popović 2017) with the counting of sacreBLEU (Post 2018).
  */
-#ifndef TFM_EVAL_CHRF_H
-#define TFM_EVAL_CHRF_H
+#ifndef TFM_TOOLS_EVAL_CHRF_H
+#define TFM_TOOLS_EVAL_CHRF_H
 
 #include "sentence.h"
 

@@ -1,10 +1,10 @@
 /*
  * command.h - the commands of tfmeval and what they share.
  */
-#ifndef TFM_EVAL_COMMAND_H
-#define TFM_EVAL_COMMAND_H
+#ifndef TFM_TOOLS_EVAL_COMMAND_H
+#define TFM_TOOLS_EVAL_COMMAND_H
 
-#include "../common/options.h"
+#include "tools/common/options.h"
 
 /* A command's page of help. */
 typedef struct tfm_command {

@@ -1,9 +1,9 @@
 /* command_score.c - tfmeval bleu and tfmeval chrf: translations against references. */
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "bleu.h"
 #include "chrf.h"
 #include "command.h"
-#include "textfile.h"
+#include "text_file.h"
 
 #include <inttypes.h>
 #include <jansson.h>

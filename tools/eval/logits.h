@@ -1,10 +1,10 @@
 /*
  * logits.h - tfmeval logits: the lines to compute and the file the results go to.
  */
-#ifndef TFM_EVAL_LOGITS_H
-#define TFM_EVAL_LOGITS_H
+#ifndef TFM_TOOLS_EVAL_LOGITS_H
+#define TFM_TOOLS_EVAL_LOGITS_H
 
-#include "../common/safetensors.h"
+#include "tools/common/safetensors.h"
 #include "model_options.h"
 
 typedef struct tfm_logits_settings {

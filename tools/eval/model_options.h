@@ -1,12 +1,12 @@
 /*
  * model_options.h - the options of commands that run a model, and opening it by them.
  */
-#ifndef TFM_EVAL_MODEL_OPTIONS_H
-#define TFM_EVAL_MODEL_OPTIONS_H
+#ifndef TFM_TOOLS_EVAL_MODEL_OPTIONS_H
+#define TFM_TOOLS_EVAL_MODEL_OPTIONS_H
 
 #include "command.h"
 
-#include "../../runtime/tfm.h"
+#include "runtime/tfm.h"
 
 typedef struct tfm_model_settings {
     uint32_t threads; /* 0: all cores */

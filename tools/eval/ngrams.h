@@ -3,8 +3,8 @@
  *
  * A sequence is an array of symbols: code points, or numbers that stand for words.
  */
-#ifndef TFM_EVAL_NGRAMS_H
-#define TFM_EVAL_NGRAMS_H
+#ifndef TFM_TOOLS_EVAL_NGRAMS_H
+#define TFM_TOOLS_EVAL_NGRAMS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * perplexity.h - what the two forms of tfmeval perplexity share: pairs of a source and its translation, and text that
  * a decoder-only model reads through a window.
  */
-#ifndef TFM_EVAL_PERPLEXITY_H
-#define TFM_EVAL_PERPLEXITY_H
+#ifndef TFM_TOOLS_EVAL_PERPLEXITY_H
+#define TFM_TOOLS_EVAL_PERPLEXITY_H
 
 #include "model_options.h"
 #include "record.h"

@@ -1,8 +1,8 @@
 /* record.c - lines of JSON. */
 #include "record.h"
 
-#include "../../format/model_file.h"
-#include "../common/cli.h"
+#include "format/model_file.h"
+#include "tools/common/cli.h"
 
 #include <inttypes.h>
 #include <stdarg.h>

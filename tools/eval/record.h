@@ -4,10 +4,10 @@
  * Keys nobody asks for are ignored, so that files made for other programs, too, can be read; every key that is asked
  * for must be there, so that a misspelled one is noticed.
  */
-#ifndef TFM_EVAL_RECORD_H
-#define TFM_EVAL_RECORD_H
+#ifndef TFM_TOOLS_EVAL_RECORD_H
+#define TFM_TOOLS_EVAL_RECORD_H
 
-#include "textfile.h"
+#include "text_file.h"
 
 #include <jansson.h>
 

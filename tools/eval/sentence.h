@@ -4,14 +4,14 @@
  * Text is valid UTF-8. What counts as white space, and what the lower case of a character is, is as in Python's str,
  * because published scores were made there.
  */
-#ifndef TFM_EVAL_SENTENCE_H
-#define TFM_EVAL_SENTENCE_H
+#ifndef TFM_TOOLS_EVAL_SENTENCE_H
+#define TFM_TOOLS_EVAL_SENTENCE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../common/bytes.h"
+#include "tools/common/bytes.h"
 
 /* Bytes that belong to somebody else. */
 typedef struct tfm_slice {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/disk.h"
+#include "format/disk.h"
 
 #define SHOWN_MAX ((size_t)16)   /* elements of an array that people see */
 #define LISTED_MAX ((size_t)256) /* elements of an array in JSON */

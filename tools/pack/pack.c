@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../format/disk.h"
-#include "chat_template.h"
-#include "llama2c.h"
-#include "tokenizer_pack.h"
+#include "format/disk.h"
+#include "tools/pack/checkpoint/chat_template.h"
+#include "tools/pack/foreign/llama2c/llama2c.h"
+#include "tools/pack/tokenizer/tokenizer_pack.h"
 
 /* ---- where to write ------------------------------------------------------------------------------------------- */
 
@@ -122,11 +122,12 @@ static bool in_list(const char *list, const char *word) {
     return false;
 }
 
-static tfm_status find_importer(const tfm_source *source, const tfm_importer **importer, tfm_error *error) {
-    const char *type = json_string_value(json_object_get(tfm_source_config(source), "model_type"));
+static tfm_status find_importer(const tfm_checkpoint *source, const tfm_importer **importer, tfm_error *error) {
+    const char *type = json_string_value(json_object_get(tfm_checkpoint_config(source), "model_type"));
     if (!type)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
-                        "%s/config.json: has no model_type; cannot tell what model this is", tfm_source_path(source));
+                        "%s/config.json: has no model_type; cannot tell what model this is",
+                        tfm_checkpoint_path(source));
     char known[sizeof error->message] = "";
     for (size_t i = 0, used = 0; tfm_importers[i]; i++) {
         if (in_list(tfm_importers[i]->model_types, type)) {
@@ -139,24 +140,24 @@ static tfm_status find_importer(const tfm_source *source, const tfm_importer **i
     }
     return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                     "%s/config.json: model_type '%.60s' is not supported (see tfmpack --list); known are: %s",
-                    tfm_source_path(source), type, known);
+                    tfm_checkpoint_path(source), type, known);
 }
 
 /* ---- packing -------------------------------------------------------------------------------------------------- */
 
 /* The tokenizer of a source, or of the place the user named for it. */
-static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
+static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_checkpoint *source, tfm_writer *writer,
                                   tfm_error *error) {
     const char *path = request->tokenizer;
     size_t n = path ? strlen(path) : 0;
-    if (!path) return tfm_source_write_tokenizers(source, writer, error);
+    if (!path) return tfm_checkpoint_write_tokenizers(source, writer, error);
     if (n < 4 || strcmp(path + n - 4, ".bin") != 0) return tfm_pack_tokenizers(path, writer, true, error);
-    json_int_t size = json_integer_value(json_object_get(tfm_source_config(source), "vocab_size"));
+    json_int_t size = json_integer_value(json_object_get(tfm_checkpoint_config(source), "vocab_size"));
     return tfm_llama2c_write_tokenizer(path, (uint64_t)size, writer, error);
 }
 
 /* source: NULL for a folder or a file of a tokenizer alone. */
-static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
+static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_checkpoint *source, tfm_writer *writer,
                                  tfm_error *error) {
     tfm_status status = source ? write_tokenizer(request, source, writer, error)
                                : tfm_pack_tokenizers(request->source, writer, true, error);
@@ -169,7 +170,7 @@ static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_source *so
 }
 
 /* The type of ours that is nearest to the one most elements of the source's matrices have. */
-static tfm_dtype nearest_dtype(const tfm_source *source, const char **theirs) {
+static tfm_dtype nearest_dtype(const tfm_checkpoint *source, const char **theirs) {
     static const struct {
         const char *theirs;
         tfm_dtype ours;
@@ -179,8 +180,8 @@ static tfm_dtype nearest_dtype(const tfm_source *source, const char **theirs) {
     const size_t n_types = sizeof types / sizeof *types;
     double elements[sizeof types / sizeof *types] = {0};
     size_t most = 0;
-    for (size_t i = 0; i < tfm_source_count(source); i++) {
-        const tfm_source_tensor *t = tfm_source_at(source, i);
+    for (size_t i = 0; i < tfm_checkpoint_count(source); i++) {
+        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
         for (size_t k = 0; k < n_types; k++)
             if (t->rank > 1 && strcmp(t->dtype_name, types[k].theirs) == 0)
                 elements[k] += (double)t->shape[0] * (double)t->shape[1];
@@ -192,7 +193,7 @@ static tfm_dtype nearest_dtype(const tfm_source *source, const char **theirs) {
 }
 
 /* Puts the type that `auto` means into the request, and says so. */
-static void choose_dtype(tfm_pack_request *request, const tfm_source *source) {
+static void choose_dtype(tfm_pack_request *request, const tfm_checkpoint *source) {
     char text[100];
     const char *theirs;
     if (!request->dtype_auto) return;
@@ -201,14 +202,14 @@ static void choose_dtype(tfm_pack_request *request, const tfm_source *source) {
     if (request->options.note) request->options.note(request->options.note_user, text);
 }
 
-static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source, tfm_writer *writer,
+static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *source, tfm_writer *writer,
                              tfm_error *error) {
     const tfm_importer *importer = NULL;
-    if (tfm_source_count(source) == 0)
+    if (tfm_checkpoint_count(source) == 0)
         return tfm_fail(error, TFM_ERROR_FORMAT,
                         "%s: has no tensors; a tokenizer alone is packed with --tokenizer-only",
-                        tfm_source_path(source));
-    const char *folder = tfm_source_path(source), *note = tfm_source_note(source);
+                        tfm_checkpoint_path(source));
+    const char *folder = tfm_checkpoint_path(source), *note = tfm_checkpoint_note(source);
     tfm_status status = find_importer(source, &importer, error);
     if (status) return status;
     if (note && request->options.note) request->options.note(request->options.note_user, note);
@@ -217,18 +218,18 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_source *source
     if (!status) status = importer->import(source, writer, &request->options, error);
     if (!status && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
-    if (!status) status = write_metadata(writer, request, folder, tfm_source_format(source), error);
+    if (!status) status = write_metadata(writer, request, folder, tfm_checkpoint_container(source), error);
     return status;
 }
 
 tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     tfm_pack_request copy = *asked;
     const tfm_pack_request *request = &copy;
-    tfm_source *source = NULL;
+    tfm_checkpoint *source = NULL;
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
-    if (!status && (!request->tokenizer_only || tfm_source_has_form(request->source)))
-        status = tfm_source_open(&source, request->source, error);
+    if (!status && (!request->tokenizer_only || tfm_checkpoint_has_format(request->source)))
+        status = tfm_checkpoint_open(&source, request->source, error);
     if (!status && !request->tokenizer_only) choose_dtype(&copy, source);
     if (!status) status = tfm_writer_create(&writer, request->out, error);
     if (!status)
@@ -241,7 +242,7 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
         tfm_writer_abort(&writer);
     else
         status = tfm_writer_commit(&writer, error);
-    tfm_source_close(&source);
+    tfm_checkpoint_close(&source);
     return status;
 }
 

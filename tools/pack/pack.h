@@ -1,13 +1,13 @@
 /*
  * pack.h - what tfmpack does, apart from talking to people: pack, inspect, export.
  */
-#ifndef TFM_PACK_H
-#define TFM_PACK_H
+#ifndef TFM_TOOLS_PACK_PACK_H
+#define TFM_TOOLS_PACK_PACK_H
 
 #include <stdio.h>
 
-#include "importer.h"
-#include "shortlist.h"
+#include "tools/pack/families/importer.h"
+#include "tools/pack/shortlist/shortlist.h"
 
 #define TFM_CREATED_BY "tfmpack 0.1.0"
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../simd/kernels.h"
-#include "../common/options.h"
+#include "simd/kernels.h"
+#include "tools/common/options.h"
 #include "pack.h"
-#include "source_internal.h"
+#include "tools/pack/checkpoint/checkpoint_internal.h"
 
 typedef struct settings {
     /* tfm_dtype; dtype: also DTYPE_AUTO; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
@@ -326,8 +326,8 @@ static int run_list(const work *w) {
             printf("  %-10s %s\n", tfm_importers[i]->model_types, tfm_importers[i]->what);
         printf("Checkpoint formats:\n");
         for (size_t i = 0; i < n_formats; i++) printf("  %s\n", formats[i]);
-        for (size_t i = 0; tfm_source_forms[i]; i++)
-            printf("  %-10s %s\n", tfm_source_forms[i]->name, tfm_source_forms[i]->what);
+        for (size_t i = 0; tfm_checkpoint_formats[i]; i++)
+            printf("  %-10s %s\n", tfm_checkpoint_formats[i]->name, tfm_checkpoint_formats[i]->what);
         printf("Types of weight matrices, embeddings and vocabulary projection:\n ");
         for (size_t i = 0; dtype_names[i]; i++) printf(" %s", dtype_names[i]);
         printf("\n");
@@ -338,8 +338,8 @@ static int run_list(const work *w) {
         json_array_append_new(families, json_pack("{s:s, s:s, s:s}", "family", tfm_importers[i]->family, "model_types",
                                                   tfm_importers[i]->model_types, "what", tfm_importers[i]->what));
     for (size_t i = 0; i < n_formats; i++) json_array_append_new(format_list, json_string(formats[i]));
-    for (size_t i = 0; tfm_source_forms[i]; i++)
-        json_array_append_new(format_list, json_string(tfm_source_forms[i]->name));
+    for (size_t i = 0; tfm_checkpoint_formats[i]; i++)
+        json_array_append_new(format_list, json_string(tfm_checkpoint_formats[i]->name));
     for (size_t i = 0; dtype_names[i]; i++) json_array_append_new(dtypes, json_string(dtype_names[i]));
     return print_json(json_pack("{s:o, s:o, s:o}", "families", families, "formats", format_list, "dtypes", dtypes));
 }

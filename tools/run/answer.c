@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../format/model_file.h"
-#include "attention.h"
+#include "format/model_file.h"
+#include "attention_file.h"
 #include "output_text.h"
 
 /* ---- Ctrl-C --------------------------------------------------------------------------------------------------- */

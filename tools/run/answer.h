@@ -1,8 +1,8 @@
 /*
  * answer.h - one input alone: run, shown as it comes, stopped by Ctrl-C.
  */
-#ifndef TFM_RUN_ANSWER_H
-#define TFM_RUN_ANSWER_H
+#ifndef TFM_TOOLS_RUN_ANSWER_H
+#define TFM_TOOLS_RUN_ANSWER_H
 
 #include "engine.h"
 

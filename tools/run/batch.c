@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "answer.h"
-#include "attention.h"
+#include "attention_file.h"
 #include "output_text.h"
 #include "result.h"
 #include "windows.h"

@@ -1,8 +1,8 @@
 /*
  * batch.h - many inputs: lines of stdin or arguments, run in windows for throughput, answered in order.
  */
-#ifndef TFM_RUN_BATCH_H
-#define TFM_RUN_BATCH_H
+#ifndef TFM_TOOLS_RUN_BATCH_H
+#define TFM_TOOLS_RUN_BATCH_H
 
 #include "engine.h"
 

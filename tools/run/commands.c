@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
+#include "format/model_file.h"
 #include "answer.h"
-#include "attention.h"
+#include "attention_file.h"
 
 /* ---- settings ------------------------------------------------------------------------------------------------- */
 

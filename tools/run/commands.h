@@ -1,8 +1,8 @@
 /*
  * commands.h - the prompt's commands: settings, facts, drawings, and what can be done with a conversation.
  */
-#ifndef TFM_RUN_COMMANDS_H
-#define TFM_RUN_COMMANDS_H
+#ifndef TFM_TOOLS_RUN_COMMANDS_H
+#define TFM_TOOLS_RUN_COMMANDS_H
 
 #include "conversation.h"
 

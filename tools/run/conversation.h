@@ -1,8 +1,8 @@
 /*
  * conversation.h - a conversation at the prompt: its messages, and what the model still knows of them.
  */
-#ifndef TFM_RUN_CONVERSATION_H
-#define TFM_RUN_CONVERSATION_H
+#ifndef TFM_TOOLS_RUN_CONVERSATION_H
+#define TFM_TOOLS_RUN_CONVERSATION_H
 
 #include "engine.h"
 

@@ -1,10 +1,10 @@
 /*
  * heatmap.h - drawings of cross-attention: which input tokens an output token looked at, as SVG or HTML.
  */
-#ifndef TFM_RUN_HEATMAP_H
-#define TFM_RUN_HEATMAP_H
+#ifndef TFM_TOOLS_RUN_HEATMAP_H
+#define TFM_TOOLS_RUN_HEATMAP_H
 
-#include "../common/bytes.h"
+#include "tools/common/bytes.h"
 
 /* A label per token, UTF-8; weights are (n_target, n_source), each row summing to about 1. */
 typedef struct tfm_heatmap {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "../../runtime/model.h"
+#include "runtime/model/model.h"
 
 /* Tokens of the context that are decoded: a token's text depends on its neighbours, not on what is far away. */
 enum { CONTEXT = 16 };

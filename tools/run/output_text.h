@@ -1,10 +1,10 @@
 /*
  * output_text.h - the text of one output as its tokens come: whole characters, cut before a stop string.
  */
-#ifndef TFM_RUN_OUTPUT_TEXT_H
-#define TFM_RUN_OUTPUT_TEXT_H
+#ifndef TFM_TOOLS_RUN_OUTPUT_TEXT_H
+#define TFM_TOOLS_RUN_OUTPUT_TEXT_H
 
-#include "../../runtime/tokenizer.h"
+#include "runtime/tokenizer/tokenizer.h"
 #include "settings.h"
 
 typedef struct tfm_output_text {

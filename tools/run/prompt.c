@@ -13,8 +13,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "../../format/model_file.h"
-#include "analysis.h"
+#include "format/model_file.h"
+#include "tools/run/analysis/analysis.h"
 #include "answer.h"
 #include "commands.h"
 

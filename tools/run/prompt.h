@@ -1,8 +1,8 @@
 /*
  * prompt.h - the interactive prompt: line editing, history, answers that stream, commands that start with "/".
  */
-#ifndef TFM_RUN_PROMPT_H
-#define TFM_RUN_PROMPT_H
+#ifndef TFM_TOOLS_RUN_PROMPT_H
+#define TFM_TOOLS_RUN_PROMPT_H
 
 #include "engine.h"
 

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../format/model_file.h"
-#include "../common/json_line.h"
+#include "format/model_file.h"
+#include "tools/common/json_line.h"
 #include "output_text.h"
 
 /* What is printed, and how. */

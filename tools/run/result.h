@@ -1,8 +1,8 @@
 /*
  * result.h - what tfmrun prints for an input: text, token ids or a JSON object.
  */
-#ifndef TFM_RUN_RESULT_H
-#define TFM_RUN_RESULT_H
+#ifndef TFM_TOOLS_RUN_RESULT_H
+#define TFM_TOOLS_RUN_RESULT_H
 
 #include "engine.h"
 

@@ -1,12 +1,12 @@
 /*
  * settings.h - what the options of tfmrun set, and the one table that parsing, --help, /set and /show use.
  */
-#ifndef TFM_RUN_SETTINGS_H
-#define TFM_RUN_SETTINGS_H
+#ifndef TFM_TOOLS_RUN_SETTINGS_H
+#define TFM_TOOLS_RUN_SETTINGS_H
 
-#include "../common/bytes.h"
-#include "../common/options.h"
-#include "analysis_options.h"
+#include "tools/common/bytes.h"
+#include "tools/common/options.h"
+#include "tools/run/analysis/analysis_options.h"
 
 /* A text that ends an output; the output ends before it. */
 typedef struct tfm_stop {

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../format/model_file.h"
-#include "../common/bytes.h"
-#include "../common/cli.h"
+#include "format/model_file.h"
+#include "tools/common/bytes.h"
+#include "tools/common/cli.h"
 
 enum {
     LINE_BYTES = 16 << 20, /* longest line */

@@ -1,7 +1,7 @@
 /* metrics_test.c - BLEU and chrF on cases worked out by hand, and the text handling below them. */
-#include "../../../tools/eval/bleu.h"
-#include "../../../tools/eval/chrf.h"
-#include "../../../tools/eval/ngrams.h"
+#include "tools/eval/bleu.h"
+#include "tools/eval/chrf.h"
+#include "tools/eval/ngrams.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* score_test.c - tfmeval's command line, and tfmeval bleu and chrf on files. */
-#include "program.h"
+#include "tests/support/program.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>

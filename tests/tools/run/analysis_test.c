@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../../tools/common/safetensors.h"
+#include "tools/common/safetensors.h"
 #include "interact.h"
 
 TestSuite(analysis, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../tools/run/settings.h"
+#include "tools/run/settings.h"
 #include "interact.h"
 
 TestSuite(arguments, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);

@@ -1,14 +1,14 @@
 /*
  * interact.h - running tfmrun in the tests: at once with everything recorded, or step by step on pipes or a terminal.
  */
-#ifndef TFM_TEST_RUN_INTERACT_H
-#define TFM_TEST_RUN_INTERACT_H
+#ifndef TFM_TESTS_TOOLS_RUN_INTERACT_H
+#define TFM_TESTS_TOOLS_RUN_INTERACT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-#include "../eval/program.h"
+#include "tests/support/program.h"
 
 enum { TEST_SECONDS = 120 }; /* patience with a slow machine or an emulator; nothing waits that long when all is well */
 

@@ -7,10 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../../tools/common/bytes.h"
-#include "../../../tools/common/cli.h"
-#include "../../../tools/common/json_line.h"
-#include "../../../tools/run/heatmap.h"
+#include "tools/common/bytes.h"
+#include "tools/common/cli.h"
+#include "tools/common/json_line.h"
+#include "tools/run/heatmap.h"
 
 /* ---- lines ----------------------------------------------------------------------------------------------------- */
 

@@ -1,8 +1,8 @@
 /*
  * stories.h - a small decoder-only model with real weights for the tests, with and without a chat template.
  */
-#ifndef TFM_TEST_RUN_STORIES_H
-#define TFM_TEST_RUN_STORIES_H
+#ifndef TFM_TESTS_TOOLS_RUN_STORIES_H
+#define TFM_TESTS_TOOLS_RUN_STORIES_H
 
 #include "interact.h"
 

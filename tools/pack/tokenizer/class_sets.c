@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../format/model_file.h"
+#include "format/model_file.h"
 
 #define PAGES (TFM_UNICODE_CODES / 256)
 

@@ -1,10 +1,10 @@
 /*
  * class_sets.h - sets of characters, and the tables of classes that model files have in their place.
  */
-#ifndef TFM_CLASS_SETS_H
-#define TFM_CLASS_SETS_H
+#ifndef TFM_TOOLS_PACK_TOKENIZER_CLASS_SETS_H
+#define TFM_TOOLS_PACK_TOKENIZER_CLASS_SETS_H
 
-#include "../../../format/table.h"
+#include "format/table.h"
 #include "unicode.h"
 
 typedef struct tfm_char_set {

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../format/model_file.h"
-#include "../../../runtime/tokenizer/pipeline.h"
+#include "format/model_file.h"
+#include "runtime/tokenizer/pipeline.h"
 #include "class_sets.h"
 #include "tokenizer_json.h"
 
@@ -279,7 +279,7 @@ static tfm_status mark_whole(bpe *b, uint32_t *trie, size_t n_words) {
         if (key->n <= model.n_suffix || memcmp(key->text + key->n - model.n_suffix, model.suffix, model.n_suffix) != 0)
             continue;
         ids.size = 0;
-        status = tfm_model_bpe_merge(&model, key->text, key->n - model.n_suffix, &ids);
+        status = tfm_word_model_bpe_merge(&model, key->text, key->n - model.n_suffix, &ids);
         uint32_t node = 0;
         if (ids.size == 1 && (uint32_t)ids.data[0] == key->value - 1 &&
             tfm_trie_walk(&model.pieces, &node, key->text, key->n)) {

@@ -6,8 +6,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "../../../format/model_file.h"
-#include "../spm/charsmap.h"
+#include "format/model_file.h"
+#include "tools/pack/tokenizer/spm/charsmap.h"
 #include "base64.h"
 #include "class_sets.h"
 #include "normal_forms.h"

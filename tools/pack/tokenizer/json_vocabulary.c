@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../format/model_file.h"
-#include "../../../runtime/tokenizer/pipeline.h"
+#include "format/model_file.h"
+#include "runtime/tokenizer/pipeline.h"
 #include "class_sets.h"
 #include "tokenizer_json.h"
 

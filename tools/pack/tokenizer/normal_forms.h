@@ -1,8 +1,8 @@
 /* normal_forms.h - lower case and Unicode normal forms as rules from spellings to texts. */
-#ifndef TFM_NORMAL_FORMS_H
-#define TFM_NORMAL_FORMS_H
+#ifndef TFM_TOOLS_PACK_TOKENIZER_NORMAL_FORMS_H
+#define TFM_TOOLS_PACK_TOKENIZER_NORMAL_FORMS_H
 
-#include "../spm/trie_builder.h"
+#include "tools/pack/tokenizer/spm/trie_builder.h"
 #include "unicode.h"
 
 /* keys[i].value is the number of its text + 1; texts lie one after the other. */

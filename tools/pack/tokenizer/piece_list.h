@@ -2,12 +2,12 @@
  * piece_list.h - tokenizers that come as a list of pieces with kinds and scores, in the form of tokenizer.json: those
  * of GGUF files and of llama2.c.
  */
-#ifndef TFM_PIECE_LIST_H
-#define TFM_PIECE_LIST_H
+#ifndef TFM_TOOLS_PACK_TOKENIZER_PIECE_LIST_H
+#define TFM_TOOLS_PACK_TOKENIZER_PIECE_LIST_H
 
 #include <jansson.h>
 
-#include "../spm/spm_model.h"
+#include "tools/pack/tokenizer/spm/spm_model.h"
 
 typedef struct tfm_piece_list {
     const char *what;      /* names the file in errors */

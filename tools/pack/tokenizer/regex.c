@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../../format/model_file.h"
-#include "../../../runtime/tokenizer.h"
-#include "../../../runtime/tokenizer/classes.h"
+#include "format/model_file.h"
+#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/char_classes.h"
 
 #define MAX_SETS 200
 #define MAX_CLASSES 250

@@ -4,8 +4,8 @@
  * The translation knows the part of the pattern language that tokenizers use and whose meaning is the same in
  * Oniguruma, for which the patterns are written, and in PCRE2, which runs them; everything else is refused.
  */
-#ifndef TFM_REGEX_H
-#define TFM_REGEX_H
+#ifndef TFM_TOOLS_PACK_TOKENIZER_REGEX_H
+#define TFM_TOOLS_PACK_TOKENIZER_REGEX_H
 
 #include "class_sets.h"
 

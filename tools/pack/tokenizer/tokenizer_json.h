@@ -1,13 +1,13 @@
 /*
  * tokenizer_json.h - Hugging Face's tokenizer.json as the table that runtime/tokenizer reads (docs/tokenizers.md).
  */
-#ifndef TFM_TOKENIZER_JSON_H
-#define TFM_TOKENIZER_JSON_H
+#ifndef TFM_TOOLS_PACK_TOKENIZER_TOKENIZER_JSON_H
+#define TFM_TOOLS_PACK_TOKENIZER_TOKENIZER_JSON_H
 
 #include <jansson.h>
 
-#include "../../../format/table.h"
-#include "../spm/trie_builder.h"
+#include "format/table.h"
+#include "tools/pack/tokenizer/spm/trie_builder.h"
 
 /*
  * Fills table. Truncation and padding are left out. what names the file. Errors: TFM_ERROR_FORMAT,

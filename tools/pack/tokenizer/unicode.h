@@ -4,8 +4,8 @@
  * Its parts follow different versions of Unicode: 8.0 for BERT's classes, 9.0 for normal forms, 16.0 for patterns and
  * lower case. libutf8proc gives the properties, unicode_ages.c what was assigned when.
  */
-#ifndef TFM_UNICODE_H
-#define TFM_UNICODE_H
+#ifndef TFM_TOOLS_PACK_TOKENIZER_UNICODE_H
+#define TFM_TOOLS_PACK_TOKENIZER_UNICODE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,0 +1,23 @@
+/* atomic_file.h - a new file that gets its name only when all of it is on disk. */
+#ifndef TFM_FORMAT_ATOMIC_FILE_H
+#define TFM_FORMAT_ATOMIC_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/tfm.h"
+
+typedef struct tfm_output tfm_output;
+
+/* Begins a file that is to be called path. An existing path must be a regular file; it stays until the commit. */
+tfm_status tfm_output_create(tfm_output **output, const char *path, tfm_error *error);
+/* The path given to create; "" for NULL. */
+const char *tfm_output_path(const tfm_output *output);
+tfm_status tfm_output_write(tfm_output *output, const void *data, size_t n, uint64_t offset, tfm_error *error);
+/* Syncs the file and gives it its name. Frees the output and sets it to NULL, also on failure. */
+tfm_status tfm_output_commit(tfm_output **output, tfm_error *error);
+/* Removes what was written. Accepts NULL. */
+void tfm_output_abort(tfm_output **output);
+
+#endif

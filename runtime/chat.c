@@ -1,0 +1,188 @@
+/* chat.c - opening chat templates and rendering conversations with them. */
+#include "chat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/model_file.h"
+#include "runtime/model/model.h"
+#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/jinja/interpreter.h"
+
+#define TEMPLATE_MAX ((size_t)1 << 20)
+#define MIB ((size_t)1 << 20)
+
+struct tfm_chat {
+    jinja_work work; /* of parsing; holds the tree */
+    const jinja_node *statements;
+    char note[160];
+};
+
+tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *error) {
+    tfm_chat *chat = calloc(1, sizeof *chat);
+    *out = NULL;
+    if (chat == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+    chat->work.used_max = 64 * MIB + 64 * n;
+    chat->work.steps_max = 1000000 + 16 * (uint64_t)n;
+    jinja_parser *parser = calloc(1, sizeof *parser);
+    if (parser == NULL) {
+        free(chat);
+        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+    }
+    parser->work = &chat->work;
+    parser->note = chat->note;
+    parser->note_size = sizeof chat->note;
+    if (n > TEMPLATE_MAX)
+        tfm_jinja_fail(&chat->work, TFM_ERROR_LIMIT, "a chat template of more than %zu MiB", TEMPLATE_MAX / MIB);
+    else
+        chat->statements = tfm_jinja_parse(parser, text, n);
+    free(parser);
+    if (chat->work.status == TFM_ERROR_MEMORY) {
+        tfm_status status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+        tfm_chat_close(&chat);
+        return status;
+    }
+    *out = chat;
+    return TFM_OK;
+}
+
+void tfm_chat_close(tfm_chat **chat) {
+    if (chat == NULL || *chat == NULL) return;
+    tfm_jinja_release(&(*chat)->work);
+    free(*chat);
+    *chat = NULL;
+}
+
+const char *tfm_chat_problem(const tfm_chat *chat) {
+    if (chat->work.status != TFM_OK) return chat->work.error.message;
+    return chat->note[0] != '\0' ? chat->note : NULL;
+}
+
+/* ---- what a template sees -------------------------------------------------------------------------------------- */
+
+static jinja_value text(jinja_context *c, const char *words) { return tfm_jinja_text(&c->work, words, strlen(words)); }
+
+static void define(jinja_context *c, const char *name, jinja_value value) {
+    jinja_value key = text(c, name);
+    if (c->work.status == TFM_OK) tfm_jinja_define(c, key.string, value);
+}
+
+static void define_messages(jinja_context *c, const tfm_message *messages, size_t n) {
+    jinja_value list = tfm_jinja_list(&c->work, JINJA_A_LIST, n);
+    for (size_t i = 0; i < n && c->work.status == TFM_OK; i++) {
+        jinja_value message = tfm_jinja_dict(&c->work);
+        if (c->work.status != TFM_OK) return;
+        tfm_jinja_set(&c->work, message.dict, text(c, "role"), text(c, messages[i].role));
+        tfm_jinja_set(&c->work, message.dict, text(c, "content"),
+                      tfm_jinja_text(&c->work, messages[i].n > 0 ? messages[i].content : "", messages[i].n));
+        tfm_jinja_push(&c->work, list.list, message);
+    }
+    define(c, "messages", list);
+}
+
+/* "true", "false", "none", a number, or else a string. */
+static jinja_value variable(jinja_context *c, const char *words) {
+    jinja_value string = text(c, words);
+    const char *digits = words + (*words == '-');
+    static const char *const names[] = {"int", "float"};
+    if (strcmp(words, "true") == 0 || strcmp(words, "false") == 0) return jinja_bool(*words == 't');
+    if (strcmp(words, "none") == 0) return JINJA_NONE_VALUE;
+    if (*digits < '0' || *digits > '9' || digits[strspn(digits, "0123456789.eE+-")] != '\0') return string;
+    bool real = digits[strspn(digits, "0123456789")] != '\0';
+    jinja_value name = text(c, names[real]), failed = tfm_jinja_list(&c->work, JINJA_A_TUPLE, 1);
+    static const jinja_dict none;
+    if (c->work.status != TFM_OK) return string;
+    tfm_jinja_push(&c->work, failed.list, string);
+    return tfm_jinja_apply(c, tfm_jinja_find_filter(name.string), "filter", name.string, string, failed.list, &none);
+}
+
+static void define_all(jinja_context *c, const tfm_chat_token *tokens, size_t n_tokens, const tfm_message *messages,
+                       size_t n, const tfm_chat_params *params) {
+    define_messages(c, messages, n);
+    define(c, "tools", JINJA_NONE_VALUE);
+    define(c, "documents", JINJA_NONE_VALUE);
+    define(c, "add_generation_prompt", jinja_bool(params->add_generation_prompt && !params->continue_final_message));
+    for (size_t i = 0; i < n_tokens; i++) define(c, tokens[i].name, text(c, tokens[i].text));
+    for (size_t i = 0; i < params->n_variables; i++)
+        define(c, params->variables[i].name, variable(c, params->variables[i].value));
+}
+
+/* ---- rendering ------------------------------------------------------------------------------------------------- */
+
+/* How much of the text is left when it is to end with the last message: up to its last occurrence, with its white space
+ * at the end if the template has kept that. */
+static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tfm_message *message) {
+    const char *content = message->content;
+    size_t left = tfm_jinja_leading_space(content, message->n);
+    size_t n = tfm_jinja_without_trailing_space(content + left, message->n - left);
+    if (n == 0) return out->n;
+    for (size_t at = out->n >= n ? out->n - n + 1 : 0; at-- > 0 && tfm_jinja_step_bytes(&c->work, n);) {
+        if (memcmp(out->data + at, content + left, n) != 0) continue;
+        bool kept = left == 0 && out->n - at >= message->n && memcmp(out->data + at, content, message->n) == 0;
+        return at + (kept ? message->n : n);
+    }
+    tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT,
+                   "the last message cannot be gone on with: the template does not show it as it is");
+    return 0;
+}
+
+tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *tokens, size_t n_tokens,
+                                   const tfm_message *messages, size_t n, const tfm_chat_params *params,
+                                   tfm_text *result, tfm_error *error) {
+    tfm_chat_params standard = tfm_chat_params_default();
+    if (chat->work.status != TFM_OK) return tfm_fail(error, chat->work.status, "%s", chat->work.error.message);
+    if (params == NULL) params = &standard;
+    size_t bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (__builtin_add_overflow(bytes, messages[i].n, &bytes) || bytes > ((size_t)1 << 30))
+            return tfm_fail(error, TFM_ERROR_LIMIT, "the messages are longer than 1 GiB");
+    }
+    if (params->continue_final_message && n == 0)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no last message to go on with");
+    jinja_buffer out = {0};
+    jinja_context c = {.out = &out, .out_max = 16 * MIB + 16 * bytes};
+    jinja_scope scope = {0};
+    c.scope = &scope;
+    c.work.used_max = 64 * MIB + 64 * bytes;
+    c.work.steps_max = ((uint64_t)1 << 24) + 64 * (uint64_t)bytes;
+    define_all(&c, tokens, n_tokens, messages, n, params);
+    tfm_jinja_run(&c, chat->statements);
+    c.work.line = 0;
+    if (params->continue_final_message && c.work.status == TFM_OK) out.n = end_of_message(&c, &out, &messages[n - 1]);
+    if (c.work.status == TFM_OK && !tfm_text_append(result, out.n > 0 ? out.data : "", out.n))
+        tfm_jinja_fail(&c.work, TFM_ERROR_MEMORY, "no memory for the rendered conversation");
+    tfm_status status = c.work.status;
+    if (status != TFM_OK) tfm_fail(error, status, "%s", c.work.error.message);
+    tfm_jinja_release(&c.work);
+    return status;
+}
+
+/* ---- models ---------------------------------------------------------------------------------------------------- */
+
+tfm_status tfm_chat_read(tfm_chat **chat, const tfm_table *table, const char *path, tfm_chat_token *tokens,
+                         size_t *n_tokens, tfm_error *error) {
+    static const char *const names[] = {"bos_token", "eos_token", "pad_token", "unk_token"};
+    const tfm_value *value = table != NULL ? tfm_table_find(table, "template") : NULL;
+    *chat = NULL;
+    *n_tokens = 0;
+    if (table == NULL) return TFM_OK;
+    if (value == NULL || value->type != TFM_VALUE_STRING)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: section 'chat' has no template", path);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *token = tfm_table_string(table, names[i], NULL);
+        if (token != NULL) tokens[(*n_tokens)++] = (tfm_chat_token){names[i], token};
+    }
+    return tfm_chat_open(chat, value->data, value->n, error);
+}
+
+tfm_chat_params tfm_chat_params_default(void) { return (tfm_chat_params){.add_generation_prompt = true}; }
+
+tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n, const tfm_chat_params *params,
+                           tfm_text *text_, tfm_error *error) {
+    if (model->chat == NULL)
+        return tfm_fail(error, TFM_ERROR_STATE,
+                        "%s has no chat template: pack it from a checkpoint that has one, or with --chat-template",
+                        tfm_file_path(model->file));
+    return tfm_chat_apply_template(model->chat, model->chat_tokens, model->n_chat_tokens, messages, n, params, text_,
+                                   error);
+}

@@ -1,0 +1,101 @@
+/*
+ * generate_params.c - see generate_params.h.
+ */
+#include "generate_params.h"
+
+#include <math.h>
+
+/* Larger numbers than any use of them has; they keep scores finite. */
+#define PENALTY_MAX 1e6
+
+static tfm_status check_counts(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
+    uint32_t most = session->params.max_sequences;
+    if (p->num_beams == 0 || p->num_beams > most)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "num_beams is %u; this session allows 1 to %u", p->num_beams, most);
+    if (p->do_sample && p->num_beams > 1)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "do_sample with num_beams %u: tokens are drawn without beams only",
+                        p->num_beams);
+    if (p->do_sample && (p->num_return_sequences == 0 || p->num_return_sequences > most))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "num_return_sequences is %u; this session allows 1 to %u",
+                        p->num_return_sequences, most);
+    if (!p->do_sample && (p->num_return_sequences == 0 || p->num_return_sequences > p->num_beams))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "num_return_sequences is %u; it must be 1 to num_beams (%u)",
+                        p->num_return_sequences, p->num_beams);
+    if (p->num_beams > 1 && p->n_eos_token_ids + 1 > UINT32_MAX / p->num_beams)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "too many end tokens");
+    if (p->n_top_log_probs > TFM_TOP_LOG_PROBS_MAX)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "n_top_log_probs is %u; at most %d are given", p->n_top_log_probs,
+                        TFM_TOP_LOG_PROBS_MAX);
+    return TFM_OK;
+}
+
+static tfm_status check_penalties(const tfm_generate_params *p, tfm_error *error) {
+    const struct {
+        const char *name;
+        double value;
+    } penalties[] = {{"presence_penalty", p->presence_penalty}, {"frequency_penalty", p->frequency_penalty}};
+    if (!(p->repetition_penalty > 0))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "repetition_penalty is %g; it must be above 0",
+                        p->repetition_penalty);
+    if (!(p->length_penalty > -1e3 && p->length_penalty < 1e3))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "length_penalty is %g; it must be a small number",
+                        p->length_penalty);
+    for (size_t i = 0; i < 2; i++)
+        if (!(fabs(penalties[i].value) <= PENALTY_MAX))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s is %g; it must be a number from %g to %g", penalties[i].name,
+                            penalties[i].value, -PENALTY_MAX, PENALTY_MAX);
+    return TFM_OK;
+}
+
+/* What is not used is not looked at: checkpoints say temperature 0 where they mean greedy search. */
+static tfm_status check_sampling(const tfm_generate_params *p, tfm_error *error) {
+    const struct {
+        const char *name;
+        double value;
+    } parts[] = {{"top_p", p->top_p}, {"min_p", p->min_p}, {"typical_p", p->typical_p}};
+    if (!p->do_sample) return TFM_OK;
+    if (!(p->temperature > 0 && isfinite(p->temperature)))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "temperature is %g; it must be above 0 (without do_sample the most probable token is taken)",
+                        p->temperature);
+    for (size_t i = 0; i < 3; i++)
+        if (!(parts[i].value >= 0 && parts[i].value <= 1))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s is %g; it must be from 0 to 1", parts[i].name,
+                            parts[i].value);
+    return TFM_OK;
+}
+
+static tfm_status check_ids(const tfm_generate_params *p, uint32_t vocab_size, tfm_error *error) {
+    for (size_t i = 0; i < p->n_eos_token_ids; i++)
+        if (!tfm_id_valid(p->eos_token_ids[i], vocab_size))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "eos_token_id %d is outside the vocabulary (0 .. %u)",
+                            p->eos_token_ids[i], vocab_size - 1);
+    for (size_t i = 0; i < p->n_logit_bias; i++) {
+        if (!tfm_id_valid(p->logit_bias[i].id, vocab_size))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "logit_bias: token %d is outside the vocabulary (0 .. %u)",
+                            p->logit_bias[i].id, vocab_size - 1);
+        if (!(p->logit_bias[i].bias <= (float)PENALTY_MAX))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "logit_bias of token %d is %g; it must be a number of at most %g, or minus infinity",
+                            p->logit_bias[i].id, (double)p->logit_bias[i].bias, PENALTY_MAX);
+    }
+    return TFM_OK;
+}
+
+tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
+    const tfm_architecture *o = &session->model->arch;
+    const char *path = tfm_file_path(session->model->file);
+    if (!o->has_decoder) return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot generate", path);
+    tfm_status status = check_counts(session, p, error);
+    if (!status) status = check_penalties(p, error);
+    if (!status) status = check_sampling(p, error);
+    if (status) return status;
+    if (o->has_encoder && !tfm_id_valid(p->decoder_start_token_id, o->decoder.vocab_size))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "decoder_start_token_id is %d; the model has tokens 0 to %u",
+                        p->decoder_start_token_id, o->decoder.vocab_size - 1);
+    if (p->shortlist && !session->model->shortlist.offsets)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no shortlist: pack it with --shortlist", path);
+    if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no cross-attention to keep", path);
+    return check_ids(p, o->decoder.vocab_size, error);
+}

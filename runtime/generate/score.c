@@ -1,0 +1,167 @@
+/*
+ * score.c - log-probabilities of given targets.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/exec/session.h"
+
+typedef struct scorer {
+    tfm_session *session;
+    const tfm_tokens *inputs, *targets;
+    float *const *log_probs;
+    tfm_error *error;
+    int32_t *feed; /* tokens of the items of a group, one after the other */
+    int32_t *sources, *sequences;
+    tfm_span *spans;
+    tfm_tokens *encode;
+} scorer;
+
+/* What the decoder is fed for an item: start token or prompt, and all of the target but its last token. */
+static size_t prompt_length(const scorer *c, size_t i) {
+    return c->session->model->arch.has_encoder ? 1 : c->inputs[i].n;
+}
+static size_t feed_length(const scorer *c, size_t i) {
+    return c->targets[i].n ? prompt_length(c, i) + c->targets[i].n - 1 : 0;
+}
+
+static void write_feed(const scorer *c, size_t i, int32_t *feed) {
+    size_t n = prompt_length(c, i);
+    if (c->session->model->arch.has_encoder)
+        feed[0] = c->session->model->defaults.decoder_start_token_id;
+    else
+        memcpy(feed, c->inputs[i].ids, n * sizeof *feed);
+    memcpy(feed + n, c->targets[i].ids, (c->targets[i].n - 1) * sizeof *feed);
+}
+
+/* session->x holds the states of tokens [first, first + n) of the feed of item i, from row on. */
+static tfm_status score_rows(scorer *c, size_t i, size_t row, size_t first, size_t n) {
+    tfm_session *s = c->session;
+    size_t d = s->model->arch.d_model, vocab = s->model->arch.decoder.vocab_size;
+    size_t skip = prompt_length(c, i) - 1; /* tokens of the feed that predict none of the target */
+    size_t at = first < skip ? skip - first : 0;
+    while (at < n) {
+        size_t m = n - at < s->params.max_sequences ? n - at : s->params.max_sequences;
+        tfm_status status = tfm_project(s, &s->model->output, s->x + (row + at) * d, m, s->logits, c->error);
+        if (status) return status;
+        for (size_t r = 0; r < m; r++) {
+            const float *logits = s->logits + r * vocab;
+            size_t t = first + at + r - skip;
+            c->log_probs[i][t] = logits[c->targets[i].ids[t]] - s->model->kernels->log_sum_exp(logits, vocab);
+        }
+        at += m;
+    }
+    return TFM_OK;
+}
+
+/* An item that is too long for one pass goes in pieces. */
+static tfm_status score_long(scorer *c, size_t i) {
+    size_t n = feed_length(c, i), most = c->session->params.max_batch_tokens;
+    tfm_status status = TFM_OK;
+    for (size_t first = 0; !status && first < n; first += most) {
+        size_t piece = n - first < most ? n - first : most;
+        tfm_span span = {.sequence = c->sequences[0], .ids = c->feed + first, .n = piece};
+        status = tfm_decode_step(c->session, &span, 1, false, c->error);
+        if (!status) status = score_rows(c, i, 0, first, piece);
+    }
+    return status;
+}
+
+static tfm_status decode_group(scorer *c, size_t first, size_t n) {
+    size_t at = 0, row = 0;
+    for (size_t i = 0; i < n; i++) {
+        write_feed(c, first + i, c->feed + at);
+        c->spans[i] = (tfm_span){.sequence = c->sequences[i], .ids = c->feed + at, .n = feed_length(c, first + i)};
+        at += c->spans[i].n;
+    }
+    if (at > c->session->params.max_batch_tokens) return score_long(c, first);
+    tfm_status status = tfm_decode_step(c->session, c->spans, n, false, c->error);
+    for (size_t i = 0; !status && i < n; row += c->spans[i].n, i++)
+        status = score_rows(c, first + i, row, 0, c->spans[i].n);
+    return status;
+}
+
+/* Items [first, first + n): encode, start sequences, decode, give everything back. */
+static tfm_status score_group(scorer *c, size_t first, size_t n) {
+    tfm_status status = TFM_OK;
+    bool has_encoder = c->session->model->arch.has_encoder;
+    for (size_t i = 0; i < n; i++) {
+        c->sources[i] = c->sequences[i] = -1;
+        c->encode[i] = c->inputs[first + i];
+    }
+    if (has_encoder) status = tfm_encode_step(c->session, c->encode, n, c->sources, NULL, c->error);
+    bool encoded = !status;
+    for (size_t i = 0; !status && i < n; i++)
+        status = tfm_sequence_new(c->session, c->sources[i], &c->sequences[i], c->error);
+    if (!status) status = decode_group(c, first, n);
+    for (size_t i = 0; i < n; i++) {
+        tfm_sequence_free(c->session, c->sequences[i]);
+        if (encoded) tfm_source_free(c->session, c->sources[i]);
+    }
+    return status;
+}
+
+static tfm_status check_item(const scorer *c, size_t i) {
+    uint32_t vocab = c->session->model->arch.decoder.vocab_size;
+    for (size_t t = 0; t < c->targets[i].n; t++)
+        if (!tfm_id_valid(c->targets[i].ids[t], vocab))
+            return tfm_fail(c->error, TFM_ERROR_ARGUMENT, "target %zu: token id %d is outside the vocabulary (0 .. %u)",
+                            i, c->targets[i].ids[t], vocab - 1);
+    if (feed_length(c, i) > c->session->params.max_target)
+        return tfm_fail(c->error, TFM_ERROR_LIMIT, "target %zu has %zu tokens; allowed are %u", i, c->targets[i].n,
+                        c->session->params.max_target);
+    if (c->inputs[i].n == 0) return tfm_fail(c->error, TFM_ERROR_LIMIT, "input %zu has no tokens", i);
+    return TFM_OK;
+}
+
+/* As many items from first on as one pass takes; at least one. */
+static size_t group_size(const scorer *c, size_t first, size_t n, size_t places) {
+    size_t count = 0, n_source = 0, n_target = 0, most = c->session->params.max_batch_tokens;
+    while (first + count < n && count < places && c->targets[first + count].n > 0) {
+        n_source += c->inputs[first + count].n;
+        n_target += feed_length(c, first + count);
+        if (count > 0 && (n_source > most || n_target > most)) break;
+        count++;
+    }
+    return count;
+}
+
+static tfm_status score_all(scorer *c, size_t n, size_t places) {
+    tfm_status status = TFM_OK;
+    for (size_t i = 0; !status && i < n; i++) status = check_item(c, i);
+    for (size_t first = 0; !status && first < n;) {
+        size_t count = group_size(c, first, n, places);
+        if (count > 0) status = score_group(c, first, count);
+        first += count > 0 ? count : 1; /* a target without tokens has nothing to score */
+    }
+    return status;
+}
+
+tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
+                     float *const *log_probs, tfm_error *error) {
+    atomic_store(&session->cancelled, false);
+    if (!session->model->arch.has_decoder)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot score",
+                        tfm_file_path(session->model->file));
+    size_t places = tfm_free_sequences(session);
+    if (session->model->arch.has_encoder && places > tfm_free_sources(session)) places = tfm_free_sources(session);
+    if (places == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "no source or sequence of the session is free");
+    if (places > n) places = n ? n : 1;
+    size_t feed = session->params.max_batch_tokens;
+    if (feed < session->params.max_target) feed = session->params.max_target;
+    scorer c = {session, inputs, targets, log_probs, error, NULL, NULL, NULL, NULL, NULL};
+    c.feed = calloc(feed, sizeof *c.feed);
+    c.sources = calloc(places, sizeof *c.sources);
+    c.sequences = calloc(places, sizeof *c.sequences);
+    c.spans = calloc(places, sizeof *c.spans);
+    c.encode = calloc(places, sizeof *c.encode);
+    tfm_status status = c.feed && c.sources && c.sequences && c.spans && c.encode
+                            ? score_all(&c, n, places)
+                            : tfm_fail(error, TFM_ERROR_MEMORY, "no memory to score %zu targets", n);
+    free(c.feed);
+    free(c.sources);
+    free(c.sequences);
+    free(c.spans);
+    free(c.encode);
+    return status;
+}

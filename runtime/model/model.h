@@ -1,0 +1,102 @@
+/*
+ * model.h - an open model: options, weights where they lie in the file, tokenizers, decoding defaults.
+ */
+#ifndef TFM_RUNTIME_MODEL_MODEL_H
+#define TFM_RUNTIME_MODEL_MODEL_H
+
+#include <stdatomic.h>
+
+#include "format/model_file.h"
+#include "simd/kernels.h"
+#include "runtime/chat.h"
+#include "architecture.h"
+#include "runtime/tfm.h"
+#include "runtime/tokenizer/tokenizer.h"
+
+typedef struct tfm_linear {
+    tfm_matrix w;      /* (n, k) panels */
+    const float *bias; /* (n) or NULL */
+} tfm_linear;
+
+typedef struct tfm_norm {
+    const float *weight; /* (d_model) */
+    const float *bias;   /* NULL: none */
+} tfm_norm;
+
+/* Tensors that are used together, and whether their hashes have been checked (see tfm_model_verify_group). */
+#define TFM_GROUP_MAX 32
+typedef struct tfm_weight_group {
+    const tfm_tensor *tensors[TFM_GROUP_MAX];
+    size_t n;
+    atomic_bool verified;
+} tfm_weight_group;
+
+typedef struct tfm_layer {
+    tfm_linear qkv, out;
+    tfm_norm attention_norm, attention_post_norm;
+    tfm_norm q_norm, k_norm;                 /* (head_dim), or (heads, head_dim) */
+    tfm_linear cross_q, cross_kv, cross_out; /* decoders of encoder-decoders */
+    tfm_norm cross_norm, cross_post_norm;
+    tfm_linear up, gate, down;
+    tfm_norm ffn_norm, ffn_post_norm;
+    tfm_weight_group group;
+} tfm_layer;
+
+typedef struct tfm_stack {
+    const tfm_stack_options *options;
+    bool cross; /* layers have cross-attention */
+    tfm_matrix embed;
+    tfm_layout embed_layout;
+    const float *position;   /* (max_positions + position_offset, d_model) or NULL */
+    const float *token_type; /* (token_types, d_model) or NULL */
+    const float *relative;   /* (relative_buckets, n_heads) or NULL */
+    tfm_norm embed_norm, final_norm;
+    tfm_layer *layers;
+    tfm_weight_group group; /* all that is not in a layer */
+} tfm_stack;
+
+/* Which target tokens each source token allows (shortlist.h); offsets NULL: there is none. All point into the file. */
+typedef struct tfm_shortlist {
+    const uint32_t *always, *offsets, *targets; /* targets[offsets[id]] .. targets[offsets[id + 1] - 1], ascending */
+    size_t n_always, n_sources;
+} tfm_shortlist;
+
+struct tfm_model {
+    tfm_file *file;
+    tfm_architecture arch;
+    const tfm_kernels *kernels;
+    tfm_stack encoder, decoder;
+    tfm_linear output; /* (vocab, d_model) with final bias; (classes, d_model) of a classifier */
+    tfm_linear head_dense, pooler;
+    tfm_norm head_norm;
+    tfm_weight_group output_group;               /* all of these */
+    tfm_tokenizer *tokenizer, *target_tokenizer; /* target_tokenizer NULL: one for both */
+    tfm_generate_params defaults;
+    int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */
+    tfm_tokens *words; /* bad words, into lists */
+    tfm_shortlist shortlist;
+    tfm_chat *chat; /* NULL: no template */
+    tfm_chat_token chat_tokens[4];
+    size_t n_chat_tokens;
+    bool lazy; /* tensors are verified at first use */
+    atomic_bool shrank;
+};
+
+/* weights.c: finds and checks every tensor the options ask for. */
+tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error);
+void tfm_weights_release(tfm_model *model);
+uint64_t tfm_weights_count(const tfm_file *file);
+
+/* generation_defaults.c: reads section generation into model->defaults. */
+tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error);
+
+/* Verifies the tensors of a group unless that was done; nothing to do in models opened with TFM_VERIFY_ALL. */
+tfm_status tfm_model_verify_group(tfm_model *model, tfm_weight_group *group, tfm_pool *pool, tfm_error *error);
+
+/* TFM_ERROR_CHANGED if the file shrank under us since it was opened. */
+tfm_status tfm_model_check_unchanged(const tfm_model *model, tfm_error *error);
+
+/* The tokenizer of a side, or NULL. */
+const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side);
+
+#endif

@@ -1,0 +1,252 @@
+/*
+ * weights.c - binding the tensors of a file to the places of the executor, by the names of docs/model-contents.md.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model.h"
+
+typedef struct binder {
+    tfm_model *model;
+    tfm_error *error;
+    tfm_weight_group *group; /* where bound tensors are noted */
+    bool *bound;             /* by index in the file */
+} binder;
+
+static tfm_status refuse(binder *b, const char *name, const char *why) {
+    return tfm_fail(b->error, TFM_ERROR_FORMAT, "%s: tensor %s %s", tfm_file_path(b->model->file), name, why);
+}
+
+static const char *join(char name[TFM_NAME_MAX + 1], const char *prefix, const char *rest) {
+    if ((size_t)snprintf(name, TFM_NAME_MAX + 1, "%s%s", prefix, rest) > TFM_NAME_MAX) name[0] = '\0';
+    return name;
+}
+
+static void note(binder *b, const tfm_tensor *tensor) {
+    size_t index = (size_t)(tensor - tfm_file_tensor_at(b->model->file, 0));
+    b->bound[index] = true;
+    b->group->tensors[b->group->n++] = tensor;
+}
+
+static tfm_status check_shape(binder *b, const tfm_tensor *tensor, uint64_t n, uint64_t k) {
+    uint64_t columns = tensor->rank == 2 ? tensor->shape[1] : 1;
+    if (tensor->rank != (k ? 2 : 1) || tensor->shape[0] != n || (k && columns != k)) {
+        return tfm_fail(b->error, TFM_ERROR_FORMAT,
+                        "%s: tensor %s has shape (%llu, %llu) where the options ask for (%llu, %llu)",
+                        tfm_file_path(b->model->file), tensor->name, (unsigned long long)tensor->shape[0],
+                        (unsigned long long)columns, (unsigned long long)n, (unsigned long long)(k ? k : 1));
+    }
+    return TFM_OK;
+}
+
+/* A vector (n) or table (n, k) of f32 rows; k = 0 for a vector. */
+static tfm_status bind_floats(binder *b, const char *name, uint64_t n, uint64_t k, const float **out) {
+    const tfm_tensor *tensor = tfm_file_tensor(b->model->file, name);
+    if (!tensor) return refuse(b, name, "is missing");
+    if (tensor->dtype != TFM_F32 || tensor->layout != TFM_LAYOUT_ROWS) return refuse(b, name, "must be f32 in rows");
+    tfm_status status = check_shape(b, tensor, n, k);
+    if (status) return status;
+    *out = tensor->data;
+    note(b, tensor);
+    return TFM_OK;
+}
+
+static tfm_status bind_matrix(binder *b, const char *name, uint64_t n, uint64_t k, tfm_matrix *out,
+                              tfm_layout *layout) {
+    const tfm_tensor *tensor = tfm_file_tensor(b->model->file, name);
+    if (!tensor) return refuse(b, name, "is missing");
+    if (!layout && tensor->layout != TFM_LAYOUT_PANELS) return refuse(b, name, "must be in panel layout");
+    tfm_status status = check_shape(b, tensor, n, k);
+    if (status) return status;
+    *out = (tfm_matrix){tensor->data, tensor->dtype, n, k};
+    if (layout) *layout = tensor->layout;
+    note(b, tensor);
+    return TFM_OK;
+}
+
+static tfm_status bind_linear(binder *b, const char *prefix, const char *rest, uint64_t n, uint64_t k, bool bias,
+                              tfm_linear *out) {
+    char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
+    join(stem, prefix, rest);
+    tfm_status status = bind_matrix(b, join(name, stem, ".weight"), n, k, &out->w, NULL);
+    if (!status && bias) status = bind_floats(b, join(name, stem, ".bias"), n, 0, &out->bias);
+    return status;
+}
+
+static tfm_status bind_norm(binder *b, const tfm_stack_options *o, const char *prefix, const char *rest,
+                            tfm_norm *out) {
+    char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
+    uint64_t d = b->model->arch.d_model;
+    join(stem, prefix, rest);
+    tfm_status status = bind_floats(b, join(name, stem, ".weight"), d, 0, &out->weight);
+    if (!status && o->norm == TFM_NORM_LAYER && o->norm_bias)
+        status = bind_floats(b, join(name, stem, ".bias"), d, 0, &out->bias);
+    return status;
+}
+
+/* The norm of queries or keys: one weight for all heads or one for each. */
+static tfm_status bind_head_norm(binder *b, const tfm_stack_options *o, const char *prefix, const char *rest,
+                                 uint64_t n_heads, tfm_norm *out) {
+    char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
+    bool heads = o->qk_norm == TFM_QK_NORM_HEADS;
+    uint64_t n = heads ? n_heads : o->head_dim, k = heads ? o->head_dim : 0;
+    join(stem, prefix, rest);
+    tfm_status status = bind_floats(b, join(name, stem, ".weight"), n, k, &out->weight);
+    join(name, stem, ".bias");
+    if (!status && o->norm == TFM_NORM_LAYER && tfm_file_tensor(b->model->file, name))
+        status = bind_floats(b, name, n, k, &out->bias);
+    return status;
+}
+
+static tfm_status bind_attention(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+    uint64_t d = b->model->arch.d_model, q = (uint64_t)o->n_heads * o->head_dim;
+    uint64_t kv = (uint64_t)o->n_kv_heads * o->head_dim;
+    tfm_status s = bind_linear(b, prefix, "attention.qkv", q + 2 * kv, d, o->biases & TFM_BIAS_QKV, &layer->qkv);
+    if (!s) s = bind_linear(b, prefix, "attention.out", d, q, o->biases & TFM_BIAS_OUT, &layer->out);
+    if (!s) s = bind_norm(b, o, prefix, "attention.norm", &layer->attention_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH)
+        s = bind_norm(b, o, prefix, "attention.post_norm", &layer->attention_post_norm);
+    if (!s && o->qk_norm) s = bind_head_norm(b, o, prefix, "attention.q_norm", o->n_heads, &layer->q_norm);
+    if (!s && o->qk_norm) s = bind_head_norm(b, o, prefix, "attention.k_norm", o->n_kv_heads, &layer->k_norm);
+    return s;
+}
+
+static tfm_status bind_cross(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+    uint64_t d = b->model->arch.d_model, q = (uint64_t)o->n_heads * o->head_dim;
+    tfm_status s = bind_linear(b, prefix, "cross.q", q, d, o->biases & TFM_BIAS_QKV, &layer->cross_q);
+    if (!s) s = bind_linear(b, prefix, "cross.kv", 2 * q, d, o->biases & TFM_BIAS_QKV, &layer->cross_kv);
+    if (!s) s = bind_linear(b, prefix, "cross.out", d, q, o->biases & TFM_BIAS_OUT, &layer->cross_out);
+    if (!s) s = bind_norm(b, o, prefix, "cross.norm", &layer->cross_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH)
+        s = bind_norm(b, o, prefix, "cross.post_norm", &layer->cross_post_norm);
+    return s;
+}
+
+static tfm_status bind_feed_forward(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+    uint64_t d = b->model->arch.d_model;
+    bool bias = o->biases & TFM_BIAS_FFN;
+    tfm_status s = bind_linear(b, prefix, "ffn.up", o->d_ff, d, bias, &layer->up);
+    if (!s && o->gated) s = bind_linear(b, prefix, "ffn.gate", o->d_ff, d, bias, &layer->gate);
+    if (!s) s = bind_linear(b, prefix, "ffn.down", d, o->d_ff, bias, &layer->down);
+    if (!s && o->sublayers != TFM_PARALLEL_SHARED) s = bind_norm(b, o, prefix, "ffn.norm", &layer->ffn_norm);
+    if (!s && o->norm_placement == TFM_NORM_BOTH) s = bind_norm(b, o, prefix, "ffn.post_norm", &layer->ffn_post_norm);
+    return s;
+}
+
+static tfm_status bind_layer(binder *b, const char *stack_name, const tfm_stack *stack, uint32_t index,
+                             tfm_layer *layer) {
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%s.%u.", stack_name, index);
+    b->group = &layer->group;
+    tfm_status s = bind_attention(b, prefix, stack->options, layer);
+    if (!s && stack->cross) s = bind_cross(b, prefix, stack->options, layer);
+    return s ? s : bind_feed_forward(b, prefix, stack->options, layer);
+}
+
+/* The name of a tensor that a stack may have for itself, else the one that stacks share. */
+static const char *own_or_shared(binder *b, char name[TFM_NAME_MAX + 1], const char *stack_name, const char *shared) {
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%s.", stack_name);
+    return tfm_file_tensor(b->model->file, join(name, prefix, shared)) ? name : shared;
+}
+
+static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_options *o, bool cross,
+                             tfm_stack *stack) {
+    uint64_t d = b->model->arch.d_model;
+    char name[TFM_NAME_MAX + 1], prefix[32];
+    snprintf(prefix, sizeof prefix, "%s.", stack_name);
+    stack->options = o;
+    stack->cross = cross;
+    stack->layers = calloc(o->n_layers ? o->n_layers : 1, sizeof *stack->layers);
+    if (!stack->layers) return tfm_fail(b->error, TFM_ERROR_MEMORY, "no memory for %u layers", o->n_layers);
+
+    b->group = &stack->group;
+    tfm_status s = bind_matrix(b, own_or_shared(b, name, stack_name, "embed"), o->vocab_size, d, &stack->embed,
+                               &stack->embed_layout);
+    if (!s && o->position == TFM_POSITION_TABLE)
+        s = bind_floats(b, own_or_shared(b, name, stack_name, "position"),
+                        (uint64_t)o->max_positions + o->position_offset, d, &stack->position);
+    if (!s && o->token_types)
+        s = bind_floats(b, join(name, prefix, "token_type"), o->token_types, d, &stack->token_type);
+    if (!s && o->position == TFM_POSITION_RELATIVE)
+        s = bind_floats(b, join(name, prefix, "relative"), o->relative_buckets, o->n_heads, &stack->relative);
+    if (!s && o->embed_norm) s = bind_norm(b, o, prefix, "embed_norm", &stack->embed_norm);
+    if (!s && o->final_norm) s = bind_norm(b, o, prefix, "norm", &stack->final_norm);
+    for (uint32_t i = 0; !s && i < o->n_layers; i++) s = bind_layer(b, stack_name, stack, i, &stack->layers[i]);
+    return s;
+}
+
+/* The vocabulary projection of a stack: a tensor of its own, or the stack's embedding; or that of a classifier. */
+static tfm_status bind_output(binder *b, const tfm_stack *stack, uint64_t rows, bool may_tie) {
+    tfm_model *model = b->model;
+    uint64_t d = model->arch.d_model;
+    b->group = &model->output_group;
+    if (tfm_file_tensor(model->file, "output.bias")) {
+        tfm_status status = bind_floats(b, "output.bias", rows, 0, &model->output.bias);
+        if (status) return status;
+    }
+    if (!may_tie || tfm_file_tensor(model->file, "output.weight"))
+        return bind_matrix(b, "output.weight", rows, d, &model->output.w, NULL);
+    if (stack->embed_layout != TFM_LAYOUT_PANELS)
+        return refuse(b, "embed", "serves as vocabulary projection and must be in panel layout");
+    model->output.w = stack->embed;
+    return TFM_OK;
+}
+
+/* What an encoder has after its last layer. */
+static tfm_status bind_head(binder *b) {
+    tfm_model *model = b->model;
+    const tfm_head_options *head = &model->arch.head;
+    uint64_t d = model->arch.d_model;
+    b->group = &model->output_group;
+    tfm_status s = TFM_OK;
+    if (head->pooler) s = bind_linear(b, "", "pooler", d, d, true, &model->pooler);
+    if (head->kind == TFM_HEAD_NONE) return s;
+    if (!s && head->dense) s = bind_linear(b, "", "head.dense", d, d, true, &model->head_dense);
+    if (!s && head->norm) s = bind_norm(b, &model->arch.encoder, "", "head.norm", &model->head_norm);
+    bool words = head->kind == TFM_HEAD_MASKED_LM;
+    uint64_t rows = words ? model->arch.encoder.vocab_size : head->classes;
+    return s ? s : bind_output(b, &model->encoder, rows, words);
+}
+
+static tfm_status bind_all(binder *b) {
+    tfm_model *model = b->model;
+    const tfm_architecture *o = &model->arch;
+    tfm_status s = TFM_OK;
+    if (o->has_encoder) s = bind_stack(b, "encoder", &o->encoder, false, &model->encoder);
+    if (!s && o->has_decoder) s = bind_stack(b, "decoder", &o->decoder, o->has_encoder, &model->decoder);
+    if (!s && o->has_decoder) s = bind_output(b, &model->decoder, o->decoder.vocab_size, true);
+    if (!s && !o->has_decoder) s = bind_head(b);
+    for (size_t i = 0; !s && i < tfm_file_tensor_count(model->file); i++)
+        if (!b->bound[i]) s = refuse(b, tfm_file_tensor_at(model->file, i)->name, "is not asked for by the options");
+    return s;
+}
+
+tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error) {
+    size_t n = tfm_file_tensor_count(model->file);
+    binder b = {.model = model, .error = error, .bound = calloc(n ? n : 1, sizeof(bool))};
+    if (!b.bound) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %zu tensors", n);
+    tfm_status status = bind_all(&b);
+    free(b.bound);
+    return status;
+}
+
+/* Position tables that tfmpack computed are no parameters of the checkpoint; section origin does not have them. */
+uint64_t tfm_weights_count(const tfm_file *file) {
+    const tfm_table *origin = tfm_file_table(file, "origin");
+    uint64_t n_parameters = 0;
+    for (size_t i = 0; i < tfm_file_tensor_count(file); i++) {
+        const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
+        if (origin && !tfm_table_find(origin, tensor->name)) continue;
+        uint64_t count = 1;
+        for (uint32_t j = 0; j < tensor->rank; j++) count *= tensor->shape[j];
+        n_parameters += count;
+    }
+    return n_parameters;
+}
+
+void tfm_weights_release(tfm_model *model) {
+    free(model->encoder.layers);
+    free(model->decoder.layers);
+}

@@ -1,8 +1,0 @@
-/* reference_log.h - the one logarithm the kernels need, from SLEEF's deterministic scalar functions. */
-#ifndef TFM_SIMD_REFERENCE_LOG_H
-#define TFM_SIMD_REFERENCE_LOG_H
-
-/* ln x in double; the same bits on every processor, unlike libm's. */
-double tfm_log(double x);
-
-#endif

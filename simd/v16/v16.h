@@ -1,0 +1,57 @@
+/*
+ * v16.h - the virtual vector: 16 float lanes, whatever the processor has.
+ *
+ * The kernels are written once against this vocabulary and compiled once per instruction set. Every operation gives
+ * the same bits everywhere (a NaN stays a NaN; its payload is not specified):
+ *   v16_max(a, b) = a > b ? a : b and v16_min(a, b) = a < b ? a : b, so b where either is NaN;
+ *   v16_fma rounds once;
+ *   v16_store_f16 rounds as tfm_f32_to_f16, v16_store_i8 (lanes within [-127.5, 127.5]) to nearest even;
+ *   v16_reduce_add joins lanes by one tree: i with i + 8, then i + 4, then i + 2, then i + 1 (tfm_lane_tree in docs).
+ * meson.build names the instruction set by defining one of TFM_V16_SCALAR, _AVX2, _AVX512, _NEON.
+ */
+#ifndef TFM_SIMD_V16_V16_H
+#define TFM_SIMD_V16_V16_H
+
+#include <float.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Scalar vectors are in no register anyway: nothing is lost where the compiler would rather not inline. */
+#if defined(TFM_V16_SCALAR)
+#define V16_INLINE static inline __attribute__((unused))
+#else
+#define V16_INLINE static inline __attribute__((always_inline, unused))
+#endif
+#define V16_ALIGN __attribute__((aligned(64)))
+
+#if defined(TFM_V16_SCALAR)
+#include "v16_scalar.h"
+#elif defined(TFM_V16_AVX2)
+#include "v16_avx2.h"
+#elif defined(TFM_V16_AVX512)
+#include "v16_avx512.h"
+#elif defined(TFM_V16_NEON)
+#include "v16_neon.h"
+#else
+#error "no instruction set chosen for the virtual vector"
+#endif
+
+/* Names of exported functions end in the instruction set: V16_NAME(tfm_gemm) is tfm_gemm_avx2. */
+#define V16_JOIN_(a, b) a##_##b
+#define V16_JOIN(a, b) V16_JOIN_(a, b)
+#define V16_NAME(base) V16_JOIN(base, V16_ISA)
+
+/* The constant-bounds loops over a tile must vanish, or the accumulators leave the registers. */
+#if defined(TFM_V16_SCALAR)
+#define V16_UNROLL
+#elif defined(__clang__)
+#define V16_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define V16_UNROLL _Pragma("GCC unroll 32")
+#endif
+
+V16_INLINE v16 v16_abs(v16 x) { return v16_copysign(x, v16_set(0.0f)); }
+
+#endif

@@ -1,0 +1,65 @@
+/* v16_transpose.h - 16 x 16 floats turned about their diagonal, in place; moves only, so every way is the same. */
+#ifndef TFM_SIMD_V16_V16_TRANSPOSE_H
+#define TFM_SIMD_V16_V16_TRANSPOSE_H
+
+#include "v16.h"
+
+#if defined(TFM_V16_AVX2) || defined(TFM_V16_AVX512)
+
+/* 8 x 8: pairs within 128 bits, then fours, then the halves. */
+V16_INLINE void transpose8(const float *from, float *to) {
+    __m256 r[8], s[8];
+    V16_UNROLL
+    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * 16);
+    V16_UNROLL
+    for (int i = 0; i < 8; i += 2) {
+        s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
+        s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
+    }
+    V16_UNROLL
+    for (int i = 0; i < 8; i += 4) {
+        r[i] = _mm256_shuffle_ps(s[i], s[i + 2], 0x44);
+        r[i + 1] = _mm256_shuffle_ps(s[i], s[i + 2], 0xee);
+        r[i + 2] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0x44);
+        r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
+    }
+    V16_UNROLL
+    for (int i = 0; i < 4; i++) {
+        _mm256_storeu_ps(to + i * 16, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+        _mm256_storeu_ps(to + (i + 4) * 16, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+    }
+}
+
+/* to (16, 16) = transpose of from (16, 16). */
+static inline void v16_transpose(const float *from, float *to) {
+    transpose8(from, to);
+    transpose8(from + 8, to + 8 * 16);
+    transpose8(from + 8 * 16, to + 8);
+    transpose8(from + 8 * 16 + 8, to + 8 * 16 + 8);
+}
+
+#elif defined(TFM_V16_NEON)
+
+static inline void v16_transpose(const float *from, float *to) {
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 16; j += 4) {
+            float32x4x2_t low = vtrnq_f32(vld1q_f32(from + i * 16 + j), vld1q_f32(from + (i + 1) * 16 + j));
+            float32x4x2_t high = vtrnq_f32(vld1q_f32(from + (i + 2) * 16 + j), vld1q_f32(from + (i + 3) * 16 + j));
+            for (int k = 0; k < 2; k++) {
+                float *at = to + (j + k) * 16 + i;
+                vst1q_f32(at, vcombine_f32(vget_low_f32(low.val[k]), vget_low_f32(high.val[k])));
+                vst1q_f32(at + 2 * 16, vcombine_f32(vget_high_f32(low.val[k]), vget_high_f32(high.val[k])));
+            }
+        }
+}
+
+#else
+
+static inline void v16_transpose(const float *from, float *to) {
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++) to[j * 16 + i] = from[i * 16 + j];
+}
+
+#endif
+
+#endif

@@ -1,0 +1,540 @@
+/* generate_test.c - tfm_generate: callbacks, cancellation, prefixes, admission, what hypotheses hold, allocations. */
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "tests/support/tiny_session.h"
+#include "tests/support/outputs.h"
+
+/* ---- counting allocations, and making one fail: the linker sends the library's calls here (--wrap) ---- */
+
+static atomic_size_t n_allocations;
+static size_t failing; /* which one; 0: none */
+
+static bool fails(void) { return atomic_fetch_add(&n_allocations, 1) + 1 == failing; }
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *memory, size_t n);
+void *__real_aligned_alloc(size_t alignment, size_t n);
+void *__real_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *memory, size_t n);
+void *__wrap_aligned_alloc(size_t alignment, size_t n);
+void *__wrap_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset);
+
+void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
+void *__wrap_realloc(void *memory, size_t n) { return fails() ? NULL : __real_realloc(memory, n); }
+void *__wrap_aligned_alloc(size_t alignment, size_t n) { return fails() ? NULL : __real_aligned_alloc(alignment, n); }
+void *__wrap_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset) {
+    if (fails()) return MAP_FAILED;
+    return __real_mmap(address, n, protection, flags, fd, offset);
+}
+
+/* ---- inputs ---- */
+
+#define N_INPUTS 40
+
+typedef struct inputs {
+    int32_t ids[N_INPUTS][12];
+    tfm_input items[N_INPUTS];
+} inputs;
+
+static void make_inputs(inputs *in) {
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        fixture_ids(in->ids[i], 12, 37, i + 7);
+        in->items[i] = (tfm_input){.ids = in->ids[i], .n = 1 + i * 5 % 12};
+    }
+}
+
+/* A token that this model likes: some outputs end with it at once, some later, some never. */
+static const int32_t end_token[] = {13};
+
+static tfm_generate_params params_of(const fixture *f, uint32_t num_beams) {
+    tfm_generate_params p = tfm_generate_params_default(f->model);
+    p.num_beams = num_beams;
+    p.eos_token_ids = end_token;
+    p.n_eos_token_ids = 1;
+    return p;
+}
+
+/* ---- admission ---- */
+
+/* However few places a session has, every input comes out once and as if it were alone. */
+Test(generate, few_places_change_nothing) {
+    inputs in;
+    make_inputs(&in);
+    for (uint32_t num_beams = 1; num_beams <= 3; num_beams += 2) {
+        fixture f;
+        fixture_open(&f, NULL, NULL);
+        tfm_generate_params p = params_of(&f, num_beams);
+        p.num_return_sequences = num_beams;
+        outputs *singly, *together;
+        REQUIRE_OK(outputs_generate_singly(f.session, in.items, N_INPUTS, &p, &singly, error));
+        REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &together, error));
+        cr_assert(outputs_same(singly, together), "%u beams, all at once", num_beams);
+        outputs_free(&together);
+        for (uint32_t places = 1; places < 8; places += 2) {
+            tfm_session_params few = {.pool = f.pool,
+                                      .max_sources = places,
+                                      .max_sequences = 7 * num_beams,
+                                      .max_batch_tokens = 13,
+                                      .max_source = 12,
+                                      .max_target = 24};
+            tfm_session *session;
+            REQUIRE_OK(tfm_session_create(&session, f.model, &few, error));
+            REQUIRE_OK(outputs_generate(session, in.items, N_INPUTS, &p, &together, error));
+            cr_assert(outputs_same(singly, together), "%u beams, %u places", num_beams, places);
+            outputs_free(&together);
+            tfm_session_free(&session);
+        }
+        outputs_free(&singly);
+        fixture_close(&f);
+    }
+}
+
+Test(generate, outputs_differ_from_input_to_input) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    outputs *all;
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &all, error));
+    size_t n_ended = 0, n_other = 0;
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        const output *o = outputs_at(all, i, 0), *first = outputs_at(all, 0, 0);
+        n_ended += o->ended;
+        n_other += o->n != first->n || memcmp(o->ids, first->ids, o->n * sizeof *o->ids) != 0;
+        cr_assert(o->n <= 23 && (o->ended ? o->ids[o->n - 1] == end_token[0] : o->n == 23));
+    }
+    cr_assert(n_other > N_INPUTS / 2 && n_ended > 0, "%zu outputs differ from the first, %zu end: too simple a model",
+              n_other, n_ended);
+    outputs_free(&all);
+    fixture_close(&f);
+}
+
+/* ---- callbacks ---- */
+
+typedef struct stream {
+    int32_t ids[N_INPUTS][32];
+    size_t n[N_INPUTS];
+    bool done[N_INPUTS];
+    size_t n_tokens, n_results;
+    size_t stop_at_token, stop_at_result; /* 0: never */
+    tfm_session *cancel_at_token_5;
+    size_t allocations_before, allocations;
+} stream;
+
+static int on_token(void *user, size_t index, uint32_t number, int32_t id) {
+    cr_assert(number == 0);
+    stream *s = user;
+    cr_assert(index < N_INPUTS && !s->done[index] && s->n[index] < 32);
+    s->ids[index][s->n[index]++] = id;
+    if (++s->n_tokens == 5 && s->cancel_at_token_5) tfm_session_cancel(s->cancel_at_token_5);
+    if (s->n_tokens == 1) s->allocations_before = atomic_load(&n_allocations);
+    s->allocations = atomic_load(&n_allocations) - s->allocations_before;
+    return s->n_tokens == s->stop_at_token ? TFM_CANCEL : TFM_GO_ON;
+}
+
+static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+    stream *s = user;
+    cr_assert(index < N_INPUTS && !s->done[index] && n == 1);
+    s->done[index] = true;
+    cr_assert(hypotheses->n == s->n[index] && !memcmp(hypotheses->ids, s->ids[index], hypotheses->n * sizeof(int32_t)),
+              "what was streamed for input %zu is not its result", index);
+    return ++s->n_results == s->stop_at_result;
+}
+
+Test(generate, streamed_tokens_are_the_result) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    stream s = {0};
+    tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+    REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error));
+    cr_assert(s.n_results == N_INPUTS && s.n_tokens > N_INPUTS);
+    REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, NULL, error));
+    REQUIRE_OK(tfm_generate(f.session, NULL, 0, NULL, &callbacks, error));
+    fixture_close(&f);
+}
+
+Test(generate, callbacks_can_stop) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    outputs *before, *after;
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &before, error));
+    for (size_t i = 1; i < 60; i += 7) {
+        stream s = {.stop_at_token = i};
+        tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+        REQUIRE_ERROR(TFM_ERROR_CANCELLED, tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error),
+                      "cancelled");
+        cr_assert(s.n_tokens == i);
+        stream r = {.stop_at_result = 1 + i / 7};
+        callbacks.user = &r;
+        REQUIRE_ERROR(TFM_ERROR_CANCELLED, tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error),
+                      "cancelled");
+        cr_assert(r.n_results == 1 + i / 7);
+    }
+    stream s = {.cancel_at_token_5 = f.session};
+    tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+    REQUIRE_ERROR(TFM_ERROR_CANCELLED, tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error), "cancelled");
+    cr_assert(s.n_tokens < 5 + 128);
+    /* All places were given back, and the request to stop is forgotten. */
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &after, error));
+    cr_assert(outputs_same(before, after));
+    outputs_free(&before);
+    outputs_free(&after);
+    fixture_close(&f);
+}
+
+typedef struct canceller {
+    tfm_session *session;
+    atomic_bool running, stop;
+} canceller;
+
+static void *cancel_often(void *arg) {
+    canceller *c = arg;
+    while (!atomic_load(&c->stop))
+        if (atomic_load(&c->running)) tfm_session_cancel(c->session);
+    return NULL;
+}
+
+Test(generate, another_thread_can_stop) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 4);
+    p.max_length = 300;
+    canceller c = {.session = f.session};
+    pthread_t thread;
+    cr_assert(pthread_create(&thread, NULL, cancel_often, &c) == 0);
+    atomic_store(&c.running, true);
+    tfm_status status = TFM_OK;
+    for (int i = 0; i < 1000 && status == TFM_OK; i++)
+        status = tfm_generate(f.session, in.items, N_INPUTS, &p, NULL, NULL);
+    cr_assert(status == TFM_ERROR_CANCELLED);
+    atomic_store(&c.running, false);
+    atomic_store(&c.stop, true);
+    pthread_join(thread, NULL);
+    p.max_length = 10;
+    REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, NULL, error));
+    fixture_close(&f);
+}
+
+/* ---- what a hypothesis holds ---- */
+
+Test(generate, log_probabilities_sum_up) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    for (uint32_t num_beams = 1; num_beams <= 4; num_beams += 3) {
+        tfm_generate_params p = params_of(&f, num_beams);
+        p.num_return_sequences = num_beams;
+        p.keep_log_probs = true;
+        p.length_penalty = 0.7;
+        outputs *all;
+        REQUIRE_OK(outputs_generate(f.session, in.items, 12, &p, &all, error));
+        for (size_t i = 0; i < 12; i++) {
+            for (size_t j = 0; j < num_beams; j++) {
+                const output *o = outputs_at(all, i, j);
+                double sum = 0;
+                for (size_t t = 0; t < o->n; t++) sum += (double)o->log_probs[t];
+                cr_assert(fabs(sum - o->sum_log_prob) < 1e-9 * (double)o->n);
+                cr_assert(fabs(o->score - sum / pow((double)o->n, 0.7)) < 1e-9 * (double)o->n);
+                if (j > 0) cr_assert(o->score <= outputs_at(all, i, j - 1)->score, "best first");
+                float scores[32], *out = scores;
+                tfm_tokens input = {in.items[i].ids, in.items[i].n}, target = {o->ids, o->n};
+                REQUIRE_OK(tfm_score(f.session, &input, &target, 1, &out, error));
+                for (size_t t = 0; t < o->n; t++) cr_assert(fabsf(scores[t] - o->log_probs[t]) < 1e-5f);
+            }
+        }
+        outputs_free(&all);
+    }
+    fixture_close(&f);
+}
+
+Test(generate, attention_rows_sum_to_one) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    int32_t prefix[] = {9, 10};
+    for (size_t i = 0; i < 10; i++) in.items[i].prefix = prefix, in.items[i].n_prefix = i % 3;
+    for (uint32_t num_beams = 1; num_beams <= 3; num_beams += 2) {
+        tfm_generate_params p = params_of(&f, num_beams);
+        p.keep_attention = true;
+        p.num_return_sequences = num_beams;
+        outputs *all;
+        REQUIRE_OK(outputs_generate(f.session, in.items, 10, &p, &all, error));
+        for (size_t i = 0; i < 10; i++) {
+            for (size_t j = 0; j < num_beams; j++) {
+                const output *o = outputs_at(all, i, j);
+                size_t n_source = in.items[i].n;
+                /* The row of a token is the attention of the step that chose it: what feeding its past gives. */
+                int32_t source = fixture_source(&f, in.items[i].ids, n_source), sequence = fixture_sequence(&f, source);
+                REQUIRE_OK(tfm_session_keep_attention(f.session, true, error));
+                for (size_t t = 0; t < o->n; t++) {
+                    float expected[12];
+                    int32_t fed = t == 0 ? TINY_START : o->ids[t - 1];
+                    fixture_feed(&f, sequence, &fed, 1, NULL);
+                    REQUIRE_OK(tfm_cross_attention(f.session, sequence, -1, expected, error));
+                    double sum = 0;
+                    for (size_t s = 0; s < n_source; s++) sum += (double)o->attention[t * n_source + s];
+                    if (t < in.items[i].n_prefix) {
+                        cr_assert(sum == 0, "given tokens have no attention");
+                        continue;
+                    }
+                    cr_assert(fabs(sum - 1) < 1e-5, "input %zu, token %zu: %g", i, t, sum);
+                    cr_assert(!memcmp(expected, o->attention + t * n_source, n_source * sizeof *expected),
+                              "input %zu, hypothesis %zu, token %zu", i, j, t);
+                }
+                REQUIRE_OK(tfm_session_keep_attention(f.session, false, error));
+                tfm_sequence_free(f.session, sequence);
+                tfm_source_free(f.session, source);
+            }
+        }
+        outputs_free(&all);
+    }
+    fixture_close(&f);
+}
+
+/* Outputs begin with the prefix; the prefix a search chose itself changes nothing more. */
+Test(generate, prefixes_are_forced) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    outputs *free_run, *forced;
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &free_run, error));
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        const output *o = outputs_at(free_run, i, 0);
+        in.items[i].prefix = o->ids;
+        in.items[i].n_prefix = o->n / 2;
+    }
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &forced, error));
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        const output *a = outputs_at(free_run, i, 0), *b = outputs_at(forced, i, 0);
+        cr_assert(a->n == b->n && !memcmp(a->ids, b->ids, a->n * sizeof *a->ids) && a->ended == b->ended, "input %zu",
+                  i);
+        if (in.items[i].n_prefix) cr_assert(b->sum_log_prob > a->sum_log_prob, "the prefix is not scored");
+    }
+    outputs_free(&forced);
+    static const int32_t odd[] = {30, 31, 32};
+    for (size_t i = 0; i < N_INPUTS; i++) in.items[i].prefix = odd, in.items[i].n_prefix = 3;
+    p.num_beams = 3;
+    p.max_new_tokens = 4; /* after the prefix */
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &forced, error));
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        const output *o = outputs_at(forced, i, 0);
+        cr_assert(o->n > 3 && o->n <= 7 && !memcmp(o->ids, odd, sizeof odd), "input %zu", i);
+    }
+    outputs_free(&forced);
+    outputs_free(&free_run);
+    fixture_close(&f);
+}
+
+/* The best of k hypotheses do not depend on how many are asked for. */
+Test(generate, num_return_sequences) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 5);
+    outputs *all, *some;
+    p.num_return_sequences = 5;
+    REQUIRE_OK(outputs_generate(f.session, in.items, 8, &p, &all, error));
+    for (p.num_return_sequences = 1; p.num_return_sequences < 5; p.num_return_sequences++) {
+        REQUIRE_OK(outputs_generate(f.session, in.items, 8, &p, &some, error));
+        for (size_t i = 0; i < 8; i++) {
+            cr_assert(some->counts[i] == p.num_return_sequences && all->counts[i] == 5);
+            for (size_t j = 0; j < p.num_return_sequences; j++) {
+                const output *a = outputs_at(all, i, j), *b = outputs_at(some, i, j);
+                cr_assert(a->n == b->n && a->score == b->score && !memcmp(a->ids, b->ids, a->n * sizeof *a->ids));
+            }
+        }
+        outputs_free(&some);
+    }
+    outputs_free(&all);
+    fixture_close(&f);
+}
+
+/* A decoder alone continues its input; greedy search is the argmax of the logits, step by step. */
+Test(generate, decoder_only_is_greedy) {
+    inputs in;
+    make_inputs(&in);
+    tiny_config c = tiny_config_default();
+    c.kind = "decoder";
+    fixture f;
+    fixture_open(&f, &c, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    outputs *all;
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &all, error));
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        const output *o = outputs_at(all, i, 0);
+        int32_t sequence = fixture_sequence(&f, -1);
+        float logits[12 * 37];
+        fixture_feed(&f, sequence, in.items[i].ids, in.items[i].n, logits);
+        const float *row = logits + (in.items[i].n - 1) * f.vocab;
+        cr_assert(o->n >= 1 && o->n + in.items[i].n <= 24);
+        for (size_t t = 0; t < o->n; t++) {
+            int32_t best = 0;
+            for (int32_t v = 1; v < 37; v++)
+                if (row[v] > row[best]) best = v;
+            cr_assert(o->ids[t] == best, "input %zu, token %zu", i, t);
+            fixture_feed(&f, sequence, &best, 1, logits);
+            row = logits;
+        }
+        tfm_sequence_free(f.session, sequence);
+    }
+    outputs_free(&all);
+    fixture_close(&f);
+}
+
+/* ---- bad arguments ---- */
+
+Test(generate, arguments_are_checked) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    static const int32_t bad[] = {37};
+    tfm_input input = in.items[3];
+    tfm_generate_params p, good = params_of(&f, 1);
+#define REFUSED(status, change, ...)                                                                                   \
+    do {                                                                                                               \
+        p = good;                                                                                                      \
+        input = in.items[3];                                                                                           \
+        change;                                                                                                        \
+        REQUIRE_ERROR(status, tfm_generate(f.session, &input, 1, &p, NULL, error), __VA_ARGS__);                       \
+    } while (0)
+    REFUSED(TFM_ERROR_ARGUMENT, p.num_beams = 0, "num_beams");
+    REFUSED(TFM_ERROR_ARGUMENT, p.num_beams = 129, "num_beams", "128");
+    REFUSED(TFM_ERROR_ARGUMENT, p.num_return_sequences = 0, "num_return_sequences");
+    REFUSED(TFM_ERROR_ARGUMENT, p.num_return_sequences = 2, "num_return_sequences");
+    REFUSED(TFM_ERROR_ARGUMENT, p.repetition_penalty = 0, "repetition_penalty");
+    REFUSED(TFM_ERROR_ARGUMENT, p.repetition_penalty = (double)NAN, "repetition_penalty");
+    REFUSED(TFM_ERROR_ARGUMENT, p.length_penalty = (double)NAN, "length_penalty");
+    REFUSED(TFM_ERROR_ARGUMENT, p.decoder_start_token_id = -1, "decoder_start_token_id");
+    REFUSED(TFM_ERROR_ARGUMENT, p.decoder_start_token_id = 37, "decoder_start_token_id");
+    REFUSED(TFM_ERROR_ARGUMENT, p.eos_token_ids = bad, "eos_token_id", "37");
+    REFUSED(TFM_ERROR_ARGUMENT, (input.ids = bad, input.n = 1), "input 0", "37");
+    REFUSED(TFM_ERROR_ARGUMENT, (input.prefix = bad, input.n_prefix = 1), "prefix", "37");
+    REFUSED(TFM_ERROR_LIMIT, input.n = 0, "input 0", "0 tokens");
+    REFUSED(TFM_ERROR_LIMIT, input.n = 321, "321", "320");
+    REFUSED(TFM_ERROR_LIMIT, p.max_length = 1, "max_length");
+    REFUSED(TFM_ERROR_LIMIT, p.max_length = 322, "322", "321");
+    REFUSED(TFM_ERROR_LIMIT, p.max_new_tokens = 321, "322");
+#undef REFUSED
+    p = good;
+    p.max_length = 321; /* the last token is chosen, not fed */
+    REQUIRE_OK(tfm_generate(f.session, &in.items[3], 1, &p, NULL, error));
+    fixture_close(&f);
+}
+
+/* ---- memory ---- */
+
+Test(generate, nothing_is_allocated_per_token) {
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    p.eos_token_ids = NULL; /* all outputs are as long as allowed */
+    p.n_eos_token_ids = 0;
+    stream s = {0};
+    tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+    REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, &callbacks, error));
+    cr_assert(s.n_tokens == 8 * 23 && s.allocations == 0, "%zu allocations in %zu tokens", s.allocations, s.n_tokens);
+    /* Beams call back at the end only: a run of 20 tokens must not allocate more often than one of 3. */
+    size_t counts[2];
+    p.num_beams = 4;
+    p.repetition_penalty = 1.2;
+    p.no_repeat_ngram_size = 3;
+    for (int i = 0; i < 2; i++) {
+        p.max_length = i ? 21 : 4;
+        size_t before = atomic_load(&n_allocations);
+        REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, NULL, error));
+        counts[i] = atomic_load(&n_allocations) - before;
+    }
+    cr_assert(counts[0] == counts[1] && counts[0] > 0, "%zu and %zu allocations", counts[0], counts[1]);
+    /* Drawing neither, with everything that can be kept. */
+    p.num_beams = 1;
+    p.do_sample = true;
+    p.temperature = 1.5;
+    p.top_p = 0.9;
+    p.typical_p = 0.9;
+    p.min_p = 0.01;
+    p.num_return_sequences = 5;
+    p.frequency_penalty = 0.3;
+    p.n_top_log_probs = 8;
+    p.keep_log_probs = true;
+    for (int i = 0; i < 2; i++) {
+        p.max_length = i ? 21 : 4;
+        size_t before = atomic_load(&n_allocations);
+        REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, NULL, error));
+        counts[i] = atomic_load(&n_allocations) - before;
+    }
+    cr_assert(counts[0] == counts[1] && counts[0] > 0, "%zu and %zu allocations", counts[0], counts[1]);
+    int32_t source = fixture_source(&f, in.ids[0], 5), sequence = fixture_sequence(&f, source);
+    size_t before = atomic_load(&n_allocations);
+    for (int i = 0; i < 50; i++) fixture_feed(&f, sequence, in.ids[1], 3, NULL);
+    cr_assert(atomic_load(&n_allocations) == before, "tfm_decode allocates");
+    fixture_close(&f);
+}
+
+/* With every allocation failing in turn: a clean status, no place lost, and the next call gives what it always gives.
+ */
+Test(generate, allocations_may_fail) {
+    inputs in;
+    make_inputs(&in);
+    for (int kind = 0; kind < 3; kind++) {
+        tiny_config c = tiny_config_default();
+        if (kind == 2) c.kind = "decoder";
+        fixture f;
+        fixture_open(&f, &c, NULL);
+        tfm_generate_params p = params_of(&f, kind == 0 ? 3 : 1);
+        p.num_return_sequences = kind == 2 ? 1 : 3;
+        p.do_sample = kind > 0;
+        p.n_top_log_probs = 3;
+        p.keep_attention = kind < 2;
+        int32_t sequences[5] = {-1, -1, -1, -1, -1};
+        outputs *before, *after;
+        REQUIRE_OK(outputs_generate(f.session, in.items, 5, &p, &before, error));
+        for (size_t i = 0; i < 5 && kind == 2; i++) in.items[i].sequence = &sequences[i];
+        size_t n_failed = 0;
+        tfm_status status = TFM_ERROR_MEMORY;
+        for (size_t k = 1; status && k < 100; k++, n_failed++) {
+            tfm_error error = {0};
+            failing = atomic_load(&n_allocations) + k;
+            status = tfm_generate(f.session, in.items, 5, &p, NULL, &error);
+            failing = 0;
+            cr_assert(status == TFM_OK || (status == TFM_ERROR_MEMORY && error.message[0]), "%s", error.message);
+        }
+        cr_assert(status == TFM_OK && n_failed > 1);
+        for (size_t i = 0; i < 5; i++) {
+            in.items[i].sequence = NULL;
+            if (kind == 2) tfm_sequence_free(f.session, sequences[i]);
+        }
+        REQUIRE_OK(outputs_generate(f.session, in.items, 5, &p, &after, error));
+        cr_assert(outputs_same(before, after));
+        outputs_free(&before);
+        outputs_free(&after);
+        if (kind == 2)
+            for (size_t i = 0; i < 128; i++) sequences[i % 5] = fixture_sequence(&f, -1);
+        fixture_close(&f);
+    }
+}

@@ -1,0 +1,91 @@
+/* jinja_cases_test.c - templates render as jinja2 renders them, byte for byte; what it refuses is refused. */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "jinja_cases.h"
+
+TestSuite(cases, .timeout = 120);
+
+/* What jinja2 cannot read is not known here either; what goes wrong while it renders goes wrong here. */
+static bool fits(tfm_status status, const char *error) {
+    if (!strcmp(error, "TemplateSyntaxError") || !strcmp(error, "TemplateAssertionError") ||
+        !strcmp(error, "SyntaxError") || !strcmp(error, "SecurityError"))
+        return status == TFM_ERROR_UNSUPPORTED;
+    if (!strcmp(error, "OverflowError")) return status == TFM_ERROR_LIMIT;
+    return status == TFM_ERROR_ARGUMENT || status == TFM_ERROR_UNSUPPORTED;
+}
+
+static bool same(const rendered *r, const json_t *expected) {
+    return r->text.size == json_string_length(expected) &&
+           (r->text.size == 0 || memcmp(r->text.data, json_string_value(expected), r->text.size) == 0);
+}
+
+static void check(const char *name, const rendered *r, const json_t *expected) {
+    const json_t *text = json_object_get(expected, "text");
+    const char *error = json_string_value(json_object_get(expected, "error"));
+    const char *words = json_string_value(json_object_get(expected, "words"));
+    if (text != NULL) {
+        cr_expect(r->status == TFM_OK, "%s: status %d: %s", name, (int)r->status, r->error.message);
+        if (r->status == TFM_OK)
+            cr_expect(same(r, text), "%s:\n expected |%s|\n      got |%s|", name, json_string_value(text),
+                      r->text.size ? r->text.data : "");
+        return;
+    }
+    cr_expect(fits(r->status, error), "%s: %s: %s\n but status %d: %s %s", name, error, words, (int)r->status,
+              r->error.message, r->status == TFM_OK ? r->text.data : "");
+    cr_expect_eq(r->text.size, (size_t)0, "%s: text in spite of an error", name);
+    cr_expect_eq(r->error.status, r->status);
+    if (!strcmp(error, "TemplateError"))
+        cr_expect_not_null(strstr(r->error.message, words), "%s: '%s' lacks '%s'", name, r->error.message, words);
+}
+
+Test(cases, language) {
+    json_t *cases = cases_load();
+    const json_t *list = json_object_get(cases, "language"), *entry;
+    size_t i;
+    cr_assert_geq(json_array_size(list), (size_t)180);
+    json_array_foreach(list, i, entry) {
+        const json_t *template = json_object_get(entry, "template");
+        rendered r = render(json_string_value(template), json_string_length(template),
+                            json_object_get(cases, "messages"), json_object_get(cases, "tokens"), NULL, NULL);
+        check(json_string_value(template), &r, entry);
+        rendered_free(&r);
+    }
+    json_decref(cases);
+}
+
+Test(cases, conversations) {
+    json_t *cases = cases_load();
+    const json_t *list = json_object_get(cases, "conversations"), *entry;
+    size_t i;
+    cr_assert_geq(json_array_size(list), (size_t)500);
+    json_array_foreach(list, i, entry) {
+        const char *name = json_string_value(json_object_get(entry, "template"));
+        const json_t *template = json_object_get(json_object_get(cases, "templates"), name);
+        tfm_chat_params params = {.add_generation_prompt = json_is_true(json_object_get(entry, "prompt"))};
+        rendered r =
+            render(json_string_value(template), json_string_length(template), json_object_get(entry, "messages"),
+                   json_object_get(entry, "tokens"), json_object_get(entry, "variables"), &params);
+        check(json_string_value(json_object_get(entry, "name")), &r, entry);
+        rendered_free(&r);
+    }
+    json_decref(cases);
+}
+
+/* The templates of real checkpoints are those in the cases. */
+Test(cases, shared_templates) {
+    const char *shared = getenv("TFM_SHARED");
+    static const char *const names[] = {"qwen2.5", "phi-3-mini"};
+    json_t *cases = cases_load();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/tokenizers/%s/tokenizer_config.json", shared ? shared : "", names[i]);
+        json_t *config = json_load_file(path, 0, NULL);
+        if (config == NULL) cr_skip_test("%s is not there", path);
+        cr_expect(json_equal(json_object_get(config, "chat_template"),
+                             json_object_get(json_object_get(cases, "templates"), names[i])),
+                  "%s", names[i]);
+        json_decref(config);
+    }
+    json_decref(cases);
+}

@@ -1,0 +1,211 @@
+/* tokenizer_faults_test.c - the k-th allocation fails, for every k: a clean status, and nothing stays allocated. */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/pack/tokenizer/spm/spm_table.h"
+#include "tools/pack/tokenizer/tokenizer_json.h"
+#include "tokenizers.h"
+#include "tiny_json.h"
+#include "tiny_spm.h"
+
+TestSuite(tokenizer_faults, .fini = remove_scratch, .timeout = 300);
+
+/* Counts while armed; fails the call number fail_at. */
+static bool armed;
+static long n_calls, fail_at, n_live;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *pointer, size_t n);
+void *__real_reallocarray(void *pointer, size_t n, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t n);
+void __real_free(void *pointer);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *pointer, size_t n);
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
+char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t n);
+int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void __wrap_free(void *pointer);
+
+static bool fails(void) { return armed && n_calls++ == fail_at; }
+
+static void *made(void *pointer, bool is_new) {
+    if (armed && is_new && pointer != NULL) n_live++;
+    return pointer;
+}
+
+void *__wrap_malloc(size_t n) { return fails() ? NULL : made(__real_malloc(n), true); }
+
+void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : made(__real_calloc(n, size), true); }
+
+void *__wrap_realloc(void *pointer, size_t n) {
+    return fails() ? NULL : made(__real_realloc(pointer, n), pointer == NULL);
+}
+
+void *__wrap_reallocarray(void *pointer, size_t n, size_t size) {
+    return fails() ? NULL : made(__real_reallocarray(pointer, n, size), pointer == NULL);
+}
+
+char *__wrap_strdup(const char *text) { return fails() ? NULL : made(__real_strdup(text), true); }
+
+char *__wrap_strndup(const char *text, size_t n) { return fails() ? NULL : made(__real_strndup(text, n), true); }
+
+int __wrap_asprintf(char **text, const char *format, ...) {
+    if (fails()) return -1;
+    va_list arguments;
+    va_start(arguments, format);
+    int n = vasprintf(text, format, arguments);
+    va_end(arguments);
+    if (n >= 0) made(*text, true);
+    return n;
+}
+
+void __wrap_free(void *pointer) {
+    if (armed && pointer != NULL) n_live--;
+    __real_free(pointer);
+}
+
+/* Runs job with every allocation failing in turn, until it gets through; returns how many there are. */
+static long fail_each(tfm_status (*job)(void *arg, tfm_error *error), void *arg) {
+    for (long k = 0; k < 100000; k++) {
+        tfm_error error = {0};
+        n_calls = n_live = 0;
+        fail_at = k;
+        armed = true;
+        tfm_status status = job(arg, &error);
+        armed = false;
+        cr_assert_eq(n_live, 0, "allocation %ld: %ld stay allocated", k, n_live);
+        if (n_calls <= k) {
+            cr_assert_eq(status, TFM_OK, "%s", error.message);
+            return k;
+        }
+        cr_assert_eq(status, TFM_ERROR_MEMORY, "allocation %ld: status %d: %s", k, (int)status, error.message);
+    }
+    cr_assert_fail("it never gets through");
+    return 0;
+}
+
+typedef struct bytes {
+    unsigned char *data;
+    size_t n;
+} bytes;
+
+static tfm_status pack_model(void *arg, tfm_error *error) {
+    const bytes *file = arg;
+    tfm_spm_model model;
+    tfm_status status = tfm_spm_model_parse(&model, file->data, file->n, "model", error);
+    if (status != TFM_OK) return status;
+    tfm_table_builder *table = tfm_table_builder_new();
+    status = table != NULL ? tfm_spm_table(&model, NULL, "model", table, error) : TFM_ERROR_MEMORY;
+    void *data = NULL;
+    size_t n;
+    if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);
+    free(data);
+    tfm_table_builder_free(&table);
+    tfm_spm_model_free(&model);
+    return status;
+}
+
+static const tiny_rule rules[] = {{"A", "a"}, {"A\xCC\x88", "\xC3\xA4"}, {"\t", " "}, {NULL, NULL}};
+static const tiny_piece pieces[] = {
+    {"a", -1, 0}, {"b", -1.5f, 0}, {"ab", -2, 0}, {"<x>", 0, 4}, {"\xE2\x96\x81", -1, 0}, {"ba", -3, 5}, {NULL, 0, 0}};
+static const tiny_options variants[] = {{.rules = rules, .denormalizer_rules = rules},
+                                        {.bpe = true, .byte_fallback = true}};
+
+Test(tokenizer_faults, packing_a_model) {
+    for (size_t i = 0; i < 2; i++) {
+        bytes file;
+        file.data = tiny_model(&variants[i], pieces, &file.n);
+        cr_expect_gt(fail_each(pack_model, &file), 30);
+        free(file.data);
+    }
+}
+
+static tfm_status read_vocabulary(void *arg, tfm_error *error) {
+    tfm_vocabulary vocabulary;
+    tfm_status status = tfm_vocabulary_read(&vocabulary, arg, NULL, NULL, error);
+    tfm_vocabulary_free(&vocabulary);
+    return status;
+}
+
+Test(tokenizer_faults, reading_a_vocabulary) {
+    static const char json[] = "{\"</s>\": 0, \"<unk>\": 1, \"a\": 2}";
+    write_scratch("vocab.json", json, sizeof(json) - 1);
+    char path[4096];
+    snprintf(path, sizeof(path), "%s", scratch_path("vocab.json"));
+    cr_expect_geq(fail_each(read_vocabulary, path), 2);
+}
+
+static tfm_status use(void *arg, tfm_error *error) {
+    const packed *p = arg;
+    static const char text[] = "a ab <x> \t baab \xE2\x82\xAC zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz";
+    tfm_ids ids = {0};
+    tfm_text back = {0};
+    tfm_status status = tfm_tokenizer_encode(p->source, text, sizeof(text) - 1, true, &ids, error);
+    if (status == TFM_OK) status = tfm_tokenizer_decode(p->source, ids.data, ids.size, true, &back, error);
+    tfm_ids_free(&ids);
+    tfm_text_free(&back);
+    return status;
+}
+
+static tfm_status open_again(void *arg, tfm_error *error) {
+    const packed *p = arg;
+    tfm_tokenizer *tokenizer;
+    tfm_status status = tfm_tokenizer_open(&tokenizer, tfm_file_table(p->file, "tokenizer"), "model", error);
+    tfm_tokenizer_close(&tokenizer);
+    return status;
+}
+
+Test(tokenizer_faults, opening_and_using) {
+    for (size_t i = 0; i < 2; i++) {
+        size_t n;
+        unsigned char *data = tiny_model(&variants[i], pieces, &n);
+        packed p;
+        tfm_error error = {0};
+        cr_assert_eq(pack_bytes(data, n, &p, &error), TFM_OK, "%s", error.message);
+        cr_expect_gt(fail_each(open_again, &p), 0);
+        cr_expect_gt(fail_each(use, &p), 2);
+        packed_close(&p);
+        free(data);
+    }
+}
+
+/* Counts from the packed file on: jansson's own allocations are not ours. */
+Test(tokenizer_faults, opening_and_using_json) {
+    for (int i = 0; i < N_TINY_JSON; i++) {
+        char *json = tiny_json(i);
+        write_scratch("tokenizer.json", json, strlen(json));
+        packed p = must_pack(scratch());
+        cr_expect_gt(fail_each(open_again, &p), 0);
+        cr_expect_gt(fail_each(use, &p), 2);
+        packed_close(&p);
+        free(json);
+    }
+}
+
+static tfm_status pack_json(void *arg, tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    tfm_status status = table != NULL ? tfm_tokenizer_json(arg, "json", table, error) : TFM_ERROR_MEMORY;
+    void *data = NULL;
+    size_t n;
+    if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);
+    free(data);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+/* The file with a pattern and merges but no tables of all characters, which would take long to make so often. */
+Test(tokenizer_faults, packing_json) {
+    char *text = tiny_json(TINY_WORDS);
+    json_t *json = json_loads(text, 0, NULL);
+    cr_assert_not_null(json);
+    cr_expect_gt(fail_each(pack_json, json), 30);
+    json_decref(json);
+    free(text);
+}

@@ -1,0 +1,311 @@
+/* llama2c_test.c - checkpoints and tokenizers of llama2.c: a trained one that tells its story, and broken ones. */
+#include "tests/tools/pack/checkpoints.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "runtime/tfm.h"
+#include "tools/pack/pack.h"
+#include "tools/pack/checkpoint/checkpoint.h"
+#include "tests/tools/pack/packed.h"
+
+TestSuite(llama2c, .timeout = 120);
+
+/* What llama2.c itself writes greedily in 200 steps (the text its own test expects). */
+static const char story[] =
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a "
+    "big, red ball. She wanted to play with it, but it was too high.\n"
+    "Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. She said, \"I want to "
+    "play with your ball, but I can't find it.\"\n"
+    "Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. I didn't know what to do.\"\n"
+    "Lily didn't want to help her mom, so she";
+
+static const char *shared(const char *name) {
+    const char *base = getenv("TFM_SHARED");
+    const char *path = in(base ? base : "/nonexistent", name);
+    if (access(path, R_OK) != 0) cr_skip_test("%s is not here; set TFM_SHARED", path);
+    return path;
+}
+
+typedef struct told {
+    tfm_model *model;
+    tfm_text text;
+} told;
+
+static int keep_text(void *user, size_t index, const tfm_hypothesis *h, size_t n) {
+    told *t = user;
+    (void)index;
+    (void)n;
+    REQUIRE_OK(tfm_detokenize(t->model, TFM_TARGET, h->ids, h->n, true, &t->text, error));
+    return 0;
+}
+
+/* Packs and generates n tokens after "<s>" alone. */
+static void tell(const char *source, tfm_dtype dtype, uint32_t n, told *t) {
+    char *folder = scratch_make();
+    tfm_session *session;
+    tfm_pack_request request = {.source = source, .out = in(folder, "m.bin"), .options = {.dtype = dtype}};
+    REQUIRE_OK(tfm_pack(&request, error));
+    REQUIRE_OK(tfm_model_open(&t->model, in(folder, "m.bin"), NULL, error));
+    REQUIRE_OK(tfm_session_create(&session, t->model, NULL, error));
+    tfm_generate_params params = tfm_generate_params_default(t->model);
+    cr_assert_eq(params.max_length, 256);
+    params.max_new_tokens = n;
+    const int32_t start = 1;
+    const tfm_input input = {.ids = &start, .n = 1};
+    const tfm_generate_callbacks callbacks = {.on_result = keep_text, .user = t};
+    REQUIRE_OK(tfm_generate(session, &input, 1, &params, &callbacks, error));
+    tfm_session_free(&session);
+    tfm_model_close(&t->model);
+    scratch_remove(&folder);
+}
+
+Test(llama2c, stories260k_greedy) {
+    told t = {0};
+    tell(shared("checkpoints/stories260K/stories260K.bin"), TFM_F32, 200, &t);
+    cr_assert(t.text.size == strlen(story) && memcmp(t.text.data, story, t.text.size) == 0, "%.*s", (int)t.text.size,
+              t.text.data);
+    tfm_text_free(&t.text);
+}
+
+/* A prompt is tokenized as llama2.c does it: <s>, a space, byte pairs. */
+Test(llama2c, stories260k_prompt) {
+    char *folder = scratch_make();
+    tfm_pack_request request = {.source = shared("checkpoints/stories260K/stories260K.bin"),
+                                .out = in(folder, "m.bin")};
+    tfm_model *packed;
+    REQUIRE_OK(tfm_pack(&request, error));
+    REQUIRE_OK(tfm_model_open(&packed, in(folder, "m.bin"), NULL, error));
+    const char *text = "Once upon a time, Zoë ate 3 plums.\n";
+    tfm_ids ids = {0};
+    tfm_text back = {0};
+    REQUIRE_OK(tfm_tokenize(packed, TFM_SOURCE, text, strlen(text), true, &ids, error));
+    cr_assert(ids.size > 5 && ids.data[0] == 1 && ids.data[1] == 403, "%d", ids.data[1]); /* " Once" */
+    REQUIRE_OK(tfm_detokenize(packed, TFM_TARGET, ids.data, ids.size, true, &back, error));
+    cr_assert(back.size == strlen(text) && memcmp(back.data, text, back.size) == 0, "%.*s", (int)back.size, back.data);
+    tfm_ids_free(&ids);
+    tfm_text_free(&back);
+    tfm_model_close(&packed);
+    scratch_remove(&folder);
+}
+
+/* ---- small ones
+ * ------------------------------------------------------------------------------------------------------- */
+
+enum { DIM = 16, HIDDEN = 24, LAYERS = 2, HEADS = 4, KV_HEADS = 2, VOCABULARY = 12, POSITIONS = 32, GROUP = 8 };
+
+typedef struct checkpoint {
+    buffer b;
+    unsigned version;
+    uint64_t seed;
+    float *values; /* all values of matrices and norms in the order of the file */
+    size_t n;
+} checkpoint;
+
+static void put_values(checkpoint *c, size_t n, bool matrix) {
+    const bool quantised = c->version == 2 && matrix;
+    c->values = realloc(c->values, (c->n + n) * sizeof *c->values);
+    cr_assert(c->values);
+    float *values = c->values + c->n;
+    c->n += n;
+    for (size_t i = 0; i < n; i++) {
+        int8_t q = (int8_t)(random_next(&c->seed) % 255) - 127;
+        values[i] = (float)q / 64;
+        if (quantised)
+            put_byte(&c->b, (unsigned char)q);
+        else
+            put(&c->b, &values[i], sizeof values[i]);
+    }
+    for (size_t i = 0; quantised && i < n; i += GROUP) {
+        float scale = 0x1p-7f * (float)(1 + i / GROUP % 5);
+        put(&c->b, &scale, sizeof scale);
+        for (size_t k = i; k < i + GROUP; k++) values[k] = values[k] * 64 * scale;
+    }
+}
+
+static void put_sizes(buffer *b, bool negative) {
+    const int sizes[] = {DIM, HIDDEN, LAYERS, HEADS, KV_HEADS, negative ? -VOCABULARY : VOCABULARY, POSITIONS};
+    for (size_t i = 0; i < 7; i++) put_number(b, (uint64_t)(int64_t)sizes[i], 4);
+}
+
+static checkpoint make(unsigned version, bool tied) {
+    checkpoint c = {.version = version, .seed = 88172645463325252u + version};
+    const size_t kv = DIM / HEADS * KV_HEADS;
+    const size_t matrices[] = {DIM * DIM, kv * DIM, kv * DIM, DIM * DIM, HIDDEN * DIM, DIM * HIDDEN, HIDDEN * DIM};
+    if (version) {
+        put_number(&c.b, 0x616b3432, 4);
+        put_number(&c.b, version, 4);
+        put_sizes(&c.b, false);
+        put_byte(&c.b, tied);
+        if (version == 2) put_number(&c.b, GROUP, 4);
+        while (c.b.n < 256) put_byte(&c.b, 0);
+        put_values(&c, (2 * LAYERS + 1) * DIM, false);
+        put_values(&c, VOCABULARY * DIM, true);
+        for (int kind = 0; kind < 7; kind++)
+            for (int layer = 0; layer < LAYERS; layer++) put_values(&c, matrices[kind], true);
+    } else {
+        put_sizes(&c.b, !tied);
+        put_values(&c, VOCABULARY * DIM, true);
+        put_values(&c, LAYERS * DIM, false);
+        for (int kind = 0; kind < 4; kind++) put_values(&c, LAYERS * matrices[kind], true);
+        put_values(&c, LAYERS * DIM, false);
+        for (int kind = 4; kind < 7; kind++) put_values(&c, LAYERS * matrices[kind], true);
+        put_values(&c, DIM, false);
+        put_values(&c, POSITIONS * (DIM / HEADS), false); /* sines */
+        c.n -= POSITIONS * (DIM / HEADS);
+    }
+    if (!tied) put_values(&c, VOCABULARY * DIM, true);
+    return c;
+}
+
+static void checkpoint_free(checkpoint *c) {
+    buffer_free(&c->b);
+    free(c->values);
+}
+
+/* Rows of a tensor of the packed model equal those of the file from `first` on; neighbours: exchanged within heads. */
+static void check_rows(const tfm_file *file, const char *name, uint64_t row0, size_t rows, const float *values,
+                       bool neighbours) {
+    const tfm_tensor *t = tfm_file_tensor(file, name);
+    cr_assert(t, "%s", name);
+    const size_t width = t->rank == 2 ? t->shape[1] : 1, size = DIM / HEADS;
+    for (size_t r = 0; r < rows; r++) {
+        size_t from = neighbours ? r / size * size + 2 * (r % size % (size / 2)) + r % size / (size / 2) : r;
+        for (size_t k = 0; k < width; k++)
+            cr_assert(packed_at(t, row0 + r, k) == values[from * width + k], "%s %zu %zu", name, r, k);
+    }
+}
+
+static void check_version(unsigned version, bool tied) {
+    checkpoint c = make(version, tied);
+    char *folder = scratch_make();
+    tfm_file *file;
+    write_file(in(folder, "x.bin"), c.b.data, c.b.n);
+    tfm_pack_request request = {.source = in(folder, "x.bin"), .out = in(folder, "m.bin")};
+    REQUIRE_OK(tfm_pack(&request, error));
+    REQUIRE_OK(tfm_file_open(&file, in(folder, "m.bin"), error));
+    cr_assert_eq(packed_number(file, "decoder.n_kv_heads"), KV_HEADS);
+    cr_assert_eq(packed_number(file, "decoder.max_positions"), POSITIONS);
+    cr_assert_float_eq(packed_real(file, "decoder.norm_eps"), 1e-5, 0);
+    cr_assert_eq(tfm_file_tensor(file, "output.weight") != NULL, !tied);
+    const size_t kv = DIM / HEADS * KV_HEADS, vocabulary = VOCABULARY * DIM;
+    const float *embed = c.values + (version ? (2 * LAYERS + 1) * DIM : 0);
+    const float *q = embed + vocabulary + (version ? 0 : LAYERS * DIM), *k = q + LAYERS * DIM * DIM;
+    const float *v = k + LAYERS * kv * DIM, *o = v + LAYERS * kv * DIM;
+    const float *gate = o + LAYERS * DIM * DIM + (version ? 0 : LAYERS * DIM), *down = gate + LAYERS * HIDDEN * DIM;
+    const float *norm = version ? c.values : embed + vocabulary;
+    check_rows(file, "embed", 0, VOCABULARY, embed, false);
+    check_rows(file, "decoder.1.attention.qkv.weight", 0, DIM, q + DIM * DIM, true);
+    check_rows(file, "decoder.1.attention.qkv.weight", DIM, kv, k + kv * DIM, true);
+    check_rows(file, "decoder.1.attention.qkv.weight", DIM + kv, kv, v + kv * DIM, false);
+    check_rows(file, "decoder.0.attention.out.weight", 0, DIM, o, false);
+    check_rows(file, "decoder.1.ffn.gate.weight", 0, HIDDEN, gate + HIDDEN * DIM, false);
+    check_rows(file, "decoder.1.ffn.down.weight", 0, DIM, down + HIDDEN * DIM, false);
+    check_rows(file, "decoder.0.ffn.up.weight", 0, HIDDEN, down + LAYERS * HIDDEN * DIM, false);
+    check_rows(file, "decoder.1.attention.norm.weight", 0, DIM, norm + DIM, false);
+    if (!tied) check_rows(file, "output.weight", 0, VOCABULARY, c.values + c.n - (version ? 0 : 0) - vocabulary, false);
+    tfm_file_close(&file);
+    scratch_remove(&folder);
+    checkpoint_free(&c);
+}
+
+Test(llama2c, version_0) { check_version(0, true); }
+Test(llama2c, version_1) { check_version(1, true); }
+Test(llama2c, version_1_untied) { check_version(1, false); }
+Test(llama2c, version_2_int8) { check_version(2, true); }
+Test(llama2c, version_2_untied) { check_version(2, false); }
+
+static void refuse(const checkpoint *c, size_t n, tfm_status status, const char *text) {
+    char *folder = scratch_make();
+    tfm_checkpoint *source;
+    write_file(in(folder, "x.bin"), c->b.data, n);
+    REQUIRE_ERROR(tfm_checkpoint_open(&source, in(folder, "x.bin"), error), status, text);
+    cr_assert(!source);
+    scratch_remove(&folder);
+}
+
+Test(llama2c, refusals) {
+    for (unsigned version = 0; version < 3; version++) {
+        checkpoint c = make(version, true);
+        for (size_t n = version ? 8 : 28; n < c.b.n; n += n < 300 ? 1 : 97)
+            refuse(&c, n, TFM_ERROR_FORMAT, "damaged or not complete");
+        put_byte(&c.b, 0);
+        refuse(&c, c.b.n, TFM_ERROR_FORMAT, "has not the length");
+        checkpoint_free(&c);
+    }
+    checkpoint c = make(1, true);
+    c.b.data[4] = 3;
+    refuse(&c, c.b.n, TFM_ERROR_UNSUPPORTED, "version 3; versions 0, 1 and 2 are supported");
+    c.b.data[4] = 1;
+    c.b.data[8 + 12] = 3; /* heads */
+    refuse(&c, c.b.n, TFM_ERROR_FORMAT, "sizes that make no model");
+    checkpoint_free(&c);
+    c = make(2, true);
+    c.b.data[8 + 29] = 7; /* the group */
+    refuse(&c, c.b.n, TFM_ERROR_FORMAT, "groups of 7 values do not divide");
+    checkpoint_free(&c);
+    c = make(0, true);
+    memset(c.b.data + 8, 0xff, 4); /* layers: not a checkpoint of any kind then */
+    refuse(&c, c.b.n, TFM_ERROR_UNSUPPORTED, "not a checkpoint folder");
+    checkpoint_free(&c);
+}
+
+/* ---- tokenizers beside checkpoints
+ * -------------------------------------------------------------------------------------- */
+
+static buffer tokens(size_t n) {
+    static const char *const words[] = {"<unk>", "\n<s>\n", "\n</s>\n", " ", "a", "b",
+                                        " a",    "ab",      " ab",      "x", "y", "z"};
+    buffer b = {0};
+    put_number(&b, 6, 4);
+    for (size_t i = 0; i < n; i++) {
+        float score = -(float)i;
+        put(&b, &score, sizeof score);
+        put_number(&b, strlen(words[i]), 4);
+        put_text(&b, words[i]);
+    }
+    return b;
+}
+
+static tfm_status pack_with(const char *folder, const char *name, const char *option, size_t n, bool *there,
+                            tfm_error *error) {
+    checkpoint c = make(1, true);
+    buffer b = tokens(n);
+    tfm_file *file;
+    write_file(in(folder, "x.bin"), c.b.data, c.b.n);
+    write_file(in(folder, name), b.data, b.n);
+    tfm_pack_request request = {.source = in(folder, "x.bin"), .out = in(folder, "m.bin"), .tokenizer = option};
+    tfm_status status = tfm_pack(&request, error);
+    if (!status) status = tfm_file_open(&file, in(folder, "m.bin"), error);
+    if (!status) {
+        *there = tfm_file_table(file, "tokenizer") != NULL;
+        tfm_file_close(&file);
+    }
+    unlink(in(folder, name));
+    checkpoint_free(&c);
+    buffer_free(&b);
+    return status;
+}
+
+Test(llama2c, where_tokenizers_are_found) {
+    char *folder = scratch_make();
+    bool there = false;
+    REQUIRE_OK(pack_with(folder, "tok12.bin", NULL, 12, &there, error));
+    cr_assert(there);
+    REQUIRE_OK(pack_with(folder, "tokenizer.bin", NULL, 12, &there, error));
+    cr_assert(there);
+    REQUIRE_OK(pack_with(folder, "tok_mine.bin", NULL, 12, &there, error));
+    cr_assert(there);
+    REQUIRE_OK(pack_with(folder, "mine.bin", NULL, 12, &there, error));
+    cr_assert(!there);
+    REQUIRE_OK(pack_with(folder, "mine.bin", in(folder, "mine.bin"), 12, &there, error));
+    cr_assert(there);
+    REQUIRE_ERROR(pack_with(folder, "tokenizer.bin", NULL, 11, &there, error), TFM_ERROR_FORMAT,
+                  "no tokenizer file of llama2.c with 12 tokens");
+    REQUIRE_ERROR(pack_with(folder, "mine.bin", in(folder, "nothing.bin"), 12, &there, error), TFM_ERROR_IO,
+                  "nothing.bin");
+    scratch_remove(&folder);
+}

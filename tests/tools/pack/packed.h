@@ -1,0 +1,40 @@
+/*
+ * packed.h - a checkpoint packed by its importer, looked at tensor by tensor.
+ */
+#ifndef TFM_TESTS_TOOLS_PACK_PACKED_H
+#define TFM_TESTS_TOOLS_PACK_PACKED_H
+
+#include "tools/pack/pack.h"
+#include "checkpoints.h"
+
+/* What the importer told a person while the last checkpoint was packed. */
+extern char packed_notes[1000];
+
+/* Packs folder to folder/m.bin. */
+tfm_status packed_try(const char *folder, tfm_dtype dtype, tfm_error *error);
+/* The same in f32, and opens it. */
+tfm_file *packed_open(const char *folder);
+
+/* Writes a model and its config.json (text of JSON) to a fresh folder. */
+char *packed_folder(const char *config, model *m);
+/* Changes members of the folder's config.json. */
+void packed_configure(const char *folder, const char *changes);
+
+/* Element (row, column) of a tensor of the model file. */
+float packed_at(const tfm_tensor *t, uint64_t row, uint64_t column);
+/* Rows [first, ...) of the tensor, a matrix in panels or a vector, are those of the checkpoint's tensor. */
+void packed_check(const tfm_file *file, const char *name, uint64_t first, const tensor *from);
+/* The same for a table of f32 rows. */
+void packed_check_table(const tfm_file *file, const char *name, const tensor *from);
+/* Weight and bias of a linear layer or a norm. */
+void packed_check_linear(const tfm_file *file, const char *name, uint64_t first, model *m, const char *from);
+
+/* Options of section architecture. */
+const char *packed_word(const tfm_file *file, const char *key);
+uint64_t packed_number(const tfm_file *file, const char *key);
+double packed_real(const tfm_file *file, const char *key);
+
+/* The checkpoint does not fit once `change` was applied: this status, this text, and no file is left. */
+void packed_misfit(const char *config, model *m, void (*change)(model *m), tfm_status expected, const char *text);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * array_views.h - arrays of a foreign file shown as the tensors of a Hugging Face folder: parts of their rows, rows
+ * exchanged with columns, rows added. For forms (source_internal.h) whose files join or turn what that folder keeps
+ * apart.
+ */
+#ifndef TFM_TOOLS_PACK_CHECKPOINT_ARRAY_VIEWS_H
+#define TFM_TOOLS_PACK_CHECKPOINT_ARRAY_VIEWS_H
+
+#include "checkpoint_internal.h"
+
+#define TFM_VIEW_NO_ARRAY UINT32_MAX
+
+/* Computes rows [first, first + n_rows) of width d. */
+typedef void (*tfm_view_fill)(float *rows, uint64_t first, uint64_t n_rows, uint64_t d);
+
+/* A tensor: rows of zeros, rows of an array (or computed ones), rows of zeros. */
+typedef struct tfm_array_view {
+    const char *dtype_name;
+    uint32_t array;  /* TFM_VIEW_NO_ARRAY: rows are what fill computes, or zeros */
+    bool is_vector;  /* rank 1; width is 1 */
+    bool transposed; /* `rows` columns of the array, from column `first` on */
+    uint64_t width, first, rows;
+    uint64_t before, after; /* rows of zeros */
+    uint64_t heads;         /* not 0: rows of query, key and value become those of each head together */
+    tfm_view_fill fill;
+} tfm_array_view;
+
+/* Arrays have rows (n, k); a vector is n rows of one element. */
+typedef struct tfm_array_shape {
+    uint64_t n, k;
+} tfm_array_shape;
+
+typedef struct tfm_array_views {
+    tfm_checkpoint *source;
+    tfm_array_view *list;
+    size_t n, capacity;
+    void *state; /* of what follows */
+    tfm_array_shape (*shape)(void *state, uint32_t array);
+    /* Rows of an array as floats; they are within it. */
+    tfm_status (*read)(void *state, uint32_t array, uint64_t row0, uint64_t n_rows, float *rows, tfm_error *error);
+    float *turned; /* the array that was transposed last */
+    uint32_t turned_array;
+} tfm_array_views;
+
+/* Adds a tensor. What the view takes must be in its array: else TFM_ERROR_FORMAT, by name. */
+tfm_status tfm_array_views_add(tfm_array_views *views, const char *name, const tfm_array_view *view, tfm_error *error);
+/* Rows of the tensor with this key, for tfm_provider.read. */
+tfm_status tfm_array_views_read(tfm_array_views *views, uint64_t key, uint64_t row0, uint64_t n_rows, float *rows,
+                                tfm_error *error);
+void tfm_array_views_free(tfm_array_views *views);
+
+#endif

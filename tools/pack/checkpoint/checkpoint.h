@@ -1,0 +1,71 @@
+/*
+ * checkpoint.h - a checkpoint as importers see it: a configuration and named tensors, whatever container they came in.
+ */
+#ifndef TFM_TOOLS_PACK_CHECKPOINT_CHECKPOINT_H
+#define TFM_TOOLS_PACK_CHECKPOINT_CHECKPOINT_H
+
+#include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format/model_file.h"
+
+typedef struct tfm_checkpoint tfm_checkpoint;
+
+typedef struct tfm_checkpoint_tensor {
+    const char *name;
+    size_t index;           /* tfm_checkpoint_at(source, index) is this one */
+    tfm_dtype dtype;        /* TFM_DTYPE_COUNT: a type that cannot be read as floats (an integer buffer, a double) */
+    const char *dtype_name; /* "F32", "I64", ... */
+    uint32_t rank;          /* 0 .. TFM_RANK_MAX */
+    uint64_t shape[TFM_RANK_MAX];
+    uint64_t storage; /* equal for names that share one storage at one offset with one shape (tied weights) */
+} tfm_checkpoint_tensor;
+
+/*
+ * Opens a checkpoint. A file, or a folder with a file, of a form of its own (source_forms.c: GGUF, CTranslate2,
+ * llama2.c, Marian's npz) is shown as the Hugging Face folder it could have been. Else a folder: config.json with, in
+ * this order of preference, model.safetensors, model.safetensors.index.json, pytorch_model.bin or
+ * pytorch_model.bin.index.json. The path of one of these files opens the folder it is in with that file. Bounds of all
+ * headers are checked here. Errors name the file.
+ */
+tfm_status tfm_checkpoint_open(tfm_checkpoint **source, const char *path, tfm_error *error);
+void tfm_checkpoint_close(tfm_checkpoint **source);
+
+/* Whether a path is of a form of its own, with its own way to keep a tokenizer. */
+bool tfm_checkpoint_has_format(const char *path);
+
+/* The folder. */
+const char *tfm_checkpoint_path(const tfm_checkpoint *source);
+/* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)" */
+const char *tfm_checkpoint_container(const tfm_checkpoint *source);
+/* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
+const char *tfm_checkpoint_note(const tfm_checkpoint *source);
+/* config.json, or what stands for it; generation_config.json or NULL */
+const json_t *tfm_checkpoint_config(const tfm_checkpoint *source);
+const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *source);
+/* The chat template the checkpoint has (Jinja), or NULL. */
+const char *tfm_checkpoint_chat_template(const tfm_checkpoint *source);
+/* Writes the sections of the checkpoint's tokenizer; nothing where it has none. */
+tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *source, tfm_writer *writer, tfm_error *error);
+
+size_t tfm_checkpoint_count(const tfm_checkpoint *source);
+const tfm_checkpoint_tensor *tfm_checkpoint_at(const tfm_checkpoint *source, size_t i);
+const tfm_checkpoint_tensor *tfm_checkpoint_find(const tfm_checkpoint *source, const char *name);
+
+/*
+ * Reads rows [row0, row0 + n_rows) of a tensor as f32, row-major (a vector is n rows of one element, a number one row;
+ * strides of the file are resolved). Non-finite values are refused by name with TFM_ERROR_CORRUPT, which no other error
+ * has. Memory: a small buffer, and for PyTorch's zip form one storage.
+ */
+tfm_status tfm_checkpoint_read(tfm_checkpoint *source, const tfm_checkpoint_tensor *tensor, uint64_t row0,
+                               uint64_t n_rows, float *rows, tfm_error *error);
+
+/*
+ * Whether two tensors have the same type, shape and values, bit for bit. Names of one storage are equal without a look
+ * at the values; copies that are not contiguous count as different.
+ */
+tfm_status tfm_checkpoint_equal(tfm_checkpoint *source, const tfm_checkpoint_tensor *a, const tfm_checkpoint_tensor *b,
+                                bool *equal, tfm_error *error);
+
+#endif

@@ -1,0 +1,333 @@
+/* pytorch.c - pytorch_model.bin: the zip form and the form PyTorch wrote before 1.6 (pickles, then raw storages). */
+#include "checkpoint_internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "unpickle.h"
+
+#define PICKLE_MAX ((uint64_t)64 << 20)
+
+static tfm_status no_memory(const tfm_checkpoint_file *file, tfm_error *error) {
+    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
+}
+
+/* ---- storages ------------------------------------------------------------------------------------------------- */
+
+static int compare_keys(const void *a, const void *b, void *storages) {
+    const tfm_pk_storage *s = storages;
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int order = strcmp(s[x].key, s[y].key);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* Storages of one pickle: the order by key, the first of each key, and the blob of each. */
+typedef struct storages {
+    const tfm_pk_storage *list;
+    size_t n;
+    uint32_t *order; /* by key */
+    uint32_t *blob;  /* of each, once known; UINT32_MAX before */
+} storages;
+
+static void storages_free(storages *s) {
+    free(s->order);
+    free(s->blob);
+}
+
+static tfm_status storages_sort(storages *s, const tfm_unpickler *unpickler, const tfm_checkpoint_file *file,
+                                tfm_error *error) {
+    s->n = tfm_unpickler_storages(unpickler, &s->list);
+    s->order = malloc((s->n + 1) * sizeof *s->order);
+    s->blob = malloc((s->n + 1) * sizeof *s->blob);
+    if (!s->order || !s->blob) return no_memory(file, error);
+    for (size_t i = 0; i < s->n; i++) {
+        s->order[i] = (uint32_t)i;
+        s->blob[i] = UINT32_MAX;
+    }
+    if (s->n > 0) qsort_r(s->order, s->n, sizeof *s->order, compare_keys, (void *)s->list);
+    for (size_t i = 1; i < s->n; i++) {
+        const tfm_pk_storage *a = &s->list[s->order[i - 1]], *b = &s->list[s->order[i]];
+        if (strcmp(a->key, b->key) == 0 && (a->dtype != b->dtype || a->count != b->count))
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' has two types or sizes", file->path, a->key);
+    }
+    return TFM_OK;
+}
+
+/* Gives all records of the key at order[i] their blob; returns the index after them. */
+static size_t storages_assign(storages *s, size_t i, uint32_t blob) {
+    const char *key = s->list[s->order[i]].key;
+    for (; i < s->n && strcmp(s->list[s->order[i]].key, key) == 0; i++) s->blob[s->order[i]] = blob;
+    return i;
+}
+
+static bool storage_bytes(const tfm_pk_storage *storage, uint64_t *bytes) {
+    return !__builtin_mul_overflow(storage->count, (uint64_t)tfm_st_dtype_size(storage->dtype), bytes);
+}
+
+/* The tensors of a state dict, once all storages have their blobs. */
+static tfm_status add_state(tfm_checkpoint *source, uint32_t index, const tfm_unpickler *unpickler,
+                            const tfm_pk_value *state, const storages *s, tfm_error *error) {
+    const char *path = source->files[index].path;
+    if (state->kind != TFM_PK_DICT)
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: not a state dict (a dictionary from names to tensors)",
+                        path);
+    for (size_t i = 0; i < state->n; i += 2) {
+        const tfm_pk_value *key = state->items[i], *value = state->items[i + 1];
+        if (key->kind != TFM_PK_STRING || strlen(key->text) != key->n)
+            return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: not a state dict: a key is not a name", path);
+        for (size_t k = 0; k < key->n; k++)
+            if ((unsigned char)key->text[k] < 0x20 || (unsigned char)key->text[k] > 0x7e)
+                return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: a tensor has an unusable name", path);
+        if (value->kind != TFM_PK_TENSOR)
+            return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                            "%s: entry '%.100s' is not a tensor; tfmpack needs the bare state dict of a model", path,
+                            key->text);
+        const tfm_pk_tensor *tensor = tfm_unpickler_tensor(unpickler, value->index);
+        tfm_status status =
+            tfm_checkpoint_add_tensor(source, key->text, tensor->dtype, tensor->rank, tensor->shape, tensor->stride,
+                                      index, s->blob[tensor->storage], tensor->offset, error);
+        if (status) return status;
+    }
+    return TFM_OK;
+}
+
+/* ---- zip ------------------------------------------------------------------------------------------------------ */
+
+/* A small entry as a NUL-terminated text; *data stays NULL if there is none of that name. */
+static tfm_status read_entry(const tfm_checkpoint_file *file, const char *name, uint64_t limit, char **data, size_t *n,
+                             tfm_error *error) {
+    zip_stat_t st;
+    *data = NULL;
+    if (zip_stat(file->zip, name, 0, &st) != 0) return TFM_OK;
+    if (!(st.valid & ZIP_STAT_SIZE) || st.size > limit)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: entry %.100s is too large", file->path, name);
+    zip_file_t *entry = zip_fopen_index(file->zip, st.index, 0);
+    if (!entry) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, zip_strerror(file->zip));
+    *data = malloc((size_t)st.size + 1);
+    *n = (size_t)st.size;
+    tfm_status status = *data ? TFM_OK : no_memory(file, error);
+    char more;
+    if (!status && (zip_fread(entry, *data, st.size) != (zip_int64_t)st.size || zip_fread(entry, &more, 1) != 0))
+        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: entry %.100s is damaged", file->path, name);
+    if (!status) (*data)[st.size] = '\0';
+    zip_fclose(entry);
+    return status;
+}
+
+/* The folder inside the archive: what stands before "data.pkl", slash included. The caller frees it, also on failure.
+ */
+static tfm_status find_prefix(const tfm_checkpoint_file *file, char **prefix, tfm_error *error) {
+    *prefix = NULL;
+    for (zip_int64_t i = 0; i < zip_get_num_entries(file->zip, 0); i++) {
+        const char *name = zip_get_name(file->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+        size_t n = name ? strlen(name) : 0;
+        if (n < 9 || strcmp(name + n - 9, "/data.pkl") != 0) continue;
+        if (*prefix) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: has two entries data.pkl", file->path);
+        *prefix = strndup(name, n - 8);
+        if (!*prefix) return no_memory(file, error);
+    }
+    if (!*prefix)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: a zip file, but not one of torch.save: it has no data.pkl",
+                        file->path);
+    return TFM_OK;
+}
+
+static tfm_status check_byte_order(const tfm_checkpoint_file *file, const char *prefix, tfm_error *error) {
+    char *name, *order;
+    size_t n = 0;
+    if (asprintf(&name, "%sbyteorder", prefix) < 0) return no_memory(file, error);
+    tfm_status status = read_entry(file, name, 64, &order, &n, error);
+    if (!status && order && strcmp(order, "little") != 0)
+        status = tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: its byte order is not little-endian", file->path);
+    free(order);
+    free(name);
+    return status;
+}
+
+/* Finds the archive's entry of every storage and checks its size. */
+static tfm_status locate_entries(tfm_checkpoint *source, uint32_t index, const char *prefix, storages *s,
+                                 tfm_error *error) {
+    const tfm_checkpoint_file *file = &source->files[index];
+    for (size_t i = 0; i < s->n;) {
+        const tfm_pk_storage *storage = &s->list[s->order[i]];
+        uint64_t bytes;
+        uint32_t blob;
+        zip_stat_t st;
+        char *name;
+        if (asprintf(&name, "%sdata/%s", prefix, storage->key) < 0) return no_memory(file, error);
+        int found = zip_stat(file->zip, name, 0, &st);
+        free(name);
+        if (found != 0)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' is missing", file->path, storage->key);
+        if (!(st.valid & ZIP_STAT_SIZE) || !storage_bytes(storage, &bytes) || st.size != bytes)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' has not the size its tensors need",
+                            file->path, storage->key);
+        tfm_status status = tfm_checkpoint_add_blob(source, (tfm_blob){index, true, st.index, bytes}, &blob, error);
+        if (status) return status;
+        i = storages_assign(s, i, blob);
+    }
+    return TFM_OK;
+}
+
+static tfm_status open_zip(tfm_checkpoint *source, uint32_t index, tfm_error *error) {
+    tfm_checkpoint_file *file = &source->files[index];
+    int code = 0;
+    file->zip = zip_open(file->path, ZIP_RDONLY, &code);
+    if (!file->zip) {
+        zip_error_t reason;
+        zip_error_init_with_code(&reason, code);
+        tfm_status status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a usable zip file (is it truncated?): %s",
+                                     file->path, zip_error_strerror(&reason));
+        zip_error_fini(&reason);
+        return status;
+    }
+    char *prefix = NULL, *name = NULL, *pickle = NULL;
+    size_t n = 0;
+    tfm_unpickler *unpickler = NULL;
+    const tfm_pk_value *state = NULL;
+    storages s = {0};
+    tfm_status status = find_prefix(file, &prefix, error);
+    if (!status) status = check_byte_order(file, prefix, error);
+    if (!status && asprintf(&name, "%sdata.pkl", prefix) < 0) {
+        name = NULL;
+        status = no_memory(file, error);
+    }
+    if (!status) status = read_entry(file, name, PICKLE_MAX, &pickle, &n, error);
+    if (!status && !(pickle && (unpickler = tfm_unpickler_memory(file->path, pickle, n))))
+        status = no_memory(file, error);
+    if (!status) status = tfm_unpickle(unpickler, &state, error);
+    if (!status) status = storages_sort(&s, unpickler, file, error);
+    if (!status) status = locate_entries(source, index, prefix, &s, error);
+    if (!status) status = add_state(source, index, unpickler, state, &s, error);
+    storages_free(&s);
+    tfm_unpickler_free(&unpickler);
+    free(pickle);
+    free(name);
+    free(prefix);
+    return status;
+}
+
+/* ---- legacy --------------------------------------------------------------------------------------------------- */
+
+static const unsigned char legacy_magic[10] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
+
+static const tfm_pk_value *dict_get(const tfm_pk_value *dict, const char *key) {
+    for (size_t i = 0; dict->kind == TFM_PK_DICT && i + 1 < dict->n; i += 2)
+        if (dict->items[i]->kind == TFM_PK_STRING && strcmp(dict->items[i]->text, key) == 0) return dict->items[i + 1];
+    return NULL;
+}
+
+/* The three pickles before the state dict: a magic number, the protocol's version, facts of the machine. */
+static tfm_status legacy_prologue(tfm_unpickler *unpickler, const char *path, tfm_error *error) {
+    const tfm_pk_value *value;
+    tfm_status status = tfm_unpickle(unpickler, &value, error);
+    if (status) return status;
+    if (value->kind != TFM_PK_BIG || value->n != sizeof legacy_magic ||
+        memcmp(value->text, legacy_magic, sizeof legacy_magic) != 0)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save", path);
+    status = tfm_unpickle(unpickler, &value, error);
+    if (status) return status;
+    if (value->kind != TFM_PK_INT || value->integer != 1001)
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: an unknown version of PyTorch's old format", path);
+    status = tfm_unpickle(unpickler, &value, error);
+    if (status) return status;
+    const tfm_pk_value *little = dict_get(value, "little_endian");
+    if (!little || little->kind != TFM_PK_BOOL || little->integer != 1)
+        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: its byte order is not little-endian", path);
+    return TFM_OK;
+}
+
+static size_t find_key(const storages *s, const char *key) {
+    size_t low = 0, high = s->n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(s->list[s->order[middle]].key, key) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n && strcmp(s->list[s->order[low]].key, key) == 0 ? low : SIZE_MAX;
+}
+
+/* After the list of keys: for each its number of elements (8 bytes), then its elements. */
+static tfm_status locate_storages(tfm_checkpoint *source, uint32_t index, const tfm_pk_value *keys, uint64_t position,
+                                  storages *s, tfm_error *error) {
+    const tfm_checkpoint_file *file = &source->files[index];
+    struct stat st;
+    if (fstat(file->fd, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", file->path, strerror(errno));
+    uint64_t length = (uint64_t)st.st_size;
+    if (keys->kind != TFM_PK_LIST)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: its storages have no keys", file->path);
+    for (size_t i = 0; i < keys->n; i++) {
+        const tfm_pk_value *key = keys->items[i];
+        size_t place = key->kind == TFM_PK_STRING ? find_key(s, key->text) : SIZE_MAX;
+        if (place == SIZE_MAX || s->blob[s->order[place]] != UINT32_MAX)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: its list of storages is not valid", file->path);
+        const tfm_pk_storage *storage = &s->list[s->order[place]];
+        unsigned char raw[8];
+        uint64_t count = 0, bytes;
+        if (length - position < 8 || pread(file->fd, raw, 8, (off_t)position) != 8)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: truncated at storage '%.32s'", file->path, storage->key);
+        for (int k = 7; k >= 0; k--) count = count << 8 | raw[k];
+        position += 8;
+        if (count != storage->count || !storage_bytes(storage, &bytes))
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' has not the size its tensors need",
+                            file->path, storage->key);
+        if (bytes > length - position)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: truncated in storage '%.32s'", file->path, storage->key);
+        uint32_t blob;
+        tfm_status status = tfm_checkpoint_add_blob(source, (tfm_blob){index, false, position, bytes}, &blob, error);
+        if (status) return status;
+        storages_assign(s, place, blob);
+        position += bytes;
+    }
+    for (size_t i = 0; i < s->n; i++)
+        if (s->blob[i] == UINT32_MAX)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' is missing", file->path, s->list[i].key);
+    return TFM_OK;
+}
+
+static tfm_status open_legacy(tfm_checkpoint *source, uint32_t index, tfm_error *error) {
+    const tfm_checkpoint_file *file = &source->files[index];
+    const tfm_pk_value *state = NULL, *keys = NULL;
+    storages s = {0};
+    tfm_unpickler *unpickler = tfm_unpickler_fd(file->path, file->fd);
+    if (!unpickler) return no_memory(file, error);
+    tfm_status status = legacy_prologue(unpickler, file->path, error);
+    if (!status) status = tfm_unpickle(unpickler, &state, error);
+    if (!status) status = tfm_unpickle(unpickler, &keys, error);
+    if (!status) status = storages_sort(&s, unpickler, file, error);
+    if (!status) status = locate_storages(source, index, keys, tfm_unpickler_position(unpickler), &s, error);
+    if (!status) status = add_state(source, index, unpickler, state, &s, error);
+    storages_free(&s);
+    tfm_unpickler_free(&unpickler);
+    return status;
+}
+
+tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *source, uint32_t index, tfm_error *error) {
+    tfm_checkpoint_file *file = &source->files[index];
+    unsigned char start[4] = {0};
+    struct stat st;
+    file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
+    if (file->fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", file->path, strerror(errno));
+    if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return tfm_fail(error, TFM_ERROR_IO, "%s: not a regular file", file->path);
+    ssize_t got = pread(file->fd, start, sizeof start, 0);
+    if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
+    if (got >= 2 && start[0] == 'P' && start[1] == 'K') {
+        source->format = "pytorch (zip)";
+        return open_zip(source, index, error);
+    }
+    if (got >= 2 && start[0] == 0x80) {
+        source->format = "pytorch (legacy)";
+        return open_legacy(source, index, error);
+    }
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save (neither zip nor pickle)%s", file->path,
+                    got >= 4 && memcmp(start, "vers", 4) == 0 ? ": a Git LFS pointer; fetch the file itself" : "");
+}

@@ -1,0 +1,28 @@
+/*
+ * bart.c - BartForConditionalGeneration and BartModel: post-norm, learned positions, a norm after the embeddings.
+ */
+#include "bart_like.h"
+
+static const tfm_bart_like bart = {
+    .family = "bart",
+    .norm_placement = "post",
+    .embed_norm = true,
+    .final_norm = false,
+    .positions = TFM_BART_LEARNED,
+    .vocab_size = 50265,
+    .activation = "gelu",
+    .scale_embedding = false,
+    .ids = {.decoder_start = 2, .pad = 1, .eos = 2, .forced_eos = 2},
+};
+
+static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+                         tfm_error *error) {
+    return tfm_import_bart_like(&bart, source, writer, options, error);
+}
+
+const tfm_importer tfm_bart_importer = {
+    .family = "bart",
+    .model_types = "bart",
+    .what = "BartForConditionalGeneration: summaries, dialogue, spelling to sound (encoder-decoder)",
+    .import = import,
+};

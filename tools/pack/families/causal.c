@@ -1,0 +1,369 @@
+/* causal.c - what importers of decoder-only families share; see causal.h. */
+#include "causal.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- configuration -------------------------------------------------------------------------------------------- */
+
+const char *tfm_causal_biases(tfm_config *config, bool qkv, bool out, bool ffn) {
+    static const struct {
+        bool qkv, out, ffn;
+        const char *word;
+    } words[] = {{false, false, false, "none"},    {true, true, true, "all"},   {true, false, false, "qkv"},
+                 {true, true, false, "attention"}, {false, false, true, "ffn"}, {false, true, true, "out_ffn"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (words[i].qkv == qkv && words[i].out == out && words[i].ffn == ffn) return words[i].word;
+    tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "attention_bias", "is not supported together with the other biases");
+    return "none";
+}
+
+const char *tfm_causal_activation(tfm_config *config, const char *key, const char *fallback) {
+    const char *activation = tfm_config_activation(tfm_config_string(config, key, fallback));
+    if (!activation) tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, key, "has a value that is not supported");
+    return activation ? activation : "relu";
+}
+
+void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
+                        bool (*choose)(uint64_t layer, const void *user), const void *user) {
+    if (config->status || window == 0) return;
+    c->windows = calloc(c->stack.n_layers + 1, sizeof *c->windows);
+    if (!c->windows) {
+        tfm_config_fail(config, TFM_ERROR_MEMORY, "num_hidden_layers", "needs more memory than there is");
+        return;
+    }
+    for (uint64_t i = 0; i < c->stack.n_layers; i++)
+        if (!choose || choose(i, user)) c->windows[i] = (uint32_t)window;
+}
+
+/* ---- rotations ------------------------------------------------------------------------------------------------ */
+
+/* The settings of rope_scaling, with the type they belong to in messages. */
+typedef struct scaling {
+    tfm_config config; /* of the object */
+    double factor;
+} scaling;
+
+static void scale_llama3(tfm_causal *c, scaling *s) {
+    double low = tfm_config_real(&s->config, "low_freq_factor", 1e-3, 1e6, 1);
+    double high = tfm_config_real(&s->config, "high_freq_factor", 1e-3, 1e6, 4);
+    double original = (double)tfm_config_u64(&s->config, "original_max_position_embeddings", 1, 1 << 22, 8192);
+    for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
+        double f = c->frequencies[i], turns = original * f / (2 * M_PI); /* over the original context */
+        double smooth = (turns - low) / (high - low);
+        if (turns < low)
+            c->frequencies[i] = f / s->factor;
+        else if (turns <= high)
+            c->frequencies[i] = (1 - smooth) * f / s->factor + smooth * f;
+    }
+}
+
+/* The feature whose angle makes so many turns over n positions. */
+static double feature_of_turns(const tfm_causal *c, double turns, double n) {
+    return (double)c->rope_dim * log(n / (turns * 2 * M_PI)) / (2 * log(c->rope_theta));
+}
+
+/* Fast features are kept, slow ones interpolated, with a ramp between them ("YaRN", Peng et al. 2023). */
+static void scale_yarn(tfm_causal *c, scaling *s) {
+    double n = (double)c->stack.max_positions, last = (double)c->rope_dim - 1;
+    double low = floor(feature_of_turns(c, tfm_config_real(&s->config, "beta_fast", 1e-3, 1e6, 32), n));
+    double high = ceil(feature_of_turns(c, tfm_config_real(&s->config, "beta_slow", 1e-3, 1e6, 1), n));
+    low = fmax(low, 0);
+    high = fmin(high, last);
+    if (low == high) high += 0.001;
+    for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
+        double ramp = fmin(fmax(((double)i - low) / (high - low), 0), 1);
+        c->frequencies[i] = c->frequencies[i] / s->factor * ramp + c->frequencies[i] * (1 - ramp);
+    }
+    c->rope_factor = tfm_config_real(&s->config, "attention_factor", 0, 1e6, 0.1 * log(s->factor) + 1);
+    uint64_t longest = (uint64_t)(n * fmax(s->factor, 1));
+    c->stack.max_positions = longest < 1 << 22 ? longest : 1 << 22;
+}
+
+/*
+ * Factors for each frequency, one list for inputs up to the original length and one for longer ones. Which of them
+ * holds would change for a whole sequence while it grows; so the first is taken, and the original length is the limit.
+ */
+static void scale_longrope(tfm_causal *c, tfm_config *config, scaling *s) {
+    uint64_t longest = c->stack.max_positions;
+    uint64_t original = tfm_config_u64(config, "original_max_position_embeddings", 2, 1 << 22, longest);
+    const json_t *factors = json_object_get(s->config.object, "short_factor");
+    if (json_array_size(factors) != c->rope_dim / 2) {
+        tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "has no short_factor of the right length");
+        return;
+    }
+    for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
+        double factor = json_number_value(json_array_get(factors, i));
+        if (!(factor > 0))
+            tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "has a short_factor that is not positive");
+        c->frequencies[i] /= factor;
+    }
+    double stretch = (double)longest / (double)original;
+    double standard = stretch <= 1 ? 1 : sqrt(1 + log(stretch) / log((double)original));
+    c->rope_factor = tfm_config_real(&s->config, "attention_factor", 0, 1e6, standard);
+    c->stack.max_positions = original;
+}
+
+static void scale(tfm_causal *c, tfm_config *config, const json_t *object) {
+    scaling s = {.config = *config};
+    s.config.object = object;
+    const char *type = tfm_config_string(&s.config, "rope_type", tfm_config_string(&s.config, "type", "default"));
+    s.factor = tfm_config_real(&s.config, "factor", 1e-3, 1e6, 1);
+    if (!strcmp(type, "linear"))
+        for (uint64_t i = 0; i < c->rope_dim / 2; i++) c->frequencies[i] /= s.factor;
+    else if (!strcmp(type, "llama3"))
+        scale_llama3(c, &s);
+    else if (!strcmp(type, "yarn"))
+        scale_yarn(c, &s);
+    else if (!strcmp(type, "longrope") || !strcmp(type, "su"))
+        scale_longrope(c, config, &s);
+    else if (strcmp(type, "default") && strcmp(type, "dynamic")) /* dynamic: unchanged up to max_position_embeddings */
+        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_scaling", "is of a type that is not supported");
+    if (!config->status) config->status = s.config.status;
+}
+
+void tfm_causal_rope(tfm_causal *c, tfm_config *config, uint64_t rope_dim, double theta) {
+    if (config->status) return;
+    if (rope_dim < 2 || rope_dim % 2 != 0 || rope_dim > c->stack.head_dim || !(theta > 1)) {
+        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_theta", "or the rotated part of a head is not supported");
+        return;
+    }
+    c->stack.position = "rope";
+    c->rope_dim = rope_dim;
+    c->rope_theta = theta;
+    c->rope_factor = 1;
+    c->frequencies = calloc(rope_dim / 2, sizeof *c->frequencies);
+    if (!c->frequencies) {
+        tfm_config_fail(config, TFM_ERROR_MEMORY, "rope_theta", "needs more memory than there is");
+        return;
+    }
+    for (uint64_t i = 0; i < rope_dim / 2; i++) c->frequencies[i] = pow(theta, -2.0 * (double)i / (double)rope_dim);
+    const json_t *object = json_object_get(config->object, "rope_scaling");
+    if (json_is_object(object)) scale(c, config, object);
+}
+
+/* ---- options -------------------------------------------------------------------------------------------------- */
+
+static void set_real(tfm_table_builder *table, const char *key, double value) {
+    if (value != 0) tfm_table_set_f64(table, key, value);
+}
+
+/* Frequencies in two parts, so that floats hold them to 2^-48. */
+static void set_frequencies(const tfm_causal *c, tfm_table_builder *table) {
+    float parts[4096];
+    uint64_t half = c->rope_dim / 2;
+    for (uint64_t i = 0; i < half; i++) {
+        parts[i] = (float)c->frequencies[i];
+        parts[half + i] = (float)(c->frequencies[i] - (double)parts[i]);
+    }
+    tfm_table_set_array(table, "decoder.rope_frequencies", TFM_VALUE_F32S, parts, c->rope_dim);
+    tfm_table_set_u64(table, "decoder.rope_dim", c->rope_dim);
+    tfm_table_set_string(table, "decoder.rope_layout", c->rope_interleaved ? "interleaved" : "halves");
+    tfm_table_set_f64(table, "decoder.rope_factor", c->rope_factor);
+}
+
+static tfm_status write_architecture(const tfm_causal *c, const char *family, tfm_writer *writer, tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section architecture");
+    tfm_table_set_string(table, "kind", "decoder");
+    tfm_table_set_string(table, "family", family);
+    tfm_table_set_u64(table, "d_model", c->family.d_model);
+    tfm_family_set_stack(table, &c->stack);
+    if (c->no_norm_bias) tfm_table_set_u64(table, "decoder.norm_bias", 0);
+    if (c->sublayers) tfm_table_set_string(table, "decoder.sublayers", c->sublayers);
+    if (c->qk_norm) tfm_table_set_string(table, "decoder.qk_norm", c->qk_norm);
+    set_real(table, "decoder.residual_scale", c->residual_scale);
+    set_real(table, "decoder.attention_soft_cap", c->soft_cap);
+    set_real(table, "output.scale", c->output_scale);
+    set_real(table, "output.soft_cap", c->output_soft_cap);
+    if (c->rope_dim) set_frequencies(c, table);
+    if (c->windows) tfm_table_set_array(table, "decoder.windows", TFM_VALUE_U32S, c->windows, c->stack.n_layers);
+    if (c->slopes) tfm_table_set_array(table, "decoder.alibi_slopes", TFM_VALUE_F32S, c->slopes, c->stack.n_heads);
+    tfm_status status = tfm_writer_section(writer, "architecture", table, error);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
+/* ---- tensors -------------------------------------------------------------------------------------------------- */
+
+/* Weight and bias of a linear layer made of slices of tensors; names hold the stems. */
+static void plan_slices(const tfm_causal *c, const char *output, const char *prefix, size_t n,
+                        const tfm_plan_slice *stems, uint64_t k, bool has_bias) {
+    tfm_plan_slice parts[TFM_PLAN_PARTS];
+    tfm_name names[TFM_PLAN_PARTS];
+    for (int bias = 0; bias < (has_bias ? 2 : 1); bias++) {
+        const char *kind = bias ? "bias" : "weight";
+        for (size_t i = 0; i < n; i++) {
+            names[i] = tfm_name_format("%s%s.%s", prefix, stems[i].name, kind);
+            parts[i] = stems[i];
+            parts[i].name = names[i].text;
+            if (bias) parts[i].transposed = false;
+        }
+        tfm_name to = tfm_name_format("%s.%s", output, kind);
+        if (bias)
+            tfm_plan_vector_slices(c->family.plan, to.text, n, parts);
+        else
+            tfm_plan_matrix_slices(c->family.plan, to.text, n, parts, k);
+    }
+}
+
+/* A linear layer that is one tensor. */
+static void plan_linear(const tfm_causal *c, const char *output, const char *prefix, const char *stem, uint64_t n,
+                        uint64_t k, bool has_bias) {
+    tfm_plan_slice slice = {.name = stem, .rows = n, .total = n, .transposed = c->names.transposed};
+    plan_slices(c, output, prefix, 1, &slice, k, has_bias);
+}
+
+static void plan_norm(const tfm_causal *c, const char *output, const char *prefix, const char *stem) {
+    if (!stem) return;
+    const bool has_bias = !strcmp(c->stack.norm, "layer") && !c->no_norm_bias;
+    for (int bias = 0; bias < (has_bias ? 2 : 1); bias++) {
+        const char *kind = bias ? "bias" : "weight";
+        tfm_name from = tfm_name_format("%s%s.%s", prefix, stem, kind);
+        const uint64_t d = c->family.d_model;
+        tfm_plan_slice slice = {.name = from.text, .rows = d, .total = d, .plus = bias ? 0.0f : c->norm_plus};
+        tfm_plan_vector_slices(c->family.plan, tfm_name_format("%s.%s", output, kind).text, 1, &slice);
+    }
+}
+
+static void plan_qkv(const tfm_causal *c, const char *output, const char *prefix, bool has_bias) {
+    const tfm_causal_names *names = &c->names;
+    const tfm_family_stack *s = &c->stack;
+    const uint64_t e = s->head_dim, q = s->n_heads * e, kv = s->n_kv_heads * e, total = q + 2 * kv;
+    tfm_plan_slice parts[3] = {{.name = names->qkv[0], .rows = q, .total = q},
+                               {.name = names->qkv[1], .rows = kv, .total = kv},
+                               {.name = names->qkv[2], .rows = kv, .total = kv}};
+    size_t n = 3;
+    if (names->qkv_form == TFM_QKV_JOINED || names->qkv_form == TFM_QKV_TRANSPOSED) {
+        parts[0].rows = parts[0].total = total;
+        parts[0].transposed = names->qkv_form == TFM_QKV_TRANSPOSED;
+        n = 1;
+    } else if (names->qkv_form == TFM_QKV_PER_HEAD) {
+        for (uint64_t i = 0; i < 3; i++)
+            parts[i] = (tfm_plan_slice){
+                .name = names->qkv[0], .rows = q, .total = 3 * q, .first = i * e, .block = e, .stride = 3 * e};
+    }
+    plan_slices(c, output, prefix, n, parts, c->family.d_model, has_bias);
+}
+
+/* The norm of queries or keys: a weight for all heads, or one for each. */
+static void plan_head_norm(const tfm_causal *c, const char *output, const char *prefix, const char *stem,
+                           uint64_t n_heads) {
+    if (!c->qk_norm) return;
+    for (int bias = 0; bias < (c->qk_norm_bias ? 2 : 1); bias++) {
+        const char *kind = bias ? "bias" : "weight";
+        tfm_name from = tfm_name_format("%s%s.%s", prefix, stem, kind), to = tfm_name_format("%s.%s", output, kind);
+        const char *part = from.text;
+        if (c->names.qk_norm_stacked)
+            tfm_plan_stacked(c->family.plan, to.text, tfm_name_format("%s%s.", prefix, stem).text,
+                             bias ? ".bias" : ".weight", n_heads, c->stack.head_dim);
+        else if (!strcmp(c->qk_norm, "heads"))
+            tfm_plan_rows(c->family.plan, to.text, part, n_heads, c->stack.head_dim);
+        else
+            tfm_plan_vector(c->family.plan, to.text, 1, &part, &c->stack.head_dim);
+    }
+}
+
+static void plan_feed_forward(const tfm_causal *c, const char *to, const char *prefix, bool has_bias) {
+    const tfm_causal_names *names = &c->names;
+    const uint64_t d = c->family.d_model, f = c->stack.d_ff;
+#define TO(part) tfm_name_format("%s." part, to).text
+    if (names->gate_up) {
+        const tfm_plan_slice up = {.name = names->gate_up, .rows = f, .total = 2 * f, .first = f};
+        const tfm_plan_slice gate = {.name = names->gate_up, .rows = f, .total = 2 * f};
+        plan_slices(c, TO("ffn.up"), prefix, 1, &up, d, has_bias);
+        plan_slices(c, TO("ffn.gate"), prefix, 1, &gate, d, has_bias);
+    } else {
+        plan_linear(c, TO("ffn.up"), prefix, names->up, f, d, has_bias);
+        if (names->gate) plan_linear(c, TO("ffn.gate"), prefix, names->gate, f, d, has_bias);
+    }
+    plan_linear(c, TO("ffn.down"), prefix, names->down, d, f, has_bias);
+    plan_norm(c, TO("ffn.norm"), prefix, names->ffn_norm);
+    plan_norm(c, TO("ffn.post_norm"), prefix, names->ffn_post_norm);
+#undef TO
+}
+
+static void plan_layer(const tfm_causal *c, const char *prefix, uint64_t index) {
+    const tfm_causal_names *names = &c->names;
+    const tfm_family_stack *s = &c->stack;
+    const char *biases = s->biases;
+    const bool all = !strcmp(biases, "all"), attention = all || !strcmp(biases, "attention");
+    const bool out_ffn = !strcmp(biases, "out_ffn");
+    const tfm_name name = tfm_name_format("decoder.%llu", (unsigned long long)index);
+    const char *to = name.text;
+#define TO(part) tfm_name_format("%s." part, to).text
+    plan_qkv(c, TO("attention.qkv"), prefix, attention || !strcmp(biases, "qkv"));
+    plan_linear(c, TO("attention.out"), prefix, names->out, c->family.d_model, s->n_heads * s->head_dim,
+                attention || out_ffn);
+    plan_norm(c, TO("attention.norm"), prefix, names->norm);
+    plan_norm(c, TO("attention.post_norm"), prefix, names->post_norm);
+    plan_head_norm(c, TO("attention.q_norm"), prefix, names->q_norm, s->n_heads);
+    plan_head_norm(c, TO("attention.k_norm"), prefix, names->k_norm, s->n_kv_heads);
+    plan_feed_forward(c, to, prefix, all || out_ffn || !strcmp(biases, "ffn"));
+#undef TO
+    for (size_t i = 0; i < sizeof names->ignore / sizeof *names->ignore && names->ignore[i]; i++)
+        tfm_plan_ignore(c->family.plan, tfm_name_format("%s%s", prefix, names->ignore[i]).text);
+}
+
+/* The family's prefix, or what is left of it in checkpoints of a bare body: "model.decoder.", "decoder.", "". */
+static const char *find_prefix(const tfm_causal *c) {
+    for (const char *prefix = c->names.prefix;; prefix = strchr(prefix, '.') + 1) {
+        tfm_name name = tfm_name_format("%s%s.weight", prefix, c->names.embedding);
+        if (tfm_checkpoint_find(c->family.source, name.text)) return prefix;
+        if (!strchr(prefix, '.')) return c->names.prefix; /* nowhere: missing under its usual name */
+    }
+}
+
+static tfm_status plan_all(tfm_causal *c, tfm_error *error) {
+    const tfm_causal_names *names = &c->names;
+    const char *prefix = find_prefix(c);
+    const uint64_t vocab = c->stack.vocab_size, d = c->family.d_model;
+    tfm_name embedding = tfm_name_format("%s%s.weight", prefix, names->embedding);
+    tfm_name head = tfm_name_format("%s.weight", names->head), both[] = {embedding, head};
+    bool again = c->tied && tfm_checkpoint_find(c->family.source, head.text);
+    tfm_status status = tfm_family_embedding(&c->family, "embed", both, again ? 2 : 1, vocab, error);
+    if (!status && !c->tied) status = tfm_family_embedding(&c->family, "output.weight", &head, 1, vocab, error);
+    if (status) return status;
+    if (c->head_bias) {
+        tfm_name bias = tfm_name_format("%s.bias", names->head);
+        const char *part = bias.text;
+        tfm_plan_vector(c->family.plan, "output.bias", 1, &part, &vocab);
+    }
+    if (names->position)
+        tfm_plan_rows(c->family.plan, "position", tfm_name_format("%s%s.weight", prefix, names->position).text,
+                      c->stack.max_positions + c->stack.position_offset, d);
+    plan_norm(c, "decoder.embed_norm", prefix, names->embed_norm);
+    if (c->stack.final_norm) plan_norm(c, "decoder.norm", prefix, names->final_norm);
+    for (uint64_t i = 0; i < c->stack.n_layers; i++)
+        plan_layer(c, tfm_name_format("%s%s.%llu.", prefix, names->layers, (unsigned long long)i).text, i);
+    return TFM_OK;
+}
+
+static tfm_status check_heads(tfm_config *config, const tfm_family_stack *s) {
+    if (!config->status && (s->head_dim == 0 || s->head_dim > 4096 || s->n_heads % s->n_kv_heads != 0))
+        tfm_config_fail(config, TFM_ERROR_FORMAT, "num_attention_heads", "does not fit the other sizes");
+    return config->status;
+}
+
+tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *source, tfm_writer *writer,
+                             const tfm_pack_options *options, tfm_error *error) {
+    tfm_config config = {tfm_checkpoint_path(source), "config.json", tfm_checkpoint_config(source), TFM_OK, error};
+    tfm_causal c = {.family = {.source = source, .options = options},
+                    .stack = {.name = "decoder", .norm_placement = "pre", .position = "none", .embed_scale = 1},
+                    .ids = {.decoder_start = -1, .pad = -1, .eos = -1, .forced_eos = -1, .causal = true}};
+    read(&c, &config);
+    tfm_status status = check_heads(&config, &c.stack);
+    if (!status && !(c.family.plan = tfm_plan_new(source)))
+        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(source));
+    if (!status) status = plan_all(&c, error);
+    if (!status) status = tfm_plan_check(c.family.plan, error);
+    if (!status) status = write_architecture(&c, family, writer, error);
+    if (!status) status = tfm_write_generation(source, writer, &c.ids, c.stack.vocab_size, options, error);
+    if (!status) status = tfm_plan_run(c.family.plan, writer, options, error);
+    if (c.family.plan) tfm_plan_free(&c.family.plan);
+    free(c.frequencies);
+    free(c.windows);
+    free(c.slopes);
+    return status;
+}

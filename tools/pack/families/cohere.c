@@ -1,0 +1,45 @@
+/* cohere.c - CohereForCausalLM: one layer norm without bias for both sublayers, which run side by side. */
+#include "llama_like.h"
+
+static const tfm_llama_defaults defaults = {
+    .vocab_size = 256000,
+    .d_model = 8192,
+    .n_layers = 40,
+    .n_heads = 64,
+    .d_ff = 22528,
+    .max_positions = 8192,
+    .activation = "silu",
+    .norm_eps = 1e-5,
+    .rope_theta = 10000,
+    .tied = true,
+};
+
+static void read(tfm_causal *c, tfm_config *config) {
+    tfm_read_llama_like(c, config, &defaults);
+    c->stack.norm = "layer";
+    c->stack.norm_eps = tfm_config_real(config, "layer_norm_eps", 0, 1, defaults.norm_eps);
+    c->no_norm_bias = true;
+    c->sublayers = "parallel_shared";
+    c->names.ffn_norm = NULL;
+    c->output_scale = tfm_config_real(config, "logit_scale", -1e6, 1e6, 0.0625);
+    if (c->output_scale == 0) tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "logit_scale", "is 0");
+    if (tfm_config_bool(config, "use_qk_norm", false)) {
+        c->qk_norm = "heads";
+        c->names.q_norm = "self_attn.q_norm";
+        c->names.k_norm = "self_attn.k_norm";
+    }
+    c->rope_interleaved = true;
+    tfm_llama_rope(c, config, &defaults);
+}
+
+static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+                         tfm_error *error) {
+    return tfm_import_causal("cohere", read, source, writer, options, error);
+}
+
+const tfm_importer tfm_cohere_importer = {
+    .family = "cohere",
+    .model_types = "cohere",
+    .what = "CohereForCausalLM: Command R, Aya (decoder)",
+    .import = import,
+};

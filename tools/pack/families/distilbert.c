@@ -1,0 +1,51 @@
+/* distilbert.c - DistilBertModel and its heads; its position table is stored whether it is sinusoidal or not. */
+#include "bert_like.h"
+
+static const tfm_bert_head heads[] = {
+    {.kind = "masked_lm",
+     .projection = "vocab_projector",
+     .bias = "vocab_projector.bias",
+     .dense = "vocab_transform",
+     .norm = "vocab_layer_norm"},
+    {.kind = "sequence",
+     .projection = "classifier",
+     .dense = "pre_classifier",
+     .activation = "relu",
+     .architectures = "ForSequenceClassification"},
+    {.kind = "token", .projection = "classifier"},
+    {.kind = "token", .projection = "qa_outputs", .labels = "start end", .function = "none"},
+    {0},
+};
+
+static const tfm_bert_like distilbert = {
+    .family = "distilbert",
+    .prefix = "distilbert.",
+    .keys = {.d_model = "dim",
+             .n_layers = "n_layers",
+             .n_heads = "n_heads",
+             .d_ff = "hidden_dim",
+             .activation = "activation"},
+    .defaults = {.vocab_size = 30522},
+    .layers = "transformer.layer.",
+    .names = {.query = "attention.q_lin",
+              .key = "attention.k_lin",
+              .value = "attention.v_lin",
+              .out = "attention.out_lin",
+              .norm = "sa_layer_norm",
+              .up = "ffn.lin1",
+              .down = "ffn.lin2",
+              .ffn_norm = "output_layer_norm"},
+    .heads = heads,
+};
+
+static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+                         tfm_error *error) {
+    return tfm_import_bert_like(&distilbert, source, writer, options, error);
+}
+
+const tfm_importer tfm_distilbert_importer = {
+    .family = "distilbert",
+    .model_types = "distilbert",
+    .what = "DistilBertModel, masked LM, sequence and token classification (encoder)",
+    .import = import,
+};

@@ -1,0 +1,64 @@
+/*
+ * family.h - what importers share: the options of a stack, and layers in which each role has a tensor of its own.
+ */
+#ifndef TFM_TOOLS_PACK_FAMILIES_FAMILY_H
+#define TFM_TOOLS_PACK_FAMILIES_FAMILY_H
+
+#include "tools/pack/checkpoint/config.h"
+#include "tools/pack/plan/plan.h"
+
+/* Longer than any name, so that plan.c sees what was cut off. */
+typedef struct tfm_name {
+    char text[200];
+} tfm_name;
+
+__attribute__((format(printf, 1, 2))) tfm_name tfm_name_format(const char *format, ...);
+
+/* The required options of a stack, as docs/model-contents.md has them. */
+typedef struct tfm_family_stack {
+    const char *name; /* "encoder", "decoder" */
+    uint64_t vocab_size, n_layers, n_heads, n_kv_heads, head_dim, d_ff;
+    uint64_t position_offset, max_positions;
+    const char *activation, *norm, *norm_placement, *position, *biases;
+    bool gated, embed_norm, final_norm;
+    double norm_eps, embed_scale, attention_scale;
+} tfm_family_stack;
+
+void tfm_family_set_stack(tfm_table_builder *table, const tfm_family_stack *stack);
+/* Options of a stack beyond those: "encoder" and "relative_positions" give encoder.relative_positions. */
+void tfm_family_set_u64(tfm_table_builder *table, const char *stack, const char *key, uint64_t value);
+void tfm_family_set_string(tfm_table_builder *table, const char *stack, const char *key, const char *value);
+
+/* What the functions below work on. */
+typedef struct tfm_family {
+    tfm_checkpoint *source;
+    const tfm_pack_options *options;
+    tfm_plan *plan;
+    uint64_t d_model;
+} tfm_family;
+
+/* Checkpoint names of a layer's parts, without ".weight" and ".bias"; NULL: the layer has no such part. */
+typedef struct tfm_layer_names {
+    const char *query, *key, *value, *out, *norm;
+    const char *cross_query, *cross_key, *cross_value, *cross_out, *cross_norm;
+    const char *up, *gate, *down, *ffn_norm;
+} tfm_layer_names;
+
+/* Plans layer `index`, whose tensors have the prefix `layer` there ("model.encoder.layers.0."). */
+void tfm_family_layer(const tfm_family *family, const tfm_family_stack *stack, const tfm_layer_names *names,
+                      const char *layer, uint64_t index);
+
+/* Weight (rows of all parts, k) and, if has_bias, bias of linear layers joined along their outputs. */
+void tfm_family_linear(const tfm_family *family, const char *output, const char *prefix, size_t n_parts,
+                       const char *const *parts, const uint64_t *rows, uint64_t k, bool has_bias);
+/* Weight and, for layer norms, bias of a norm over d_model; the first checkpoints of BERT call them gamma and beta. */
+void tfm_family_norm(const tfm_family *family, const char *output, const char *prefix, const char *part, bool has_bias);
+
+/*
+ * An embedding that the checkpoint may hold under several names: the first that is there is taken, the others are
+ * remembered for --export if they are equal, else left out with a note. If none is there, the last one is missing.
+ */
+tfm_status tfm_family_embedding(const tfm_family *family, const char *output, const tfm_name *candidates, size_t n,
+                                uint64_t rows, tfm_error *error);
+
+#endif

@@ -1,0 +1,134 @@
+/* ct2_tokens.c - vocabularies and tokenizer files beside a CTranslate2 model. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ct2_model.h"
+#include "tools/pack/tokenizer/spm/spm_pair.h"
+#include "tools/pack/tokenizer/tokenizer_pack.h"
+
+#define VOCABULARY_MAX ((off_t)64 << 20)
+
+tfm_ct2_path tfm_ct2_in_folder(const char *folder, const char *name) {
+    tfm_ct2_path path;
+    snprintf(path.text, sizeof path.text, "%.*s/%s", PATH_MAX, folder, name);
+    return path;
+}
+
+static tfm_ct2_path in_folder(const tfm_ct2_model *m, const char *name) { return tfm_ct2_in_folder(m->folder, name); }
+
+static bool has_file(const tfm_ct2_model *m, const char *name) { return access(in_folder(m, name).text, R_OK) == 0; }
+
+/* ---- vocabularies --------------------------------------------------------------------------------------------- */
+
+/* A line a token; a carriage return ends them all or belongs to them. */
+static json_t *split_lines(char *text, size_t n) {
+    json_t *list = json_array();
+    bool returns = n > 0;
+    for (size_t i = 0; i < n; i++)
+        if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) returns = false;
+    for (char *line = text, *end = text + n; list && line < end;) {
+        char *stop = memchr(line, '\n', (size_t)(end - line));
+        size_t length = (size_t)((stop ? stop : end) - line);
+        if (returns && length > 0 && line[length - 1] == '\r') length--;
+        if (json_array_append_new(list, json_stringn(line, length)) != 0) {
+            json_decref(list); /* no UTF-8, or no memory */
+            return NULL;
+        }
+        line = stop ? stop + 1 : end;
+    }
+    return list;
+}
+
+static json_t *read_lines(const char *path) {
+    struct stat st;
+    FILE *f = fopen(path, "rb");
+    char *text =
+        f && fstat(fileno(f), &st) == 0 && st.st_size <= VOCABULARY_MAX ? malloc((size_t)st.st_size + 1) : NULL;
+    const size_t n = text ? fread(text, 1, (size_t)st.st_size, f) : 0;
+    json_t *list = text ? split_lines(text, n) : NULL;
+    free(text);
+    if (f) fclose(f);
+    return list;
+}
+
+static bool is_list_of_strings(const json_t *list) {
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_string(json_array_get(list, i))) return false;
+    return json_is_array(list);
+}
+
+/* NAME.json or NAME.txt; *list stays NULL if neither is there. */
+static tfm_status read_list(const tfm_ct2_model *m, const char *name, json_t **list, tfm_error *error) {
+    const tfm_name json = tfm_name_format("%s.json", name), text = tfm_name_format("%s.txt", name);
+    const bool is_json = has_file(m, json.text);
+    if (!is_json && !has_file(m, text.text)) return TFM_OK;
+    const tfm_ct2_path path = in_folder(m, is_json ? json.text : text.text);
+    struct stat st;
+    if (stat(path.text, &st) == 0 && st.st_size <= VOCABULARY_MAX)
+        *list = is_json ? json_load_file(path.text, 0, NULL) : read_lines(path.text);
+    if (is_list_of_strings(*list)) return TFM_OK;
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a list of tokens in UTF-8", path.text);
+}
+
+tfm_status tfm_ct2_read_vocabularies(tfm_ct2_model *m, tfm_error *error) {
+    json_t *shared = NULL;
+    tfm_status status = read_list(m, "shared_vocabulary", &shared, error);
+    if (!status && !shared) status = read_list(m, "vocabulary", &shared, error);
+    if (shared) {
+        m->source_tokens = shared;
+        m->target_tokens = json_incref(shared);
+        return status;
+    }
+    if (!status) status = read_list(m, "source_vocabulary", &m->source_tokens, error);
+    if (!status) status = read_list(m, "target_vocabulary", &m->target_tokens, error);
+    return status;
+}
+
+/* ---- SentencePiece with the ids of a vocabulary --------------------------------------------------------------- */
+
+/* {token: id}, as a vocab.json has it. */
+static json_t *number(const json_t *tokens) {
+    json_t *object = json_object();
+    bool ok = object != NULL;
+    const size_t n = json_array_size(tokens);
+    for (size_t i = 0; ok && i < n; i++) {
+        const char *text = json_string_value(json_array_get(tokens, i));
+        /* Of tokens that are there twice the first one counts, as there. */
+        if (!json_object_get(object, text)) ok = json_object_set_new(object, text, json_integer((json_int_t)i)) == 0;
+    }
+    if (ok) return object;
+    json_decref(object);
+    return NULL;
+}
+
+static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json_t *tokens, tfm_table_builder **table,
+                            tfm_error *error) {
+    json_t *numbers = number(tokens);
+    if (!numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder);
+    const int64_t padding = m->has_padding ? (int64_t)json_array_size(tokens) : -1;
+    return tfm_token_side(in_folder(m, file).text, numbers, padding, m->settings, table, error);
+}
+
+static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
+    tfm_table_builder *source = NULL, *target = NULL;
+    tfm_status status = make_side(m, "source.spm", m->source_tokens, &source, error);
+    if (!status && has_file(m, "target.spm")) status = make_side(m, "target.spm", m->target_tokens, &target, error);
+    if (!status) status = tfm_token_sides_write(writer, source, target, error);
+    tfm_table_builder_free(&source);
+    tfm_table_builder_free(&target);
+    return status;
+}
+
+tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
+    const bool named = m->source_tokens && m->target_tokens;
+    if (named && has_file(m, "source.spm")) return write_sides(m, writer, error);
+    /* These give ids of their own, which are the model's where both come from one Hugging Face folder. */
+    if (has_file(m, "tokenizer.json") || has_file(m, "tokenizer.model") || has_file(m, "spiece.model") ||
+        (has_file(m, "vocab.json") && has_file(m, "merges.txt")) || has_file(m, "vocab.txt"))
+        return tfm_pack_tokenizers(m->folder, writer, false, error);
+    return TFM_OK;
+}

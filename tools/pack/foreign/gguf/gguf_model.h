@@ -1,0 +1,83 @@
+/*
+ * gguf_model.h - a GGUF file on its way to the Hugging Face folder it was made from: names, order of rows, settings.
+ */
+#ifndef TFM_TOOLS_PACK_FOREIGN_GGUF_GGUF_MODEL_H
+#define TFM_TOOLS_PACK_FOREIGN_GGUF_GGUF_MODEL_H
+
+#include "gguf_file.h"
+#include "tools/pack/checkpoint/checkpoint_internal.h"
+
+/* What the converters did to a tensor, to be undone. */
+typedef enum tfm_gguf_order {
+    TFM_GGUF_SAME,
+    TFM_GGUF_ROPE_Q,   /* rows of a head's two halves interleaved, for rotations of neighbours */
+    TFM_GGUF_ROPE_K,   /* the same with as many heads as there are of keys */
+    TFM_GGUF_PER_HEAD, /* queries, keys, values of each head put apart: all queries, all keys, all values */
+    TFM_GGUF_QKV,      /* one tensor where the folder has three */
+    TFM_GGUF_STACKED,  /* one where the folder has one for each head */
+    TFM_GGUF_PLUS_ONE, /* 1 added */
+    TFM_GGUF_DROPPED   /* not for the importer */
+} tfm_gguf_order;
+
+/* Names without ".weight" and ".bias"; in layers also without what comes before. */
+typedef struct tfm_gguf_name {
+    const char *theirs, *ours; /* QKV: the three names, separated by spaces */
+    tfm_gguf_order order;
+} tfm_gguf_name;
+
+/* A setting: without "ARCHITECTURE." there, in config.json here. */
+typedef struct tfm_gguf_key {
+    const char *theirs, *ours;
+} tfm_gguf_key;
+
+typedef struct tfm_gguf_model tfm_gguf_model;
+
+typedef struct tfm_gguf_family {
+    const char *architecture, *model_type;
+    const char *layers;                      /* "model.layers." */
+    const tfm_gguf_name *names, *in_layers;  /* end with NULL */
+    const tfm_gguf_key *required, *optional; /* end with NULL */
+    const char *theta;                       /* name of the base of rotations; NULL: no rotations */
+    const char *rotated;                     /* name of the part of a head that is rotated; NULL: all of it */
+    bool heads;                              /* config.json has head_dim and num_key_value_heads */
+    void (*finish)(tfm_gguf_model *model);   /* more settings; NULL: none */
+} tfm_gguf_family;
+
+/* All, NULL-terminated. */
+extern const tfm_gguf_family *const tfm_gguf_families[];
+
+/* A tensor as the importer sees it. */
+typedef struct tfm_gguf_entry {
+    const tfm_gguf_tensor *tensor;
+    uint64_t first, width; /* first element; elements of a row */
+    tfm_gguf_order order;
+    uint64_t n_heads;
+} tfm_gguf_entry;
+
+struct tfm_gguf_model {
+    tfm_gguf *gguf;
+    const tfm_gguf_family *family;
+    tfm_gguf_entry *entries;
+    size_t n_entries, entries_size;
+    json_t *config; /* the source's */
+    uint64_t d_model, n_layers, n_heads, n_kv_heads, head_dim;
+    bool tied;
+    tfm_status status; /* the first failure */
+    tfm_error *error;
+};
+
+/* ---- settings (gguf_config.c); failures stay in status, and later calls do nothing ---- */
+
+/* Fills in config, and the sizes above. */
+tfm_status tfm_gguf_config(tfm_gguf_model *model, tfm_error *error);
+/* Keeps a failure about "ARCHITECTURE.key". */
+void tfm_gguf_config_fail(tfm_gguf_model *model, tfm_status status, const char *key, const char *wrong);
+const tfm_gguf_value *tfm_gguf_config_find(const tfm_gguf_model *model, const char *key);
+uint64_t tfm_gguf_config_u64(tfm_gguf_model *model, const char *key, uint64_t fallback);
+double tfm_gguf_config_real(tfm_gguf_model *model, const char *key, double fallback);
+bool tfm_gguf_config_bool(tfm_gguf_model *model, const char *key, bool fallback);
+/* Takes over value. */
+void tfm_gguf_config_set(tfm_gguf_model *model, const char *key, json_t *value);
+bool tfm_gguf_has(const tfm_gguf_model *model, const char *tensor);
+
+#endif

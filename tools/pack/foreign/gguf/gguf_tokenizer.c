@@ -1,0 +1,456 @@
+/* gguf_tokenizer.c - tokenizer.ggml.* of GGUF files in the form of tokenizer.json; see gguf_tokenizer.h. */
+#include "gguf_tokenizer.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/tokenizer/utf8_strict.h"
+#include "tools/pack/tokenizer/piece_list.h"
+#include "tools/pack/tokenizer/tokenizer_json.h"
+
+#define KEY "tokenizer.ggml."
+
+typedef struct vocabulary {
+    const tfm_gguf *gguf;
+    const char *model, *pre; /* "llama"; how words are found, "" if not said */
+    tfm_piece_list list;
+    tfm_error *error;
+} vocabulary;
+
+static tfm_status no_memory(const vocabulary *v) {
+    return tfm_fail(v->error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", v->gguf->path);
+}
+
+static tfm_status wrong(const vocabulary *v, const char *key, const char *what) {
+    return tfm_fail(v->error, TFM_ERROR_FORMAT, "%s: key '" KEY "%s' %s", v->gguf->path, key, what);
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------- */
+
+static const tfm_gguf_value *find(const tfm_gguf *gguf, const char *name) {
+    char key[80];
+    snprintf(key, sizeof key, KEY "%s", name);
+    return tfm_gguf_find(gguf, key);
+}
+
+static int64_t get_id(const tfm_gguf *gguf, const char *name, int64_t fallback) {
+    const tfm_gguf_value *value = find(gguf, name);
+    int64_t id;
+    return value && !value->is_array && tfm_gguf_integer(value, 0, &id) && id >= 0 && id < INT32_MAX ? id : fallback;
+}
+
+static bool get_bool(const tfm_gguf *gguf, const char *name, bool fallback) {
+    const tfm_gguf_value *value = find(gguf, name);
+    return value && !value->is_array && value->type == TFM_GGUF_BOOL ? value->data[0] != 0 : fallback;
+}
+
+/* A short text in memory of the caller's. */
+static const char *get_word(const tfm_gguf *gguf, const char *name, char *word, size_t size) {
+    const tfm_gguf_value *value = find(gguf, name);
+    word[0] = '\0';
+    if (value && !value->is_array && value->type == TFM_GGUF_STRING) {
+        const uint8_t *at = value->data;
+        size_t n;
+        const char *text = tfm_gguf_next_string(&at, &n);
+        snprintf(word, size, "%.*s", n < size ? (int)n : (int)size - 1, text);
+    }
+    for (char *c = word; *c; c++)
+        if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
+    return word;
+}
+
+static tfm_status read_tokens(vocabulary *v) {
+    const tfm_gguf_value *tokens = find(v->gguf, "tokens"), *types = find(v->gguf, "token_type"),
+                         *scores = find(v->gguf, "scores");
+    if (!tokens || !tokens->is_array || tokens->type != TFM_GGUF_STRING || tokens->count == 0)
+        return wrong(v, "tokens", "is no list of texts");
+    if (tokens->count > TFM_JSON_MAX_IDS) return wrong(v, "tokens", "has too many tokens");
+    if (types && (!types->is_array || types->count != tokens->count))
+        return wrong(v, "token_type", "has not as many elements as there are tokens");
+    if (scores && (!scores->is_array || scores->count != tokens->count))
+        return wrong(v, "scores", "has not as many elements as there are tokens");
+    tfm_piece_list *list = &v->list;
+    list->pieces = calloc((size_t)tokens->count, sizeof *list->pieces);
+    if (!list->pieces) return no_memory(v);
+    const uint8_t *at = tokens->data;
+    for (; list->n < tokens->count; list->n++) {
+        tfm_spm_piece *p = &list->pieces[list->n];
+        size_t n;
+        int64_t kind = TFM_PIECE_NORMAL;
+        double score = 0;
+        p->text = tfm_gguf_next_string(&at, &n);
+        if (n > 1 << 20) return wrong(v, "tokens", "has a token of over a million bytes");
+        if (types && (!tfm_gguf_integer(types, list->n, &kind) || kind < 0 || kind > TFM_PIECE_BYTE))
+            return wrong(v, "token_type", "has a value that is no type of token");
+        if (scores && (!tfm_gguf_real(scores, list->n, &score) || !isfinite(score)))
+            return wrong(v, "scores", "has a value that is no finite number");
+        p->n = (uint32_t)n;
+        p->kind = kind ? (uint32_t)kind : TFM_PIECE_NORMAL;
+        p->score = (float)score;
+    }
+    return TFM_OK;
+}
+
+/* ---- byte-level BPE ---------------------------------------------------------------------------------------------- */
+
+#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
+#define SPACES "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
+#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
+#define LLAMA3 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES
+#define QWEN2 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES
+#define TEKKEN                                                                                                         \
+    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER                                \
+    "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
+#define GPT_4O                                                                                                         \
+    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" CONTRACTIONS "?|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER               \
+    "*" CONTRACTIONS "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
+#define BLOOM " ?[^(\\s|.,!?…。，、।۔،)]+"
+
+/* Ways to find words, by the names the format gives them. */
+static const struct {
+    const char *names;   /* separated by spaces */
+    const char *pattern; /* words; NULL: those of GPT-2 */
+    bool digits;         /* each digit is a word of its own */
+    bool falcon;         /* punctuation apart, digits by threes */
+    bool nfc, ignore_merges, bos;
+} ways[] = {
+    {.names = "gpt-2 gpt2 phi-2 roberta-bpe jina-es jina-de jina-v2-es jina-v2-de"},
+    {.names = "olmo mpt gpt-neox dbrx-neox", .nfc = true},
+    {.names = "smollm starcoder refact codeshell", .digits = true},
+    {.names = "command-r", .digits = true, .nfc = true},
+    {.names = "llama-bpe llama3 llama-v3 falcon3", .pattern = LLAMA3, .ignore_merges = true, .bos = true},
+    {.names = "dbrx smaug-bpe", .pattern = LLAMA3},
+    {.names = "qwen2 deepseek-r1-qwen", .pattern = QWEN2, .nfc = true},
+    {.names = "tekken", .pattern = TEKKEN, .ignore_merges = true, .bos = true},
+    {.names = "gpt-4o", .pattern = GPT_4O},
+    {.names = "bloom", .pattern = BLOOM},
+    {.names = "falcon default", .falcon = true},
+};
+#define N_WAYS (sizeof ways / sizeof *ways)
+
+static bool in_list(const char *list, const char *word) {
+    size_t n = strlen(word);
+    for (const char *w = list; *w; w += strspn(w, " ")) {
+        size_t length = strcspn(w, " ");
+        if (length == n && n > 0 && memcmp(w, word, n) == 0) return true;
+        w += length;
+    }
+    return false;
+}
+
+static json_t *split(const char *pattern) {
+    return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", pattern, "behavior", "Isolated",
+                     "invert", 0);
+}
+
+/* The pre_tokenizer of a way. */
+static json_t *make_words(size_t way) {
+    json_t *steps = json_array();
+    bool ok = true, own = ways[way].pattern != NULL;
+    if (own) ok = json_array_append_new(steps, split(ways[way].pattern)) == 0;
+    if (ways[way].digits)
+        ok &= json_array_append_new(steps, json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1)) == 0;
+    if (ways[way].falcon)
+        ok &=
+            json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Punctuation", "behavior", "Contiguous")) == 0;
+    ok &= json_array_append_new(
+              steps, json_pack("{s:s, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "use_regex", !own)) == 0;
+    if (ways[way].falcon) {
+        ok &= json_array_append_new(steps, json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 0)) == 0;
+        ok &= json_array_append_new(steps, split("[0-9][0-9][0-9]")) == 0;
+    }
+    json_t *words = json_pack("{s:s, s:O}", "type", "Sequence", "pretokenizers", steps);
+    json_decref(steps);
+    if (ok) return words;
+    json_decref(words);
+    return NULL;
+}
+
+static tfm_status find_way(const vocabulary *v, size_t *way) {
+    char known[500] = "";
+    size_t used = 0;
+    for (*way = 0; *way < N_WAYS; ++*way) {
+        if (in_list(ways[*way].names, v->pre[0] ? v->pre : "default")) return TFM_OK;
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? " " : "", ways[*way].names);
+    }
+    return tfm_fail(v->error, TFM_ERROR_UNSUPPORTED,
+                    "%s: " KEY "pre is '%s': how it finds words is not known here; known are %s", v->gguf->path, v->pre,
+                    known);
+}
+
+/* "left right" as one text each. */
+static tfm_status read_merges(const vocabulary *v, json_t **merges) {
+    const tfm_gguf_value *value = find(v->gguf, "merges");
+    if (!value || !value->is_array || value->type != TFM_GGUF_STRING) return wrong(v, "merges", "is no list of texts");
+    *merges = json_array();
+    if (!*merges) return no_memory(v);
+    const uint8_t *at = value->data;
+    for (uint64_t i = 0; i < value->count; i++) {
+        size_t n;
+        const char *text = tfm_gguf_next_string(&at, &n);
+        json_t *merge = json_stringn(text, n);
+        if (!merge) return wrong(v, "merges", "has a merge that is no UTF-8 text");
+        if (json_array_append_new(*merges, merge) != 0) return no_memory(v);
+    }
+    return TFM_OK;
+}
+
+static tfm_status byte_level(vocabulary *v, json_t **root) {
+    json_t *pieces = NULL, *added = NULL, *merges = NULL, *words = NULL;
+    size_t way;
+    tfm_status status = find_way(v, &way);
+    if (status) return status;
+    v->list.add_bos = get_bool(v->gguf, "add_bos_token", ways[way].bos);
+    v->list.add_eos = get_bool(v->gguf, "add_eos_token", false);
+    status = tfm_piece_list_vocabulary(&v->list, &pieces, v->error);
+    if (!status) status = tfm_piece_list_added(&v->list, pieces, &added, v->error);
+    if (!status) status = read_merges(v, &merges);
+    if (!status && !(words = make_words(way))) status = no_memory(v);
+    if (!status) {
+        *root = json_pack("{s:O, s:O, s:{s:s}, s:{s:s, s:n, s:b, s:b, s:b, s:O, s:O}}", "added_tokens", added,
+                          "pre_tokenizer", words, "decoder", "type", "ByteLevel", "model", "type", "BPE", "unk_token",
+                          "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", ways[way].ignore_merges, "vocab", pieces,
+                          "merges", merges);
+        bool ok = *root != NULL;
+        if (ok && ways[way].nfc) ok = json_object_set_new(*root, "normalizer", json_pack("{s:s}", "type", "NFC")) == 0;
+        status = ok ? tfm_piece_list_template(&v->list, *root, v->error) : no_memory(v);
+    }
+    json_decref(pieces);
+    json_decref(added);
+    json_decref(merges);
+    json_decref(words);
+    return status;
+}
+
+/* ---- WordPiece -----------------------------------------------------------------------------------------------------
+ */
+
+/* The spelling in vocab.txt: here words begin with U+2581 and other pieces have no mark, there it is "##". */
+static char *word_piece(const tfm_spm_piece *p, size_t *n) {
+    const char *text = p->text;
+    char *spelling = malloc((size_t)p->n + 3);
+    bool bracketed = p->n > 1 && text[0] == '[' && text[p->n - 1] == ']', starts = false;
+    *n = p->n;
+    if (!spelling) return NULL;
+    if (p->n > 3 && memcmp(text, TFM_UTF8_SPACE, 3) == 0) {
+        starts = true;
+        text += 3;
+        *n -= 3;
+    }
+    if (!starts && !bracketed && p->kind == TFM_PIECE_NORMAL && p->n > 0) {
+        memcpy(spelling, "##", 2);
+        memcpy(spelling + 2, text, *n);
+        *n += 2;
+    } else if (*n > 0) {
+        memcpy(spelling, text, *n);
+    }
+    return spelling;
+}
+
+/* Gives all pieces the spelling of vocab.txt, in memory that *texts owns. */
+static tfm_status spell(const vocabulary *v, char **texts) {
+    size_t total = 0, used = 0;
+    for (size_t i = 0; i < v->list.n; i++) total += v->list.pieces[i].n + 2;
+    *texts = malloc(total + 1);
+    if (!*texts) return no_memory(v);
+    for (size_t i = 0; i < v->list.n; i++) {
+        tfm_spm_piece *p = &v->list.pieces[i];
+        size_t n;
+        char *spelling = word_piece(p, &n);
+        if (!spelling) return no_memory(v);
+        memcpy(*texts + used, spelling, n);
+        free(spelling);
+        p->text = *texts + used;
+        p->n = (uint32_t)n;
+        used += n;
+    }
+    return TFM_OK;
+}
+
+static tfm_status word_pieces(vocabulary *v, json_t **root) {
+    json_t *pieces = NULL, *added = NULL;
+    char *texts = NULL;
+    tfm_piece_list *list = &v->list;
+    const tfm_gguf *g = v->gguf;
+    list->unknown = get_id(g, "unknown_token_id", 100);
+    list->bos = get_id(g, "cls_token_id", get_id(g, "bos_token_id", 101));
+    list->eos = get_id(g, "seperator_token_id", get_id(g, "separator_token_id", get_id(g, "eos_token_id", 102)));
+    list->add_bos = get_bool(g, "add_bos_token", true);
+    list->add_eos = get_bool(g, "add_eos_token", true);
+    if ((uint64_t)list->unknown >= list->n || (uint64_t)list->bos >= list->n || (uint64_t)list->eos >= list->n)
+        return wrong(v, "tokens", "lacks one of the tokens that stand for unknown words, begin and end");
+    tfm_status status = spell(v, &texts);
+    if (!status) status = tfm_piece_list_vocabulary(list, &pieces, v->error);
+    if (!status) status = tfm_piece_list_added(list, pieces, &added, v->error);
+    if (!status) {
+        const tfm_spm_piece *unknown = &list->pieces[list->unknown], *cls = &list->pieces[list->bos],
+                            *sep = &list->pieces[list->eos];
+        const char *normalizer = "BertNormalizer";
+        *root = json_pack(
+            "{s:O, s:{s:s, s:b, s:b, s:n, s:b}, s:{s:s}, s:{s:s, s:s, s:b}, s:{s:s, s:s%, s:s, s:i, s:O}}",
+            "added_tokens", added, "normalizer", "type", normalizer, "clean_text", 1, "handle_chinese_chars", 1,
+            "strip_accents", "lowercase", 1, "pre_tokenizer", "type", "BertPreTokenizer", "decoder", "type",
+            "WordPiece", "prefix", "##", "cleanup", 1, "model", "type", "WordPiece", "unk_token", unknown->text,
+            (size_t)unknown->n, "continuing_subword_prefix", "##", "max_input_chars_per_word", 100, "vocab", pieces);
+        json_t *post =
+            json_pack("{s:s, s:[s%, I], s:[s%, I]}", "type", "BertProcessing", "cls", cls->text, (size_t)cls->n,
+                      (json_int_t)list->bos, "sep", sep->text, (size_t)sep->n, (json_int_t)list->eos);
+        if (list->add_bos && list->add_eos)
+            status = *root && json_object_set(*root, "post_processor", post) == 0 ? TFM_OK : no_memory(v);
+        else
+            status = *root ? tfm_piece_list_template(list, *root, v->error) : no_memory(v);
+        json_decref(post);
+    }
+    json_decref(pieces);
+    json_decref(added);
+    free(texts);
+    return status;
+}
+
+/* ---- SentencePiece byte pairs
+ * ---------------------------------------------------------------------------------------- */
+
+static tfm_status byte_pairs(vocabulary *v, json_t **root) {
+    tfm_piece_list *list = &v->list;
+    if (!find(v->gguf, "scores")) return wrong(v, "scores", "is missing");
+    list->add_bos = get_bool(v->gguf, "add_bos_token", true);
+    list->add_eos = get_bool(v->gguf, "add_eos_token", false);
+    list->space_prefix = get_bool(v->gguf, "add_space_prefix", true);
+    list->unknown = get_id(v->gguf, "unknown_token_id", 0);
+    for (size_t i = 0; i < list->n; i++) {
+        /* Whatever the types say, there is one unknown piece. */
+        tfm_spm_piece *p = &list->pieces[i];
+        if (p->kind == TFM_PIECE_UNKNOWN && i != (size_t)list->unknown) p->kind = TFM_PIECE_UNUSED;
+        if (i == (size_t)list->unknown && p->kind == TFM_PIECE_NORMAL) p->kind = TFM_PIECE_UNKNOWN;
+    }
+    return tfm_piece_list_byte_pairs(list, root, v->error);
+}
+
+/* ---- all --------------------------------------------------------------------------------------------------------- */
+
+tfm_status tfm_gguf_tokenizer(const tfm_gguf *gguf, json_t **root, tfm_error *error) {
+    static const struct {
+        const char *model;
+        tfm_status (*make)(vocabulary *v, json_t **root);
+    } kinds[] = {{"llama", byte_pairs}, {"gpt2", byte_level}, {"bert", word_pieces}};
+    char model[40], pre[40];
+    vocabulary v = {.gguf = gguf, .error = error};
+    *root = NULL;
+    v.model = get_word(gguf, "model", model, sizeof model);
+    v.pre = get_word(gguf, "pre", pre, sizeof pre);
+    if (!model[0] || strcmp(model, "no_vocab") == 0 || strcmp(model, "none") == 0) return TFM_OK;
+    v.list = (tfm_piece_list){.what = gguf->path, .unknown = -1};
+    v.list.bos = get_id(gguf, "bos_token_id", strcmp(model, "llama") == 0 ? 1 : -1);
+    v.list.eos = get_id(gguf, "eos_token_id", strcmp(model, "llama") == 0 ? 2 : -1);
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (strcmp(model, kinds[i].model) != 0) continue;
+        tfm_status status = read_tokens(&v);
+        if (!status) status = kinds[i].make(&v, root);
+        free(v.list.pieces);
+        if (status) {
+            json_decref(*root);
+            *root = NULL;
+        }
+        return status;
+    }
+    return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
+                    "%s: " KEY "model is '%s'; supported are llama (SentencePiece), gpt2 (byte-level BPE) and bert "
+                    "(WordPiece)",
+                    gguf->path, model);
+}
+
+tfm_status tfm_gguf_write_tokenizer(const tfm_gguf *gguf, tfm_writer *writer, tfm_error *error) {
+    json_t *root;
+    tfm_status status = tfm_gguf_tokenizer(gguf, &root, error);
+    if (status || !root) return status;
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", gguf->path);
+    if (!status) status = tfm_tokenizer_json(root, gguf->path, table, error);
+    if (!status) status = tfm_writer_section(writer, "tokenizer", table, error);
+    tfm_table_builder_free(&table);
+    json_decref(root);
+    return status;
+}
+
+const char *tfm_gguf_tokenizer_note(const tfm_gguf *gguf) {
+    char model[40], pre[40];
+    bool silent =
+        strcmp(get_word(gguf, "model", model, sizeof model), "gpt2") == 0 && !get_word(gguf, "pre", pre, sizeof pre)[0];
+    return silent ? "the file is older than " KEY "pre and does not say how its tokenizer finds words: 'default' is "
+                    "taken, which may not be what the model was trained with"
+                  : NULL;
+}
+
+/* ---- generation ----------------------------------------------------------------------------------------------------
+ */
+
+static bool add_end(json_t *ends, int64_t id) {
+    size_t i;
+    json_t *end;
+    if (id < 0) return true;
+    json_array_foreach(ends, i, end) {
+        if (json_integer_value(end) == id) return true;
+    }
+    return json_array_append_new(ends, json_integer(id)) == 0;
+}
+
+/* Chat models end their turns with tokens that older files name nowhere but in the vocabulary. */
+static bool add_turn_ends(const tfm_gguf *gguf, json_t *ends) {
+    static const char *const words[] = {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>"};
+    const tfm_gguf_value *tokens = find(gguf, "tokens"), *types = find(gguf, "token_type");
+    if (!tokens || tokens->type != TFM_GGUF_STRING || !types || types->count != tokens->count) return true;
+    const uint8_t *at = tokens->data;
+    bool ok = true;
+    for (uint64_t i = 0; ok && i < tokens->count && i < TFM_JSON_MAX_IDS; i++) {
+        size_t n;
+        int64_t kind;
+        const char *text = tfm_gguf_next_string(&at, &n);
+        if (n < 7 || n > 13 || !tfm_gguf_integer(types, i, &kind) || kind != TFM_PIECE_CONTROL) continue;
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (n == strlen(words[k]) && memcmp(text, words[k], n) == 0) ok = add_end(ends, (int64_t)i);
+    }
+    return ok;
+}
+
+json_t *tfm_gguf_generation(const tfm_gguf *gguf) {
+    json_t *config = json_object(), *ends = json_array();
+    const int64_t bos = get_id(gguf, "bos_token_id", -1), pad = get_id(gguf, "padding_token_id", -1);
+    bool ok = config && ends;
+    if (bos >= 0) ok = ok && json_object_set_new(config, "bos_token_id", json_integer(bos)) == 0;
+    if (pad >= 0) ok = ok && json_object_set_new(config, "pad_token_id", json_integer(pad)) == 0;
+    ok = ok && add_end(ends, get_id(gguf, "eos_token_id", -1)) && add_end(ends, get_id(gguf, "eot_token_id", -1)) &&
+         add_end(ends, get_id(gguf, "eom_token_id", -1));
+    if (ok && tfm_gguf_find(gguf, "tokenizer.chat_template")) ok = add_turn_ends(gguf, ends);
+    if (ok && json_array_size(ends) > 0) ok = json_object_set(config, "eos_token_id", ends) == 0;
+    json_decref(ends);
+    if (ok) return config;
+    json_decref(config);
+    return NULL;
+}
+
+bool tfm_gguf_special_tokens(const tfm_gguf *gguf, json_t *config) {
+    static const char *const roles[][2] = {{"bos_token_id", "bos_token"},
+                                           {"eos_token_id", "eos_token"},
+                                           {"padding_token_id", "pad_token"},
+                                           {"unknown_token_id", "unk_token"}};
+    const tfm_gguf_value *tokens = find(gguf, "tokens");
+    if (!tokens || !tokens->is_array || tokens->type != TFM_GGUF_STRING) return true;
+    const uint8_t *at = tokens->data;
+    int64_t ids[4];
+    bool ok = true;
+    for (size_t k = 0; k < 4; k++) ids[k] = get_id(gguf, roles[k][0], -1);
+    for (uint64_t i = 0; ok && i < tokens->count; i++) {
+        size_t n;
+        const char *text = tfm_gguf_next_string(&at, &n);
+        for (size_t k = 0; ok && k < 4; k++) {
+            if (ids[k] != (int64_t)i || n == 0 || memchr(text, 0, n)) continue;
+            json_t *token = json_stringn(text, n); /* NULL: no UTF-8, as the tokenizer will say */
+            if (token) ok = json_object_set_new(config, roles[k][1], token) == 0;
+        }
+    }
+    return ok;
+}

@@ -1,0 +1,245 @@
+/* analysis_input.c - what an encoder-only model is asked, and inputs for it: texts, pairs of texts, ids, masks. */
+#include <string.h>
+
+#include "format/model_file.h"
+#include "analysis_internal.h"
+
+const char *const tfm_vector_format_choices[] = {"json", "f32", "npy", NULL};
+const char *const tfm_pooling_choices[] = {"mean", "cls", "max", NULL};
+
+static bool is_given(const tfm_settings *settings, const char *name) {
+    return settings->given[tfm_options_find(&tfm_settings_table, name, strlen(name)) - tfm_settings_table.options];
+}
+
+/* ---- what is asked ---------------------------------------------------------------------------------------------- */
+
+static const char *const action_names[] = {"embed", "similarity", "fill-mask", "classify"};
+
+static tfm_action choose(const tfm_engine *engine, const tfm_settings *settings) {
+    const tfm_analysis_settings *s = &settings->analysis;
+    if (s->embed) return TFM_EMBED;
+    if (s->similarity) return TFM_SIMILARITY;
+    if (s->fill_mask) return TFM_FILL_MASK;
+    if (s->classify) return TFM_CLASSIFY;
+    if (engine->info.head == TFM_HEAD_MASKED_LM) return TFM_FILL_MASK;
+    return engine->info.head == TFM_HEAD_NONE ? TFM_EMBED : TFM_CLASSIFY;
+}
+
+static tfm_status check_head(const tfm_engine *engine, tfm_action action, tfm_error *error) {
+    tfm_head head = engine->info.head;
+    if (action == TFM_FILL_MASK && head != TFM_HEAD_MASKED_LM)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "--fill-mask: this model cannot fill masks; it was packed without a head for masked words");
+    if (action == TFM_CLASSIFY && head != TFM_HEAD_TOKEN && head != TFM_HEAD_SEQUENCE)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "--classify: this model has no classes; it was packed without a head for them");
+    return TFM_OK;
+}
+
+/* Options that mean something with some actions only. */
+static tfm_status check_action(const tfm_engine *engine, const tfm_settings *settings, tfm_action action,
+                               tfm_error *error) {
+    static const struct {
+        const char *name, *needs;
+        unsigned actions;
+    } rules[] = {{"format", "embed", 1u << TFM_EMBED},
+                 {"pooling", "embed or --similarity", 1u << TFM_EMBED | 1u << TFM_SIMILARITY},
+                 {"normalize", "embed", 1u << TFM_EMBED},
+                 {"top", "fill-mask or --classify", 1u << TFM_FILL_MASK | 1u << TFM_CLASSIFY},
+                 {"mask-id", "fill-mask", 1u << TFM_FILL_MASK}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (is_given(settings, rules[i].name) && !(rules[i].actions >> action & 1))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s goes with --%s, not with --%s", rules[i].name,
+                            rules[i].needs, action_names[action]);
+    if (engine->interactive && settings->analysis.format != TFM_VECTORS_JSON)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--format %s is not for terminals: send it to a file or a program",
+                        tfm_vector_format_choices[settings->analysis.format]);
+    if (settings->json && settings->analysis.format != TFM_VECTORS_JSON)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--json and --format %s contradict each other",
+                        tfm_vector_format_choices[settings->analysis.format]);
+    return TFM_OK;
+}
+
+/* The first option given that is for models of another kind, or NULL. */
+static const char *misplaced(const tfm_settings *settings, bool encoder) {
+    static const char *const ours[] = {"embed",  "similarity", "fill-mask", "classify", "top",
+                                       "format", "pooling",    "normalize", "mask-id"};
+    for (size_t i = 0; !encoder && i < sizeof ours / sizeof *ours; i++)
+        if (is_given(settings, ours[i])) return ours[i];
+    if (encoder && settings->attention) return "attention";
+    if (encoder && settings->log_probs) return "log-probs";
+    for (size_t i = 0; encoder && i < tfm_settings_table.n; i++)
+        if (settings->given[i] && tfm_settings_is_decoding(&tfm_settings_table.options[i]))
+            return tfm_settings_table.options[i].name;
+    return NULL;
+}
+
+tfm_status tfm_analysis_check(const tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    const tfm_analysis_settings *s = &settings->analysis;
+    const bool encoder = engine->info.kind == TFM_KIND_ENCODER,
+               wanted[] = {s->embed, s->similarity, s->fill_mask, s->classify};
+    const char *name = misplaced(settings, encoder);
+    if (name && encoder)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is for models that generate text; this one is encoder-only",
+                        name);
+    if (name)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is for encoder-only models; this one is of kind '%s'", name,
+                        tfm_engine_kind_name(engine->info.kind));
+    if (!encoder) return TFM_OK;
+    tfm_action action = choose(engine, settings);
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+        if (wanted[i] && i != action)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s and --%s: one at a time", action_names[action],
+                            action_names[i]);
+    tfm_status status = check_head(engine, action, error);
+    return status ? status : check_action(engine, settings, action, error);
+}
+
+/* The mask token of a vocabulary is one that its tokenizer finds whole in a text. */
+static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
+    static const char *const spellings[] = {"[MASK]", "<mask>"};
+    tfm_status status = TFM_OK;
+    if (is_given(a->settings, "mask-id")) {
+        a->mask_id = a->settings->analysis.mask_id;
+        if (a->mask_id >= (int64_t)a->engine->info.source_vocab_size)
+            status = tfm_fail(error, TFM_ERROR_ARGUMENT, "--mask-id: the model has no token %d; its ids are 0 to %u",
+                              a->mask_id, a->engine->info.source_vocab_size - 1);
+        return status;
+    }
+    tfm_ids ids = {0};
+    for (size_t i = 0; !status && a->mask_id < 0 && a->engine->info.has_tokenizer && i < 2; i++) {
+        size_t n = strlen(spellings[i]), length = 0;
+        ids.size = 0;
+        status = tfm_tokenize(a->engine->model, TFM_SOURCE, spellings[i], n, false, &ids, error);
+        if (status || ids.size != 1) continue;
+        const char *piece = tfm_token_piece(a->engine->model, TFM_SOURCE, ids.data[0], &length);
+        if (!piece || length != n || memcmp(piece, spellings[i], n) != 0) continue;
+        a->mask_id = ids.data[0];
+        a->mask_text = spellings[i];
+    }
+    tfm_ids_free(&ids);
+    if (!status && a->mask_id < 0)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "--fill-mask: the mask token is not known; give --mask-id ID");
+    return status;
+}
+
+tfm_status tfm_analysis_open(tfm_analysis *a, tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    *a = (tfm_analysis){.engine = engine, .settings = settings, .mask_id = -1};
+    a->action = choose(engine, settings);
+    a->embed = tfm_embed_params_default(engine->model);
+    if (is_given(settings, "pooling")) a->embed.pooling = (tfm_pooling)settings->analysis.pooling;
+    if (is_given(settings, "normalize")) a->embed.normalize = settings->analysis.normalize;
+    a->top = a->action == TFM_FILL_MASK || engine->interactive ? 5 : 1;
+    a->all_classes = settings->json && !is_given(settings, "top");
+    if (is_given(settings, "top")) a->top = settings->analysis.top;
+    tfm_status status = TFM_OK;
+    if (engine->info.has_tokenizer) status = tfm_tokenize(engine->model, TFM_SOURCE, "", 0, true, &a->around, error);
+    if (!status && a->action == TFM_FILL_MASK) status = find_mask(a, error);
+    return status;
+}
+
+void tfm_analysis_close(tfm_analysis *a) { tfm_ids_free(&a->around); }
+
+/* ---- a session -------------------------------------------------------------------------------------------------- */
+
+tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    tfm_status status = tfm_analysis_check(engine, settings, error);
+    if (status || engine->session) return status;
+    tfm_session_params sizes = tfm_session_params_default();
+    sizes.pool = engine->pool;
+    sizes.max_source = engine->max_source;
+    sizes.max_batch_tokens = settings->batch_tokens > engine->max_source ? settings->batch_tokens : engine->max_source;
+    sizes.max_sources = engine->interactive ? 2 : settings->batch_tokens < 1024 ? settings->batch_tokens : 1024;
+    sizes.max_sequences = 1;
+    engine->sizes = sizes;
+    return tfm_session_create(&engine->session, engine->model, &sizes, error);
+}
+
+/* ---- inputs ----------------------------------------------------------------------------------------------------- */
+
+static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "input: out of memory"); }
+
+/* Two texts, a tab between them; ids: the second one's get type 1. */
+static tfm_status read_pair(const tfm_analysis *a, const char *text, size_t n, size_t tab, tfm_analysis_input *input,
+                            tfm_error *error) {
+    const tfm_model_info *info = &a->engine->info;
+    const char *second = text + tab + 1;
+    size_t n_second = n - tab - 1;
+    if (memchr(second, '\t', n_second))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "a pair is two texts with one tab between them; here are more tabs");
+    tfm_status status;
+    if (a->settings->ids) {
+        int64_t max = (int64_t)info->source_vocab_size - 1;
+        const int32_t types[] = {0, 1};
+        status = tfm_parse_ids("the input", text, tab, max, &input->ids, error);
+        size_t n_first = input->ids.size;
+        if (!status) status = tfm_parse_ids("the input", second, n_second, max, &input->ids, error);
+        for (size_t i = 0; !status && i < input->ids.size; i++)
+            if (!tfm_push_ids(&input->types, &types[i >= n_first], 1)) status = no_memory(error);
+    } else {
+        status =
+            tfm_tokenize_pair(a->engine->model, text, tab, second, n_second, true, &input->ids, &input->types, error);
+    }
+    if (info->n_token_types < 2) input->types.size = 0; /* the model makes no difference */
+    if (!status && input->ids.size > a->engine->max_source)
+        status = tfm_fail(error, TFM_ERROR_LIMIT, "the pair has %zu tokens, %u at most are allowed", input->ids.size,
+                          a->engine->max_source);
+    return status;
+}
+
+static tfm_status find_masks(const tfm_analysis *a, tfm_analysis_input *input, tfm_error *error) {
+    for (size_t i = 0; i < input->ids.size; i++) {
+        int32_t position = (int32_t)i;
+        if (input->ids.data[i] == a->mask_id && !tfm_push_ids(&input->masks, &position, 1)) return no_memory(error);
+    }
+    if (input->masks.size) return TFM_OK;
+    if (a->settings->ids || !a->mask_text)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no mask token in the input; its id is %d", a->mask_id);
+    return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no mask token in the text; write %s where a word is missing",
+                    a->mask_text);
+}
+
+tfm_status tfm_analysis_read(const tfm_analysis *a, const char *text, size_t n, tfm_analysis_input *input,
+                             tfm_error *error) {
+    input->ids.size = input->types.size = input->masks.size = 0;
+    bool pairs = a->action == TFM_CLASSIFY || (a->settings->ids && a->action != TFM_SIMILARITY);
+    const char *tab = pairs ? memchr(text, '\t', n) : NULL;
+    tfm_status status = TFM_OK;
+    if (tab)
+        status = read_pair(a, text, n, (size_t)(tab - text), input, error);
+    else
+        status = tfm_engine_input(a->engine, a->settings, text, n, &input->ids, error);
+    /* A text of nothing has its vector and its class too. */
+    if (!status && !tab && !input->ids.size && !a->settings->ids)
+        status = tfm_tokenize(a->engine->model, TFM_SOURCE, text, n, true, &input->ids, error);
+    if (!status && !input->ids.size) status = tfm_fail(error, TFM_ERROR_ARGUMENT, "there are no tokens in the input");
+    if (!status && a->action == TFM_FILL_MASK) status = find_masks(a, input, error);
+    return status;
+}
+
+void tfm_analysis_input_free(tfm_analysis_input *input) {
+    tfm_ids_free(&input->ids);
+    tfm_ids_free(&input->types);
+    tfm_ids_free(&input->masks);
+}
+
+size_t tfm_analysis_result_size(const tfm_analysis *a, const tfm_analysis_input *input) {
+    const tfm_model_info *info = &a->engine->info;
+    if (a->action == TFM_EMBED || a->action == TFM_SIMILARITY) return info->d_model;
+    if (a->action == TFM_FILL_MASK) return input->masks.size * info->n_outputs;
+    return info->head == TFM_HEAD_SEQUENCE ? info->n_outputs : input->ids.size * info->n_outputs;
+}
+
+tfm_example tfm_analysis_example(const tfm_analysis *a, const tfm_analysis_input *input, float *result) {
+    tfm_example e = {.ids = input->ids.data, .n = input->ids.size};
+    if (input->types.size) e.token_types = input->types.data;
+    if (a->action == TFM_EMBED || a->action == TFM_SIMILARITY)
+        e.embedding = result;
+    else
+        e.scores = result;
+    if (a->action == TFM_FILL_MASK) {
+        e.score_tokens = (const uint32_t *)input->masks.data;
+        e.n_score_tokens = input->masks.size;
+    }
+    return e;
+}

@@ -1,0 +1,163 @@
+/* tfmrun.c - tfmrun: runs a model on lines of stdin, on arguments, or at a prompt. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "format/model_file.h"
+#include "tools/run/analysis/analysis.h"
+#include "attention_file.h"
+#include "batch.h"
+#include "prompt.h"
+
+enum { PROMPT_BYTES = 64 << 20 }; /* longest --prompt-file */
+
+static const char usage[] =
+    "Usage: tfmrun MODEL [OPTION]...                a prompt, or each line of stdin if that is no terminal\n"
+    "       tfmrun MODEL [OPTION]... [--] TEXT...   each TEXT\n"
+    "\n"
+    "Runs a model file made by tfmpack. Each line or TEXT is one input; each output is a line, in the same order.\n"
+    "Lines are run together for speed; when stdin pauses, what has come is answered.\n"
+    "\n"
+    "Models without an encoder go on with a text, or answer messages where they have a chat template. The output of\n"
+    "a single TEXT or --prompt-file appears as it is made; elsewhere \\n stands for a line break in an output.\n";
+
+static const char examples[] = "\nExamples:\n"
+                               "  tfmrun model.bin \"Ein Mann schläft.\"\n"
+                               "  tfmrun model.bin --num-beams 1 < input.txt > output.txt\n"
+                               "  tfmrun model.bin --json --num-return-sequences 4 < input.txt\n"
+                               "  tfmrun model.bin --attention map.html \"Ein Mann schläft.\"\n"
+                               "  tfmrun llama.bin --temperature 0.7 --seed 1 \"Once upon a time\"\n"
+                               "  tfmrun chat.bin --system \"Answer briefly.\"\n"
+                               "\n"
+                               "Exit status: 0 success, 1 failure (of the model, of input or output, or of a line), "
+                               "2 usage.\n";
+
+static int print_help(void) {
+    char *options = tfm_options_help(&tfm_settings_table, tfm_terminal_columns(STDOUT_FILENO));
+    if (!options) return tfm_complain("out of memory");
+    printf("%s\n%s%s", usage, options, examples);
+    free(options);
+    return fflush(stdout) == 0 ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
+}
+
+/* The instruction set a model would run on: --isa, TFM_ISA, or the best usable one. */
+static const char *chosen_isa(const tfm_settings *settings) {
+    const char *wanted = settings->isa ? settings->isa : getenv("TFM_ISA");
+    if (wanted && (!*wanted || strcmp(wanted, "auto") == 0)) wanted = NULL;
+    bool usable;
+    const char *name;
+    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++)
+        if (wanted ? strcmp(name, wanted) == 0 : usable) return usable ? name : NULL;
+    return NULL;
+}
+
+static int print_version(const tfm_settings *settings) {
+    const char *chosen = chosen_isa(settings), *name;
+    bool usable;
+    printf("tfmrun (tfm) %s\ninstruction sets:", tfm_version());
+    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++)
+        printf("%s %s%s", i ? "," : "", name, !usable ? " (not on this processor)" : name == chosen ? " (in use)" : "");
+    printf("\nthreads: %u\n", settings->threads ? settings->threads : tfm_cpu_count());
+    if (!chosen) {
+        const char *wanted = settings->isa ? settings->isa : getenv("TFM_ISA");
+        fflush(stdout);
+        return tfm_complain("instruction set '%s' cannot be used here", wanted ? wanted : "");
+    }
+    return fflush(stdout) == 0 ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
+}
+
+static int check_usage(const tfm_settings *settings, size_t n_arguments, bool interactive) {
+    if (n_arguments == 0) return tfm_complain_usage("which model? Give a file made by tfmpack");
+    if (settings->log_probs && !settings->json) return tfm_complain_usage("--log-probs needs --json");
+    if (settings->top_log_probs && !settings->json) return tfm_complain_usage("--top-log-probs needs --json");
+    if (settings->prompt_file && n_arguments > 1)
+        return tfm_complain_usage("--prompt-file is the input: no TEXT goes with it");
+    if (settings->system && settings->system_file) return tfm_complain_usage("give either --system or --system-file");
+    if (settings->chat && settings->completion) return tfm_complain_usage("give either --chat or --completion");
+    tfm_error error;
+    if (settings->attention && tfm_attention_check(settings->attention, &error) != TFM_OK)
+        return tfm_complain_usage("--%s", error.message);
+    if (settings->attention && interactive)
+        return tfm_complain_usage("--attention is for texts and pipes; at the prompt there is /attention FILE");
+    return TFM_EXIT_OK;
+}
+
+/* Reads --prompt-file: a text without the newline that editors put at the end. The caller frees it. */
+static char *read_prompt(const char *path, tfm_error *error) {
+    tfm_bytes bytes = {0};
+    tfm_status status = tfm_read_file(path, PROMPT_BYTES, &bytes, error);
+    if (status == TFM_OK && bytes.size && bytes.data[bytes.size - 1] == '\n') {
+        bytes.size--;
+        if (bytes.size && bytes.data[bytes.size - 1] == '\r') bytes.size--;
+    }
+    if (status == TFM_OK && bytes.size && memchr(bytes.data, 0, bytes.size))
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: is no text, a byte of it is 0", path);
+    if (status == TFM_OK && !tfm_bytes_append(&bytes, "", 1))
+        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", path);
+    if (status != TFM_OK) tfm_bytes_free(&bytes);
+    return bytes.data;
+}
+
+static int run_texts(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {
+    if (engine->info.kind == TFM_KIND_ENCODER) return tfm_analysis_run(engine, settings, texts, n);
+    return tfm_batch_run(engine, settings, texts, n);
+}
+
+static int run_prompt_file(tfm_engine *engine, const tfm_settings *settings) {
+    tfm_error error;
+    char *text = read_prompt(settings->prompt_file, &error);
+    if (!text) return tfm_complain("%s", error.message);
+    int result = run_texts(engine, settings, &text, 1);
+    free(text);
+    return result;
+}
+
+/* argv: as given; arguments: the model, then texts. */
+static int run(tfm_settings *settings, char **arguments, size_t n_arguments, bool interactive, int argc, char **argv) {
+    tfm_engine engine;
+    tfm_error error = {0};
+    int result = TFM_EXIT_FAILURE;
+    tfm_status status = tfm_engine_open(&engine, arguments[0], settings, &error);
+    engine.interactive = interactive;
+    if (status == TFM_OK) {
+        status = tfm_engine_configure(&engine, settings, &error);
+        if (status == TFM_ERROR_ARGUMENT) result = TFM_EXIT_USAGE;
+    }
+    if (status != TFM_OK)
+        tfm_complain("%s", error.message);
+    else if (interactive)
+        result = tfm_prompt_run(&engine, settings, argc, argv);
+    else if (settings->prompt_file)
+        result = run_prompt_file(&engine, settings);
+    else
+        result = run_texts(&engine, settings, n_arguments > 1 ? arguments + 1 : NULL, n_arguments - 1);
+    tfm_engine_close(&engine);
+    return result;
+}
+
+int main(int argc, char **argv) {
+    tfm_program("tfmrun");
+    tfm_settings settings;
+    char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
+    if (!tfm_settings_init(&settings) || !arguments) return tfm_complain("out of memory");
+    memcpy(arguments, argv, (size_t)argc * sizeof *arguments);
+    size_t n = 0;
+    tfm_error error;
+    int result;
+    if (tfm_options_parse(&tfm_settings_table, &settings, settings.given, argc, arguments, &n, &error) != TFM_OK) {
+        result = tfm_complain_usage("%s", error.message);
+    } else if (settings.help) {
+        result = print_help();
+    } else if (settings.version) {
+        result = print_version(&settings);
+    } else {
+        bool interactive = n == 1 && !settings.prompt_file && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
+                           !settings.json && !settings.ids;
+        result = check_usage(&settings, n, interactive);
+        if (result == TFM_EXIT_OK) result = run(&settings, arguments + 1, n, interactive, argc, argv);
+    }
+    tfm_settings_free(&settings);
+    free(arguments);
+    return result;
+}
