@@ -83,15 +83,16 @@ static void describe_command(const tfm_pack_request *request, char *text, size_t
 
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
                                  const char *format, tfm_error *error) {
-    char name[256], command[800];
+    char name[256], created_by[64], command[800];
     tfm_status status = folder_name(folder, name, sizeof name, error);
     if (status) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section metadata");
     describe_command(request, command, sizeof command);
+    snprintf(created_by, sizeof created_by, "tfmpack %s", tfm_version());
     tfm_table_set_string(table, "source", name);
     tfm_table_set_string(table, "source_format", format);
-    tfm_table_set_string(table, "created_by", TFM_CREATED_BY);
+    tfm_table_set_string(table, "created_by", created_by);
     tfm_table_set_string(table, "command", command);
     if (request->license) tfm_table_set_string(table, "license", request->license);
     status = tfm_writer_section(writer, "metadata", table, error);

@@ -9,8 +9,6 @@
 #include "tools/pack/families/importer.h"
 #include "tools/pack/shortlist/shortlist.h"
 
-#define TFM_CREATED_BY "tfmpack 0.1.0"
-
 typedef struct tfm_pack_request {
     const char *source, *out;
     const char *license;   /* NULL: not said */

@@ -407,7 +407,7 @@ int main(int argc, char **argv) {
     if (s.help)
         code = run_help();
     else if (s.version)
-        code = printf("%s (kernels: %s)\n", TFM_CREATED_BY, tfm_isa_name(tfm_isa_best())) < 0;
+        code = printf("tfmpack %s (kernels: %s)\n", tfm_version(), tfm_isa_name(tfm_isa_best())) < 0;
     else
         code = run(&s, argv + 1, n);
     if (fflush(stdout) != 0 || ferror(stdout)) {
