@@ -66,7 +66,8 @@ def rows_of(groups, cells, peers, threads):
         lines, at = [], y + TITLE
         for dtype in dtypes:
             lines.append((at, dtype))
-            has_peer = any(records.best_peer(cells[title, dtype, t], peers) for t in threads if (title, dtype, t) in cells)
+            found = [cells[title, dtype, t] for t in threads if (title, dtype, t) in cells]
+            has_peer = any(records.best_peer(cell, peers) for cell in found)
             at += BAR * (2 if has_peer else 1)
         rows.append((y, title, lines))
         y = at + GAP
@@ -92,8 +93,9 @@ def document(found, peers):
         out.append(f'<text class="title" x="{x}" y="{TOP - 10}">{n} thread{"s" if n > 1 else ""}</text>\n')
         for percent in (0, 25, 50, 75, 100):
             at = x + percent / 100 * WIDTH / SCALE
-            out.append(f'<line class="{"limit" if percent == 100 else "grid"}" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 4}" '
-                       f'y2="{height}"/><text class="small" x="{at:.1f}" y="{height + 14}" text-anchor="middle">'
+            out.append(f'<line class="{"limit" if percent == 100 else "grid"}" x1="{at:.1f}" x2="{at:.1f}" '
+                       f'y1="{TOP - 4}" y2="{height}"/>'
+                       f'<text class="small" x="{at:.1f}" y="{height + 14}" text-anchor="middle">'
                        f'{"limit" if percent == 100 else f"{percent} %"}</text>\n')
     for y, title, lines in rows:
         out.append(f'<text class="title" x="10" y="{y + 11}">{escape(title)}</text>\n')

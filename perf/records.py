@@ -1,9 +1,9 @@
 """records.py - the measurements of perf/run as JSON lines: reading, telling one from another, and the figures of peers.
 
-A record is one measurement (a JSON object a line). What was measured is said by its identity: name, model, dtype, threads,
-beams, batch, length, ... ; what came out by `value` and `unit`, by median_s, min_s, max_s, lower_s, upper_s (seconds of a
-run; the last two are quartiles), and by `limit` (in the unit) with `bound`. Where it was measured: machine, compiler,
-commit. Records with "record": "machine" hold the peaks measured beside the others.
+A record is one measurement (a JSON object a line). What was measured is said by its identity: name, model, dtype,
+threads, beams, batch, length, ... ; what came out by `value` and `unit`, by median_s, min_s, max_s, lower_s, upper_s
+(seconds of a run; the last two are quartiles), and by `limit` (in the unit) with `bound`. Where it was measured:
+machine, compiler, commit. Records with "record": "machine" hold the peaks measured beside the others.
 """
 import json
 import statistics
@@ -51,7 +51,7 @@ def label(record):
         flags = [k for k in ('cold', 'causal') if record.get(k)]
         words = [record['kernel'], record.get('dtype'), size, *rest, *flags]
     else:
-        words = [record.get('model'), record.get('dtype'), record.get('share'), record.get('name') or record.get('work')]
+        words = [record.get(k) for k in ('model', 'dtype', 'share')] + [record.get('name') or record.get('work')]
         words += [f'{k} {record[k]}' for k in ('beams', 'batch', 'length') if k in record]
         if record.get('kv_dtype', 'f32') != 'f32':
             words.append(f'kv {record["kv_dtype"]}')

@@ -85,10 +85,11 @@ def whole_models(found, peers):
                r.get('beams', '–'), r.get('batch', '–'), r.get('length', '–'), number(r['value']), number(best(r)),
                percent(spread(r)), percent(records.of_limit(r)), r.get('bound', '–')]
         if peers:
-            row += [f'{peer["peer"]} {number(peer["value"])}', times(r['value'] / peer['value'])] if peer else ['–', '–']
+            row += ['–', '–'] if not peer else [f'{peer["peer"]} {number(peer["value"])}',
+                                                times(r['value'] / peer['value'])]
         rows.append(row)
-    head = ['model', 'work', 'type', 'threads', 'beams', 'batch', 'length', 'tokens/s', 'best', 'spread', 'of the limit',
-            'bound by']
+    head = ['model', 'work', 'type', 'threads', 'beams', 'batch', 'length', 'tokens/s', 'best', 'spread',
+            'of the limit', 'bound by']
     return table(head + (['best peer', 'ours / peer'] if peers else []), rows, 3)
 
 
@@ -111,7 +112,8 @@ def ratios(found):
                          times(r['median_s'] / greedy['median_s'])])
         one = r['threads'] > 1 and same_but(r, found, threads=1)
         if one:
-            rows.append([r['model'], what, r['dtype'], r['threads'], 'speed / one thread', times(r['value'] / one['value'])])
+            rows.append([r['model'], what, r['dtype'], r['threads'], 'speed / one thread',
+                         times(r['value'] / one['value'])])
     rows.sort(key=lambda row: row[4])
     return table(['model', 'work', 'type', 'threads', 'what', 'ratio'], rows, 3)
 
@@ -155,7 +157,8 @@ def other_kernels(found):
     rows = []
     for r in found:
         if 'kernel' in r and not ('m' in r or r.get('limit')):
-            what = ' '.join(f'{k} {r[k]}' for k in ('dtype', 'kv_dtype', 'queries', 'positions', 'n', 'causal') if k in r)
+            keys = ('dtype', 'kv_dtype', 'queries', 'positions', 'n', 'causal')
+            what = ' '.join(f'{k} {r[k]}' for k in keys if k in r)
             rows.append([r['kernel'], what, r['threads'], number(r['value']), number(r.get('gflops'))])
     return table(['kernel', 'size', 'threads', 'us', 'GFLOP/s'], rows, 2)
 

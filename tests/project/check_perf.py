@@ -35,7 +35,8 @@ def product(us, least):
 
 # (what it shows, base, new, further arguments, exit status, what the output must hold)
 CASES = [
-    ('the same results', [decode(1), memory(5)], [decode(1), memory(5)], [], 0, ['2 compared: 0 slower, 0 unsure, 0 faster, 2 same']),
+    ('the same results', [decode(1), memory(5)], [decode(1), memory(5)], [], 0,
+     ['2 compared: 0 slower, 0 unsure, 0 faster, 2 same']),
     ('a regression', [decode(1)], [decode(1.2)], [], 1, ['slower', '+20.0 %', 'transformer-base int8 decode']),
     ('an improvement', [decode(1)], [decode(0.8)], [], 0, ['faster', '-20.0 %']),
     ('under 5 % is noise', [decode(1, 0.001)], [decode(1.04, 0.001)], [], 0, ['1 same']),
@@ -61,7 +62,8 @@ CASES = [
 ]
 BAD_FILES = [('no JSON', 'nonsense\n', 'line 1 is not JSON'), ('no object', '{}\n[1]\n', 'line 2 is not a JSON object'),
              ('no text', b'\xff\xfe', 'base.jsonl')]
-PEERS = [{'peer': 'slowpoke', 'what': 'decode', 'beam': 1, 'batch': 8, 'threads': 1, 'dtype': 'int8', 'tokens_per_s': 128},
+PEERS = [{'peer': 'slowpoke', 'what': 'decode', 'beam': 1, 'batch': 8, 'threads': 1, 'dtype': 'int8',
+          'tokens_per_s': 128},
          {'peer': 'hare', 'what': 'decode', 'beam': 1, 'batch': 8, 'length': 64, 'threads': 1, 'dtype': 'int8',
           'tokens_per_s': 256},
          {'peer': 'hare', 'what': 'decode', 'beam': 4, 'batch': 8, 'threads': 1, 'dtype': 'int8', 'tokens_per_s': 9999},
@@ -103,7 +105,8 @@ class Checker:
         new = self.write('new.jsonl', [decode(1)])
         for name, content, wanted in BAD_FILES:
             self.check(f'compare: {name}', self.run('compare', self.write('base.jsonl', content), new), 2, [wanted])
-        self.check('compare: no such file', self.run('compare', os.path.join(self.folder, 'nowhere'), new), 2, ['nowhere'])
+        nowhere = self.run('compare', os.path.join(self.folder, 'nowhere'), new)
+        self.check('compare: no such file', nowhere, 2, ['nowhere'])
         self.check('compare: one file', self.run('compare', new), 2, ['two files'])
 
     def tables(self):
@@ -130,7 +133,8 @@ class Checker:
         self.run('run', *arguments, '--docs', page)
         with open(page, encoding='utf-8') as file:
             text = file.read()
-        self.check('run: tables put into a document', (0, text), 0, ['Before.\n<!--', 'hare 256', '](page.svg)', '<!-- end -->\nAfter.'])
+        self.check('run: tables put into a document', (0, text), 0,
+                   ['Before.\n<!--', 'hare 256', '](page.svg)', '<!-- end -->\nAfter.'])
         self.results.append(('run: and its old tables taken out', ['old'] if 'old\n' in text else []))
         lacking = self.write('peers.jsonl', [{'peer': 'hare', 'what': 'decode'}])
         self.check('run: peers that say too little', self.run('run', '--from', results, '--peers', lacking), 1,

@@ -17,7 +17,7 @@ EXCEPTIONS = {('format', 'runtime/tfm.h')}
 # The library's only foreign headers are sleef.h, xxhash.h and pcre2.h; these belong to the tools.
 TOOLS_ONLY = re.compile(r'(jansson|zip|editline/|histedit|protobuf-c/|google/|utf8proc|criterion/)')
 TOP_LEVEL = {'meson.build', 'meson_options.txt', 'runtime', 'format', 'simd', 'tools', 'tests', 'perf', 'docs',
-             'README.md', 'LICENSE'}
+             'README.md', 'LICENSE', 'NOTICE', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'}
 MAX_LINES = 1000
 GENERATED = ('.pb-c.h', 'perf_commit.h')
 TOOLS = ('tfmrun', 'tfmpack', 'tfmeval')

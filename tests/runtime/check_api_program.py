@@ -24,10 +24,12 @@ def main():
 
     for i in (0, 5):
         beams = json.loads(lines(checkpoint, 'beam4.ids.jsonl')[i])
-        expected = f'{lines(checkpoint, "greedy.txt")[i]}\n{lines(checkpoint, "beam4.txt")[i]} (score {beams["score"]:.4f})\n'
+        expected = (f'{lines(checkpoint, "greedy.txt")[i]}\n'
+                    f'{lines(checkpoint, "beam4.txt")[i]} (score {beams["score"]:.4f})\n')
         done = run(model, lines(checkpoint, 'test.de')[i])
         if done.returncode or done.stdout != expected or done.stderr:
-            sys.exit(f'status {done.returncode}\nprinted  {done.stdout!r}\nexpected {expected!r}\nstderr   {done.stderr!r}')
+            sys.exit(f'status {done.returncode}\nprinted  {done.stdout!r}\nexpected {expected!r}\n'
+                     f'stderr   {done.stderr!r}')
     done = run('/nonexistent.bin', 'Hallo')
     if done.returncode != 1 or '/nonexistent.bin' not in done.stderr or done.stdout:
         sys.exit(f'a missing model: status {done.returncode}, {done.stderr!r}')

@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""check_documents.py - documents name files and options that exist. Prints TAP.
+
+usage: check_documents.py SOURCE_ROOT [PROGRAM...]
+       check_documents.py --self-test
+
+Every file or folder that a document names in backticks is in the tree. Every long option that a program's --help shows is
+in its man page, docs/PROGRAM.1, which shows no option that none of the programs has.
+"""
+import os
+import re
+import subprocess
+import sys
+
+# The project's own file names are told from those of checkpoints and examples by these endings.
+NAMED = re.compile(r'`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|def))`|`((?:simd|format|runtime|tools|tests|perf|docs)/[\w/.-]*)`')
+# Files of others, and files that a reader is to write.
+FOREIGN = {'sleef.h', 'xxhash.h', 'pcre2.h', 'translate.c', 'generate.py', 'run.c'}
+
+
+def files_of(root):
+    found = subprocess.run(['git', '-C', root, 'ls-files'], capture_output=True, text=True, check=False)
+    if found.returncode == 0:
+        return found.stdout.splitlines()
+    return [os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root) for name in names]
+
+
+def check_names(text, files):
+    """Names in text that are no end of a file's path, nor a folder's."""
+    for match in NAMED.finditer(text):
+        name = (match[1] or match[2]).rstrip('/')
+        if name not in FOREIGN and not any(('/' + f).endswith(('/' + name, '/' + name + '.c')) or f.startswith(name + '/')
+                                           for f in files):
+            yield name
+
+
+def options_of(text):
+    return {option.rstrip('-') for option in re.findall(r'(?<![\w-])--[a-z][a-z0-9-]*', text)}
+
+
+def read(root, path):
+    with open(os.path.join(root, path), encoding='utf-8') as file:
+        return file.read()
+
+
+def help_of(program):
+    """What a program's --help says, and that of its commands if it has any."""
+    text = subprocess.run([program, '--help'], capture_output=True, text=True, check=True).stdout
+    for command in sorted(set(re.findall(r'^  ([a-z]+)  +\S', text, re.M))):
+        more = subprocess.run([program, command, '--help'], capture_output=True, text=True, check=False)
+        text += more.stdout
+    return text
+
+
+def compare_options(has, known, shown):
+    """Sentences about options of a program that its man page lacks, and about some there that no program knows."""
+    for option in sorted(has - shown):
+        yield f'does not show {option}'
+    for option in sorted(shown - known):
+        yield f'shows {option}, which there is not'
+
+
+def check_manuals(root, programs):
+    """For each program, what is wrong with its man page."""
+    options = {os.path.basename(program): options_of(help_of(program)) for program in programs}
+    known = set().union(*options.values()) | {'--name'}  # the form of an option in general
+    for name, has in options.items():
+        manual = options_of(re.sub(r'\\f[A-Z]', '', read(root, f'docs/{name}.1')).replace('\\-', '-'))
+        yield f'docs/{name}.1 shows the options of {name}', list(compare_options(has, known, manual))
+
+
+def self_test():
+    files = ['runtime/tfm.h', 'docs/api.md', 'tools/pack/families/llama.c']
+    cases = [
+        ('a file that is gone', list(check_names('see `runtime/gone.c` and `tfm.h`', files)), ['runtime/gone.c']),
+        ('a folder that is gone', list(check_names('`tools/pack/families/` and `tools/run/`', files)), ['tools/run']),
+        ('a part of a name is none', list(check_names('`lama.c`', files)), ['lama.c']),
+        ('options', list(compare_options(options_of('  -x, --top-k N  --json'), {'--top-k'}, options_of('--top-k, --jsonl'))),
+         ['does not show --json', 'shows --jsonl, which there is not']),
+    ]
+    return report([(f'notices {name}', [] if said == expected else [f'said {said}']) for name, said, expected in cases])
+
+
+def report(results):
+    print(f'1..{len(results)}')
+    for name, problems in results:
+        print(f'{"not ok" if problems else "ok"} - {name}')
+        for problem in problems:
+            print(f'# {problem}')
+    return 1 if any(problems for _, problems in results) else 0
+
+
+def main():
+    if sys.argv[1:] == ['--self-test']:
+        return self_test()
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    root, programs = sys.argv[1], sys.argv[2:]
+    files = files_of(root)
+    documents = [f for f in files if re.fullmatch(r'[A-Z]+\.md|docs/[\w-]+\.md', f) and f != 'CHANGELOG.md']
+    results = [(f'{d} names files that exist', list(check_names(read(root, d), files))) for d in documents]
+    results += check_manuals(root, programs)
+    return report(results)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
