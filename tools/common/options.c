@@ -9,6 +9,26 @@
 #include "format/model_file.h"
 #include "bytes.h"
 
+size_t tfm_options_count(const tfm_option_table *table) {
+    size_t n = 0;
+    for (; table; table = table->next) n += table->n;
+    return n;
+}
+
+const tfm_option *tfm_options_at(const tfm_option_table *table, size_t i) {
+    for (; table && i >= table->n; table = table->next) i -= table->n;
+    return table ? &table->options[i] : NULL;
+}
+
+size_t tfm_options_index(const tfm_option_table *table, const tfm_option *option) {
+    size_t i = 0;
+    while (option < table->options || option >= table->options + table->n) {
+        i += table->n;
+        table = table->next;
+    }
+    return i + (size_t)(option - table->options);
+}
+
 static char dashed(char c) { return c == '_' ? '-' : c; }
 
 static bool name_equals(const char *option, const char *name, size_t n) {
@@ -26,9 +46,9 @@ static void skip_dashes(const char **name, size_t *n) {
 
 const tfm_option *tfm_options_find(const tfm_option_table *table, const char *name, size_t n) {
     skip_dashes(&name, &n);
-    for (size_t i = 0; i < table->n; i++)
-        if (table->options[i].kind != TFM_OPTION_GROUP && name_equals(table->options[i].name, name, n))
-            return &table->options[i];
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(table, i)); i++)
+        if (option->kind != TFM_OPTION_GROUP && name_equals(option->name, name, n)) return option;
     return NULL;
 }
 
@@ -56,9 +76,10 @@ const char *tfm_options_nearest(const tfm_option_table *table, const char *name,
     skip_dashes(&name, &n);
     const char *nearest = NULL;
     size_t least = n / 3 + 1; /* about one slip in three letters */
-    for (size_t i = 0; i < table->n; i++) {
-        if (table->options[i].kind == TFM_OPTION_GROUP) continue;
-        const char *other = table->options[i].name;
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(table, i)); i++) {
+        if (option->kind == TFM_OPTION_GROUP) continue;
+        const char *other = option->name;
         size_t length = strlen(other);
         bool starts = n >= 4 && length > n && strncmp(other, name, n) == 0;
         size_t d = starts ? 1 : distance(name, n, other, length);
@@ -150,8 +171,9 @@ static tfm_status unknown(const tfm_option_table *table, const char *word, size_
 }
 
 static const tfm_option *find_letter(const tfm_option_table *table, char letter) {
-    for (size_t i = 0; i < table->n; i++)
-        if (table->options[i].letter && table->options[i].letter == letter) return &table->options[i];
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(table, i)); i++)
+        if (option->letter && option->letter == letter) return option;
     return NULL;
 }
 
@@ -177,7 +199,7 @@ static tfm_status parse_word(const tfm_option_table *table, void *settings, bool
     if (!value && option->kind != TFM_OPTION_FLAG && *i + 1 < argc &&
         (!value_optional(option) || is_optional_value(option, argv[*i + 1])))
         value = argv[++*i];
-    if (given) given[option - table->options] = true;
+    if (given) given[tfm_options_index(table, option)] = true;
     return tfm_option_set(option, settings, what, value, error);
 }
 
@@ -251,8 +273,8 @@ char *tfm_options_help(const tfm_option_table *table, unsigned width) {
     if (width < 60) width = 60;
     tfm_bytes out = {0};
     bool ok = true;
-    for (size_t i = 0; i < table->n && ok; i++) {
-        const tfm_option *option = &table->options[i];
+    const tfm_option *option;
+    for (size_t i = 0; ok && (option = tfm_options_at(table, i)); i++) {
         if (option->kind != TFM_OPTION_GROUP) {
             ok = help_option(&out, option, width);
             continue;

@@ -36,10 +36,18 @@ typedef struct tfm_option {
                         tfm_error *error);
 } tfm_option;
 
+/* Options of one settings structure; a table may go on in another, so that each part stands beside what it is about. */
 typedef struct tfm_option_table {
     const tfm_option *options;
     size_t n;
+    const struct tfm_option_table *next;
 } tfm_option_table;
+
+/* Options of a table and those after it, counted together: how many, the i-th (NULL past the last), the place of one.
+ */
+size_t tfm_options_count(const tfm_option_table *table);
+const tfm_option *tfm_options_at(const tfm_option_table *table, size_t i);
+size_t tfm_options_index(const tfm_option_table *table, const tfm_option *option);
 
 /*
  * Reads argv[1 .. argc - 1]. given[i], if given is not NULL, becomes true for each option i of the table that occurs.

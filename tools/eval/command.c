@@ -2,10 +2,18 @@
 #include "command.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+static const tfm_option help_option[] = {{.kind = TFM_OPTION_FLAG,
+                                          .letter = 'h',
+                                          .name = "help",
+                                          .offset = offsetof(tfm_command_settings, help),
+                                          .help = "Print this help and exit."}};
+const tfm_option_table tfm_help_option = {.options = help_option, .n = 1};
 
 static int print_help(const tfm_command *command) {
     char *options = tfm_options_help(&command->options, tfm_terminal_columns(STDOUT_FILENO));

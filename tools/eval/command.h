@@ -19,8 +19,7 @@ typedef struct tfm_command {
 typedef struct tfm_command_settings {
     bool help;
 } tfm_command_settings;
-#define TFM_OPTION_HELP                                                                                                \
-    { .kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .help = "Print this help and exit.", .offset = 0 }
+extern const tfm_option_table tfm_help_option;
 
 /*
  * Reads the arguments of a command (argv[0] is its name) into settings; argv[1 .. n_arguments] are then those that

@@ -29,9 +29,7 @@ static const tfm_option options[] = {
      .name = "vectors",
      AT(vectors),
      .help = "Encoder-only models: also write N.embedding and, where there is a pooler, N.pooled."},
-    TFM_OPTIONS_RUN(tfm_logits_settings, model),
-    TFM_OPTIONS_MODEL(tfm_logits_settings, model),
-    TFM_OPTION_HELP};
+};
 
 static const tfm_command command = {
     .usage = "logits [OPTION]... MODEL --in IN.jsonl --out OUT.safetensors",
@@ -43,7 +41,7 @@ static const tfm_command command = {
                    "where the model has a head, N.logits (target tokens, vocabulary), or (1, classes) for a\n"
                    "classifier of sequences.\n",
     .examples = "  tfmeval logits model.bin --in cases.jsonl --out logits.safetensors\n",
-    .options = {options, sizeof options / sizeof *options},
+    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_run_options},
     .n_arguments = 1};
 
 /* ---- input --------------------------------------------------------------------------------------------------- */
@@ -138,13 +136,13 @@ static tfm_status check(const tfm_logits *r, const char *path, tfm_error *error)
 }
 
 int tfm_command_logits(int argc, char **argv) {
-    tfm_logits_settings set = {.in = "-", .model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
+    tfm_logits_settings set = {.in = "-", .base.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
     int code;
-    if (!tfm_command_begin(&command, &set.common, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
     if (!set.out) return tfm_complain_usage("%s: --out is missing", argv[0]);
     tfm_error error = {0};
     tfm_logits r = {.settings = &set};
-    tfm_status status = tfm_opened_open(&r.model, argv[1], &set.model, &error);
+    tfm_status status = tfm_opened_open(&r.model, argv[1], &set.base.model, &error);
     if (status == TFM_OK) status = check(&r, argv[1], &error);
     if (status == TFM_OK) status = read_input(&r, &error);
     if (status == TFM_OK) status = tfm_logits_run(&r, &error);

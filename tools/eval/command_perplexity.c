@@ -58,9 +58,7 @@ static const tfm_option options[] = {
      AT(per_line),
      .help = "Print every line's figures before the total; with --json also every token's log-probability."},
     {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "Print JSON, one object a line."},
-    TFM_OPTIONS_RUN(settings, model),
-    TFM_OPTIONS_MODEL(settings, model),
-    TFM_OPTION_HELP};
+};
 
 static const tfm_command command = {
     .usage = "perplexity [OPTION]... MODEL {--src SRC --ref REF | --text TEXT | --in IN.jsonl}",
@@ -70,7 +68,7 @@ static const tfm_command command = {
                    "be compared.\n",
     .examples = "  tfmeval perplexity model.bin --src test.de --ref test.en\n"
                 "  tfmeval perplexity gpt2.bin --text wiki.txt --max-length 1024 --stride 512\n",
-    .options = {options, sizeof options / sizeof *options},
+    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_run_options},
     .n_arguments = 1};
 
 enum { MAX_LINES = TFM_PERPLEXITY_BATCH };
@@ -137,7 +135,7 @@ static tfm_status read_pair(scorer *s, size_t *middle, bool *end, tfm_error *err
 static tfm_status read_batch(scorer *s, bool *end, tfm_error *error) {
     s->ids.size = 0;
     s->n_pairs = s->n_targets = 0;
-    while (s->n_pairs < MAX_LINES && s->ids.size < 4 * (size_t)s->settings->model.batch_tokens) {
+    while (s->n_pairs < MAX_LINES && s->ids.size < 4 * (size_t)s->settings->base.model.batch_tokens) {
         pair p = {.source = s->ids.size};
         tfm_status status = read_pair(s, &p.target, end, error);
         if (status != TFM_OK || *end) return status;
@@ -232,7 +230,7 @@ static tfm_status open_all(scorer *s, const char *path, tfm_error *error) {
     if (status != TFM_OK) return status;
     tfm_session_params params = tfm_session_params_default();
     params.pool = s->model.pool;
-    params.max_batch_tokens = set->model.batch_tokens;
+    params.max_batch_tokens = set->base.model.batch_tokens;
     return tfm_session_create(&s->session, s->model.model, &params, error);
 }
 
@@ -251,7 +249,7 @@ static tfm_status run_pairs(scorer *s, const char *path, tfm_error *error) {
 }
 
 static tfm_status run_all(scorer *s, const char *path, tfm_error *error) {
-    tfm_status status = tfm_opened_open(&s->model, path, &s->settings->model, error);
+    tfm_status status = tfm_opened_open(&s->model, path, &s->settings->base.model, error);
     if (status != TFM_OK) return status;
     switch (s->model.info.kind) {
     case TFM_KIND_ENCODER_DECODER: return run_pairs(s, path, error);
@@ -261,9 +259,9 @@ static tfm_status run_all(scorer *s, const char *path, tfm_error *error) {
 }
 
 int tfm_command_perplexity(int argc, char **argv) {
-    settings set = {.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
+    settings set = {.base.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
     int code;
-    if (!tfm_command_begin(&command, &set.common, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
     int forms = (set.source || set.reference) + (set.in != NULL) + (set.text != NULL);
     if (forms != 1 || !set.source != !set.reference)
         return tfm_complain_usage("%s: give either --src and --ref, or --text, or --in", argv[0]);

@@ -56,6 +56,7 @@ static tfm_status add_reference(void *user, const tfm_option *option, const char
 }
 
 #define AT(member) .offset = offsetof(settings, member)
+/* Of both commands; bleu has more. */
 static const tfm_option options[] = {
     {.kind = TFM_OPTION_GROUP, .name = "Texts"},
     {.kind = TFM_OPTION_CUSTOM,
@@ -82,7 +83,11 @@ static const tfm_option options[] = {
      AT(width),
      .help = "Digits after the point (default: 2)."},
     {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "Print a JSON object a line."},
-    TFM_OPTION_HELP,
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'h',
+     .name = "help",
+     .offset = offsetof(settings, common.help),
+     .help = "Print this help and exit."},
 
     {.kind = TFM_OPTION_GROUP, .name = "chrF"},
     {.kind = TFM_OPTION_U32,
@@ -111,8 +116,9 @@ static const tfm_option options[] = {
      .name = "eps-smoothing",
      AT(eps_smoothing),
      .help = "Average the F scores of all orders, as chrF++.py, NLTK and Moses do."},
+};
 
-    /* The rest is not for the command chrf. */
+static const tfm_option bleu_options[] = {
     {.kind = TFM_OPTION_FLAG, .name = "chrf", AT(chrf), .help = "Print chrF on a second line."},
     {.kind = TFM_OPTION_GROUP, .name = "BLEU"},
     {.kind = TFM_OPTION_CHOICE,
@@ -133,7 +139,7 @@ static const tfm_option options[] = {
      AT(smooth_value),
      .help = "Value for --smooth floor (default: 0.1) and add-k (default: 1)."},
 };
-enum { N_OPTIONS = sizeof options / sizeof *options, N_BLEU_OPTIONS = 5 };
+static const tfm_option_table bleu_table = {.options = bleu_options, .n = sizeof bleu_options / sizeof *bleu_options};
 
 static const tfm_command bleu_command = {
     .usage = "bleu [OPTION]... --ref REF [--ref REF2]... --hyp HYP",
@@ -141,14 +147,14 @@ static const tfm_command bleu_command = {
                    "those of sacreBLEU with the same signature.\n",
     .examples = "  tfmeval bleu --ref test.en --hyp out.en\n"
                 "  tfmrun model.bin < test.de | tfmeval bleu --ref test.en --chrf\n",
-    .options = {options, N_OPTIONS}};
+    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &bleu_table}};
 static const tfm_command chrf_command = {
     .usage = "chrf [OPTION]... --ref REF [--ref REF2]... --hyp HYP",
     .description = "Prints corpus chrF, with a signature that says how it was computed. The figures are\n"
                    "those of sacreBLEU with the same signature.\n",
     .examples = "  tfmeval chrf --ref test.en --hyp out.en\n"
                 "  tfmeval chrf --word-order 2 --ref test.en --hyp out.en    # chrF++\n",
-    .options = {options, N_OPTIONS - N_BLEU_OPTIONS}};
+    .options = {.options = options, .n = sizeof options / sizeof *options}};
 
 /* ---- reading and counting ---------------------------------------------------------------------------------------- */
 

@@ -10,8 +10,7 @@
 #include <string.h>
 
 typedef struct settings {
-    tfm_command_settings common;
-    tfm_model_settings model;
+    tfm_model_command_settings base;
     const char *in, *out;
     int side;
     bool no_special, keep_special;
@@ -20,33 +19,33 @@ typedef struct settings {
 static const char *const side_names[] = {[TFM_SOURCE] = "source", [TFM_TARGET] = "target", NULL};
 
 #define AT(member) .offset = offsetof(settings, member)
-static const tfm_option options[] = {{.kind = TFM_OPTION_STRING,
-                                      .letter = 'i',
-                                      .name = "in",
-                                      .argument = "FILE",
-                                      AT(in),
-                                      .help = "Lines of JSON to answer (default: -, standard input)."},
-                                     {.kind = TFM_OPTION_STRING,
-                                      .letter = 'o',
-                                      .name = "out",
-                                      .argument = "FILE",
-                                      AT(out),
-                                      .help = "Where answers go (default: -, standard output)."},
-                                     {.kind = TFM_OPTION_CHOICE,
-                                      .name = "side",
-                                      .choices = side_names,
-                                      AT(side),
-                                      .help = "Whose vocabulary, where a model has two (default: source)."},
-                                     {.kind = TFM_OPTION_FLAG,
-                                      .name = "no-special",
-                                      AT(no_special),
-                                      .help = "Leave out what the model wants around a text, such as the end token."},
-                                     {.kind = TFM_OPTION_FLAG,
-                                      .name = "keep-special",
-                                      AT(keep_special),
-                                      .help = "Spell out control tokens in \"text\"; they are left out otherwise."},
-                                     TFM_OPTIONS_MODEL(settings, model),
-                                     TFM_OPTION_HELP};
+static const tfm_option options[] = {
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'i',
+     .name = "in",
+     .argument = "FILE",
+     AT(in),
+     .help = "Lines of JSON to answer (default: -, standard input)."},
+    {.kind = TFM_OPTION_STRING,
+     .letter = 'o',
+     .name = "out",
+     .argument = "FILE",
+     AT(out),
+     .help = "Where answers go (default: -, standard output)."},
+    {.kind = TFM_OPTION_CHOICE,
+     .name = "side",
+     .choices = side_names,
+     AT(side),
+     .help = "Whose vocabulary, where a model has two (default: source)."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "no-special",
+     AT(no_special),
+     .help = "Leave out what the model wants around a text, such as the end token."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "keep-special",
+     AT(keep_special),
+     .help = "Spell out control tokens in \"text\"; they are left out otherwise."},
+};
 
 static const tfm_command command = {
     .usage = "tokenize [OPTION]... MODEL [--in IN.jsonl]",
@@ -57,7 +56,7 @@ static const tfm_command command = {
                    "  {\"ids\": [...]}        token ids\n",
     .examples = "  echo '{\"text\": \"Ein Hund.\"}' | tfmeval tokenize model.bin\n"
                 "  tfmeval tokenize model.bin --in cases.jsonl --out answers.jsonl --no-special\n",
-    .options = {options, sizeof options / sizeof *options},
+    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_model_options},
     .n_arguments = 1};
 
 typedef struct answerer {
@@ -159,7 +158,7 @@ static tfm_status answer(answerer *a, tfm_slice line, tfm_error *error) {
 
 static tfm_status answer_all(answerer *a, const char *path, tfm_error *error) {
     const settings *s = a->settings;
-    tfm_model_settings model = s->model;
+    tfm_model_settings model = s->base.model;
     model.threads = 1;
     tfm_status status = tfm_opened_open(&a->model, path, &model, error);
     if (status != TFM_OK) return status;
@@ -182,7 +181,7 @@ static tfm_status answer_all(answerer *a, const char *path, tfm_error *error) {
 int tfm_command_tokenize(int argc, char **argv) {
     settings set = {.in = "-", .out = "-"};
     int code;
-    if (!tfm_command_begin(&command, &set.common, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
     tfm_error error = {0};
     answerer a = {.settings = &set, .in = {.fd = -1}};
     tfm_status status = answer_all(&a, argv[1], &error);

@@ -8,8 +8,7 @@
 #include "model_options.h"
 
 typedef struct tfm_logits_settings {
-    tfm_command_settings common;
-    tfm_model_settings model;
+    tfm_model_command_settings base;
     const char *in, *out;
     bool decoder_states, vectors;
 } tfm_logits_settings;

@@ -182,7 +182,7 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 /* Buffers for the largest batch, and a session that can hold it. */
 static tfm_status prepare(tfm_logits *r, tfm_error *error) {
     const tfm_model_info *info = &r->model.info;
-    r->batch_tokens = r->settings->model.batch_tokens;
+    r->batch_tokens = r->settings->base.model.batch_tokens;
     size_t encoder_rows = larger(r->batch_tokens, r->longest_source), columns = larger(width(r), 1);
     size_t decoder_rows = larger(r->batch_tokens, r->longest_target);
     r->max_rows = larger(LOGITS_BUDGET / columns, 1);

@@ -1,9 +1,48 @@
 /* model_options.c - opening a model by the options of the command line. */
 #include "model_options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
-const char *const tfm_verify_names[] = {[TFM_VERIFY_ALL] = "all", [TFM_VERIFY_LAZY] = "header", NULL};
+#define AT(member) offsetof(tfm_model_command_settings, model.member)
+
+static const char *const verify_names[] = {[TFM_VERIFY_ALL] = "all", [TFM_VERIFY_LAZY] = "header", NULL};
+
+static const tfm_option model_options[] = {
+    {.kind = TFM_OPTION_STRING,
+     .name = "isa",
+     .argument = "NAME",
+     .offset = AT(isa),
+     .help = "Instruction set: avx512, avx2, neon or scalar (default: the best this processor has). It does not "
+             "change results."},
+    {.kind = TFM_OPTION_CHOICE,
+     .name = "verify",
+     .choices = verify_names,
+     .offset = AT(verify),
+     .help = "What is checked before the model is used: all of the file, or its header, and each tensor when it is "
+             "needed (default: all)."},
+};
+const tfm_option_table tfm_model_options = {
+    .options = model_options, .n = sizeof model_options / sizeof *model_options, .next = &tfm_help_option};
+
+static const tfm_option run_options[] = {
+    {.kind = TFM_OPTION_U32,
+     .letter = 't',
+     .name = "threads",
+     .argument = "N",
+     .max = 1024,
+     .offset = AT(threads),
+     .help = "Threads (default: 0, all cores this process may use). It does not change results."},
+    {.kind = TFM_OPTION_U32,
+     .name = "batch-tokens",
+     .argument = "N",
+     .min = 1,
+     .max = TFM_BATCH_TOKENS_MAX,
+     .offset = AT(batch_tokens),
+     .help = "Tokens that are computed at the same time (default: 4096). It does not change results."},
+};
+const tfm_option_table tfm_run_options = {
+    .options = run_options, .n = sizeof run_options / sizeof *run_options, .next = &tfm_model_options};
 
 tfm_status tfm_opened_open(tfm_opened *opened, const char *path, const tfm_model_settings *settings, tfm_error *error) {
     *opened = (tfm_opened){0};

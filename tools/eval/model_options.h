@@ -17,37 +17,14 @@ typedef struct tfm_model_settings {
 
 enum { TFM_BATCH_TOKENS_DEFAULT = 4096, TFM_BATCH_TOKENS_MAX = 1 << 20 };
 
-extern const char *const tfm_verify_names[];
+/* The first member of the settings of a command that runs a model. */
+typedef struct tfm_model_command_settings {
+    tfm_command_settings command;
+    tfm_model_settings model;
+} tfm_model_command_settings;
 
-/* Options for a structure settings whose member m is a tfm_model_settings. */
-#define TFM_OPTIONS_MODEL(settings, m)                                                                                 \
-    {.kind = TFM_OPTION_STRING,                                                                                        \
-     .name = "isa",                                                                                                    \
-     .argument = "NAME",                                                                                               \
-     .offset = offsetof(settings, m.isa),                                                                              \
-     .help = "Instruction set: avx512, avx2, neon or scalar (default: the best this processor has). It does not "      \
-             "change results."},                                                                                       \
-    {                                                                                                                  \
-        .kind = TFM_OPTION_CHOICE, .name = "verify", .choices = tfm_verify_names,                                      \
-        .offset = offsetof(settings, m.verify),                                                                        \
-        .help =                                                                                                        \
-            "What is checked before the model is used: all of the file, or its header, and each tensor when it is "    \
-            "needed (default: all)."                                                                                   \
-    }
-#define TFM_OPTIONS_RUN(settings, m)                                                                                   \
-    {.kind = TFM_OPTION_U32,                                                                                           \
-     .letter = 't',                                                                                                    \
-     .name = "threads",                                                                                                \
-     .argument = "N",                                                                                                  \
-     .min = 0,                                                                                                         \
-     .max = 1024,                                                                                                      \
-     .offset = offsetof(settings, m.threads),                                                                          \
-     .help = "Threads (default: 0, all cores this process may use). It does not change results."},                     \
-    {                                                                                                                  \
-        .kind = TFM_OPTION_U32, .name = "batch-tokens", .argument = "N", .min = 1, .max = TFM_BATCH_TOKENS_MAX,        \
-        .offset = offsetof(settings, m.batch_tokens),                                                                  \
-        .help = "Tokens that are computed at the same time (default: 4096). It does not change results."               \
-    }
+/* The options of every command that opens a model, and before them those of a command that computes with it. */
+extern const tfm_option_table tfm_model_options, tfm_run_options;
 
 typedef struct tfm_opened {
     tfm_pool *pool;

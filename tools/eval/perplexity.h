@@ -9,8 +9,7 @@
 #include "record.h"
 
 typedef struct tfm_perplexity_settings {
-    tfm_command_settings common;
-    tfm_model_settings model;
+    tfm_model_command_settings base;
     const char *source, *reference, *in, *text;
     uint32_t stride, max_length; /* 0: not given */
     bool json, per_line;

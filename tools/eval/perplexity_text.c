@@ -51,7 +51,7 @@ static tfm_status score(reader *r, tfm_error *error) {
     r->n_scored = 0;
     for (bool more = true; more;) {
         size_t n = 0, n_tokens = 0;
-        while (n < TFM_PERPLEXITY_BATCH && n_tokens < 4 * (size_t)r->settings->model.batch_tokens &&
+        while (n < TFM_PERPLEXITY_BATCH && n_tokens < 4 * (size_t)r->settings->base.model.batch_tokens &&
                (more = next_window(r, &w))) {
             if (w.first == w.end) continue; /* one token, with nothing before it */
             inputs[n] = (tfm_tokens){r->ids.data + w.begin, w.first - w.begin};
@@ -148,7 +148,7 @@ static tfm_status run(reader *r, const char *path, tfm_error *error) {
     if (status != TFM_OK) return status;
     tfm_session_params params = tfm_session_params_default();
     params.pool = r->model->pool;
-    params.max_batch_tokens = r->settings->model.batch_tokens;
+    params.max_batch_tokens = r->settings->base.model.batch_tokens;
     params.max_sequences = ROWS;
     params.max_target = r->max_length;
     status = tfm_session_create(&r->session, r->model->model, &params, error);

@@ -88,7 +88,7 @@ static const tfm_option options[] = {
     {TFM_OPTION_FLAG, 'V', "version", NULL, "Show the version and the instruction set of this processor.", AT(version),
      0, 0, NULL, NULL},
 };
-static const tfm_option_table table = {options, sizeof options / sizeof *options};
+static const tfm_option_table table = {.options = options, .n = sizeof options / sizeof *options};
 
 /* ---- signals and progress ------------------------------------------------------------------------------------- */
 

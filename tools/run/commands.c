@@ -29,7 +29,7 @@ static const tfm_option *find_decoding(const char *name, size_t n) {
 static bool print_setting(const tfm_commands *c, const tfm_option *option) {
     tfm_bytes value = {0};
     bool ok = tfm_settings_print(c->settings, option, &c->engine->params, &value);
-    bool given = c->settings->given[option - tfm_settings_table.options];
+    bool given = *tfm_settings_mark(c->settings, option);
     if (ok) printf("%-24s %.*s%s\n", option->name, (int)value.size, value.data, given ? "  (set)" : "");
     tfm_bytes_free(&value);
     return ok;
@@ -49,14 +49,15 @@ static void show(tfm_commands *c, const char *rest, size_t n) {
         if (option) print_setting(c, option);
         return;
     }
-    for (size_t i = 0; i < tfm_settings_table.n; i++)
-        if (tfm_settings_is_decoding(&tfm_settings_table.options[i])) print_setting(c, &tfm_settings_table.options[i]);
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++)
+        if (tfm_settings_is_decoding(option)) print_setting(c, option);
 }
 
 /* Sets option; what cannot be used together with the rest is taken back. */
 static void change(tfm_commands *c, const tfm_option *option, const char *value) {
     tfm_error error;
-    bool *given = &c->settings->given[option - tfm_settings_table.options];
+    bool *given = tfm_settings_mark(c->settings, option);
     bool was_given = *given;
     tfm_generate_params before = c->settings->decoding.values;
     tfm_settings_unset(c->settings, option); /* a list begins anew */
@@ -102,7 +103,7 @@ static void unset(tfm_commands *c, const char *rest, size_t n) {
     const tfm_option *option = find_decoding(rest, n);
     if (!option) return;
     tfm_error error;
-    bool *given = &c->settings->given[option - tfm_settings_table.options], before = *given;
+    bool *given = tfm_settings_mark(c->settings, option), before = *given;
     tfm_settings_unset(c->settings, option);
     if (tfm_engine_configure(c->engine, c->settings, &error) == TFM_OK) {
         print_setting(c, option);
@@ -297,10 +298,9 @@ static void help(tfm_commands *c, const char *rest, size_t n) {
                commands[i].what);
     if (c->engine->info.kind == TFM_KIND_ENCODER) return;
     printf("\nSettings (as on the command line, see tfmrun --help):\n");
-    for (size_t i = 0; i < tfm_settings_table.n; i++) {
-        const tfm_option *option = &tfm_settings_table.options[i];
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++)
         if (tfm_settings_is_decoding(option)) printf("  %-24s %s\n", option->name, option->help);
-    }
 }
 
 void tfm_commands_run(tfm_commands *c, const char *line, size_t n) {

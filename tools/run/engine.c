@@ -184,11 +184,11 @@ static tfm_status set_prefix(tfm_engine *engine, const tfm_settings *settings, t
     const tfm_option *ids = tfm_options_find(&tfm_settings_table, "prefix-ids", 10);
     const tfm_option *text = tfm_options_find(&tfm_settings_table, "prefix", 6);
     engine->prefix.size = 0;
-    if (settings->given[ids - tfm_settings_table.options] && decoding->prefix_ids.size) {
+    if (*tfm_settings_mark(settings, ids) && decoding->prefix_ids.size) {
         if (tfm_push_ids(&engine->prefix, decoding->prefix_ids.data, decoding->prefix_ids.size)) return TFM_OK;
         return tfm_fail(error, TFM_ERROR_MEMORY, "--prefix-ids: out of memory");
     }
-    if (!settings->given[text - tfm_settings_table.options] || !decoding->prefix) return TFM_OK;
+    if (!*tfm_settings_mark(settings, text) || !decoding->prefix) return TFM_OK;
     return tfm_tokenize(engine->model, TFM_TARGET, decoding->prefix, strlen(decoding->prefix), false, &engine->prefix,
                         error);
 }

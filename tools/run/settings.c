@@ -1,4 +1,4 @@
-/* settings.c - the options of tfmrun: their table, and the settings in force. */
+/* settings.c - what the options of tfmrun were set to, and the settings in force. */
 #include "settings.h"
 
 #include <stdlib.h>
@@ -8,172 +8,19 @@
 #include "settings_lists.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
-#define ANALYSIS(member) FIELD(analysis.member)
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)
-
-/* ---- the table ---------------------------------------------------------------------------------------------- */
-
-static const char *const early_stopping_choices[] = {"false", "true", "never", NULL};
-static const char *const verify_choices[] = {"all", "header", NULL};
-static const char *const kv_dtype_choices[] = {"f32", "f16", "int8", NULL};
-
-/* Index of the first decoding option, and the groups of them, which come first in the table. */
-enum { FIRST_DECODING = 1, DECODING_GROUPS = 2 };
-
-static const tfm_option options[] = {
-    {TFM_OPTION_GROUP, 0, "Decoding", NULL,
-     "Names and meanings are those of generate() in Hugging Face transformers. What is not given comes from the "
-     "model file; the prompt's /show tells.",
-     0, 0, 0, NULL, NULL},
-    {TFM_OPTION_U32, 0, "num-beams", "N", "Width of beam search; 1 is greedy search.", DECODING(num_beams), 1, 1024,
-     NULL, NULL},
-    {TFM_OPTION_U32, 'n', "num-return-sequences", "N",
-     "How many outputs of each input: best first and at most num-beams, or so many drawn.",
-     DECODING(num_return_sequences), 1, 1024, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "length-penalty", "X",
-     "Scores of beam search are divided by (tokens)^X: above 0 favours long outputs.", DECODING(length_penalty), -100,
-     100, NULL, NULL},
-    {TFM_OPTION_CHOICE, 0, "early-stopping", NULL,
-     "Beam search ends once it has num-beams results (true), when better ones are unlikely (false) or impossible "
-     "(never).",
-     DECODING(early_stopping), 0, 0, early_stopping_choices, NULL},
-    {TFM_OPTION_U32, 0, "no-repeat-ngram-size", "N", "No sequence of N tokens occurs twice in an output; 0: no limit.",
-     DECODING(no_repeat_ngram_size), 0, UINT32_MAX, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "repetition-penalty", "X", "Makes tokens that occurred less likely; 1: off.",
-     DECODING(repetition_penalty), 1e-3, 1e3, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "presence-penalty", "X", "Subtracted from the logit of each token that the output has.",
-     DECODING(presence_penalty), -100, 100, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "frequency-penalty", "X", "The same for each time that the output has the token.",
-     DECODING(frequency_penalty), -100, 100, NULL, NULL},
-    {TFM_OPTION_CUSTOM, 0, "logit-bias", "ID=X",
-     "Added to the logit of token ID; -inf: never. May be repeated, or a list: 5=1.5,7=-inf.",
-     FIELD(decoding.logit_bias), 0, 0, NULL, tfm_parse_logit_bias},
-    {TFM_OPTION_U32, 0, "max-length", "N",
-     "Longest output in tokens, with the start token, or with the prompt where there is no encoder.",
-     DECODING(max_length), 1, UINT32_MAX, NULL, NULL},
-    {TFM_OPTION_U32, 0, "max-new-tokens", "N",
-     "Longest output in new tokens; wins over max-length. Without an encoder, where the model says nothing: 256, and "
-     "in a conversation what the context has room for.",
-     DECODING(max_new_tokens), 1, UINT32_MAX - 1, NULL, NULL},
-    {TFM_OPTION_U32, 0, "min-length", "N", "Shortest output in tokens, counted as for max-length.",
-     DECODING(min_length), 0, UINT32_MAX, NULL, NULL},
-    {TFM_OPTION_U32, 0, "min-new-tokens", "N", "Shortest output in new tokens.", DECODING(min_new_tokens), 0,
-     UINT32_MAX - 1, NULL, NULL},
-    {TFM_OPTION_CUSTOM, 0, "stop", "TEXT",
-     "The output ends before this text; \\n stands for a newline. May be repeated. Not with beams.",
-     FIELD(decoding.stops), 0, 0, NULL, tfm_parse_stop},
-    {TFM_OPTION_BOOL, 0, "renormalize-logits", NULL,
-     "Normalise the probabilities again after the rules above changed them.", DECODING(renormalize_logits), 0, 0, NULL,
-     NULL},
-    {TFM_OPTION_BOOL, 0, "shortlist", NULL,
-     "Choose only among the tokens that the model's shortlist (tfmpack --shortlist) gives for the input: faster.",
-     DECODING(shortlist), 0, 0, NULL, NULL},
-    {TFM_OPTION_CUSTOM, 0, "prefix", "TEXT", "Text every output starts with.", FIELD(decoding.prefix), 0, 0, NULL,
-     tfm_parse_prefix},
-    {TFM_OPTION_CUSTOM, 0, "prefix-ids", "IDS", "Token ids every output starts with; wins over prefix.",
-     FIELD(decoding.prefix_ids), 0, 0, NULL, tfm_parse_id_list},
-    {TFM_OPTION_ID, 0, "decoder-start-token-id", "ID", "The token before the first one.",
-     DECODING(decoder_start_token_id), 0, 0, NULL, NULL},
-    {TFM_OPTION_ID, 0, "forced-bos-token-id", "ID", "The first token of every output, or none.",
-     DECODING(forced_bos_token_id), 0, 0, NULL, NULL},
-    {TFM_OPTION_ID, 0, "forced-eos-token-id", "ID", "The last token of an output that reaches max-length, or none.",
-     DECODING(forced_eos_token_id), 0, 0, NULL, NULL},
-    {TFM_OPTION_CUSTOM, 0, "eos-token-id", "IDS", "Tokens that end an output, or none.", FIELD(decoding.eos_token_ids),
-     0, 0, NULL, tfm_parse_id_list},
-    {TFM_OPTION_ID, 0, "pad-token-id", "ID", "The padding token, or none.", DECODING(pad_token_id), 0, 0, NULL, NULL},
-    {TFM_OPTION_CUSTOM, 0, "bad-words-ids", "JSON", "Token sequences that must not occur: [[1, 2], [3]], or none.",
-     FIELD(decoding.bad_words), 0, 0, NULL, tfm_parse_bad_words},
-    {TFM_OPTION_CUSTOM, 0, "suppress-tokens", "IDS", "Tokens that must not occur, or none.",
-     FIELD(decoding.suppress_tokens), 0, 0, NULL, tfm_parse_id_list},
-
-    {TFM_OPTION_GROUP, 0, "Sampling", NULL,
-     "Tokens are drawn by their probabilities if do-sample is true. The options below imply it, but for the seed.", 0,
-     0, 0, NULL, NULL},
-    {TFM_OPTION_BOOL, 0, "do-sample", NULL, "Draw tokens instead of taking the most probable ones.",
-     DECODING(do_sample), 0, 0, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "temperature", "X", "Below 1: safer, above 1: wilder; 0: the most probable tokens.",
-     DECODING(temperature), 0, 1000, NULL, NULL},
-    {TFM_OPTION_U32, 0, "top-k", "N", "Draw among the N most probable tokens only; 0: among all.", DECODING(top_k), 0,
-     UINT32_MAX, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "top-p", "P", "Draw among the most probable tokens that together reach P.", DECODING(top_p),
-     1e-6, 1, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "min-p", "P", "Draw among tokens with at least P times the highest probability.",
-     DECODING(min_p), 0, 1, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "typical-p", "P", "Draw among the tokens of typical information that together reach P.",
-     DECODING(typical_p), 1e-6, 1, NULL, NULL},
-    {TFM_OPTION_CUSTOM, 0, "seed", "N",
-     "The same seed and request give the same text, everywhere. Default: another one each time; --json tells which.",
-     DECODING(seed), 0, 0, NULL, tfm_parse_seed},
-
-    {TFM_OPTION_GROUP, 0, "Prompts and conversations (models without an encoder)", NULL, NULL, 0, 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "chat", NULL,
-     "Each input is a user's message, put into the model's chat template. The default at the prompt, where the model "
-     "has a template.",
-     FIELD(chat), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "completion", NULL, "Each input is a text to go on with, at the prompt too.",
-     FIELD(completion), 0, 0, NULL, NULL},
-    {TFM_OPTION_STRING, 0, "system", "TEXT", "The conversation's system message; implies --chat.", FIELD(system), 0, 0,
-     NULL, NULL},
-    {TFM_OPTION_STRING, 0, "system-file", "FILE", "The same from a file.", FIELD(system_file), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "echo", NULL, "The prompt before what it is continued with.", FIELD(echo), 0, 0, NULL, NULL},
-
-    {TFM_OPTION_GROUP, 0, "Input and output", NULL, NULL, 0, 0, 0, NULL, NULL},
-    {TFM_OPTION_STRING, 0, "prompt-file", "FILE", "One input: all of FILE but a newline at its end; - is stdin.",
-     FIELD(prompt_file), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "ids", NULL, "Inputs and outputs are token ids separated by spaces.", FIELD(ids), 0, 0, NULL,
-     NULL},
-    {TFM_OPTION_FLAG, 'j', "json", NULL, "One JSON object a line: text, ids, score, timing.", FIELD(json), 0, 0, NULL,
-     NULL},
-    {TFM_OPTION_FLAG, 0, "log-probs", NULL, "With --json: the log-probability of each token.", FIELD(log_probs), 0, 0,
-     NULL, NULL},
-    {TFM_OPTION_U32, 0, "top-log-probs", "N",
-     "With --json: at each place the N most probable tokens and their log-probabilities.", FIELD(top_log_probs), 1, 64,
-     NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "no-timing", NULL, "No timing, in --json and at the prompt: the same input, the same output.",
-     FIELD(no_timing), 0, 0, NULL, NULL},
-    {TFM_OPTION_STRING, 0, "attention", "FILE",
-     "Draw which input tokens each output token looked at: FILE.svg for one input, FILE.html for any number.",
-     FIELD(attention), 0, 0, NULL, NULL},
-    {TFM_OPTION_U32, 0, "max-source-length", "N", "Longest input in tokens, if less than what the model takes.",
-     FIELD(max_source_length), 1, UINT32_MAX, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "truncate", NULL, "Cut inputs that are too long, instead of reporting an error.",
-     FIELD(truncate), 0, 0, NULL, NULL},
-
-    TFM_ANALYSIS_OPTIONS(ANALYSIS),
-
-    {TFM_OPTION_GROUP, 0, "Running", NULL, NULL, 0, 0, 0, NULL, NULL},
-    {TFM_OPTION_U32, 't', "threads", "N",
-     "Threads; 0 (the default): as many as this process may use. Changes no result.", FIELD(threads), 0, 1024, NULL,
-     NULL},
-    {TFM_OPTION_STRING, 0, "isa", "NAME",
-     "Instruction set of the kernels (see --version); default: TFM_ISA, else the best. Changes no result.", FIELD(isa),
-     0, 0, NULL, NULL},
-    {TFM_OPTION_U32, 0, "batch-tokens", "N",
-     "Most tokens in one pass through the model (default 4096). Less memory, or more speed; changes no result.",
-     FIELD(batch_tokens), 1, 1 << 20, NULL, NULL},
-    {TFM_OPTION_CHOICE, 0, "kv-dtype", "TYPE",
-     "Type of the keys and values of earlier tokens: f32 (default), f16 or int8. Less memory for long texts, a little "
-     "less exact.",
-     FIELD(kv_dtype), 0, 0, kv_dtype_choices, NULL},
-    {TFM_OPTION_CHOICE, 0, "verify", NULL,
-     "Check every byte of the model file first (all, the default), or each tensor when it is first used (header).",
-     FIELD(verify), 0, 0, verify_choices, NULL},
-    {TFM_OPTION_FLAG, 'h', "help", NULL, "Print this help.", FIELD(help), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 'V', "version", NULL, "Print version, instruction sets and threads.", FIELD(version), 0, 0, NULL,
-     NULL},
-};
-
-const tfm_option_table tfm_settings_table = {options, sizeof options / sizeof *options};
 
 bool tfm_settings_init(tfm_settings *settings) {
     *settings = (tfm_settings){.batch_tokens = 4096};
-    settings->given = calloc(tfm_settings_table.n, sizeof *settings->given);
+    settings->given = calloc(tfm_options_count(&tfm_settings_table), sizeof *settings->given);
     return settings->given;
 }
 
 void tfm_settings_free(tfm_settings *settings) {
     tfm_decoding *decoding = &settings->decoding;
-    for (size_t i = 0; settings->given && i < tfm_settings_table.n; i++) tfm_clear_list(decoding, &options[i]);
+    const tfm_option *option;
+    for (size_t i = 0; settings->given && (option = tfm_options_at(&tfm_settings_table, i)); i++)
+        tfm_clear_list(decoding, option);
     tfm_ids_free(&decoding->eos_token_ids);
     tfm_ids_free(&decoding->suppress_tokens);
     tfm_ids_free(&decoding->prefix_ids);
@@ -184,22 +31,17 @@ void tfm_settings_free(tfm_settings *settings) {
     *settings = (tfm_settings){0};
 }
 
-bool tfm_settings_is_decoding(const tfm_option *option) {
-    size_t end = FIRST_DECODING;
-    for (size_t groups = 1;; end++) {
-        groups += options[end].kind == TFM_OPTION_GROUP;
-        if (groups > DECODING_GROUPS) break;
-    }
-    return option >= options + FIRST_DECODING && option < options + end && option->kind != TFM_OPTION_GROUP;
-}
-
 void tfm_settings_unset(tfm_settings *settings, const tfm_option *option) {
-    settings->given[option - options] = false;
+    *tfm_settings_mark(settings, option) = false;
     tfm_clear_list(&settings->decoding, option);
 }
 
+bool *tfm_settings_mark(const tfm_settings *settings, const tfm_option *option) {
+    return &settings->given[tfm_options_index(&tfm_settings_table, option)];
+}
+
 bool tfm_settings_given(const tfm_settings *settings, const char *name) {
-    return settings->given[tfm_options_find(&tfm_settings_table, name, strlen(name)) - options];
+    return *tfm_settings_mark(settings, tfm_options_find(&tfm_settings_table, name, strlen(name)));
 }
 
 /* ---- the settings in force ------------------------------------------------------------------------------------ */
@@ -236,9 +78,10 @@ static tfm_status check_ids(const char *name, const int32_t *ids, size_t n, cons
 static tfm_status check_given_ids(const tfm_settings *settings, const tfm_generate_params *params,
                                   const tfm_model_info *info, tfm_error *error) {
     tfm_status status = TFM_OK;
-    for (size_t i = FIRST_DECODING; i < tfm_settings_table.n && status == TFM_OK; i++)
-        if (tfm_settings_is_decoding(&options[i]) && options[i].kind == TFM_OPTION_ID && settings->given[i])
-            status = check_id(options[i].name, *(const int32_t *)scalar(params, &options[i]), info, error);
+    const tfm_option *option;
+    for (size_t i = 0; status == TFM_OK && (option = tfm_options_at(&tfm_settings_table, i)); i++)
+        if (tfm_settings_is_decoding(option) && option->kind == TFM_OPTION_ID && settings->given[i])
+            status = check_id(option->name, *(const int32_t *)scalar(params, option), info, error);
     const tfm_decoding *decoding = &settings->decoding;
     if (status == TFM_OK && tfm_settings_given(settings, "eos-token-id"))
         status = check_ids("eos-token-id", params->eos_token_ids, params->n_eos_token_ids, info, error);
@@ -329,10 +172,11 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
                                tfm_error *error) {
     const tfm_decoding *decoding = &settings->decoding;
     *params = tfm_generate_params_default(model);
-    for (size_t i = FIRST_DECODING; i < tfm_settings_table.n; i++) {
-        size_t size = scalar_size(&options[i]);
-        if (!settings->given[i] || size == 0 || !tfm_settings_is_decoding(&options[i])) continue;
-        size_t offset = options[i].offset - FIELD(decoding.values);
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++) {
+        size_t size = scalar_size(option);
+        if (!settings->given[i] || size == 0 || !tfm_settings_is_decoding(option)) continue;
+        size_t offset = option->offset - FIELD(decoding.values);
         memcpy((char *)params + offset, (const char *)&decoding->values + offset, size);
     }
     if (tfm_settings_given(settings, "eos-token-id")) {
@@ -372,7 +216,7 @@ static bool print_ids(tfm_bytes *out, const int32_t *ids, size_t n, const char *
 static bool print_list(const tfm_settings *settings, const tfm_option *option, const tfm_generate_params *params,
                        tfm_bytes *out) {
     const tfm_decoding *decoding = &settings->decoding;
-    bool given = settings->given[option - options];
+    bool given = *tfm_settings_mark(settings, option);
     if (option->parse == tfm_parse_stop) return tfm_print_stops(decoding, out);
     if (option->parse == tfm_parse_logit_bias) return tfm_print_logit_bias(params, out);
     if (option->parse == tfm_parse_seed) return tfm_bytes_print(out, "%llu", (unsigned long long)params->seed);

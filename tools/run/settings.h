@@ -32,7 +32,7 @@ typedef enum tfm_verify_choice { TFM_CHOOSE_ALL = 0, TFM_CHOOSE_HEADER = 1 } tfm
 
 typedef struct tfm_settings {
     tfm_decoding decoding;
-    bool *given; /* by index in the table */
+    bool *given; /* by tfm_options_index of the table */
     const char *isa, *attention, *prompt_file, *system, *system_file;
     uint32_t threads, batch_tokens, max_source_length, top_log_probs;
     tfm_analysis_settings analysis;
@@ -51,6 +51,8 @@ void tfm_settings_free(tfm_settings *settings);
 /* Is it one of the options that say how to decode, which can be changed while the program runs? */
 bool tfm_settings_is_decoding(const tfm_option *option);
 
+/* Where it is noted whether an option of the table was given. */
+bool *tfm_settings_mark(const tfm_settings *settings, const tfm_option *option);
 /* Was the option of this name given? */
 bool tfm_settings_given(const tfm_settings *settings, const char *name);
 

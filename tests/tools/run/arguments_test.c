@@ -14,15 +14,16 @@ Test(arguments, help_has_every_option) {
     cr_expect_eq(help.code, 0);
     cr_expect_str_eq(help.err, "");
     size_t n_options = 0;
-    for (size_t i = 0; i < tfm_settings_table.n; i++) {
-        const tfm_option *option = &tfm_settings_table.options[i];
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++) {
         if (option->kind == TFM_OPTION_GROUP) continue;
         char name[64];
         snprintf(name, sizeof name, " --%s", option->name);
         cr_expect(strstr(help.out, name), "--help lacks%s", name);
         cr_expect(option->help && strlen(option->help) > 8, "%s has no help", option->name);
         for (size_t j = 0; j < i; j++)
-            cr_expect_neq(strcmp(tfm_settings_table.options[j].name, option->name), 0, "%s twice", option->name);
+            cr_expect_neq(strcmp(tfm_options_at(&tfm_settings_table, j)->name, option->name), 0, "%s twice",
+                          option->name);
         n_options++;
     }
     cr_expect_geq(n_options, 30);
@@ -41,10 +42,11 @@ Test(arguments, man_page_has_every_option) {
     for (int c; (c = fgetc(file)) != EOF && n < sizeof page - 1;)
         if (c != '\\') page[n++] = (char)c;
     fclose(file);
-    for (size_t i = 0; i < tfm_settings_table.n; i++) {
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++) {
         char entry[80];
-        snprintf(entry, sizeof entry, "fB--%sfR", tfm_settings_table.options[i].name);
-        if (tfm_settings_table.options[i].kind != TFM_OPTION_GROUP) cr_expect(strstr(page, entry), "no %s", entry);
+        snprintf(entry, sizeof entry, "fB--%sfR", option->name);
+        if (option->kind != TFM_OPTION_GROUP) cr_expect(strstr(page, entry), "no %s", entry);
     }
 }
 
@@ -88,8 +90,8 @@ Test(arguments, names_of_transformers) {
 /* Every option refuses a value that is none, and names itself. */
 Test(arguments, every_option_checks_its_value) {
     size_t checked = 0;
-    for (size_t i = 0; i < tfm_settings_table.n; i++) {
-        const tfm_option *option = &tfm_settings_table.options[i];
+    const tfm_option *option;
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++) {
         if (option->kind == TFM_OPTION_GROUP || option->kind == TFM_OPTION_STRING ||
             strcmp(option->name, "prefix") == 0 || strcmp(option->name, "stop") == 0)
             continue;

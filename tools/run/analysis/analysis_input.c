@@ -4,13 +4,6 @@
 #include "format/model_file.h"
 #include "analysis_internal.h"
 
-const char *const tfm_vector_format_choices[] = {"json", "f32", "npy", NULL};
-const char *const tfm_pooling_choices[] = {"mean", "cls", "max", NULL};
-
-static bool is_given(const tfm_settings *settings, const char *name) {
-    return settings->given[tfm_options_find(&tfm_settings_table, name, strlen(name)) - tfm_settings_table.options];
-}
-
 /* ---- what is asked ---------------------------------------------------------------------------------------------- */
 
 static const char *const action_names[] = {"embed", "similarity", "fill-mask", "classify"};
@@ -48,15 +41,15 @@ static tfm_status check_action(const tfm_engine *engine, const tfm_settings *set
                  {"top", "fill-mask or --classify", 1u << TFM_FILL_MASK | 1u << TFM_CLASSIFY},
                  {"mask-id", "fill-mask", 1u << TFM_FILL_MASK}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (is_given(settings, rules[i].name) && !(rules[i].actions >> action & 1))
+        if (tfm_settings_given(settings, rules[i].name) && !(rules[i].actions >> action & 1))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s goes with --%s, not with --%s", rules[i].name,
                             rules[i].needs, action_names[action]);
     if (engine->interactive && settings->analysis.format != TFM_VECTORS_JSON)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--format %s is not for terminals: send it to a file or a program",
-                        tfm_vector_format_choices[settings->analysis.format]);
+                        tfm_vector_format_name(settings->analysis.format));
     if (settings->json && settings->analysis.format != TFM_VECTORS_JSON)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--json and --format %s contradict each other",
-                        tfm_vector_format_choices[settings->analysis.format]);
+                        tfm_vector_format_name(settings->analysis.format));
     return TFM_OK;
 }
 
@@ -65,12 +58,12 @@ static const char *misplaced(const tfm_settings *settings, bool encoder) {
     static const char *const ours[] = {"embed",  "similarity", "fill-mask", "classify", "top",
                                        "format", "pooling",    "normalize", "mask-id"};
     for (size_t i = 0; !encoder && i < sizeof ours / sizeof *ours; i++)
-        if (is_given(settings, ours[i])) return ours[i];
+        if (tfm_settings_given(settings, ours[i])) return ours[i];
     if (encoder && settings->attention) return "attention";
     if (encoder && settings->log_probs) return "log-probs";
-    for (size_t i = 0; encoder && i < tfm_settings_table.n; i++)
-        if (settings->given[i] && tfm_settings_is_decoding(&tfm_settings_table.options[i]))
-            return tfm_settings_table.options[i].name;
+    const tfm_option *option;
+    for (size_t i = 0; encoder && (option = tfm_options_at(&tfm_settings_table, i)); i++)
+        if (settings->given[i] && tfm_settings_is_decoding(option)) return option->name;
     return NULL;
 }
 
@@ -99,7 +92,7 @@ tfm_status tfm_analysis_check(const tfm_engine *engine, const tfm_settings *sett
 static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
     static const char *const spellings[] = {"[MASK]", "<mask>"};
     tfm_status status = TFM_OK;
-    if (is_given(a->settings, "mask-id")) {
+    if (tfm_settings_given(a->settings, "mask-id")) {
         a->mask_id = a->settings->analysis.mask_id;
         if (a->mask_id >= (int64_t)a->engine->info.source_vocab_size)
             status = tfm_fail(error, TFM_ERROR_ARGUMENT, "--mask-id: the model has no token %d; its ids are 0 to %u",
@@ -127,11 +120,11 @@ tfm_status tfm_analysis_open(tfm_analysis *a, tfm_engine *engine, const tfm_sett
     *a = (tfm_analysis){.engine = engine, .settings = settings, .mask_id = -1};
     a->action = choose(engine, settings);
     a->embed = tfm_embed_params_default(engine->model);
-    if (is_given(settings, "pooling")) a->embed.pooling = (tfm_pooling)settings->analysis.pooling;
-    if (is_given(settings, "normalize")) a->embed.normalize = settings->analysis.normalize;
+    if (tfm_settings_given(settings, "pooling")) a->embed.pooling = (tfm_pooling)settings->analysis.pooling;
+    if (tfm_settings_given(settings, "normalize")) a->embed.normalize = settings->analysis.normalize;
     a->top = a->action == TFM_FILL_MASK || engine->interactive ? 5 : 1;
-    a->all_classes = settings->json && !is_given(settings, "top");
-    if (is_given(settings, "top")) a->top = settings->analysis.top;
+    a->all_classes = settings->json && !tfm_settings_given(settings, "top");
+    if (tfm_settings_given(settings, "top")) a->top = settings->analysis.top;
     tfm_status status = TFM_OK;
     if (engine->info.has_tokenizer) status = tfm_tokenize(engine->model, TFM_SOURCE, "", 0, true, &a->around, error);
     if (!status && a->action == TFM_FILL_MASK) status = find_mask(a, error);

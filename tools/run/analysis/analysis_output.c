@@ -60,7 +60,7 @@ tfm_status tfm_vector_file_open(tfm_vector_file *file, const tfm_analysis *a, tf
     if (format != TFM_VECTORS_JSON && isatty(STDOUT_FILENO)) {
         file->fd = -1;
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--format %s is not for terminals: send it to a file or a program",
-                        tfm_vector_format_choices[format]);
+                        tfm_vector_format_name(format));
     }
     if (!file->npy) return TFM_OK;
     file->patch = can_patch(&file->start);
