@@ -8,9 +8,16 @@
 #include "runtime/model/model.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/jinja/interpreter.h"
+#include "runtime/params.h"
 
 #define TEMPLATE_MAX ((size_t)1 << 20)
 #define MIB ((size_t)1 << 20)
+
+static const tfm_chat_params standard = {.size = sizeof standard, .add_generation_prompt = true};
+
+void tfm_chat_params_init(tfm_chat_params *params, size_t size) {
+    tfm_params_give(params, size, &standard, sizeof standard);
+}
 
 struct tfm_chat {
     jinja_work work; /* of parsing; holds the tree */
@@ -129,11 +136,15 @@ static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tf
 tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *tokens, size_t n_tokens,
                                    const tfm_message *messages, size_t n, const tfm_chat_params *params,
                                    tfm_text *result, tfm_error *error) {
-    tfm_chat_params standard = tfm_chat_params_default();
     if (chat->work.status != TFM_OK) return tfm_fail(error, chat->work.status, "%s", chat->work.error.message);
-    if (params == NULL) params = &standard;
+    tfm_chat_params own = standard;
+    tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_chat_params", error);
+    if (status != TFM_OK) return status;
+    params = &own;
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
+        status = tfm_params_check_reserved(messages[i].reserved, "tfm_message", error);
+        if (status != TFM_OK) return status;
         if (__builtin_add_overflow(bytes, messages[i].n, &bytes) || bytes > ((size_t)1 << 30))
             return tfm_fail(error, TFM_ERROR_LIMIT, "the messages are longer than 1 GiB");
     }
@@ -151,7 +162,7 @@ tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *t
     if (params->continue_final_message && c.work.status == TFM_OK) out.n = end_of_message(&c, &out, &messages[n - 1]);
     if (c.work.status == TFM_OK && !tfm_text_append(result, out.n > 0 ? out.data : "", out.n))
         tfm_jinja_fail(&c.work, TFM_ERROR_MEMORY, "no memory for the rendered conversation");
-    tfm_status status = c.work.status;
+    status = c.work.status;
     if (status != TFM_OK) tfm_fail(error, status, "%s", c.work.error.message);
     tfm_jinja_release(&c.work);
     return status;
@@ -174,8 +185,6 @@ tfm_status tfm_chat_read(tfm_chat **chat, const tfm_table *table, const char *pa
     }
     return tfm_chat_open(chat, value->data, value->n, error);
 }
-
-tfm_chat_params tfm_chat_params_default(void) { return (tfm_chat_params){.add_generation_prompt = true}; }
 
 tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n, const tfm_chat_params *params,
                            tfm_text *text_, tfm_error *error) {

@@ -14,6 +14,14 @@
  * Every function that can fail returns a tfm_status and, where the caller gives a tfm_error, a sentence that says
  * what is wrong and what to do. No function exits, aborts or prints. Functions whose first argument is a
  * pointer to a handle's pointer set it to NULL on failure; the _close and _free functions accept NULL.
+ *
+ * Structs may grow at their end from version to version, and programs need not be compiled again:
+ * - A struct of settings or callbacks begins with its size as the program knows it. Start from X_default() (or, where a
+ *   language has no inline functions of C, from X_init() with the size), which fills it in, and change what you want.
+ *   Members that a program does not know have the meaning "as before". One that it knows and an older library does not
+ *   is refused with TFM_ERROR_UNSUPPORTED unless it is zero.
+ * - What is handed to callbacks comes by pointer, lists as arrays of pointers.
+ * - Elements of input arrays keep their size; some have reserved members, which must be NULL.
  */
 #ifndef TFM_H
 #define TFM_H
@@ -102,6 +110,7 @@ typedef enum tfm_verify {
 typedef int (*tfm_progress)(void *user, uint64_t done, uint64_t total);
 
 typedef struct tfm_model_params {
+    size_t size;
     tfm_verify verify;
     const char *isa;       /* NULL: TFM_ISA from the environment, else the best this processor has */
     tfm_pool *pool;        /* verification runs on it; NULL: on the calling thread */
@@ -111,7 +120,12 @@ typedef struct tfm_model_params {
 } tfm_model_params;
 
 /* All bits verified, best instruction set, no pool, no progress. */
-TFM_API tfm_model_params tfm_model_params_default(void);
+TFM_API void tfm_model_params_init(tfm_model_params *params, size_t size);
+static inline tfm_model_params tfm_model_params_default(void) {
+    tfm_model_params params;
+    tfm_model_params_init(&params, sizeof params);
+    return params;
+}
 
 /*
  * Maps the model file at path, checks its structure and its hashes. Weights are used where they lie in the
@@ -176,8 +190,13 @@ typedef struct tfm_model_info {
     bool has_pooler;
 } tfm_model_info;
 
-/* Facts of a model; the strings live as long as the model. */
-TFM_API tfm_model_info tfm_model_get_info(const tfm_model *model);
+/* Facts of a model, at most `size` bytes of them, to *info; the strings live as long as the model. */
+TFM_API void tfm_model_info_read(const tfm_model *model, tfm_model_info *info, size_t size);
+static inline tfm_model_info tfm_model_get_info(const tfm_model *model) {
+    tfm_model_info info;
+    tfm_model_info_read(model, &info, sizeof info);
+    return info;
+}
 
 /* The name of class i of a classifier, or NULL; lives as long as the model. */
 TFM_API const char *tfm_model_label(const tfm_model *model, uint32_t i);
@@ -231,6 +250,7 @@ typedef struct tfm_message {
     const char *role;    /* "system", "user", "assistant", "tool" */
     const char *content; /* UTF-8 */
     size_t n;            /* bytes of content */
+    const void *reserved[2];
 } tfm_message;
 
 /* A variable of a chat template beyond the usual ones. */
@@ -240,13 +260,19 @@ typedef struct tfm_chat_variable {
 } tfm_chat_variable;
 
 typedef struct tfm_chat_params {
+    size_t size;
     bool add_generation_prompt;  /* end where the assistant's answer begins (default true) */
     bool continue_final_message; /* the last message is to be gone on with: no end mark after it (default false) */
     const tfm_chat_variable *variables;
     size_t n_variables;
 } tfm_chat_params;
 
-TFM_API tfm_chat_params tfm_chat_params_default(void);
+TFM_API void tfm_chat_params_init(tfm_chat_params *params, size_t size);
+static inline tfm_chat_params tfm_chat_params_default(void) {
+    tfm_chat_params params;
+    tfm_chat_params_init(&params, sizeof params);
+    return params;
+}
 
 /*
  * Appends the text of a conversation as the model's chat template has it (apply_chat_template of transformers without
@@ -271,6 +297,7 @@ typedef struct tfm_session tfm_session;
 typedef enum tfm_kv_type { TFM_KV_F32 = 0, TFM_KV_F16 = 1, TFM_KV_INT8 = 2 } tfm_kv_type;
 
 typedef struct tfm_session_params {
+    size_t size;
     tfm_pool *pool;            /* NULL: the session runs on the calling thread alone */
     uint32_t max_sources;      /* inputs that are encoded at the same time (default 32) */
     uint32_t max_sequences;    /* outputs that are decoded at the same time, beams counted each (default 128) */
@@ -280,7 +307,12 @@ typedef struct tfm_session_params {
     tfm_kv_type kv_type;       /* default TFM_KV_F32 */
 } tfm_session_params;
 
-TFM_API tfm_session_params tfm_session_params_default(void);
+TFM_API void tfm_session_params_init(tfm_session_params *params, size_t size);
+static inline tfm_session_params tfm_session_params_default(void) {
+    tfm_session_params params;
+    tfm_session_params_init(&params, sizeof params);
+    return params;
+}
 
 /*
  * Makes a session: all memory for activations and caches is reserved here (address space; the system gives
@@ -328,15 +360,22 @@ typedef struct tfm_example {
     float *states, *pooled, *embedding, *scores;
     const uint32_t *score_tokens;
     size_t n_score_tokens;
+    const void *reserved[2];
 } tfm_example;
 
 typedef struct tfm_embed_params {
+    size_t size;
     tfm_pooling pooling;
     bool normalize; /* divide embeddings by their length (L2 norm) */
 } tfm_embed_params;
 
 /* As packed with the model; where its checkpoint says nothing, the mean, not normalised. */
-TFM_API tfm_embed_params tfm_embed_params_default(const tfm_model *model);
+TFM_API void tfm_embed_params_init(tfm_embed_params *params, size_t size, const tfm_model *model);
+static inline tfm_embed_params tfm_embed_params_default(const tfm_model *model) {
+    tfm_embed_params params;
+    tfm_embed_params_init(&params, sizeof params, model);
+    return params;
+}
 
 /*
  * Runs an encoder-only model over n inputs. They are processed in turns if they are more than the session takes at
@@ -370,6 +409,7 @@ typedef struct tfm_span {
     float *logits; /* NULL, or (n, vocab_size) if all_logits, else (vocab_size) for the last token */
     float *states; /* NULL, or (n, d_model): hidden states before the vocabulary projection */
     bool all_logits;
+    const void *reserved[2];
 } tfm_span;
 
 /*
@@ -414,6 +454,7 @@ typedef struct tfm_logit_bias {
  * the decoder's start token, as there. Token ids are -1 where there is none.
  */
 typedef struct tfm_generate_params {
+    size_t size;
     uint32_t num_beams;            /* 1: greedy */
     uint32_t num_return_sequences; /* at most num_beams; of sampling: how many outputs are drawn */
     uint32_t max_length;
@@ -459,7 +500,12 @@ typedef struct tfm_generate_params {
  * The defaults packed with the model (its generation_config.json), where it says nothing those of transformers
  * (max_length 20, greedy). The lists point into the model and live as long as it.
  */
-TFM_API tfm_generate_params tfm_generate_params_default(const tfm_model *model);
+TFM_API void tfm_generate_params_init(tfm_generate_params *params, size_t size, const tfm_model *model);
+static inline tfm_generate_params tfm_generate_params_default(const tfm_model *model) {
+    tfm_generate_params params;
+    tfm_generate_params_init(&params, sizeof params, model);
+    return params;
+}
 
 typedef struct tfm_hypothesis {
     const int32_t *ids;  /* new tokens, up to and including the end token; a prefix comes first in them */
@@ -489,7 +535,16 @@ typedef struct tfm_input {
      * inputs of a call have one or none has, and no two the same.
      */
     int32_t *sequence;
+    const void *reserved[2];
 } tfm_input;
+
+/* What came of an input: its hypotheses, best first (samples in the order of their number). */
+typedef struct tfm_result {
+    tfm_status status;
+    const char *message; /* "" if status is TFM_OK */
+    const tfm_hypothesis *const *hypotheses;
+    size_t n;
+} tfm_result;
 
 enum { TFM_GO_ON = 0, TFM_END_OUTPUT = 1, TFM_CANCEL = 2 };
 
@@ -497,15 +552,23 @@ enum { TFM_GO_ON = 0, TFM_END_OUTPUT = 1, TFM_CANCEL = 2 };
  * on_token: without beams: a new token of an input was chosen (index as in inputs[]; output: 0, or which one of
  * num_return_sequences). Returns TFM_GO_ON, TFM_END_OUTPUT (this output ends with this token, as with an end token; for
  * stop strings), or anything else to stop generation with TFM_ERROR_CANCELLED.
- * on_result: the hypotheses of an input, best first (samples in the order of their number), num_return_sequences of
- * them; they live until the callback returns. Inputs finish in any order; each exactly once. A nonzero return stops
- * generation with TFM_ERROR_CANCELLED.
+ * on_result: what came of an input, num_return_sequences hypotheses; it lives until the callback returns. Inputs finish
+ * in any order; each exactly once. A nonzero return stops generation with TFM_ERROR_CANCELLED.
  */
 typedef struct tfm_generate_callbacks {
+    size_t size;
     int (*on_token)(void *user, size_t index, uint32_t output, int32_t id);
-    int (*on_result)(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n);
+    int (*on_result)(void *user, size_t index, const tfm_result *result);
     void *user;
 } tfm_generate_callbacks;
+
+/* No callbacks. */
+TFM_API void tfm_generate_callbacks_init(tfm_generate_callbacks *callbacks, size_t size);
+static inline tfm_generate_callbacks tfm_generate_callbacks_default(void) {
+    tfm_generate_callbacks callbacks;
+    tfm_generate_callbacks_init(&callbacks, sizeof callbacks);
+    return callbacks;
+}
 
 /*
  * Generates an output for each of n inputs. Inputs enter the running batch as others leave it, so any n is fine.

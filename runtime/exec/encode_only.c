@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "runtime/params.h"
 #include "session.h"
 
 /* ---- what is asked ---- */
@@ -25,6 +26,8 @@ static tfm_status check_score_tokens(const tfm_session *s, const tfm_example *e,
 
 static tfm_status check_example(const tfm_session *s, const tfm_example *e, size_t i, tfm_error *error) {
     const tfm_architecture *o = &s->model->arch;
+    tfm_status status = tfm_params_check_reserved(e->reserved, "tfm_example", error);
+    if (status != TFM_OK) return status;
     if (e->n == 0 || e->n > s->params.max_source)
         return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %u", i, e->n,
                         s->params.max_source);
@@ -166,8 +169,10 @@ tfm_status tfm_analyze(tfm_session *s, const tfm_example *examples, size_t n, co
     atomic_store(&s->cancelled, false);
     if (s->model->arch.kind != TFM_KIND_ENCODER)
         return tfm_fail(error, TFM_ERROR_STATE, "%s is no encoder-only model", tfm_file_path(s->model->file));
-    tfm_embed_params own = params ? *params : tfm_embed_params_default(s->model);
-    tfm_status status = TFM_OK;
+    tfm_embed_params own = tfm_embed_params_default(s->model);
+    tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_embed_params", error);
+    if (status == TFM_OK && (unsigned)own.pooling > TFM_POOLING_MAX)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "pooling is %d, which is none of tfm_pooling", (int)own.pooling);
     for (size_t i = 0; !status && i < n; i++) status = check_example(s, &examples[i], i, error);
     for (size_t done = 0; !status && done < n;) {
         size_t n_tokens, count = lay_out(s, examples + done, n - done, &n_tokens);

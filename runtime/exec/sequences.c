@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/params.h"
 #include "session.h"
 
 static tfm_status check_ids(const int32_t *ids, size_t n, uint32_t vocab_size, tfm_error *error) {
@@ -183,6 +184,8 @@ size_t tfm_free_sequences(const tfm_session *s) {
 /* ---- decoding ---- */
 
 static tfm_status check_span(const tfm_session *s, const tfm_span *span, tfm_error *error) {
+    tfm_status reserved = tfm_params_check_reserved(span->reserved, "tfm_span", error);
+    if (reserved != TFM_OK) return reserved;
     if (!tfm_sequence_used(s, span->sequence))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no sequence %d", span->sequence);
     size_t past = s->sequences[span->sequence].length;

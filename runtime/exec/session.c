@@ -11,9 +11,13 @@
 #include <sys/mman.h>
 
 #include "runtime/os/arena.h"
+#include "runtime/params.h"
 
-tfm_session_params tfm_session_params_default(void) {
-    return (tfm_session_params){.max_sources = 32, .max_sequences = 128, .max_batch_tokens = 4096};
+static const tfm_session_params standard = {
+    .size = sizeof standard, .max_sources = 32, .max_sequences = 128, .max_batch_tokens = 4096};
+
+void tfm_session_params_init(tfm_session_params *params, size_t size) {
+    tfm_params_give(params, size, &standard, sizeof standard);
 }
 
 /* What a cache of so many bits an element is, inside. */
@@ -209,9 +213,10 @@ tfm_status tfm_session_create(tfm_session **out, tfm_model *model, const tfm_ses
     tfm_session *session = calloc(1, sizeof *session);
     if (!session) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a session");
     session->model = model;
-    session->params = params ? *params : tfm_session_params_default();
+    session->params = standard;
+    tfm_status status = tfm_params_take(&session->params, sizeof standard, params, "tfm_session_params", error);
     session->pool = session->params.pool;
-    tfm_status status = settle_params(session, error);
+    if (status == TFM_OK) status = settle_params(session, error);
     if (!status) status = reserve(session, error);
     if (status) {
         tfm_session_free(&session);

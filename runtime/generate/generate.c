@@ -8,6 +8,7 @@
 
 #include "runtime/os/arena.h"
 #include "generate_params.h"
+#include "runtime/params.h"
 #include "search.h"
 #include "runtime/exec/session.h"
 #include "vocab_subset.h"
@@ -31,7 +32,7 @@ typedef struct generator {
     const tfm_input *inputs;
     size_t n;
     tfm_generate_params params;
-    const tfm_generate_callbacks *callbacks;
+    tfm_generate_callbacks callbacks;
     tfm_error *error;
 
     request *requests; /* (n_slots) */
@@ -48,7 +49,8 @@ typedef struct generator {
     tfm_vocab_subset columns; /* of the vocabulary, where shortlists are used */
 
     tfm_hypothesis *hypotheses; /* (num_return_sequences) */
-    int32_t *ids;               /* (num_return_sequences, max_length) */
+    const tfm_hypothesis **listed;
+    int32_t *ids; /* (num_return_sequences, max_length) */
     float *log_probs, *attention;
     int32_t *top_ids; /* (num_return_sequences, max_length, n_top_log_probs) */
     float *top_log_probs;
@@ -76,6 +78,8 @@ static tfm_status check_input(const generator *g, size_t i) {
     const tfm_architecture *o = &g->session->model->arch;
     const tfm_session_params *limits = &g->session->params;
     size_t most = o->has_encoder ? limits->max_source : limits->max_target;
+    tfm_status status = tfm_params_check_reserved(input->reserved, "tfm_input", g->error);
+    if (status) return status;
     if (input->n == 0 || input->n > most)
         return tfm_fail(g->error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %zu", i, input->n, most);
     uint32_t vocab = o->has_encoder ? o->encoder.vocab_size : o->decoder.vocab_size;
@@ -140,6 +144,7 @@ static void place_results(generator *g, tfm_arena *a) {
     size_t returned, n_returned = g->params.num_return_sequences, n_top = g->params.n_top_log_probs;
     if (__builtin_mul_overflow(n_returned, g->max_length, &returned)) a->overflow = true;
     g->hypotheses = tfm_arena_take(a, n_returned, sizeof *g->hypotheses);
+    g->listed = tfm_arena_take(a, n_returned, sizeof *g->listed);
     g->ids = tfm_arena_take(a, returned, sizeof *g->ids);
     g->log_probs = tfm_arena_take(a, returned, sizeof *g->log_probs);
     if (g->params.keep_attention)
@@ -385,7 +390,9 @@ static tfm_status report(generator *g, request *r) {
                                             .log_probs = g->params.keep_log_probs ? log_probs : NULL};
         copy_details(g, r, f->node, i, &g->hypotheses[i]);
     }
-    if (g->callbacks->on_result && g->callbacks->on_result(g->callbacks->user, r->index, g->hypotheses, n))
+    for (uint32_t i = 0; i < n; i++) g->listed[i] = &g->hypotheses[i];
+    const tfm_result result = {.status = TFM_OK, .message = "", .hypotheses = g->listed, .n = n};
+    if (g->callbacks.on_result && g->callbacks.on_result(g->callbacks.user, r->index, &result))
         return tfm_fail(g->error, TFM_ERROR_CANCELLED, "cancelled");
     return TFM_OK;
 }
@@ -462,7 +469,7 @@ static tfm_status reorder(generator *g, request *r) {
 
 /* Without beams: each output's token; the caller may end the output with it. */
 static tfm_status tell(generator *g, request *r) {
-    const tfm_generate_callbacks *c = g->callbacks;
+    const tfm_generate_callbacks *c = &g->callbacks;
     if (g->params.num_beams > 1 || !c->on_token) return TFM_OK;
     for (uint32_t i = 0; i < r->search.n_next; i++) {
         tfm_beam *beam = &r->search.next[i];
@@ -513,18 +520,19 @@ static tfm_status step(generator *g) {
     return status;
 }
 
+void tfm_generate_callbacks_init(tfm_generate_callbacks *callbacks, size_t size) {
+    static const tfm_generate_callbacks none = {.size = sizeof none};
+    tfm_params_give(callbacks, size, &none, sizeof none);
+}
+
 tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
                         const tfm_generate_callbacks *callbacks, tfm_error *error) {
-    static const tfm_generate_callbacks none = {0};
-    generator g = {.session = session,
-                   .inputs = inputs,
-                   .n = n,
-                   .params = params ? *params : session->model->defaults,
-                   .callbacks = callbacks ? callbacks : &none,
-                   .error = error};
+    generator g = {.session = session, .inputs = inputs, .n = n, .params = session->model->defaults, .error = error};
     atomic_store(&session->cancelled, false);
     bool kept_before = session->kept_attention != NULL;
-    tfm_status status = n > 0 ? prepare(&g) : TFM_OK;
+    tfm_status status = tfm_params_take(&g.params, sizeof g.params, params, "tfm_generate_params", error);
+    if (!status) status = tfm_params_take(&g.callbacks, sizeof g.callbacks, callbacks, "tfm_generate_callbacks", error);
+    if (!status && n > 0) status = prepare(&g);
     if (!status && n > 0 && g.params.keep_attention) status = tfm_session_keep_attention(session, true, error);
     while (!status && n > 0 && (g.next_input < n || g.n_active > 0)) {
         status = admit(&g);

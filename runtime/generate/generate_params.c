@@ -21,6 +21,9 @@ static tfm_status check_counts(const tfm_session *session, const tfm_generate_pa
     if (!p->do_sample && (p->num_return_sequences == 0 || p->num_return_sequences > p->num_beams))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "num_return_sequences is %u; it must be 1 to num_beams (%u)",
                         p->num_return_sequences, p->num_beams);
+    if ((unsigned)p->early_stopping > TFM_EARLY_NEVER)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "early_stopping is %d, which is none of tfm_early_stopping",
+                        (int)p->early_stopping);
     if (p->num_beams > 1 && p->n_eos_token_ids + 1 > UINT32_MAX / p->num_beams)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "too many end tokens");
     if (p->n_top_log_probs > TFM_TOP_LOG_PROBS_MAX)

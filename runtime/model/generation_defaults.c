@@ -8,6 +8,7 @@
 
 /* What transformers' GenerationConfig has where a checkpoint says nothing. */
 static const tfm_generate_params standard = {
+    .size = sizeof standard,
     .num_beams = 1,
     .num_return_sequences = 1,
     .max_length = 20,

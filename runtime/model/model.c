@@ -10,8 +10,13 @@
 #include "runtime/os/pool.h"
 #include "runtime/generate/vocab_subset.h"
 #include "runtime/os/sigbus.h"
+#include "runtime/params.h"
 
-tfm_model_params tfm_model_params_default(void) { return (tfm_model_params){.verify = TFM_VERIFY_ALL}; }
+static const tfm_model_params standard = {.size = sizeof standard, .verify = TFM_VERIFY_ALL};
+
+void tfm_model_params_init(tfm_model_params *params, size_t size) {
+    tfm_params_give(params, size, &standard, sizeof standard);
+}
 
 /* The kernels asked for by name, by the environment, or the best there are. */
 static tfm_status choose_kernels(const char *name, const tfm_kernels **kernels, tfm_error *error) {
@@ -84,15 +89,18 @@ static void forget(void *model, const void *base, uint64_t n) {
 
 tfm_status tfm_model_open(tfm_model **out, const char *path, const tfm_model_params *params, tfm_error *error) {
     *out = NULL;
-    tfm_model_params standard = tfm_model_params_default();
-    if (!params) params = &standard;
+    tfm_model_params own = standard;
+    tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_model_params", error);
+    if (status != TFM_OK) return status;
+    if ((unsigned)own.verify > TFM_VERIFY_LAZY)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "verify is %d, which is none of tfm_verify", (int)own.verify);
     tfm_model *model = calloc(1, sizeof *model);
     if (!model) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a model");
-    model->lazy = params->verify == TFM_VERIFY_LAZY;
-    tfm_status status = choose_kernels(params->isa, &model->kernels, error);
+    model->lazy = own.verify == TFM_VERIFY_LAZY;
+    status = choose_kernels(own.isa, &model->kernels, error);
     tfm_map_guard guard = {watch, forget, model};
-    if (!status) status = tfm_file_open_with(&model->file, path, params->no_sigbus_handler ? NULL : &guard, error);
-    if (!status) status = read_model(model, path, params, error);
+    if (!status) status = tfm_file_open_with(&model->file, path, own.no_sigbus_handler ? NULL : &guard, error);
+    if (!status) status = read_model(model, path, &own, error);
     if (status) {
         tfm_model_close(&model);
         return status;
@@ -135,11 +143,11 @@ tfm_status tfm_model_verify_group(tfm_model *model, tfm_weight_group *group, tfm
     return TFM_OK;
 }
 
-tfm_model_info tfm_model_get_info(const tfm_model *model) {
+void tfm_model_info_read(const tfm_model *model, tfm_model_info *info, size_t size) {
     const tfm_architecture *o = &model->arch;
     const tfm_stack_options *source = o->has_encoder ? &o->encoder : &o->decoder;
     const tfm_stack_options *target = o->has_decoder ? &o->decoder : &o->encoder;
-    return (tfm_model_info){
+    const tfm_model_info own = {
         .kind = o->kind,
         .isa = model->kernels->name,
         .family = o->family,
@@ -161,6 +169,8 @@ tfm_model_info tfm_model_get_info(const tfm_model *model) {
         .score_function = (tfm_score_function)o->head.function,
         .has_pooler = o->head.pooler != 0,
     };
+    memcpy(info, &own, size < sizeof own ? size : sizeof own);
+    if (size > sizeof own) memset((char *)info + sizeof own, 0, size - sizeof own);
 }
 
 const char *tfm_model_label(const tfm_model *model, uint32_t i) {
@@ -171,12 +181,16 @@ const char *tfm_model_label(const tfm_model *model, uint32_t i) {
     return label;
 }
 
-tfm_embed_params tfm_embed_params_default(const tfm_model *model) {
+void tfm_embed_params_init(tfm_embed_params *params, size_t size, const tfm_model *model) {
     const tfm_head_options *head = &model->arch.head;
-    return (tfm_embed_params){.pooling = (tfm_pooling)head->pooling, .normalize = head->normalize != 0};
+    const tfm_embed_params own = {
+        .size = sizeof own, .pooling = (tfm_pooling)head->pooling, .normalize = head->normalize != 0};
+    tfm_params_give(params, size, &own, sizeof own);
 }
 
-tfm_generate_params tfm_generate_params_default(const tfm_model *model) { return model->defaults; }
+void tfm_generate_params_init(tfm_generate_params *params, size_t size, const tfm_model *model) {
+    tfm_params_give(params, size, &model->defaults, sizeof model->defaults);
+}
 
 const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) {
     return side == TFM_TARGET && model->target_tokenizer ? model->target_tokenizer : model->tokenizer;

@@ -29,7 +29,7 @@ static tfm_status run(results *r, size_t first, size_t n, size_t at) {
     tfm_example *examples = golden_allocate(n, sizeof *examples);
     tfm_status status = TFM_OK;
     for (int normalize = 0; status == TFM_OK && normalize < 2; normalize++) {
-        tfm_embed_params params = {.pooling = TFM_POOLING_MEAN, .normalize = normalize != 0};
+        tfm_embed_params params = {.size = sizeof params, .pooling = TFM_POOLING_MEAN, .normalize = normalize != 0};
         for (size_t i = 0; i < n; i++) examples[i] = example(r, first + i, at + first + i, normalize != 0);
         status = tfm_analyze(g->session, examples, n, &params, &g->error);
     }

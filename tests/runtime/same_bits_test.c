@@ -209,7 +209,7 @@ static void run_forked(bench *b, size_t sentence) {
 static void analyze(bench *b, size_t first, size_t n, float *results, size_t size) {
     tfm_model_info info = tfm_model_get_info(b->model);
     tfm_example examples[N_BATCH];
-    tfm_embed_params params = {.pooling = TFM_POOLING_MEAN, .normalize = true};
+    tfm_embed_params params = {.size = sizeof params, .pooling = TFM_POOLING_MEAN, .normalize = true};
     for (size_t i = 0; i < n; i++) {
         float *at = results + (first + i) * size;
         examples[i] = (tfm_example){.ids = b->set.sources[first + i].ids, .n = b->set.sources[first + i].n};
@@ -301,8 +301,11 @@ static void check_with(bench *b, const char *path, const struct known *known, co
     params.isa = isa;
     must(b, tfm_pool_create(&b->pool, how->n_threads, &b->error));
     must(b, tfm_model_open(&b->model, path, &params, &b->error));
-    tfm_session_params session = {
-        .pool = b->pool, .max_sources = N_BATCH, .max_sequences = 3 * N_BATCH, .max_batch_tokens = 4096};
+    tfm_session_params session = {.size = sizeof session,
+                                  .pool = b->pool,
+                                  .max_sources = N_BATCH,
+                                  .max_sequences = 3 * N_BATCH,
+                                  .max_batch_tokens = 4096};
     must(b, tfm_session_create(&b->session, b->model, &session, &b->error));
     b->vocab = tfm_model_get_info(b->model).target_vocab_size;
     b->logits = calloc(N_TESTED * N_STEPS * b->vocab, sizeof *b->logits);

@@ -50,19 +50,20 @@ static void report(bool ok, const char *name, const char *detail) {
     if (!ok) printf("# %s\n", detail);
 }
 
-static int keep_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int keep_result(void *user, size_t index, const tfm_result *result) {
     output *out = &((output *)user)[index];
-    if (n < 1 || hypotheses[0].n > MAX_IDS) return 1;
-    memcpy(out->ids, hypotheses[0].ids, hypotheses[0].n * sizeof *out->ids);
-    out->n = hypotheses[0].n;
-    out->score = hypotheses[0].score;
+    if (result->n < 1 || result->hypotheses[0]->n > MAX_IDS) return 1;
+    const tfm_hypothesis *h = result->hypotheses[0];
+    memcpy(out->ids, h->ids, h->n * sizeof *out->ids);
+    out->n = h->n;
+    out->score = h->score;
     return 0;
 }
 
 static tfm_status generate(tfm_session *session, const shared *s, unsigned beams, output *outputs, tfm_error *error) {
     tfm_generate_params params = tfm_generate_params_default(s->model);
     params.num_beams = beams;
-    tfm_generate_callbacks callbacks = {.on_result = keep_result, .user = outputs};
+    tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep_result, .user = outputs};
     memset(outputs, 0, MAX_INPUTS * sizeof *outputs);
     return tfm_generate(session, s->inputs, s->n_inputs, &params, &callbacks, error);
 }

@@ -56,7 +56,7 @@ static void check_sessions(tfm_verify verify, const char *path, const tfm_input 
     work alone[2], together[N_THREADS];
     pthread_t threads[N_THREADS];
     tfm_error error;
-    tfm_model_params params = {.verify = verify};
+    tfm_model_params params = {.size = sizeof params, .verify = verify};
     tfm_model *model, *other;
     tfm_pool *pool;
     if (tfm_model_open(&model, path, &params, &error) || tfm_model_open(&other, path, NULL, &error) ||

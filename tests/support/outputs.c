@@ -13,13 +13,13 @@ static void *copy(const void *data, size_t size) {
     return memory;
 }
 
-static int keep(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int keep(void *user, size_t index, const tfm_result *result) {
     outputs *o = user;
-    if (index >= o->n || n > o->n_each) return 1;
+    if (index >= o->n || result->n > o->n_each) return 1;
     o->calls[index]++;
-    o->counts[index] = n;
-    for (size_t i = 0; i < n; i++) {
-        const tfm_hypothesis *h = &hypotheses[i];
+    o->counts[index] = result->n;
+    for (size_t i = 0; i < result->n; i++) {
+        const tfm_hypothesis *h = result->hypotheses[i];
         output *item = &o->items[index * o->n_each + i];
         if (item->ids) return 1;
         *item = (output){.ids = copy(h->ids, h->n * sizeof *h->ids),
@@ -64,7 +64,7 @@ tfm_status outputs_generate(tfm_session *session, const tfm_input *inputs, size_
                             outputs **result, tfm_error *error) {
     *result = make(inputs, n, params->num_return_sequences);
     if (!*result) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to keep outputs");
-    tfm_generate_callbacks callbacks = {.on_result = keep, .user = *result};
+    tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep, .user = *result};
     tfm_status status = tfm_generate(session, inputs, n, params, &callbacks, error);
     if (status) outputs_free(result);
     return status;
@@ -81,7 +81,7 @@ tfm_status outputs_generate_singly(tfm_session *session, const tfm_input *inputs
                        .items = (*result)->items + i * (*result)->n_each,
                        .counts = (*result)->counts + i,
                        .calls = (*result)->calls + i};
-        tfm_generate_callbacks callbacks = {.on_result = keep, .user = &one};
+        tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep, .user = &one};
         tfm_status status = tfm_generate(session, inputs + i, 1, params, &callbacks, error);
         if (status) {
             outputs_free(result);

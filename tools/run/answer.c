@@ -67,11 +67,11 @@ static tfm_status show_growth(answer *a) {
 }
 
 /* Several outputs: a line each, with its score. */
-static tfm_status show_list(answer *a, const tfm_hypothesis *hypotheses, size_t n) {
+static tfm_status show_list(answer *a, const tfm_hypothesis *const *hypotheses, size_t n) {
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < n && status == TFM_OK; i++) {
         char score[32];
-        int length = snprintf(score, sizeof score, "%s%9.4f  ", i ? "\n" : "", hypotheses[i].score);
+        int length = snprintf(score, sizeof score, "%s%9.4f  ", i ? "\n" : "", hypotheses[i]->score);
         status = show(a, score, (size_t)length);
         if (status == TFM_OK) status = show(a, a->texts[i].text.data, a->texts[i].text.size);
     }
@@ -106,30 +106,32 @@ static tfm_status draw(answer *a, const tfm_hypothesis *hypothesis) {
 }
 
 /* The texts of all outputs to their ends. Those of beams come only now. */
-static tfm_status complete(answer *a, const tfm_hypothesis *hypotheses, size_t n) {
+static tfm_status complete(answer *a, const tfm_hypothesis *const *hypotheses, size_t n) {
     size_t n_prefix = a->engine->prefix.size;
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < n && status == TFM_OK; i++) {
-        const tfm_hypothesis *h = &hypotheses[i];
+        const tfm_hypothesis *h = hypotheses[i];
         a->n_tokens += h->n;
         if (!streams(a) && h->n > n_prefix)
             status = tfm_output_text_put(&a->texts[i], h->ids + n_prefix, h->n - n_prefix, &a->error);
         if (status == TFM_OK) status = tfm_output_text_end(&a->texts[i], &a->error);
     }
     a->request->ids.size = 0;
-    if (status == TFM_OK && n && !tfm_push_ids(&a->request->ids, hypotheses[0].ids, hypotheses[0].n))
+    if (status == TFM_OK && n && !tfm_push_ids(&a->request->ids, hypotheses[0]->ids, hypotheses[0]->n))
         status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
     return status;
 }
 
-static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int on_result(void *user, size_t index, const tfm_result *result) {
     (void)index;
     answer *a = user;
+    const tfm_hypothesis *const *hypotheses = result->hypotheses;
+    size_t n = result->n;
     a->status = complete(a, hypotheses, n);
     if (n == 0 || a->status != TFM_OK) return a->status != TFM_OK;
-    a->request->ended = (hypotheses[0].ended && !interrupted) || a->texts[0].stopped;
+    a->request->ended = (hypotheses[0]->ended && !interrupted) || a->texts[0].stopped;
     if (a->attention)
-        a->status = draw(a, &hypotheses[0]);
+        a->status = draw(a, hypotheses[0]);
     else
         a->status = n > 1 ? show_list(a, hypotheses, n) : show_growth(a);
     return a->status != TFM_OK;
@@ -176,7 +178,8 @@ static tfm_status start(answer *a, const tfm_settings *settings, tfm_error *erro
 }
 
 static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
-    tfm_generate_callbacks callbacks = {.on_token = streams(a) ? on_token : NULL, .on_result = on_result, .user = a};
+    tfm_generate_callbacks callbacks = {
+        .size = sizeof callbacks, .on_token = streams(a) ? on_token : NULL, .on_result = on_result, .user = a};
     const tfm_ids *prefix = &engine->prefix;
     tfm_input input = {.ids = a->request->input->data,
                        .n = a->request->input->size,

@@ -105,12 +105,11 @@ static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *
 
 /* ---- running a window ---------------------------------------------------------------------------------------- */
 
-static tfm_status finish(batch *b, item *it, const tfm_hypothesis *hypotheses, size_t n, tfm_error *error) {
+static tfm_status finish(batch *b, item *it, const tfm_hypothesis *const *hypotheses, size_t n, tfm_error *error) {
     double seconds = tfm_seconds() - b->started;
     tfm_status status = tfm_result_print(b->engine, b->settings, &it->ids, hypotheses, n, seconds, &it->output, error);
     if (status == TFM_OK && n && b->attention.fd >= 0 && !b->attention_full)
-        status =
-            tfm_attention_draw(&b->attention, b->engine, &it->ids, &hypotheses[0], it->number, &it->drawing, error);
+        status = tfm_attention_draw(&b->attention, b->engine, &it->ids, hypotheses[0], it->number, &it->drawing, error);
     it->done = status == TFM_OK;
     return status;
 }
@@ -122,11 +121,11 @@ static void forget_texts(batch *b, item *it) {
     it->texts = NULL;
 }
 
-static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int on_result(void *user, size_t index, const tfm_result *result) {
     batch *b = user;
     item *it = &b->items[b->order[b->current + index]];
     forget_texts(b, it);
-    b->status = finish(b, it, hypotheses, n, &b->error);
+    b->status = finish(b, it, result->hypotheses, result->n, &b->error);
     if (b->status == TFM_OK) b->status = give_out(b, &b->error);
     return b->status != TFM_OK;
 }
@@ -163,8 +162,10 @@ static tfm_status generate(batch *b, size_t first, size_t n, tfm_error *error) {
     b->current = first; /* callbacks count from the first input of this call */
     const item *it = &b->items[b->order[first]];
     tfm_generate_params params = tfm_engine_params(b->engine, it->ids.size, NULL);
-    tfm_generate_callbacks callbacks = {
-        .on_token = b->settings->decoding.n_stops ? on_token : NULL, .on_result = on_result, .user = b};
+    tfm_generate_callbacks callbacks = {.size = sizeof callbacks,
+                                        .on_token = b->settings->decoding.n_stops ? on_token : NULL,
+                                        .on_result = on_result,
+                                        .user = b};
     tfm_status status = tfm_generate(b->engine->session, b->inputs + first, n, &params, &callbacks, error);
     for (size_t i = 0; i < n; i++) forget_texts(b, &b->items[b->order[first + i]]);
     if (b->status == TFM_OK) return status;

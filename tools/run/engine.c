@@ -87,7 +87,8 @@ tfm_status tfm_engine_render(const tfm_engine *engine, const tfm_message *messag
 
 /* A message that is a conversation of its own. */
 static tfm_status render_message(const tfm_engine *engine, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
-    const tfm_message messages[] = {{"system", engine->system.data, engine->system.size}, {"user", text, n}};
+    const tfm_message messages[] = {{.role = "system", .content = engine->system.data, .n = engine->system.size},
+                                    {.role = "user", .content = text, .n = n}};
     bool system = engine->system.size > 0;
     return tfm_engine_render(engine, messages + !system, 1 + (size_t)system, ids, error);
 }

@@ -78,13 +78,13 @@ static bool print_ids(const tfm_hypothesis *hypothesis, tfm_bytes *out) {
     return ok;
 }
 
-static tfm_status print_lines(const printer *p, const tfm_hypothesis *hypotheses, size_t n, tfm_bytes *out) {
+static tfm_status print_lines(const printer *p, const tfm_hypothesis *const *hypotheses, size_t n, tfm_bytes *out) {
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < p->engine->params.num_return_sequences && status == TFM_OK; i++) {
         if (i < n && p->settings->ids)
-            status = print_ids(&hypotheses[i], out) ? TFM_OK : no_memory(p->error);
+            status = print_ids(hypotheses[i], out) ? TFM_OK : no_memory(p->error);
         else if (i < n)
-            status = print_text(p, &hypotheses[i], out);
+            status = print_text(p, hypotheses[i], out);
         if (status == TFM_OK && !tfm_bytes_append(out, "\n", 1)) status = no_memory(p->error);
     }
     return status;
@@ -155,13 +155,13 @@ static tfm_status add_hypothesis(json_t *object, const printer *p, const tfm_hyp
     return failed ? no_memory(p->error) : TFM_OK;
 }
 
-static tfm_status add_sequences(json_t *object, const printer *p, const tfm_hypothesis *hypotheses, size_t n) {
+static tfm_status add_sequences(json_t *object, const printer *p, const tfm_hypothesis *const *hypotheses, size_t n) {
     json_t *sequences = json_array();
     if (json_object_set_new(object, "sequences", sequences)) return no_memory(p->error);
     for (size_t i = 0; i < n; i++) {
         json_t *sequence = json_object();
         if (json_array_append_new(sequences, sequence)) return no_memory(p->error);
-        tfm_status status = add_hypothesis(sequence, p, &hypotheses[i]);
+        tfm_status status = add_hypothesis(sequence, p, hypotheses[i]);
         if (status != TFM_OK) return status;
     }
     return TFM_OK;
@@ -192,25 +192,25 @@ static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error)
     return ok ? TFM_OK : no_memory(error);
 }
 
-static tfm_status print_json(const printer *p, const tfm_hypothesis *hypotheses, size_t n, double seconds,
+static tfm_status print_json(const printer *p, const tfm_hypothesis *const *hypotheses, size_t n, double seconds,
                              tfm_bytes *out) {
     json_t *object = json_object();
     if (!object) return no_memory(p->error);
     tfm_status status = p->settings->echo && p->engine->info.has_tokenizer ? add_prompt(object, p) : TFM_OK;
-    if (status == TFM_OK) status = add_hypothesis(object, p, n ? &hypotheses[0] : NULL);
+    if (status == TFM_OK) status = add_hypothesis(object, p, n ? hypotheses[0] : NULL);
     if (status == TFM_OK && p->engine->params.num_return_sequences > 1)
         status = add_sequences(object, p, hypotheses, n);
     if (status == TFM_OK && p->engine->params.do_sample &&
         json_object_set_new(object, "seed", json_integer((json_int_t)p->engine->params.seed)))
         status = no_memory(p->error);
-    if (status == TFM_OK && !p->settings->no_timing) status = add_timing(object, p, n ? hypotheses[0].n : 0, seconds);
+    if (status == TFM_OK && !p->settings->no_timing) status = add_timing(object, p, n ? hypotheses[0]->n : 0, seconds);
     if (status == TFM_OK) return print_object(object, out, p->error);
     json_decref(object);
     return status;
 }
 
 tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
-                            const tfm_hypothesis *hypotheses, size_t n, double seconds, tfm_bytes *out,
+                            const tfm_hypothesis *const *hypotheses, size_t n, double seconds, tfm_bytes *out,
                             tfm_error *error) {
     printer p = {engine, settings, input, error};
     if (settings->json) return print_json(&p, hypotheses, n, seconds, out);

@@ -12,7 +12,7 @@
  * tfm_detokenize.
  */
 tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
-                            const tfm_hypothesis *hypotheses, size_t n, double seconds, tfm_bytes *out,
+                            const tfm_hypothesis *const *hypotheses, size_t n, double seconds, tfm_bytes *out,
                             tfm_error *error);
 
 /* The lines of an input that failed: as many as a result has, empty, or one JSON object {"error": message}. */

@@ -53,7 +53,12 @@ static void check_sizes(fixture *f, size_t n_source, size_t n_target) {
         double *expected_states = allocate(n_target * f->d, sizeof *expected_states);
         double *expected_logits = allocate(n_target * f->vocab, sizeof *expected_logits);
         int32_t sequence = fixture_sequence(f, source);
-        tfm_span span = {sequence, target_ids, n_target, logits, states, true};
+        tfm_span span = {.sequence = sequence,
+                         .ids = target_ids,
+                         .n = n_target,
+                         .logits = logits,
+                         .states = states,
+                         .all_logits = true};
         REQUIRE_OK(tfm_decode(f->session, &span, 1, error));
         reference_decode(f->tiny, target_ids, n_target, encodes ? expected : NULL, n_source, expected_states,
                          expected_logits);
@@ -417,7 +422,11 @@ Test(forward, batches_do_not_matter) {
     }
     REQUIRE_OK(tfm_encode(f.session, inputs, N, sources, states, error));
     for (size_t i = 0; i < N; i++)
-        spans[i] = (tfm_span){fixture_sequence(&f, sources[i]), target[i], 1 + i * 2, logits[i], NULL, i % 2 == 0};
+        spans[i] = (tfm_span){.sequence = fixture_sequence(&f, sources[i]),
+                              .ids = target[i],
+                              .n = 1 + i * 2,
+                              .logits = logits[i],
+                              .all_logits = i % 2 == 0};
     REQUIRE_OK(tfm_decode(f.session, spans, N, error));
     for (size_t i = 0; i < N; i++) {
         int32_t source;

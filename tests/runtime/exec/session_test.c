@@ -37,7 +37,8 @@ Test(session, parameters_are_checked) {
 
 Test(session, sources_are_limited) {
     fixture f;
-    tfm_session_params p = {.max_sources = 2, .max_sequences = 2, .max_batch_tokens = 8, .max_source = 6};
+    tfm_session_params p = {
+        .size = sizeof p, .max_sources = 2, .max_sequences = 2, .max_batch_tokens = 8, .max_source = 6};
     fixture_open(&f, NULL, &p);
     int32_t sources[3], extra;
     tfm_tokens inputs[3] = {{source_ids, 5}, {source_ids, 3}, {source_ids, 1}};
@@ -69,8 +70,12 @@ Test(session, sources_are_limited) {
 
 Test(session, sequences_are_limited) {
     fixture f;
-    tfm_session_params p = {
-        .max_sources = 1, .max_sequences = 3, .max_batch_tokens = 12, .max_source = 5, .max_target = 10};
+    tfm_session_params p = {.size = sizeof p,
+                            .max_sources = 1,
+                            .max_sequences = 3,
+                            .max_batch_tokens = 12,
+                            .max_source = 5,
+                            .max_target = 10};
     fixture_open(&f, NULL, &p);
     int32_t source = fixture_source(&f, source_ids, 5), s[3], extra = 5;
     for (size_t i = 0; i < 3; i++) s[i] = fixture_sequence(&f, source);
@@ -231,7 +236,8 @@ static void check_scores(const tiny_config *config, const tfm_session_params *pa
 
 Test(session, score_is_log_softmax_of_logits) {
     tiny_config c = tiny_config_default();
-    tfm_session_params few = {.max_sources = 3, .max_sequences = 2, .max_batch_tokens = 8, .max_source = 8};
+    tfm_session_params few = {
+        .size = sizeof few, .max_sources = 3, .max_sequences = 2, .max_batch_tokens = 8, .max_source = 8};
     tfm_session_params standard = tfm_session_params_default();
     check_scores(&c, &standard);
     check_scores(&c, &few);

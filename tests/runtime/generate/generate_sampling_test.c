@@ -67,7 +67,8 @@ Test(sampled, places_and_batches_change_nothing) {
         cr_assert(outputs_same(singly, together), "all at once");
         outputs_free(&together);
         for (uint32_t places = 3; places < 17; places += 5) {
-            tfm_session_params few = {.pool = places == 8 ? NULL : f.pool,
+            tfm_session_params few = {.size = sizeof few,
+                                      .pool = places == 8 ? NULL : f.pool,
                                       .max_sources = 1 + places / 3,
                                       .max_sequences = places,
                                       .max_batch_tokens = 5,
@@ -253,11 +254,11 @@ static int watch_token(void *user, size_t index, uint32_t number, int32_t id) {
     return number % 2 && w->end_after && n == w->end_after ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
-static int watch_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int watch_result(void *user, size_t index, const tfm_result *result) {
     watcher *w = user;
-    cr_assert(n == N_EACH);
-    for (size_t j = 0; j < n; j++) {
-        const tfm_hypothesis *h = &hypotheses[j];
+    cr_assert(result->n == N_EACH);
+    for (size_t j = 0; j < result->n; j++) {
+        const tfm_hypothesis *h = result->hypotheses[j];
         cr_assert(h->n == w->n[index][j] && !memcmp(h->ids, w->ids[index][j], h->n * sizeof *h->ids),
                   "input %zu, output %zu: not what was streamed", index, j);
         bool stopped = w->end_after && j % 2 && h->n == w->end_after;
@@ -277,7 +278,8 @@ Test(sampled, a_callback_ends_single_outputs) {
     open_decoder(&f, NULL);
     tfm_generate_params p = params_of(&f);
     p.num_return_sequences = N_EACH;
-    tfm_generate_callbacks callbacks = {watch_token, watch_result, &all};
+    tfm_generate_callbacks callbacks = {
+        .size = sizeof callbacks, .on_token = watch_token, .on_result = watch_result, .user = &all};
     REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error));
     cr_assert(all.n_results == N_INPUTS && all.n_ended_early == 0);
     some.end_after = 3;
@@ -304,11 +306,11 @@ typedef struct tops {
     bool beams;
 } tops;
 
-static int check_tops(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int check_tops(void *user, size_t index, const tfm_result *result) {
     tops *t = user;
     (void)index;
-    for (size_t j = 0; j < n; j++) {
-        const tfm_hypothesis *h = &hypotheses[j];
+    for (size_t j = 0; j < result->n; j++) {
+        const tfm_hypothesis *h = result->hypotheses[j];
         for (size_t at = 0; at < h->n; at++) {
             const int32_t *ids = h->top_ids + at * t->n_top;
             const float *log_probs = h->top_log_probs + at * t->n_top;
@@ -352,7 +354,7 @@ Test(sampled, most_probable_tokens_of_each_place) {
             p.num_beams = kind == 2 ? 3 : 1;
             p.num_return_sequences = kind + 1;
             tops t = {.n_prefix = 2, .n_top = n_top, .beams = kind == 2};
-            tfm_generate_callbacks callbacks = {.on_result = check_tops, .user = &t};
+            tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = check_tops, .user = &t};
             REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error));
             cr_assert(t.n_tokens > N_INPUTS);
         }
@@ -484,9 +486,10 @@ typedef struct turn {
     size_t cancel_at; /* 0: never */
 } turn;
 
-static int keep_turn(void *user, size_t index, const tfm_hypothesis *h, size_t n) {
+static int keep_turn(void *user, size_t index, const tfm_result *result) {
     turn *t = user;
-    cr_assert(index == 0 && n == 1 && h->n <= NEW);
+    const tfm_hypothesis *h = result->hypotheses[0];
+    cr_assert(index == 0 && result->n == 1 && h->n <= NEW);
     t->n = h->n;
     memcpy(t->ids, h->ids, h->n * sizeof *h->ids);
     memcpy(t->log_probs, h->log_probs, h->n * sizeof *h->log_probs);
@@ -521,7 +524,8 @@ Test(sampled, a_conversation_goes_on_as_if_it_began_anew) {
             n += more;
             static turn kept, fresh;
             tfm_input input = {.ids = text, .n = n, .sequence = &sequence};
-            tfm_generate_callbacks callbacks = {cancel_turn, keep_turn, &kept};
+            tfm_generate_callbacks callbacks = {
+                .size = sizeof callbacks, .on_token = cancel_turn, .on_result = keep_turn, .user = &kept};
             p.do_sample = t % 2;
             kept.cancel_at = t == 2 ? 4 : 0;
             if (t == 2) { /* a turn that is broken off can be tried again */

@@ -80,7 +80,8 @@ Test(generate, few_places_change_nothing) {
         cr_assert(outputs_same(singly, together), "%u beams, all at once", num_beams);
         outputs_free(&together);
         for (uint32_t places = 1; places < 8; places += 2) {
-            tfm_session_params few = {.pool = f.pool,
+            tfm_session_params few = {.size = sizeof few,
+                                      .pool = f.pool,
                                       .max_sources = places,
                                       .max_sequences = 7 * num_beams,
                                       .max_batch_tokens = 13,
@@ -142,11 +143,12 @@ static int on_token(void *user, size_t index, uint32_t number, int32_t id) {
     return s->n_tokens == s->stop_at_token ? TFM_CANCEL : TFM_GO_ON;
 }
 
-static int on_result(void *user, size_t index, const tfm_hypothesis *hypotheses, size_t n) {
+static int on_result(void *user, size_t index, const tfm_result *result) {
     stream *s = user;
-    cr_assert(index < N_INPUTS && !s->done[index] && n == 1);
+    cr_assert(index < N_INPUTS && !s->done[index] && result->n == 1);
+    const tfm_hypothesis *h = result->hypotheses[0];
     s->done[index] = true;
-    cr_assert(hypotheses->n == s->n[index] && !memcmp(hypotheses->ids, s->ids[index], hypotheses->n * sizeof(int32_t)),
+    cr_assert(h->n == s->n[index] && !memcmp(h->ids, s->ids[index], h->n * sizeof(int32_t)),
               "what was streamed for input %zu is not its result", index);
     return ++s->n_results == s->stop_at_result;
 }
@@ -158,7 +160,8 @@ Test(generate, streamed_tokens_are_the_result) {
     fixture_open(&f, NULL, NULL);
     tfm_generate_params p = params_of(&f, 1);
     stream s = {0};
-    tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+    tfm_generate_callbacks callbacks = {
+        .size = sizeof callbacks, .on_token = on_token, .on_result = on_result, .user = &s};
     REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error));
     cr_assert(s.n_results == N_INPUTS && s.n_tokens > N_INPUTS);
     REQUIRE_OK(tfm_generate(f.session, in.items, N_INPUTS, &p, NULL, error));
@@ -176,7 +179,8 @@ Test(generate, callbacks_can_stop) {
     REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &before, error));
     for (size_t i = 1; i < 60; i += 7) {
         stream s = {.stop_at_token = i};
-        tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+        tfm_generate_callbacks callbacks = {
+            .size = sizeof callbacks, .on_token = on_token, .on_result = on_result, .user = &s};
         REQUIRE_ERROR(TFM_ERROR_CANCELLED, tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error),
                       "cancelled");
         cr_assert(s.n_tokens == i);
@@ -187,7 +191,8 @@ Test(generate, callbacks_can_stop) {
         cr_assert(r.n_results == 1 + i / 7);
     }
     stream s = {.cancel_at_token_5 = f.session};
-    tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+    tfm_generate_callbacks callbacks = {
+        .size = sizeof callbacks, .on_token = on_token, .on_result = on_result, .user = &s};
     REQUIRE_ERROR(TFM_ERROR_CANCELLED, tfm_generate(f.session, in.items, N_INPUTS, &p, &callbacks, error), "cancelled");
     cr_assert(s.n_tokens < 5 + 128);
     /* All places were given back, and the request to stop is forgotten. */
@@ -456,7 +461,8 @@ Test(generate, nothing_is_allocated_per_token) {
     p.eos_token_ids = NULL; /* all outputs are as long as allowed */
     p.n_eos_token_ids = 0;
     stream s = {0};
-    tfm_generate_callbacks callbacks = {on_token, on_result, &s};
+    tfm_generate_callbacks callbacks = {
+        .size = sizeof callbacks, .on_token = on_token, .on_result = on_result, .user = &s};
     REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, &callbacks, error));
     cr_assert(s.n_tokens == 8 * 23 && s.allocations == 0, "%zu allocations in %zu tokens", s.allocations, s.n_tokens);
     /* Beams call back at the end only: a run of 20 tokens must not allocate more often than one of 3. */

@@ -50,7 +50,7 @@ Test(render, continue_final_message) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *messages = json_pack("[{s:s, s:s}, {s:s, s:s}]", "role", "user", "content", "Q Sure:", "role",
                                      "assistant", "content", cases[i].message);
-        tfm_chat_params params = {.add_generation_prompt = true, .continue_final_message = true};
+        tfm_chat_params params = {.size = sizeof params, .add_generation_prompt = true, .continue_final_message = true};
         rendered r = render(cases[i].template, strlen(cases[i].template), messages, NULL, NULL, &params);
         if (cases[i].expected != NULL) {
             cr_expect_eq(r.status, TFM_OK, "%zu: %s", i, r.error.message);
@@ -61,7 +61,7 @@ Test(render, continue_final_message) {
         rendered_free(&r);
         json_decref(messages);
     }
-    tfm_chat_params params = {.continue_final_message = true};
+    tfm_chat_params params = {.size = sizeof params, .continue_final_message = true};
     rendered r = render("x", 1, NULL, NULL, NULL, &params);
     cr_expect_eq(r.status, TFM_ERROR_ARGUMENT);
     rendered_free(&r);
@@ -76,7 +76,8 @@ Test(render, long_conversation) {
     char *content = malloc(LENGTH);
     cr_assert(messages != NULL && content != NULL);
     for (size_t i = 0; i < LENGTH; i++) content[i] = "some words, and \n more"[i % 22];
-    for (size_t i = 0; i < N; i++) messages[i] = (tfm_message){i % 2 ? "assistant" : "user", content, LENGTH};
+    for (size_t i = 0; i < N; i++)
+        messages[i] = (tfm_message){.role = i % 2 ? "assistant" : "user", .content = content, .n = LENGTH};
     json_object_foreach(templates, name, template) {
         tfm_chat *chat;
         tfm_text text = {0};
@@ -124,7 +125,7 @@ static tfm_status through_file(const char *template, const char *bos, tfm_text *
     unlink(path);
     if (status != TFM_OK) return status;
     *has = tfm_model_get_info(model).has_chat_template;
-    tfm_message message = {"user", "Hi", 2};
+    tfm_message message = {.role = "user", .content = "Hi", .n = 2};
     status = tfm_chat_render(model, &message, 1, NULL, text, error);
     tfm_model_close(&model);
     return status;

@@ -26,7 +26,11 @@ static void check(tfm_status status, const tfm_error *error, const tfm_text *tex
 static void render(const tfm_chat *chat, const tfm_message *messages, size_t n, bool go_on) {
     static const tfm_chat_token tokens[] = {{"bos_token", "<s>"}, {"eos_token", "</s>"}};
     static const tfm_chat_variable variables[] = {{"date_string", "1 May 2025"}, {"limit", "-1.5e3"}};
-    tfm_chat_params params = {!go_on, go_on, variables, 2};
+    tfm_chat_params params = {.size = sizeof params,
+                              .add_generation_prompt = !go_on,
+                              .continue_final_message = go_on,
+                              .variables = variables,
+                              .n_variables = 2};
     tfm_error error = {0};
     tfm_text text = {0};
     tfm_status status = tfm_chat_apply_template(chat, tokens, 2, messages, n, &params, &text, &error);
@@ -48,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         copies[n_messages] = malloc(length > 0 ? length : 1);
         if (copies[n_messages] == NULL) abort();
         memcpy(copies[n_messages], data + at, length);
-        messages[n_messages] = (tfm_message){roles[n_messages % 5], copies[n_messages], length};
+        messages[n_messages] = (tfm_message){.role = roles[n_messages % 5], .content = copies[n_messages], .n = length};
         at += length + 1;
     }
     char *template = malloc(n_template > 0 ? n_template : 1);

@@ -24,8 +24,9 @@ static size_t read_messages(const json_t *list, tfm_message *messages) {
     json_array_foreach(list, i, message) {
         cr_assert_lt(i, (size_t)MESSAGES_MAX);
         const json_t *content = json_object_get(message, "content");
-        messages[i] = (tfm_message){json_string_value(json_object_get(message, "role")), json_string_value(content),
-                                    json_string_length(content)};
+        messages[i] = (tfm_message){.role = json_string_value(json_object_get(message, "role")),
+                                    .content = json_string_value(content),
+                                    .n = json_string_length(content)};
     }
     return json_array_size(list);
 }

@@ -62,7 +62,8 @@ Test(cases, conversations) {
     json_array_foreach(list, i, entry) {
         const char *name = json_string_value(json_object_get(entry, "template"));
         const json_t *template = json_object_get(json_object_get(cases, "templates"), name);
-        tfm_chat_params params = {.add_generation_prompt = json_is_true(json_object_get(entry, "prompt"))};
+        tfm_chat_params params = {.size = sizeof params,
+                                  .add_generation_prompt = json_is_true(json_object_get(entry, "prompt"))};
         rendered r =
             render(json_string_value(template), json_string_length(template), json_object_get(entry, "messages"),
                    json_object_get(entry, "tokens"), json_object_get(entry, "variables"), &params);

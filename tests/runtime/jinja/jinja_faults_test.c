@@ -46,7 +46,8 @@ static const char template[] =
     "{{ ns.s | upper | replace('A', 'bb') | length }}{{ range(3000) | list | sort(reverse=true) | join(',') }}";
 
 static tfm_status job(tfm_error *error) {
-    static const tfm_message messages[] = {{"user", "abc", 3}, {"assistant", "\xc3\xa9", 2}};
+    static const tfm_message messages[] = {{.role = "user", .content = "abc", .n = 3},
+                                           {.role = "assistant", .content = "\xc3\xa9", .n = 2}};
     tfm_chat *chat;
     tfm_text text = {0};
     tfm_status status = tfm_chat_open(&chat, template, sizeof template - 1, error);

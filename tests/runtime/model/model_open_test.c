@@ -375,7 +375,7 @@ Test(open, damage_is_found_at_once_or_before_use) {
     flip_tensor(&f, "output.bias");
     REQUIRE_ERROR(TFM_ERROR_CORRUPT, tfm_model_open(&model, f.path, NULL, error), f.path, "output.bias");
 
-    tfm_model_params lazy = {.verify = TFM_VERIFY_LAZY};
+    tfm_model_params lazy = {.size = sizeof lazy, .verify = TFM_VERIFY_LAZY};
     REQUIRE_OK(tfm_model_open(&model, f.path, &lazy, error));
     tfm_session *session;
     REQUIRE_OK(tfm_session_create(&session, model, NULL, error));
@@ -405,7 +405,8 @@ Test(open, verification_reports_and_can_be_cancelled) {
     fixture_open(&f, NULL, NULL);
     tfm_model *model;
     int calls_left = 1 << 20;
-    tfm_model_params params = {.progress = count_calls, .progress_user = &calls_left, .pool = f.pool};
+    tfm_model_params params = {
+        .size = sizeof params, .progress = count_calls, .progress_user = &calls_left, .pool = f.pool};
     REQUIRE_OK(tfm_model_open(&model, f.path, &params, error));
     cr_assert(calls_left < 1 << 20);
     tfm_model_close(&model);
@@ -422,7 +423,7 @@ Test(open, shrinking_file_is_an_error_not_a_crash) {
         tiny_config c = tiny_config_default();
         c.encoder.d_ff = c.decoder.d_ff = 600;
         fixture_open(&f, &c, NULL);
-        tfm_model_params params = {.verify = (tfm_verify)verify};
+        tfm_model_params params = {.size = sizeof params, .verify = (tfm_verify)verify};
         tfm_model *model;
         tfm_session *session;
         REQUIRE_OK(tfm_model_open(&model, f.path, &params, error));

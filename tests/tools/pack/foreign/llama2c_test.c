@@ -35,10 +35,10 @@ typedef struct told {
     tfm_text text;
 } told;
 
-static int keep_text(void *user, size_t index, const tfm_hypothesis *h, size_t n) {
+static int keep_text(void *user, size_t index, const tfm_result *result) {
     told *t = user;
+    const tfm_hypothesis *h = result->hypotheses[0];
     (void)index;
-    (void)n;
     REQUIRE_OK(tfm_detokenize(t->model, TFM_TARGET, h->ids, h->n, true, &t->text, error));
     return 0;
 }
@@ -56,7 +56,7 @@ static void tell(const char *source, tfm_dtype dtype, uint32_t n, told *t) {
     params.max_new_tokens = n;
     const int32_t start = 1;
     const tfm_input input = {.ids = &start, .n = 1};
-    const tfm_generate_callbacks callbacks = {.on_result = keep_text, .user = t};
+    const tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep_text, .user = t};
     REQUIRE_OK(tfm_generate(session, &input, 1, &params, &callbacks, error));
     tfm_session_free(&session);
     tfm_model_close(&t->model);
