@@ -4,8 +4,8 @@
 usage: check_documents.py SOURCE_ROOT [PROGRAM...]
        check_documents.py --self-test
 
-Every file or folder that a document names in backticks is in the tree. Every long option that a program's --help shows is
-in its man page, docs/PROGRAM.1, which shows no option that none of the programs has.
+Every file, folder, function and type of ours that a document names is in the tree. Every long option that a program's
+--help shows is in its man page, docs/PROGRAM.1, which shows no option that none of the programs has.
 """
 import os
 import re
@@ -15,7 +15,7 @@ import sys
 # The project's own file names are told from those of checkpoints and examples by these endings.
 NAMED = re.compile(r'`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|def))`|`((?:simd|format|runtime|tools|tests|perf|docs)/[\w/.-]*)`')
 # Files of others, and files that a reader is to write.
-FOREIGN = {'sleef.h', 'xxhash.h', 'pcre2.h', 'translate.c', 'generate.py', 'run.c'}
+FOREIGN = {'xxhash.h', 'translate.c', 'NAME_test.c', 'NAME_fuzz.c'}
 
 
 def files_of(root):
@@ -29,9 +29,22 @@ def check_names(text, files):
     """Names in text that are no end of a file's path, nor a folder's."""
     for match in NAMED.finditer(text):
         name = (match[1] or match[2]).rstrip('/')
-        if name not in FOREIGN and not any(('/' + f).endswith(('/' + name, '/' + name + '.c')) or f.startswith(name + '/')
-                                           for f in files):
+        ends = ('/' + name, '/' + name + '.c')  # a benchmark is named without .c
+        if name not in FOREIGN and not any(('/' + f).endswith(ends) or f.startswith(name + '/') for f in files):
             yield name
+
+
+def check_identifiers(text, identifiers):
+    """Functions, types and macros in text that no source has; families of names end with _ and have members."""
+    for name in sorted(set(re.findall(r'(?<![\w/.-])(?:tfm|TFM)_\w+', text)) - identifiers):
+        if not (name.endswith('_') and any(i.startswith(name) for i in identifiers)):
+            yield name
+
+
+def identifiers_of(root, files):
+    sources = [f for f in files if f.endswith(('.c', '.h', '.build', '.py')) or re.search(r'(^|/)[a-z-]+$', f)]
+    text = ' '.join(read(root, f) for f in sources if '/corpus/' not in f)
+    return set(re.findall(r'\b(?:tfm|TFM)_\w+', text))
 
 
 def options_of(text):
@@ -75,7 +88,9 @@ def self_test():
         ('a file that is gone', list(check_names('see `runtime/gone.c` and `tfm.h`', files)), ['runtime/gone.c']),
         ('a folder that is gone', list(check_names('`tools/pack/families/` and `tools/run/`', files)), ['tools/run']),
         ('a part of a name is none', list(check_names('`lama.c`', files)), ['lama.c']),
-        ('options', list(compare_options(options_of('  -x, --top-k N  --json'), {'--top-k'}, options_of('--top-k, --jsonl'))),
+        ('a function that is gone', list(check_identifiers('`tfm_open()`, `TFM_ISA_*`', {'tfm_close', 'TFM_ISA_X'})),
+         ['tfm_open']),
+        ('options', list(compare_options(options_of('-x, --top-k N, --json'), {'--top-k'}, {'--top-k', '--jsonl'})),
          ['does not show --json', 'shows --jsonl, which there is not']),
     ]
     return report([(f'notices {name}', [] if said == expected else [f'said {said}']) for name, said, expected in cases])
@@ -97,8 +112,13 @@ def main():
         sys.exit(__doc__)
     root, programs = sys.argv[1], sys.argv[2:]
     files = files_of(root)
-    documents = [f for f in files if re.fullmatch(r'[A-Z]+\.md|docs/[\w-]+\.md', f) and f != 'CHANGELOG.md']
-    results = [(f'{d} names files that exist', list(check_names(read(root, d), files))) for d in documents]
+    documents = [f for f in files if re.fullmatch(r'[A-Z]+\.md|docs/[\w-]+\.[md1-9]+', f) and f != 'CHANGELOG.md']
+    identifiers = identifiers_of(root, files)
+    results = []
+    for document in documents:
+        text = read(root, document)
+        problems = [*check_names(text, files), *check_identifiers(text.replace('\\-', '-'), identifiers)]
+        results.append((f'{document} names what there is', problems))
     results += check_manuals(root, programs)
     return report(results)
 

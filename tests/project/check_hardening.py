@@ -33,7 +33,8 @@ def bound_at_start(elf):
 
 
 def data_not_executable(elf):
-    return re.search(r'^ *GNU_STACK .* RW +0x', elf, re.M) and not re.search(r'^ *(LOAD|GNU_STACK) .* RWE +0x', elf, re.M)
+    stack = re.search(r'^ *GNU_STACK .* RW +0x', elf, re.M)
+    return stack and not re.search(r'^ *(LOAD|GNU_STACK) .* RWE +0x', elf, re.M)
 
 
 def no_text_relocations(elf):
@@ -61,7 +62,8 @@ def main():
     results = []
     hard, soft = headers(readelf, program), headers(readelf, unhardened)
     for check in CHECKS:
-        results.append((f'{check.__name__} tells a hardened program from another', bool(check(hard) and not check(soft))))
+        told = bool(check(hard) and not check(soft))
+        results.append((f'{check.__name__} tells a hardened program from another', told))
     for path in files:
         elf = headers(readelf, path)
         missing = [check.__name__ for check in ALL if not check(elf)]
