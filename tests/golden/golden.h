@@ -7,7 +7,7 @@
 
 #include "golden_unsupported.h"
 #include "runtime/tfm.h"
-#include "tools/common/safetensors.h"
+#include "tools/safetensors/safetensors.h"
 
 #define GOLDEN_TOLERANCE 1e-4
 

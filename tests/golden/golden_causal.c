@@ -9,6 +9,7 @@
 #include "runtime/generate/sampling.h"
 #include "runtime/model/model.h"
 #include "tests/support/tap.h"
+#include "tests/support/tensor_values.h"
 
 typedef struct results {
     golden *g;
@@ -181,7 +182,7 @@ static void check_filtered(golden *g, const json_t *item, const float *logits, c
     const tfm_st_tensor *tensor;
     char why[200] = "";
     bool ok = array && golden_settings_apply(&settings, json_object_get(item, "settings"), why);
-    if (ok && tfm_safetensors_load_f32(g->arrays, array, &expected, &tensor, &g->error) != TFM_OK) {
+    if (ok && load_tensor_f32(g->arrays, array, &expected, &tensor, &g->error) != TFM_OK) {
         snprintf(why, sizeof why, "%.190s", g->error.message);
         ok = false;
     }

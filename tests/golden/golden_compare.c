@@ -6,6 +6,7 @@
 #include "golden.h"
 #include "runtime/model/model.h"
 #include "tests/support/tap.h"
+#include "tests/support/tensor_values.h"
 
 void *golden_allocate(size_t n, size_t size) {
     void *memory = calloc(n ? n : 1, size);
@@ -61,7 +62,7 @@ bool golden_has(const golden *g, const char *array) {
 
 static float *load(golden *g, const char *array, const tfm_st_tensor **tensor) {
     float *expected = NULL;
-    if (tfm_safetensors_load_f32(g->arrays, array, &expected, tensor, &g->error) == TFM_OK) return expected;
+    if (load_tensor_f32(g->arrays, array, &expected, tensor, &g->error) == TFM_OK) return expected;
     tap_ok(false, "%s: %s: %s", g->name, array, g->error.message);
     return NULL;
 }

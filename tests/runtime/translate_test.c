@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "runtime/model/model.h"
-#include "tools/common/safetensors.h"
+#include "tests/support/tensor_values.h"
 #include "tools/eval/bleu.h"
 #include "multi30k_results.h"
 #include "tests/support/outputs.h"
@@ -179,7 +179,7 @@ static double largest_difference(const vectors *v, const char *name, const float
     float *expected = NULL;
     const tfm_st_tensor *tensor = NULL;
     tfm_error error;
-    if (tfm_safetensors_load_f32(v->file, name, &expected, &tensor, &error)) tap_bail_out("%s", error.message);
+    if (load_tensor_f32(v->file, name, &expected, &tensor, &error)) tap_bail_out("%s", error.message);
     if (tensor->count != count)
         tap_bail_out("%s has %llu values, not %zu", name, (unsigned long long)tensor->count, count);
     double largest = 0;

@@ -98,7 +98,7 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_e
     return status;
 }
 
-/* ---- UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) ------------------------------ */
+/* ---- UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) ---- */
 
 size_t tfm_utf8_char(const char *text, size_t n, uint32_t *code) {
     if (n == 0) return 0;

@@ -45,7 +45,7 @@ int tfm_complain_usage(const char *format, ...) {
     return TFM_EXIT_USAGE;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 /* strtol and its kin skip spaces and take a leading "+": what users type by mistake should not pass. */
 static bool starts_number(const char *text, bool negative) {
@@ -150,7 +150,7 @@ tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t m
     return TFM_OK;
 }
 
-/* ---- time, terminals ------------------------------------------------------------------------------------- */
+/* ---- time, terminals ---- */
 
 double tfm_seconds(void) {
     struct timespec now;

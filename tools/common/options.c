@@ -91,7 +91,7 @@ const char *tfm_options_nearest(const tfm_option_table *table, const char *name,
     return nearest;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------ */
+/* ---- values ---- */
 
 static tfm_status set_choice(const tfm_option *option, int *value, const char *what, const char *text,
                              tfm_error *error) {
@@ -160,7 +160,7 @@ tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *
     return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s cannot be set", what);
 }
 
-/* ---- the command line -------------------------------------------------------------------------------------- */
+/* ---- the command line ---- */
 
 static tfm_status unknown(const tfm_option_table *table, const char *word, size_t n, tfm_error *error) {
     const char *nearest = tfm_options_nearest(table, word, n);
@@ -221,7 +221,7 @@ tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool
     return TFM_OK;
 }
 
-/* ---- help -------------------------------------------------------------------------------------------------- */
+/* ---- help ---- */
 
 enum { HELP_COLUMN = 30 };
 

@@ -44,7 +44,7 @@ static const tfm_command command = {
     .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_run_options},
     .n_arguments = 1};
 
-/* ---- input --------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static tfm_status add_ids(tfm_logits *r, const tfm_text_file *in, const json_t *object, const char *key,
                           uint32_t vocab_size, size_t max, size_t *at, size_t *n, tfm_error *error) {
@@ -122,7 +122,7 @@ static tfm_status read_input(tfm_logits *r, tfm_error *error) {
     return status;
 }
 
-/* ---- command ------------------------------------------------------------------------------------------------- */
+/* ---- command ---- */
 
 /* What is asked for must be something the model has. */
 static tfm_status check(const tfm_logits *r, const char *path, tfm_error *error) {

@@ -93,7 +93,7 @@ typedef struct scorer {
     double nll;
 } scorer;
 
-/* ---- input --------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static tfm_status tokenize(scorer *s, tfm_side side, tfm_slice line, size_t max, tfm_error *error) {
     const tfm_text_file *file = &s->files[side == TFM_TARGET];
@@ -147,7 +147,7 @@ static tfm_status read_batch(scorer *s, bool *end, tfm_error *error) {
     return TFM_OK;
 }
 
-/* ---- output -------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static tfm_status print_json(const tfm_perplexity_figures *f, tfm_error *error) {
     json_t *object = json_pack("{s:I, s:I, s:f, s:f}", f->key, (json_int_t)f->value, "tokens", (json_int_t)f->n_tokens,
@@ -176,7 +176,7 @@ tfm_status tfm_perplexity_print(const settings *set, const tfm_perplexity_figure
     return TFM_OK;
 }
 
-/* ---- running ------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static tfm_status score_batch(scorer *s, tfm_error *error) {
     tfm_tokens inputs[MAX_LINES], targets[MAX_LINES];

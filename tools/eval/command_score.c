@@ -156,7 +156,7 @@ static const tfm_command chrf_command = {
                 "  tfmeval chrf --word-order 2 --ref test.en --hyp out.en    # chrF++\n",
     .options = {.options = options, .n = sizeof options / sizeof *options}};
 
-/* ---- reading and counting ---------------------------------------------------------------------------------------- */
+/* ---- reading and counting ---- */
 
 typedef struct scorer {
     const settings *settings;
@@ -246,7 +246,7 @@ static tfm_status read_all(scorer *s, tfm_error *error) {
     }
 }
 
-/* ---- printing ---------------------------------------------------------------------------------------------------- */
+/* ---- printing ---- */
 
 /* signature: the metric's own part. details is given up. */
 static int print_score(const scorer *s, const char *name, double score, const char *signature, const char *verbose,

@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_EVAL_LOGITS_H
 #define TFM_TOOLS_EVAL_LOGITS_H
 
-#include "tools/common/safetensors.h"
+#include "tools/safetensors/safetensors.h"
 #include "model_options.h"
 
 typedef struct tfm_logits_settings {

@@ -15,7 +15,7 @@ static size_t width(const tfm_logits *r) {
     return r->model.info.kind == TFM_KIND_ENCODER ? r->model.info.n_outputs : r->model.info.target_vocab_size;
 }
 
-/* ---- output -------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static tfm_status declare(tfm_logits *r, size_t line, const char *what, size_t rows, size_t columns, tfm_error *error) {
     char name[64];
@@ -59,7 +59,7 @@ static tfm_status write_rows(tfm_logits *r, const float *rows, size_t n, size_t 
     return tfm_safetensors_writer_write(r->writer, rows, n * columns * sizeof *rows, error);
 }
 
-/* ---- encoder-only models ------------------------------------------------------------------------------------- */
+/* ---- encoder-only models ---- */
 
 static tfm_status run_encoder(tfm_logits *r, size_t first, size_t n, tfm_error *error) {
     const size_t d = r->model.info.d_model, columns = width(r);
@@ -90,7 +90,7 @@ static tfm_status run_encoder(tfm_logits *r, size_t first, size_t n, tfm_error *
     return status;
 }
 
-/* ---- models with a decoder ----------------------------------------------------------------------------------- */
+/* ---- models with a decoder ---- */
 
 static tfm_status encode(tfm_logits *r, size_t first, size_t n, int32_t *sources, tfm_error *error) {
     tfm_tokens inputs[MAX_LINES] = {0};
@@ -175,7 +175,7 @@ static tfm_status run_decoder(tfm_logits *r, size_t first, size_t n, tfm_error *
     return status;
 }
 
-/* ---- batches ------------------------------------------------------------------------------------------------- */
+/* ---- batches ---- */
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 

@@ -47,7 +47,7 @@ typedef struct tfm_characters {
 bool tfm_characters_decode(tfm_characters *characters, tfm_slice text, bool whitespace);
 void tfm_characters_free(tfm_characters *characters);
 
-/* ---- tokenizers ------------------------------------------------------------------------------------------------ */
+/* ---- tokenizers ---- */
 
 typedef enum tfm_bleu_tokenizer_kind {
     TFM_TOKENIZE_13A,  /* mteval-v13a of NIST: splits ASCII punctuation off, but not within numbers */

@@ -120,7 +120,7 @@ static tfm_status run_chain(const chain *c, tfm_bytes *text, tfm_error *error) {
     return status;
 }
 
-/* ---- lower case -------------------------------------------------------------------------------------------------- */
+/* ---- lower case ---- */
 
 struct tfm_lowercase {
     chain special;
@@ -162,7 +162,7 @@ tfm_status tfm_lowercase_run(const tfm_lowercase *lowercase, tfm_slice text, tfm
     return status;
 }
 
-/* ---- tokenizers -------------------------------------------------------------------------------------------------- */
+/* ---- tokenizers ---- */
 
 struct tfm_bleu_tokenizer {
     tfm_bleu_tokenizer_kind kind;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/common/safetensors.h"
+#include "tools/safetensors/st_dtype.h"
 
 /* One tensor to write: rows [first, first + n) of a tensor of the file. */
 typedef struct piece {

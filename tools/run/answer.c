@@ -12,7 +12,7 @@
 #include "attention_file.h"
 #include "output_text.h"
 
-/* ---- Ctrl-C --------------------------------------------------------------------------------------------------- */
+/* ---- Ctrl-C ---- */
 
 static tfm_session *volatile running;     /* read by the signal handler */
 static volatile sig_atomic_t interrupted; /* ends the output at its next token */
@@ -31,7 +31,7 @@ void tfm_answer_catch_interrupts(void) {
     sigaction(SIGINT, &action, NULL);
 }
 
-/* ---- showing -------------------------------------------------------------------------------------------------- */
+/* ---- showing ---- */
 
 typedef struct answer {
     const tfm_engine *engine;
@@ -137,7 +137,7 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
     return a->status != TFM_OK;
 }
 
-/* ---- running -------------------------------------------------------------------------------------------------- */
+/* ---- running ---- */
 
 static void show_timing(const answer *a, double start) {
     double end = tfm_seconds();

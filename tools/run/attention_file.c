@@ -44,7 +44,7 @@ tfm_status tfm_attention_open(tfm_attention_file *file, const char *path, tfm_er
     return status;
 }
 
-/* ---- drawings ------------------------------------------------------------------------------------------------ */
+/* ---- drawings ---- */
 
 static void free_labels(tfm_text *labels, size_t n) {
     for (size_t i = 0; labels && i < n; i++) free(labels[i].data);

@@ -54,7 +54,7 @@ typedef struct batch {
     tfm_error error;
 } batch;
 
-/* ---- output ------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static tfm_status flush(batch *b, tfm_error *error) {
     bool ok = tfm_write_all(STDOUT_FILENO, b->out.data, b->out.size);
@@ -103,7 +103,7 @@ static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *
     return tfm_result_print_error(b->engine, b->settings, whole, &it->output, error);
 }
 
-/* ---- running a window ---------------------------------------------------------------------------------------- */
+/* ---- running a window ---- */
 
 static tfm_status finish(batch *b, item *it, const tfm_hypothesis *const *hypotheses, size_t n, tfm_error *error) {
     double seconds = tfm_seconds() - b->started;
@@ -241,7 +241,7 @@ static bool window_full(const void *user) {
     return b->n == WINDOW_ITEMS || b->n_tokens >= (size_t)WINDOW_BATCHES * b->settings->batch_tokens;
 }
 
-/* ---- input -------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static size_t n_waiting(const void *user) { return ((const batch *)user)->n; }
 

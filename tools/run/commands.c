@@ -9,7 +9,7 @@
 #include "answer.h"
 #include "attention_file.h"
 
-/* ---- settings ------------------------------------------------------------------------------------------------- */
+/* ---- settings ---- */
 
 static const tfm_option *find_decoding(const char *name, size_t n) {
     const tfm_option *option = tfm_options_find(&tfm_settings_table, name, n);
@@ -151,7 +151,7 @@ static void reset(tfm_commands *c, const char *rest, size_t n) {
     printf("settings are as at the start\n");
 }
 
-/* ---- the others ----------------------------------------------------------------------------------------------- */
+/* ---- the others ---- */
 
 static void info(tfm_commands *c, const char *rest, size_t n) {
     (void)rest;
@@ -201,7 +201,7 @@ static void attention(tfm_commands *c, const char *rest, size_t n) {
         tfm_complain("%s", error.message);
 }
 
-/* ---- conversations ---------------------------------------------------------------------------------------------- */
+/* ---- conversations ---- */
 
 static bool in_conversation(const tfm_commands *c) {
     if (!c->engine->chat) tfm_complain("there is no conversation here: each input stands alone");

@@ -14,7 +14,7 @@
 /* Tokens that are kept free for an answer whose length nobody limits. */
 enum { ROOM = 256 };
 
-/* ---- messages --------------------------------------------------------------------------------------------------- */
+/* ---- messages ---- */
 
 static bool push(tfm_conversation *c, const char *role, const char *text, size_t n) {
     if (c->n == c->capacity) {
@@ -75,7 +75,7 @@ void tfm_conversation_free(tfm_conversation *c) {
     c->messages = NULL;
 }
 
-/* ---- the prompt ------------------------------------------------------------------------------------------------- */
+/* ---- the prompt ---- */
 
 /* The conversation from a message on, behind the system message. */
 static tfm_status render(const tfm_conversation *c, size_t first, tfm_ids *ids, tfm_error *error) {
@@ -136,7 +136,7 @@ static void note_held(tfm_conversation *c, const tfm_ids *ids, const tfm_ids *an
     c->held.size = length;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------------- */
+/* ---- answers ---- */
 
 static void tell(const tfm_conversation *c, size_t dropped, const tfm_answer_request *request) {
     uint32_t context = c->engine->info.max_target;

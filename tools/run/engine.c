@@ -30,7 +30,7 @@ static tfm_status check_kind(const tfm_engine *engine, const char *path, bool id
     return TFM_OK;
 }
 
-/* ---- conversations ---------------------------------------------------------------------------------------------- */
+/* ---- conversations ---- */
 
 static tfm_status refuse_for_encoders(const tfm_settings *settings, tfm_error *error) {
     static const char *const names[] = {"chat", "completion", "system", "system-file", "echo"};
@@ -93,7 +93,7 @@ static tfm_status render_message(const tfm_engine *engine, const char *text, siz
     return tfm_engine_render(engine, messages + !system, 1 + (size_t)system, ids, error);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 /* Short enough to be typed. */
 static uint64_t random_seed(void) {
@@ -131,7 +131,7 @@ void tfm_engine_close(tfm_engine *engine) {
     tfm_pool_free(&engine->pool);
 }
 
-/* ---- session ------------------------------------------------------------------------------------------------ */
+/* ---- session ---- */
 
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t most(uint32_t a, uint32_t b) { return a > b ? a : b; }
@@ -266,7 +266,7 @@ tfm_generate_params tfm_engine_params(const tfm_engine *engine, size_t n, bool *
     return params;
 }
 
-/* ---- inputs ------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 static bool is_end_token(const tfm_engine *engine, int32_t id) {
     for (size_t i = 0; i < engine->params.n_eos_token_ids; i++)

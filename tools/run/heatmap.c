@@ -29,7 +29,7 @@ typedef struct layout {
     float most; /* the largest weight: full colour */
 } layout;
 
-/* ---- text in XML ---------------------------------------------------------------------------------------------- */
+/* ---- text in XML ---- */
 
 /* Code points XML forbids, and those that would turn the text around them. */
 static bool is_unfit(uint32_t code) {
@@ -89,7 +89,7 @@ static bool append_label(tfm_bytes *out, const tfm_text *label) {
     return ok && append_escaped(out, label->data + 3 * marked, label->size - 3 * marked, LABEL_COLUMNS);
 }
 
-/* ---- layout ------------------------------------------------------------------------------------------------- */
+/* ---- layout ---- */
 
 static layout lay_out(const tfm_heatmap *map) {
     layout l = {.gap = 8};
@@ -115,7 +115,7 @@ static layout lay_out(const tfm_heatmap *map) {
     return l;
 }
 
-/* ---- parts -------------------------------------------------------------------------------------------------- */
+/* ---- parts ---- */
 
 static bool draw_labels(const tfm_heatmap *map, const layout *l, tfm_bytes *out) {
     bool ok = true;
@@ -201,7 +201,7 @@ static bool draw(const tfm_heatmap *map, bool standalone, tfm_bytes *out) {
 
 bool tfm_heatmap_svg(const tfm_heatmap *map, tfm_bytes *out) { return draw(map, true, out); }
 
-/* ---- the page ----------------------------------------------------------------------------------------------- */
+/* ---- the page ---- */
 
 bool tfm_heatmap_html_start(tfm_bytes *out) {
     return tfm_bytes_print(

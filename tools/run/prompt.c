@@ -29,7 +29,7 @@ typedef struct prompt {
     bool discarded;          /* Ctrl-C at the prompt */
 } prompt;
 
-/* ---- line editing ----------------------------------------------------------------------------------------------- */
+/* ---- line editing ---- */
 
 static char *prompt_text(EditLine *line) {
     (void)line;
@@ -128,7 +128,7 @@ static void close_prompt(prompt *p) {
     free(p->history_path);
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------------------- */
+/* ---- the loop ---- */
 
 /* An input that stands alone. */
 static tfm_status answer_alone(tfm_commands *c, const char *text, size_t n, tfm_error *error) {

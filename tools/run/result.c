@@ -34,7 +34,7 @@ static tfm_status prompt_text(const printer *p, tfm_text *text) {
     return tfm_detokenize(p->engine->model, TFM_SOURCE, p->input->data, p->input->size, true, text, p->error);
 }
 
-/* ---- plain lines ---------------------------------------------------------------------------------------------- */
+/* ---- plain lines ---- */
 
 /* One line in, one line out: line breaks inside a text become spaces. */
 static void flatten(char *text, size_t n) {
@@ -90,7 +90,7 @@ static tfm_status print_lines(const printer *p, const tfm_hypothesis *const *hyp
     return status;
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 /* The most probable tokens in one place; NULL when memory is out. */
 static json_t *top_of(const printer *p, const int32_t *ids, const float *log_probs) {

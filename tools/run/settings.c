@@ -44,7 +44,7 @@ bool tfm_settings_given(const tfm_settings *settings, const char *name) {
     return *tfm_settings_mark(settings, tfm_options_find(&tfm_settings_table, name, strlen(name)));
 }
 
-/* ---- the settings in force ------------------------------------------------------------------------------------ */
+/* ---- the settings in force ---- */
 
 /* Size of a scalar that lies in tfm_generate_params too; 0 for the others. */
 static size_t scalar_size(const tfm_option *option) {

@@ -12,7 +12,7 @@ static tfm_status no_memory(const char *what, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);
 }
 
-/* ---- token ids ------------------------------------------------------------------------------------------------ */
+/* ---- token ids ---- */
 
 tfm_status tfm_parse_id_list(void *settings, const tfm_option *option, const char *what, const char *value,
                              tfm_error *error) {
@@ -93,7 +93,7 @@ tfm_status tfm_parse_bad_words(void *user, const tfm_option *option, const char 
     return TFM_OK;
 }
 
-/* ---- texts ---------------------------------------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 tfm_status tfm_parse_prefix(void *user, const tfm_option *option, const char *what, const char *value,
                             tfm_error *error) {
@@ -148,7 +148,7 @@ bool tfm_print_stops(const tfm_decoding *decoding, tfm_bytes *out) {
     return ok;
 }
 
-/* ---- numbers of tokens ------------------------------------------------------------------------------------------ */
+/* ---- numbers of tokens ---- */
 
 /* One "ID=X" of n bytes. */
 static tfm_status read_bias(const char *what, const char *text, size_t n, tfm_logit_bias *bias, tfm_error *error) {

@@ -30,7 +30,7 @@ tfm_status tfm_windows_lines(const tfm_windows *w, tfm_error *error) {
     tfm_lines_open(&lines, STDIN_FILENO, LINE_BYTES);
     tfm_status status = TFM_OK;
     double first_read = 0; /* when the first line of the window came */
-    for (bool more = true; more && !status;) {
+    for (bool more = true; more && status == TFM_OK;) {
         const char *line = NULL;
         size_t n = 0;
         tfm_line what = tfm_lines_next(&lines, patience(w, first_read), &line, &n);
@@ -39,8 +39,8 @@ tfm_status tfm_windows_lines(const tfm_windows *w, tfm_error *error) {
         if (what == TFM_LINE_READ) status = w->add(w->user, lines.number, line, n, error);
         if (what == TFM_LINE_TOO_LONG) status = w->add_too_long(w->user, lines.number, too_long, error);
         more = what != TFM_LINE_END && what != TFM_LINE_FAILED;
-        if (!status && (!more || what == TFM_LINE_PAUSE || w->full(w->user))) status = w->run(w->user, error);
-        if (!status && what == TFM_LINE_FAILED)
+        if (status == TFM_OK && (!more || what == TFM_LINE_PAUSE || w->full(w->user))) status = w->run(w->user, error);
+        if (status == TFM_OK && what == TFM_LINE_FAILED)
             status = tfm_fail(error, TFM_ERROR_IO, "cannot read stdin: %s", strerror(cause));
     }
     tfm_lines_close(&lines);
@@ -49,9 +49,9 @@ tfm_status tfm_windows_lines(const tfm_windows *w, tfm_error *error) {
 
 tfm_status tfm_windows_texts(const tfm_windows *w, char *const *texts, size_t n, tfm_error *error) {
     tfm_status status = TFM_OK;
-    for (size_t i = 0; i < n && !status; i++) {
+    for (size_t i = 0; i < n && status == TFM_OK; i++) {
         status = w->add(w->user, i + 1, texts[i], strlen(texts[i]), error);
-        if (!status && w->full(w->user)) status = w->run(w->user, error);
+        if (status == TFM_OK && w->full(w->user)) status = w->run(w->user, error);
     }
-    return status ? status : w->run(w->user, error);
+    return status != TFM_OK ? status : w->run(w->user, error);
 }

@@ -2,7 +2,7 @@
 #include "tests/support/program.h"
 
 #include "tools/common/bytes.h"
-#include "tools/common/safetensors.h"
+#include "tests/support/tensor_values.h"
 
 #include <criterion/criterion.h>
 #include <jansson.h>
@@ -90,7 +90,7 @@ static void assert_same_file(const char *a, const char *b) {
     tfm_bytes_free(&y);
 }
 
-/* ---- logits -------------------------------------------------------------------------------------------------- */
+/* ---- logits ---- */
 
 typedef struct matrix {
     float *values;
@@ -108,7 +108,7 @@ static matrix load(const tfm_safetensors *file, const char *name) {
     tfm_error error;
     const tfm_st_tensor *tensor;
     matrix m;
-    cr_assert_eq(tfm_safetensors_load_f32(file, name, &m.values, &tensor, &error), TFM_OK, "%s", error.message);
+    cr_assert_eq(load_tensor_f32(file, name, &m.values, &tensor, &error), TFM_OK, "%s", error.message);
     memcpy(m.shape, tensor->shape, sizeof m.shape);
     return m;
 }
@@ -455,7 +455,7 @@ Test(model, perplexity_of_text_is_that_of_its_ids) {
     free_outcome(&ids);
 }
 
-/* ---- perplexity of text -------------------------------------------------------------------------------------- */
+/* ---- perplexity of text ---- */
 
 static const char story[] =
     "Once upon a time there was a little dog. He liked to run and play in the park.\n\nOne day he saw a big red ball! "
@@ -618,7 +618,7 @@ Test(model, wrong_lines_are_named) {
     assert_fails(RUN(NULL, "perplexity", MODEL, "--in=-"), "no lines");
 }
 
-/* ---- tokenize ------------------------------------------------------------------------------------------------ */
+/* ---- tokenize ---- */
 
 Test(model, tokenizes_the_shipped_corpus) {
     json_t *texts = shipped_lines("test.de", 200), *ids = shipped_lines("src.ids.jsonl", 200);

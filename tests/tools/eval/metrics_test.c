@@ -14,7 +14,7 @@ static void assert_near(double got, double expected) {
     cr_assert(fabs(got - expected) <= 1e-12 * fabs(expected), "%.17g, expected %.17g", got, expected);
 }
 
-/* ---- n-grams ------------------------------------------------------------------------------------------------- */
+/* ---- n-grams ---- */
 
 /* Counting one by one, without sorting. */
 static uint64_t slow_match(const uint32_t *h, size_t n_h, const uint32_t *r, size_t n_r, unsigned order) {
@@ -53,7 +53,7 @@ Test(ngrams, equal_counting_one_by_one) {
     }
 }
 
-/* ---- text ---------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 Test(sentence, white_space_is_that_of_python) {
     static const uint32_t spaces[] = {9,      10,     11,     12,     13,     28,     29,     30,     31,     32,
@@ -176,7 +176,7 @@ Test(sentence, lower_case_is_that_of_python) {
     tfm_lowercase_free(&lowercase);
 }
 
-/* ---- BLEU ---------------------------------------------------------------------------------------------------- */
+/* ---- BLEU ---- */
 
 static tfm_bleu_stats count(const char *hypothesis, const char *const *references, size_t n) {
     tfm_slice slices[4];
@@ -256,7 +256,7 @@ Test(bleu, empty_and_short_hypotheses) {
     cr_assert_eq(tfm_bleu_compute(&s, TFM_SMOOTH_EXP, 0).score, 0);
 }
 
-/* ---- chrF ---------------------------------------------------------------------------------------------------- */
+/* ---- chrF ---- */
 
 static const tfm_chrf_options chrf2 = {.char_order = 6, .beta = 2};
 

@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 
-#include "tools/common/safetensors.h"
+#include "tools/safetensors/safetensors.h"
 
 /* ---- folders and files ---- */
 

@@ -1,5 +1,6 @@
 /* containers.c - writes models as safetensors and as the files torch.save makes, byte by byte. */
 #include "checkpoints.h"
+#include "format/model_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,6 +8,7 @@
 
 #include "tools/pack/pack.h"
 #include "tools/pack/checkpoint/checkpoint.h"
+#include "tests/support/tensor_values.h"
 
 TestSuite(golden, .timeout = 240);
 
@@ -46,7 +47,7 @@ static void check_round_trip(const char *checkpoint, tfm_dtype dtype) {
         const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
         const tfm_st_tensor *back;
         float *values, *original;
-        REQUIRE_OK(tfm_safetensors_load_f32(file, t->name, &values, &back, error));
+        REQUIRE_OK(load_tensor_f32(file, t->name, &values, &back, error));
         cr_assert(back->rank == t->rank && memcmp(back->shape, t->shape, sizeof t->shape) == 0, "%s", t->name);
         original = malloc((back->count + 1) * sizeof *original);
         cr_assert(original);

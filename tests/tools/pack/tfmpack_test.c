@@ -1,5 +1,7 @@
 /* tfmpack_test.c - tfmpack as a user types it: what it prints, its exit status, what it leaves behind. */
+#include "format/model_file.h"
 #include "checkpoints.h"
+#include "tests/support/tensor_values.h"
 
 #include <math.h>
 #include <signal.h>
@@ -172,7 +174,7 @@ Test(command, export_of_quantised_weights) {
     for (size_t i = 0; i < m->n; i++) {
         const tfm_st_tensor *back;
         float *values, largest = 0;
-        REQUIRE_OK(tfm_safetensors_load_f32(file, m->list[i].name, &values, &back, error));
+        REQUIRE_OK(load_tensor_f32(file, m->list[i].name, &values, &back, error));
         cr_assert(back->dtype == TFM_ST_F32 && back->count == m->list[i].count, "%s", m->list[i].name);
         for (uint64_t k = 0; k < back->count; k++) largest = fmaxf(largest, fabsf(m->list[i].values[k]));
         bool matrix = m->list[i].rank == 2 && m->list[i].shape[0] > 1;

@@ -9,12 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/common/safetensors.h"
+#include "tests/support/tensor_values.h"
 #include "interact.h"
 
 TestSuite(analysis, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
-/* ---- checkpoints with known results ------------------------------------------------------------------------------ */
+/* ---- checkpoints with known results ---- */
 
 typedef struct known {
     const char *model;
@@ -53,7 +53,7 @@ static void close_known(known *k) {
 static float *load(const known *k, const char *array, const tfm_st_tensor **tensor) {
     float *values;
     tfm_error error;
-    cr_assert_eq(tfm_safetensors_load_f32(k->arrays, array, &values, tensor, &error), TFM_OK, "%s", error.message);
+    cr_assert_eq(load_tensor_f32(k->arrays, array, &values, tensor, &error), TFM_OK, "%s", error.message);
     return values;
 }
 
@@ -104,7 +104,7 @@ static void expect_run(const outcome *run, int code, const char *out) {
     cr_expect_str_eq(run->out, out);
 }
 
-/* ---- classes ----------------------------------------------------------------------------------------------------- */
+/* ---- classes ---- */
 
 /* Labels, scores and probabilities of the trained model, in both forms, whatever the windows. */
 Test(analysis, classes_of_a_trained_model) {
@@ -149,7 +149,7 @@ Test(analysis, classes_of_a_trained_model) {
     close_known(&k);
 }
 
-/* ---- masks ------------------------------------------------------------------------------------------------------- */
+/* ---- masks ---- */
 
 /* Candidates are those of the expected logits, best first. */
 Test(analysis, masks_of_known_logits) {
@@ -196,7 +196,7 @@ Test(analysis, masks_of_known_logits) {
     close_known(&k);
 }
 
-/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+/* ---- vectors ---- */
 
 /* Rows of an array for NumPy; checks all of its header. */
 static const char *npy_rows(const outcome *run, size_t rows, size_t width) {
@@ -568,7 +568,7 @@ Test(analysis, classes_of_tokens) {
     free_outcome(&json);
 }
 
-/* ---- streams and refusals ---------------------------------------------------------------------------------------- */
+/* ---- streams and refusals ---- */
 
 Test(analysis, lines_are_answered_at_a_pause) {
     const char *const words[] = {tfmrun_path(), golden_model("roberta"), "--ids", "--embed", NULL};

@@ -28,7 +28,7 @@ static const char *string_of(const json_t *object, const char *key) {
     return text;
 }
 
-/* ---- against the expected outputs ------------------------------------------------------------------------------- */
+/* ---- against the expected outputs ---- */
 
 /* Text without the special tokens around it, and without the spaces that words lose where they are first or last. */
 static const char *bare(char *text, bool ended) {
@@ -95,7 +95,7 @@ Test(completion, equals_the_reference) {
     json_decref(expected);
 }
 
-/* ---- forms ------------------------------------------------------------------------------------------------------ */
+/* ---- forms ---- */
 
 Test(completion, in_every_form) {
     pack_stories();
@@ -161,7 +161,7 @@ Test(completion, ends_before_stop_strings) {
     free_outcome(&several);
 }
 
-/* ---- sampling --------------------------------------------------------------------------------------------------- */
+/* ---- sampling ---- */
 
 #define DRAWN "--json", "--no-timing", "--temperature=0.9", "--top-k=100", "--top-p=0.95", "--max-new-tokens=24"
 
@@ -224,7 +224,7 @@ Test(completion, several_of_a_prompt) {
     free_outcome(&top);
 }
 
-/* ---- limits ----------------------------------------------------------------------------------------------------- */
+/* ---- limits ---- */
 
 Test(completion, ends_where_the_context_does) {
     pack_stories();
@@ -293,7 +293,7 @@ Test(completion, mistakes_are_explained) {
     free_outcome(&encoder);
 }
 
-/* ---- messages in pipes ------------------------------------------------------------------------------------------ */
+/* ---- messages in pipes ---- */
 
 Test(completion, of_messages) {
     pack_chatting();

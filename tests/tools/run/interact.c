@@ -52,7 +52,7 @@ outcome tfmrun(const char *input, const char *model, const char *const *words) {
     return run_program(all, input);
 }
 
-/* ---- step by step ------------------------------------------------------------------------------------------- */
+/* ---- step by step ---- */
 
 /* The words of TFM_TEST_EXEC, then those given; lives until the next call. */
 static char *const *command(const char *const *words) {

@@ -34,7 +34,7 @@ static void expect_run(const outcome *run, int code, const char *out) {
     cr_expect_str_eq(run->out, out);
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 Test(lines, keep_their_order) {
     enum { N = 40 };
@@ -176,7 +176,7 @@ Test(lines, full_disk_is_reported) {
     free_outcome(&run);
 }
 
-/* ---- token ids ------------------------------------------------------------------------------------------------ */
+/* ---- token ids ---- */
 
 /* The ids of line i of an expected/ file, as text. */
 static void expected_ids(const char *lines, size_t i, const char *key, char *out, size_t size) {
@@ -250,7 +250,7 @@ Test(lines, that_must_start_with_a_prefix) {
     free_outcome(&ids);
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static json_t *object_of(const char *line) {
     json_error_t error;
@@ -326,7 +326,7 @@ Test(lines, as_json_are_reproducible) {
     free(german);
 }
 
-/* ---- attention ------------------------------------------------------------------------------------------------- */
+/* ---- attention ---- */
 
 static size_t count(const char *text, const char *word) {
     size_t n = 0;
@@ -382,7 +382,7 @@ Test(lines, with_attention) {
     free_outcome(&folder);
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 /* Memory of a run over n times line, in KiB. */
 static long memory_over(const char *model, const char *line, size_t n) {

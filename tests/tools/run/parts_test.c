@@ -12,7 +12,7 @@
 #include "tools/common/json_line.h"
 #include "tools/run/heatmap.h"
 
-/* ---- lines ----------------------------------------------------------------------------------------------------- */
+/* ---- lines ---- */
 
 /* Feeds text in pieces of n bytes and compares each line that comes. */
 static void read_in_pieces(size_t piece) {
@@ -59,7 +59,7 @@ Test(parts, lines_in_pieces_of_every_size) {
     for (size_t piece = 1; piece <= 48; piece++) read_in_pieces(piece);
 }
 
-/* ---- numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 Test(parts, numbers_are_strict) {
     uint64_t u = 7;
@@ -90,7 +90,7 @@ Test(parts, numbers_are_strict) {
     cr_expect_str_eq(error.message, "--num-beams: 'zero' is not a whole number from 1 to 9");
 }
 
-/* ---- UTF-8 ------------------------------------------------------------------------------------------------------ */
+/* ---- UTF-8 ---- */
 
 Test(parts, utf8_is_strict) {
     static const char *const bad[] = {"\x80",
@@ -116,7 +116,7 @@ Test(parts, utf8_is_strict) {
     tfm_bytes_free(&out);
 }
 
-/* ---- drawings ---------------------------------------------------------------------------------------------------- */
+/* ---- drawings ---- */
 
 /* A strict little reader of XML: tags nest, attributes are quoted, references are known, characters are allowed. */
 static bool reference_ok(const char **at) {

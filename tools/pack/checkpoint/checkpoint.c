@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/pack/tokenizer/tokenizer_pack.h"
+#include "tools/safetensors/st_dtype.h"
 
 #define JSON_MAX ((off_t)64 << 20)
 

@@ -8,7 +8,7 @@
 #include <zip.h>
 
 #include "tools/common/bytes.h"
-#include "tools/common/safetensors.h"
+#include "tools/safetensors/safetensors.h"
 #include "checkpoint.h"
 
 /* A run of bytes: part of a file, or an entry of a zip archive. */

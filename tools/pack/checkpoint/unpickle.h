@@ -12,7 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tools/common/safetensors.h"
+#include "format/model_file.h"
+#include "tools/safetensors/safetensors.h"
 
 typedef enum tfm_pk_kind {
     TFM_PK_NONE,

@@ -54,7 +54,7 @@ static size_t result_size(const tfm_analysis *a, const item *it) {
     return size;
 }
 
-/* ---- running a window ------------------------------------------------------------------------------------------- */
+/* ---- running a window ---- */
 
 static tfm_status flush(windows *w, tfm_error *error) {
     tfm_status status = tfm_vector_file_write(&w->file, w->out.data, w->out.size, error);
@@ -89,13 +89,13 @@ static tfm_status analyze(windows *w, item *items, size_t n, tfm_error *error) {
 
 static tfm_status print_items(windows *w, item *items, size_t n, tfm_error *error) {
     tfm_status status = TFM_OK;
-    for (size_t k = 0; !status && k < n; k++) {
+    for (size_t k = 0; status == TFM_OK && k < n; k++) {
         const item *it = &items[k];
         if (!it->failed)
             status = tfm_analysis_print(&w->a, it->inputs, it->results, &w->out, error);
         else if (!tfm_bytes_append(&w->out, it->output.data, it->output.size))
             status = tfm_fail(error, TFM_ERROR_MEMORY, "output: out of memory");
-        if (!status && w->out.size >= WRITE_BYTES) status = flush(w, error);
+        if (status == TFM_OK && w->out.size >= WRITE_BYTES) status = flush(w, error);
     }
     return status;
 }
@@ -109,7 +109,7 @@ static tfm_status run_batch(windows *w, item *items, size_t n, size_t floats, tf
             return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %zu numbers; shorter inputs need less", floats);
     }
     tfm_status status = analyze(w, items, n, error);
-    return status ? status : print_items(w, items, n, error);
+    return status != TFM_OK ? status : print_items(w, items, n, error);
 }
 
 static void forget_items(windows *w) {
@@ -129,13 +129,13 @@ static void forget_items(windows *w) {
 static tfm_status run_window(void *user, tfm_error *error) {
     windows *w = user;
     tfm_status status = TFM_OK;
-    for (size_t first = 0, n; !status && first < w->n; first += n) {
+    for (size_t first = 0, n; status == TFM_OK && first < w->n; first += n) {
         size_t floats;
         n = batch_size(w, first, &floats);
         status = run_batch(w, w->items + first, n, floats, error);
     }
     tfm_error ignored;
-    if (status)
+    if (status != TFM_OK)
         flush(w, &ignored); /* what was done is still worth having */
     else
         status = flush(w, error);
@@ -148,7 +148,7 @@ static bool window_full(const void *user) {
     return w->n == WINDOW_ITEMS || w->n_tokens >= (size_t)WINDOW_BATCHES * w->a.settings->batch_tokens;
 }
 
-/* ---- input ------------------------------------------------------------------------------------------------------ */
+/* ---- input ---- */
 
 static size_t n_waiting(const void *user) { return ((const windows *)user)->n; }
 
@@ -171,7 +171,7 @@ static tfm_status fail_item(windows *w, item *it, const char *message, tfm_error
 /* Reads the item's texts, one or two. */
 static tfm_status read_item(windows *w, item *it, const text_part *texts, size_t n, tfm_error *error) {
     tfm_status status = TFM_OK;
-    for (size_t i = 0; !status && i < n; i++)
+    for (size_t i = 0; status == TFM_OK && i < n; i++)
         status = tfm_analysis_read(&w->a, texts[i].data, texts[i].n, &it->inputs[i], error);
     if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT || status == TFM_ERROR_UNSUPPORTED)
         return fail_item(w, it, error->message, error);
@@ -205,12 +205,12 @@ static tfm_status run_inputs(windows *w, char *const *texts, size_t n, tfm_error
     if (w->a.action == TFM_SIMILARITY && n == 2) {
         const text_part both[] = {{texts[0], strlen(texts[0])}, {texts[1], strlen(texts[1])}};
         tfm_status status = read_item(w, new_item(w, 1), both, 2, error);
-        return status ? status : run_window(w, error);
+        return status != TFM_OK ? status : run_window(w, error);
     }
     return tfm_windows_texts(&inputs, texts, n, error);
 }
 
-/* ---- start and end ---------------------------------------------------------------------------------------------- */
+/* ---- start and end ---- */
 
 static void free_windows(windows *w) {
     for (size_t k = 0; w->items && k < WINDOW_ITEMS; k++) {
@@ -234,11 +234,11 @@ int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *con
     windows w = {.noun = texts ? "argument" : "line", .file = {.fd = -1}};
     tfm_error error = {0}, closing = {0};
     tfm_status status = tfm_analysis_open(&w.a, engine, settings, &error);
-    if (!status) status = make_room(&w, WINDOW_ITEMS, &error);
-    if (!status) status = tfm_vector_file_open(&w.file, &w.a, &error);
+    if (status == TFM_OK) status = make_room(&w, WINDOW_ITEMS, &error);
+    if (status == TFM_OK) status = tfm_vector_file_open(&w.file, &w.a, &error);
     bool usage = status == TFM_ERROR_ARGUMENT;
-    if (!status) status = run_inputs(&w, texts, n, &error);
-    if (tfm_vector_file_close(&w.file, &closing) != TFM_OK && !status) {
+    if (status == TFM_OK) status = run_inputs(&w, texts, n, &error);
+    if (tfm_vector_file_close(&w.file, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;
         error = closing;
     }
@@ -252,9 +252,9 @@ tfm_status tfm_analysis_answer(tfm_engine *engine, const tfm_settings *settings,
                                tfm_error *error) {
     windows w = {.file = {.fd = STDOUT_FILENO}};
     tfm_status status = tfm_analysis_open(&w.a, engine, settings, error);
-    if (!status) status = make_room(&w, WINDOW_ITEMS, error);
-    if (!status) status = add_text(&w, 1, text, n, error);
-    if (!status) status = run_window(&w, error);
+    if (status == TFM_OK) status = make_room(&w, WINDOW_ITEMS, error);
+    if (status == TFM_OK) status = add_text(&w, 1, text, n, error);
+    if (status == TFM_OK) status = run_window(&w, error);
     free_windows(&w);
     return status;
 }

@@ -4,7 +4,7 @@
 #include "format/model_file.h"
 #include "analysis_internal.h"
 
-/* ---- what is asked ---------------------------------------------------------------------------------------------- */
+/* ---- what is asked ---- */
 
 static const char *const action_names[] = {"embed", "similarity", "fill-mask", "classify"};
 
@@ -85,7 +85,7 @@ tfm_status tfm_analysis_check(const tfm_engine *engine, const tfm_settings *sett
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s and --%s: one at a time", action_names[action],
                             action_names[i]);
     tfm_status status = check_head(engine, action, error);
-    return status ? status : check_action(engine, settings, action, error);
+    return status != TFM_OK ? status : check_action(engine, settings, action, error);
 }
 
 /* The mask token of a vocabulary is one that its tokenizer finds whole in a text. */
@@ -100,7 +100,7 @@ static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
         return status;
     }
     tfm_ids ids = {0};
-    for (size_t i = 0; !status && a->mask_id < 0 && a->engine->info.has_tokenizer && i < 2; i++) {
+    for (size_t i = 0; status == TFM_OK && a->mask_id < 0 && a->engine->info.has_tokenizer && i < 2; i++) {
         size_t n = strlen(spellings[i]), length = 0;
         ids.size = 0;
         status = tfm_tokenize(a->engine->model, TFM_SOURCE, spellings[i], n, false, &ids, error);
@@ -111,7 +111,7 @@ static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
         a->mask_text = spellings[i];
     }
     tfm_ids_free(&ids);
-    if (!status && a->mask_id < 0)
+    if (status == TFM_OK && a->mask_id < 0)
         status = tfm_fail(error, TFM_ERROR_ARGUMENT, "--fill-mask: the mask token is not known; give --mask-id ID");
     return status;
 }
@@ -127,13 +127,13 @@ tfm_status tfm_analysis_open(tfm_analysis *a, tfm_engine *engine, const tfm_sett
     if (tfm_settings_given(settings, "top")) a->top = settings->analysis.top;
     tfm_status status = TFM_OK;
     if (engine->info.has_tokenizer) status = tfm_tokenize(engine->model, TFM_SOURCE, "", 0, true, &a->around, error);
-    if (!status && a->action == TFM_FILL_MASK) status = find_mask(a, error);
+    if (status == TFM_OK && a->action == TFM_FILL_MASK) status = find_mask(a, error);
     return status;
 }
 
 void tfm_analysis_close(tfm_analysis *a) { tfm_ids_free(&a->around); }
 
-/* ---- a session -------------------------------------------------------------------------------------------------- */
+/* ---- a session ---- */
 
 tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
     tfm_status status = tfm_analysis_check(engine, settings, error);
@@ -148,7 +148,7 @@ tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settin
     return tfm_session_create(&engine->session, engine->model, &sizes, error);
 }
 
-/* ---- inputs ----------------------------------------------------------------------------------------------------- */
+/* ---- inputs ---- */
 
 static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "input: out of memory"); }
 
@@ -166,15 +166,15 @@ static tfm_status read_pair(const tfm_analysis *a, const char *text, size_t n, s
         const int32_t types[] = {0, 1};
         status = tfm_parse_ids("the input", text, tab, max, &input->ids, error);
         size_t n_first = input->ids.size;
-        if (!status) status = tfm_parse_ids("the input", second, n_second, max, &input->ids, error);
-        for (size_t i = 0; !status && i < input->ids.size; i++)
+        if (status == TFM_OK) status = tfm_parse_ids("the input", second, n_second, max, &input->ids, error);
+        for (size_t i = 0; status == TFM_OK && i < input->ids.size; i++)
             if (!tfm_push_ids(&input->types, &types[i >= n_first], 1)) status = no_memory(error);
     } else {
         status =
             tfm_tokenize_pair(a->engine->model, text, tab, second, n_second, true, &input->ids, &input->types, error);
     }
     if (info->n_token_types < 2) input->types.size = 0; /* the model makes no difference */
-    if (!status && input->ids.size > a->engine->max_source)
+    if (status == TFM_OK && input->ids.size > a->engine->max_source)
         status = tfm_fail(error, TFM_ERROR_LIMIT, "the pair has %zu tokens, %u at most are allowed", input->ids.size,
                           a->engine->max_source);
     return status;
@@ -203,10 +203,11 @@ tfm_status tfm_analysis_read(const tfm_analysis *a, const char *text, size_t n, 
     else
         status = tfm_engine_input(a->engine, a->settings, text, n, &input->ids, error);
     /* A text of nothing has its vector and its class too. */
-    if (!status && !tab && !input->ids.size && !a->settings->ids)
+    if (status == TFM_OK && !tab && !input->ids.size && !a->settings->ids)
         status = tfm_tokenize(a->engine->model, TFM_SOURCE, text, n, true, &input->ids, error);
-    if (!status && !input->ids.size) status = tfm_fail(error, TFM_ERROR_ARGUMENT, "there are no tokens in the input");
-    if (!status && a->action == TFM_FILL_MASK) status = find_masks(a, input, error);
+    if (status == TFM_OK && !input->ids.size)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "there are no tokens in the input");
+    if (status == TFM_OK && a->action == TFM_FILL_MASK) status = find_masks(a, input, error);
     return status;
 }
 

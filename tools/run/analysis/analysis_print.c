@@ -21,7 +21,7 @@ static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error)
     return ok ? TFM_OK : no_memory(error);
 }
 
-/* ---- vectors ---------------------------------------------------------------------------------------------------- */
+/* ---- vectors ---- */
 
 static bool print_row(const float *row, size_t n, tfm_bytes *out) {
     bool ok = tfm_bytes_reserve(out, n * sizeof *row);
@@ -53,7 +53,7 @@ static double cosine(const float *a, const float *b, size_t n) {
     return lengths > 0 ? product / lengths : 0;
 }
 
-/* ---- scores and what becomes of them ----------------------------------------------------------------------------- */
+/* ---- scores and what becomes of them ---- */
 
 typedef struct ranked {
     uint32_t index;
@@ -120,7 +120,7 @@ static bool set_score(json_t *object, const scale *s, float score) {
     return ok && !json_object_set_new(object, "probability", json_probability(probability(s, score)));
 }
 
-/* ---- classes ---------------------------------------------------------------------------------------------------- */
+/* ---- classes ---- */
 
 static const char *label(const tfm_analysis *a, uint32_t i, char own[24]) {
     const char *name = tfm_model_label(a->engine->model, i);
@@ -169,7 +169,7 @@ static bool print_classes(const tfm_analysis *a, const float *scores, tfm_bytes 
     return ok && tfm_bytes_append(out, "\n", 1);
 }
 
-/* ---- tokens ----------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---- */
 
 /* Is it one of the tokens that the tokenizer puts around every text? */
 static bool is_around(const tfm_analysis *a, int32_t id) {
@@ -248,7 +248,7 @@ static tfm_status print_classified(const tfm_analysis *a, const tfm_analysis_inp
     return no_memory(error);
 }
 
-/* ---- masks ------------------------------------------------------------------------------------------------------ */
+/* ---- masks ---- */
 
 /*
  * The text of ids without those the tokenizer put around (but with number keep), its line breaks as spaces; or the ids
@@ -267,7 +267,7 @@ static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t
         status = tfm_detokenize(a->engine->model, TFM_SOURCE, kept.data, kept.size, false, &text, error);
     for (size_t i = 0; i < text.size; i++)
         if (text.data[i] == '\n' || text.data[i] == '\r' || text.data[i] == '\t') text.data[i] = ' ';
-    if (!status && ok) ok = tfm_bytes_append(out, text.data, text.size);
+    if (status == TFM_OK && ok) ok = tfm_bytes_append(out, text.data, text.size);
     tfm_ids_free(&kept);
     tfm_text_free(&text);
     return status || ok ? status : no_memory(error);
@@ -279,9 +279,9 @@ static tfm_status print_candidate(const tfm_analysis *a, const scale *s, ranked 
     tfm_bytes token = {0}, text = {0};
     int32_t id = (int32_t)candidate.index;
     tfm_status status = print_filled(a, &id, 1, 0, &token, error);
-    if (!status) status = print_filled(a, ids->data, ids->size, position, &text, error);
+    if (status == TFM_OK) status = print_filled(a, ids->data, ids->size, position, &text, error);
     bool ok = true;
-    if (!status && list) {
+    if (status == TFM_OK && list) {
         json_t *object = json_pack("{s:i}", "id", (int)id);
         ok = object && !json_object_set_new(object, "token", tfm_json_text(token.data, token.size)) &&
              set_score(object, s, candidate.score) &&
@@ -290,7 +290,7 @@ static tfm_status print_candidate(const tfm_analysis *a, const scale *s, ranked 
             ok = !json_array_append_new(list, object);
         else
             json_decref(object);
-    } else if (!status) {
+    } else if (status == TFM_OK) {
         ok = tfm_bytes_print(out, "%.6f\t", probability(s, candidate.score)) &&
              tfm_bytes_append(out, token.data, token.size) && tfm_bytes_append(out, "\t", 1) &&
              tfm_bytes_append(out, text.data, text.size) && tfm_bytes_append(out, "\n", 1);
@@ -308,7 +308,7 @@ static tfm_status print_mask(const tfm_analysis *a, const tfm_analysis_input *in
     ranked *best = highest(scores, n, k);
     tfm_status status = best ? TFM_OK : no_memory(error);
     int32_t *ids = input->ids.data, before = ids[position];
-    for (size_t i = 0; !status && i < k; i++) {
+    for (size_t i = 0; status == TFM_OK && i < k; i++) {
         ids[position] = (int32_t)best[i].index;
         status = print_candidate(a, &s, best[i], &input->ids, position, list, out, error);
     }
@@ -321,21 +321,21 @@ static tfm_status print_masks(const tfm_analysis *a, const tfm_analysis_input *i
                               tfm_bytes *out, tfm_error *error) {
     json_t *masks = a->settings->json ? json_array() : NULL;
     tfm_status status = masks || !a->settings->json ? TFM_OK : no_memory(error);
-    for (size_t i = 0; !status && i < input->masks.size; i++) {
+    for (size_t i = 0; status == TFM_OK && i < input->masks.size; i++) {
         int32_t position = input->masks.data[i];
         json_t *list = masks ? json_array() : NULL;
         if (masks &&
             json_array_append_new(masks, json_pack("{s:i, s:o}", "position", (int)position, "candidates", list)))
             status = no_memory(error);
-        if (!status)
+        if (status == TFM_OK)
             status = print_mask(a, input, (size_t)position, scores + i * a->engine->info.n_outputs, list, out, error);
     }
-    if (!status && masks) return print_object(json_pack("{s:o}", "masks", masks), out, error);
+    if (status == TFM_OK && masks) return print_object(json_pack("{s:o}", "masks", masks), out, error);
     json_decref(masks);
     return status;
 }
 
-/* ---- any of them ------------------------------------------------------------------------------------------------ */
+/* ---- any of them ---- */
 
 tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *inputs, float *const *results,
                               tfm_bytes *out, tfm_error *error) {

@@ -3,14 +3,14 @@
  *
  * A file is: header length (8 bytes, little-endian), header (JSON), data. Tensors lie without holes or overlap.
  */
-#ifndef TFM_TOOLS_COMMON_SAFETENSORS_H
-#define TFM_TOOLS_COMMON_SAFETENSORS_H
+#ifndef TFM_TOOLS_SAFETENSORS_SAFETENSORS_H
+#define TFM_TOOLS_SAFETENSORS_SAFETENSORS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 #define TFM_SAFETENSORS_RANK_MAX 8
 
@@ -40,11 +40,8 @@ const char *tfm_st_dtype_name(tfm_st_dtype dtype);
 tfm_st_dtype tfm_st_dtype_parse(const char *name);
 /* Bytes of an element. */
 size_t tfm_st_dtype_size(tfm_st_dtype dtype);
-/* The type of model files that holds the same values; TFM_DTYPE_COUNT if there is none. */
-tfm_dtype tfm_st_dtype_to_tfm(tfm_st_dtype dtype);
-tfm_st_dtype tfm_st_dtype_from_tfm(tfm_dtype dtype);
 
-/* ---- reader --------------------------------------------------------------------------------------------------- */
+/* ---- reader ---- */
 
 typedef struct tfm_st_tensor {
     const char *name;
@@ -74,20 +71,15 @@ int tfm_safetensors_fd(const tfm_safetensors *file);
 /* Reads bytes [offset, offset + n) of a tensor's data. Several threads may read at the same time. */
 tfm_status tfm_safetensors_read(const tfm_safetensors *file, const tfm_st_tensor *tensor, uint64_t offset, void *data,
                                 size_t n, tfm_error *error);
-/* All of an F32, F16 or BF16 tensor as f32, or of an I64, I32 or U8 tensor as i64, in memory the caller frees. */
-tfm_status tfm_safetensors_load_f32(const tfm_safetensors *file, const char *name, float **values,
-                                    const tfm_st_tensor **tensor, tfm_error *error);
-tfm_status tfm_safetensors_load_i64(const tfm_safetensors *file, const char *name, int64_t **values,
-                                    const tfm_st_tensor **tensor, tfm_error *error);
 
-/* ---- writer --------------------------------------------------------------------------------------------------- */
+/* ---- writer ---- */
 
 typedef struct tfm_safetensors_writer tfm_safetensors_writer;
 
 /*
  * Declare all tensors, then write their data in the order they were declared, in pieces of any size; then commit. The
- * first write fixes the header; nothing can be declared after it. Nothing appears at path before the commit, and a
- * run that is killed leaves no file where the file system has O_TMPFILE.
+ * first write fixes the header; nothing can be declared after it. Nothing appears at path before the commit
+ * (format/atomic_file.h).
  */
 tfm_status tfm_safetensors_writer_create(tfm_safetensors_writer **writer, const char *path, tfm_error *error);
 /* A string of the header's __metadata__. */

@@ -1,4 +1,5 @@
-/* safetensors.c - reader of the safetensors container. The header is checked completely before anything is believed. */
+/* safetensors_reader.c - reader of the safetensors container. The header is checked completely before anything is
+ * believed. */
 #include "safetensors.h"
 
 #include <errno.h>
@@ -9,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "bytes.h"
+#include "format/model_file.h"
+#include "tools/common/bytes.h"
 
 #define HEADER_MAX 100000000u
 
@@ -46,25 +48,7 @@ tfm_st_dtype tfm_st_dtype_parse(const char *name) {
 
 size_t tfm_st_dtype_size(tfm_st_dtype dtype) { return (unsigned)dtype < TFM_ST_DTYPE_COUNT ? dtypes[dtype].size : 0; }
 
-tfm_dtype tfm_st_dtype_to_tfm(tfm_st_dtype dtype) {
-    switch (dtype) {
-    case TFM_ST_F32: return TFM_F32;
-    case TFM_ST_F16: return TFM_F16;
-    case TFM_ST_BF16: return TFM_BF16;
-    default: return TFM_DTYPE_COUNT;
-    }
-}
-
-tfm_st_dtype tfm_st_dtype_from_tfm(tfm_dtype dtype) {
-    switch (dtype) {
-    case TFM_F32: return TFM_ST_F32;
-    case TFM_F16: return TFM_ST_F16;
-    case TFM_BF16: return TFM_ST_BF16;
-    default: return TFM_ST_DTYPE_COUNT;
-    }
-}
-
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static uint64_t load_u64(const unsigned char *p) {
     uint64_t value = 0;
@@ -154,7 +138,7 @@ static tfm_status parse_header(tfm_safetensors *file, const json_t *header, uint
     char *names = file->names;
     const char *name;
     json_t *entry;
-    if (status) return status;
+    if (status != TFM_OK) return status;
     json_object_foreach((json_t *)header, name, entry) {
         if (strcmp(name, "__metadata__") == 0) continue;
         tfm_st_tensor *tensor = &file->tensors[file->n];
@@ -162,7 +146,7 @@ static tfm_status parse_header(tfm_safetensors *file, const json_t *header, uint
         tensor->name = memcpy(names, name, length);
         names += length;
         status = parse_tensor(file->path, name, entry, data_length, tensor, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
         file->n++;
     }
     qsort(file->tensors, file->n, sizeof *file->tensors, compare_offset);
@@ -192,7 +176,7 @@ static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
     uint64_t size = (uint64_t)st.st_size;
     if (size < 8) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: too short for a safetensors file", file->path);
     tfm_status status = tfm_read_at(file->fd, file->path, 0, prefix, sizeof prefix, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     uint64_t length = load_u64(prefix);
     if (length > HEADER_MAX || length > size - 8)
         return tfm_fail(error, TFM_ERROR_FORMAT,
@@ -201,9 +185,9 @@ static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
     char *text = malloc((size_t)length + 1);
     if (!text) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its header", file->path);
     status = tfm_read_at(file->fd, file->path, 8, text, (size_t)length, error);
-    if (!status && (length == 0 || text[0] != '{'))
+    if (status == TFM_OK && (length == 0 || text[0] != '{'))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a safetensors file: its header is not JSON", file->path);
-    if (!status) {
+    if (status == TFM_OK) {
         json_error_t problem;
         json_t *header = json_loadb(text, (size_t)length, JSON_REJECT_DUPLICATES, &problem);
         if (!json_is_object(header))
@@ -224,10 +208,10 @@ tfm_status tfm_safetensors_open(tfm_safetensors **result, const char *path, tfm_
     file->path = strdup(path);
     tfm_status status = TFM_OK;
     if (!file->path) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    if (!status && (file->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
+    if (status == TFM_OK && (file->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
         status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (!status) status = load_header(file, error);
-    if (status)
+    if (status == TFM_OK) status = load_header(file, error);
+    if (status != TFM_OK)
         tfm_safetensors_close(&file);
     else
         *result = file;
@@ -246,7 +230,7 @@ void tfm_safetensors_close(tfm_safetensors **handle) {
     *handle = NULL;
 }
 
-/* ---- access --------------------------------------------------------------------------------------------------- */
+/* ---- access ---- */
 
 size_t tfm_safetensors_count(const tfm_safetensors *file) { return file->n; }
 
@@ -276,74 +260,4 @@ tfm_status tfm_safetensors_read(const tfm_safetensors *file, const tfm_st_tensor
     if (offset > tensor->length || n > tensor->length - offset)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: tensor '%s': read past its end", file->path, tensor->name);
     return tfm_read_at(file->fd, file->path, tensor->offset + offset, data, n, error);
-}
-
-/* Raw bytes of a tensor found by name, in memory with room for `width` bytes an element. */
-static tfm_status load_raw(const tfm_safetensors *file, const char *name, size_t width, void **data,
-                           const tfm_st_tensor **tensor, tfm_error *error) {
-    size_t bytes;
-    *data = NULL;
-    const tfm_st_tensor *found = tfm_safetensors_find(file, name);
-    if (!found) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: has no tensor '%s'", file->path, name);
-    if (__builtin_mul_overflow((size_t)found->count, width, &bytes) || bytes == SIZE_MAX ||
-        !(*data = malloc(bytes + 1)))
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for tensor '%s'", file->path, name);
-    if (tensor) *tensor = found;
-    /* At the end of the room, so that widening in place goes forward without overtaking. */
-    return tfm_safetensors_read(file, found, 0, (char *)*data + (bytes - (size_t)found->length), (size_t)found->length,
-                                error);
-}
-
-tfm_status tfm_safetensors_load_f32(const tfm_safetensors *file, const char *name, float **values,
-                                    const tfm_st_tensor **tensor, tfm_error *error) {
-    const tfm_st_tensor *found = tfm_safetensors_find(file, name);
-    *values = NULL;
-    if (found && tfm_st_dtype_to_tfm(found->dtype) == TFM_DTYPE_COUNT)
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' is %s, not F32, F16 or BF16", file->path, name,
-                        tfm_st_dtype_name(found->dtype));
-    void *data;
-    tfm_status status = load_raw(file, name, sizeof(float), &data, tensor, error);
-    if (status) {
-        free(data);
-        return status;
-    }
-    float *out = data;
-    if (found->dtype != TFM_ST_F32) {
-        const char *in = (const char *)data + 2 * found->count;
-        for (uint64_t i = 0; i < found->count; i++) {
-            uint16_t half;
-            memcpy(&half, in + 2 * i, 2);
-            out[i] = found->dtype == TFM_ST_F16 ? tfm_f16_to_f32(half) : tfm_bf16_to_f32(half);
-        }
-    }
-    *values = out;
-    return TFM_OK;
-}
-
-tfm_status tfm_safetensors_load_i64(const tfm_safetensors *file, const char *name, int64_t **values,
-                                    const tfm_st_tensor **tensor, tfm_error *error) {
-    const tfm_st_tensor *found = tfm_safetensors_find(file, name);
-    *values = NULL;
-    if (found && found->dtype != TFM_ST_I64 && found->dtype != TFM_ST_I32 && found->dtype != TFM_ST_U8)
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' is %s, not I64, I32 or U8", file->path, name,
-                        tfm_st_dtype_name(found->dtype));
-    void *data;
-    tfm_status status = load_raw(file, name, sizeof(int64_t), &data, tensor, error);
-    if (status) {
-        free(data);
-        return status;
-    }
-    int64_t *out = data;
-    const unsigned char *in = (const unsigned char *)data + (8 * found->count - found->length);
-    for (uint64_t i = 0; i < found->count; i++) {
-        int32_t word;
-        if (found->dtype == TFM_ST_I32) {
-            memcpy(&word, in + 4 * i, 4);
-            out[i] = word;
-        } else if (found->dtype == TFM_ST_U8) {
-            out[i] = in[i];
-        }
-    }
-    *values = out;
-    return TFM_OK;
 }
