@@ -159,7 +159,7 @@ static tfm_status answer(answerer *a, tfm_slice line, tfm_error *error) {
 static tfm_status answer_all(answerer *a, const char *path, tfm_error *error) {
     const settings *s = a->settings;
     tfm_model_settings model = s->base.model;
-    model.threads = 1;
+    model.choice.threads = 1;
     tfm_status status = tfm_opened_open(&a->model, path, &model, error);
     if (status != TFM_OK) return status;
     if (!a->model.info.has_tokenizer) return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer", path);

@@ -2,23 +2,20 @@
 #include "model_options.h"
 
 #include <stddef.h>
-#include <stdio.h>
 
 #define AT(member) offsetof(tfm_model_command_settings, model.member)
-
-static const char *const verify_names[] = {[TFM_VERIFY_ALL] = "all", [TFM_VERIFY_LAZY] = "header", NULL};
 
 static const tfm_option model_options[] = {
     {.kind = TFM_OPTION_STRING,
      .name = "isa",
      .argument = "NAME",
-     .offset = AT(isa),
+     .offset = AT(choice.isa),
      .help = "Instruction set: avx512, avx2, neon or scalar (default: the best this processor has). It does not "
              "change results."},
     {.kind = TFM_OPTION_CHOICE,
      .name = "verify",
-     .choices = verify_names,
-     .offset = AT(verify),
+     .choices = tfm_verify_names,
+     .offset = AT(choice.verify),
      .help = "What is checked before the model is used: all of the file, or its header, and each tensor when it is "
              "needed (default: all)."},
 };
@@ -31,7 +28,7 @@ static const tfm_option run_options[] = {
      .name = "threads",
      .argument = "N",
      .max = 1024,
-     .offset = AT(threads),
+     .offset = AT(choice.threads),
      .help = "Threads (default: 0, all cores this process may use). It does not change results."},
     {.kind = TFM_OPTION_U32,
      .name = "batch-tokens",
@@ -46,19 +43,7 @@ const tfm_option_table tfm_run_options = {
 
 tfm_status tfm_opened_open(tfm_opened *opened, const char *path, const tfm_model_settings *settings, tfm_error *error) {
     *opened = (tfm_opened){0};
-    tfm_status status = tfm_pool_create(&opened->pool, settings->threads, error);
-    if (status != TFM_OK) return status;
-    char what[256];
-    snprintf(what, sizeof what, "verifying %s", path);
-    tfm_progress_bar bar = {.what = what, .min_bytes = 256 << 20};
-    tfm_model_params params = tfm_model_params_default();
-    params.verify = settings->verify;
-    params.isa = settings->isa;
-    params.pool = opened->pool;
-    params.progress = tfm_progress_show;
-    params.progress_user = &bar;
-    status = tfm_model_open(&opened->model, path, &params, error);
-    tfm_progress_end(&bar);
+    tfm_status status = tfm_open_model(path, &settings->choice, &opened->pool, &opened->model, error);
     if (status == TFM_OK) opened->info = tfm_model_get_info(opened->model);
     return status;
 }

@@ -4,14 +4,11 @@
 #ifndef TFM_TOOLS_EVAL_MODEL_OPTIONS_H
 #define TFM_TOOLS_EVAL_MODEL_OPTIONS_H
 
+#include "tools/common/open_model.h"
 #include "command.h"
 
-#include "runtime/tfm.h"
-
 typedef struct tfm_model_settings {
-    uint32_t threads; /* 0: all cores */
-    const char *isa;  /* NULL: the best */
-    int verify;       /* tfm_verify */
+    tfm_model_choice choice;
     uint32_t batch_tokens;
 } tfm_model_settings;
 

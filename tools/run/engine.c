@@ -104,17 +104,7 @@ static uint64_t random_seed(void) {
 
 tfm_status tfm_engine_open(tfm_engine *engine, const char *path, const tfm_settings *settings, tfm_error *error) {
     *engine = (tfm_engine){.seed = random_seed()};
-    tfm_status status = tfm_pool_create(&engine->pool, settings->threads, error);
-    if (status != TFM_OK) return status;
-    tfm_progress_bar bar = {.what = "verifying", .min_bytes = 256u << 20};
-    tfm_model_params params = tfm_model_params_default();
-    params.verify = settings->verify == TFM_CHOOSE_HEADER ? TFM_VERIFY_LAZY : TFM_VERIFY_ALL;
-    params.isa = settings->isa;
-    params.pool = engine->pool;
-    params.progress = tfm_progress_show;
-    params.progress_user = &bar;
-    status = tfm_model_open(&engine->model, path, &params, error);
-    tfm_progress_end(&bar);
+    tfm_status status = tfm_open_model(path, &settings->model, &engine->pool, &engine->model, error);
     if (status != TFM_OK) return status;
     engine->info = tfm_model_get_info(engine->model);
     engine->max_source = tfm_engine_continues(engine) ? engine->info.max_target : engine->info.max_source;

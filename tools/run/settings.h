@@ -5,6 +5,7 @@
 #define TFM_TOOLS_RUN_SETTINGS_H
 
 #include "tools/common/bytes.h"
+#include "tools/common/open_model.h"
 #include "tools/common/options.h"
 #include "tools/run/analysis/analysis_options.h"
 
@@ -28,15 +29,13 @@ typedef struct tfm_decoding {
     size_t n_logit_bias;
 } tfm_decoding;
 
-typedef enum tfm_verify_choice { TFM_CHOOSE_ALL = 0, TFM_CHOOSE_HEADER = 1 } tfm_verify_choice;
-
 typedef struct tfm_settings {
     tfm_decoding decoding;
     bool *given; /* by tfm_options_index of the table */
-    const char *isa, *attention, *prompt_file, *system, *system_file;
-    uint32_t threads, batch_tokens, max_source_length, top_log_probs;
+    tfm_model_choice model;
+    const char *attention, *prompt_file, *system, *system_file;
+    uint32_t batch_tokens, max_source_length, top_log_probs;
     tfm_analysis_settings analysis;
-    int verify;   /* tfm_verify_choice */
     int kv_dtype; /* tfm_kv_type */
     bool ids, json, log_probs, no_timing, truncate, help, version;
     bool chat, completion, echo;

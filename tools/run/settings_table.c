@@ -11,7 +11,6 @@
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)
 
 static const char *const early_stopping_choices[] = {"false", "true", "never", NULL};
-static const char *const verify_choices[] = {"all", "header", NULL};
 static const char *const kv_dtype_choices[] = {"f32", "f16", "int8", NULL};
 
 static const tfm_option decoding_options[] = {
@@ -305,13 +304,13 @@ static const tfm_option running_options[] = {
      .name = "threads",
      .argument = "N",
      .help = "Threads; 0 (the default): as many as this process may use. Changes no result.",
-     .offset = FIELD(threads),
+     .offset = FIELD(model.threads),
      .max = 1024},
     {.kind = TFM_OPTION_STRING,
      .name = "isa",
      .argument = "NAME",
      .help = "Instruction set of the kernels (see --version); default: TFM_ISA, else the best. Changes no result.",
-     .offset = FIELD(isa)},
+     .offset = FIELD(model.isa)},
     {.kind = TFM_OPTION_U32,
      .name = "batch-tokens",
      .argument = "N",
@@ -331,8 +330,8 @@ static const tfm_option running_options[] = {
      .name = "verify",
      .help =
          "Check every byte of the model file first (all, the default), or each tensor when it is first used (header).",
-     .offset = FIELD(verify),
-     .choices = verify_choices},
+     .offset = FIELD(model.verify),
+     .choices = tfm_verify_names},
     {.kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .help = "Print this help.", .offset = FIELD(help)},
     {.kind = TFM_OPTION_FLAG,
      .letter = 'V',

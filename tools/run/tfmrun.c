@@ -43,7 +43,7 @@ static int print_help(void) {
 
 /* The instruction set a model would run on: --isa, TFM_ISA, or the best usable one. */
 static const char *chosen_isa(const tfm_settings *settings) {
-    const char *wanted = settings->isa ? settings->isa : getenv("TFM_ISA");
+    const char *wanted = settings->model.isa ? settings->model.isa : getenv("TFM_ISA");
     if (wanted && (!*wanted || strcmp(wanted, "auto") == 0)) wanted = NULL;
     bool usable;
     const char *name;
@@ -58,9 +58,9 @@ static int print_version(const tfm_settings *settings) {
     printf("tfmrun (tfm) %s\ninstruction sets:", tfm_version());
     for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++)
         printf("%s %s%s", i ? "," : "", name, !usable ? " (not on this processor)" : name == chosen ? " (in use)" : "");
-    printf("\nthreads: %u\n", settings->threads ? settings->threads : tfm_cpu_count());
+    printf("\nthreads: %u\n", settings->model.threads ? settings->model.threads : tfm_cpu_count());
     if (!chosen) {
-        const char *wanted = settings->isa ? settings->isa : getenv("TFM_ISA");
+        const char *wanted = settings->model.isa ? settings->model.isa : getenv("TFM_ISA");
         fflush(stdout);
         return tfm_complain("instruction set '%s' cannot be used here", wanted ? wanted : "");
     }
