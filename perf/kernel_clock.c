@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "runtime/os/pool.h"
-#include "runtime/exec/session.h"
+#include "runtime/exec/step.h"
 #include "harness.h"
 
 enum { MAX_MATRICES = 4096, MAX_THREADS = 256 };
@@ -171,14 +171,14 @@ static void embed_rows(const tfm_matrix *table, const int32_t *ids, size_t m, fl
 static void add_stack(const tfm_stack *stack) {
     for (uint32_t i = 0; stack->options && i < stack->options->n_layers; i++) {
         const tfm_layer *l = &stack->layers[i];
-        add_matrix(&l->qkv, PERF_PART_QKV);
-        add_matrix(&l->out, PERF_PART_QKV);
-        add_matrix(&l->cross_q, PERF_PART_CROSS);
-        add_matrix(&l->cross_kv, PERF_PART_CROSS);
-        add_matrix(&l->cross_out, PERF_PART_CROSS);
-        add_matrix(&l->up, PERF_PART_FFN);
-        add_matrix(&l->gate, PERF_PART_FFN);
-        add_matrix(&l->down, PERF_PART_FFN);
+        add_matrix(&l->attention.qkv, PERF_PART_QKV);
+        add_matrix(&l->attention.out, PERF_PART_QKV);
+        add_matrix(&l->cross.q, PERF_PART_CROSS);
+        add_matrix(&l->cross.kv, PERF_PART_CROSS);
+        add_matrix(&l->cross.out, PERF_PART_CROSS);
+        add_matrix(&l->ffn.up, PERF_PART_FFN);
+        add_matrix(&l->ffn.gate, PERF_PART_FFN);
+        add_matrix(&l->ffn.down, PERF_PART_FFN);
     }
 }
 
@@ -232,9 +232,9 @@ void perf_clock_install(tfm_model *model) {
 void __real_tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg);
 void __wrap_tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg);
 tfm_status __real_tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
-                                  float *const *states, tfm_error *error);
+                                  tfm_step_result *result, tfm_error *error);
 tfm_status __wrap_tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
-                                  float *const *states, tfm_error *error);
+                                  tfm_step_result *result, tfm_error *error);
 
 typedef struct region {
     tfm_task *task;
@@ -284,12 +284,12 @@ static void clear(void) {
 
 /* The clocks stand still while an encoder runs: what they counted is put back. */
 tfm_status __wrap_tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
-                                  float *const *states, tfm_error *error) {
+                                  tfm_step_result *result, tfm_error *error) {
     clocks kept[MAX_THREADS];
     double regions = state.regions, start = perf_seconds();
     size_t n = state.n_threads;
     for (size_t i = 0; i < n; i++) kept[i] = *state.threads[i];
-    tfm_status status = __real_tfm_encode_step(session, inputs, n_sources, sources, states, error);
+    tfm_status status = __real_tfm_encode_step(session, inputs, n_sources, sources, result, error);
     if (!state.on) return status;
     clear();
     for (size_t i = 0; i < n; i++) *state.threads[i] = kept[i];

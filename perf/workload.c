@@ -105,7 +105,7 @@ static const char *name_of(const tfm_model *model, const char *path) {
 
 static void name_types(perf_runner *r) {
     const tfm_stack *stack = r->info.decoder_layers > 0 ? &r->model->decoder : &r->model->encoder;
-    r->dtype = tfm_dtype_name(stack->options->n_layers ? stack->layers[0].qkv.w.dtype : stack->embed.dtype);
+    r->dtype = tfm_dtype_name(stack->options->n_layers ? stack->layers[0].attention.qkv.w.dtype : stack->embed.dtype);
     r->dtype_embed = tfm_dtype_name(r->info.decoder_layers > 0 ? r->model->output.w.dtype : stack->embed.dtype);
 }
 
@@ -180,8 +180,9 @@ static void add_stack(cost *c, const tfm_stack *stack, double rows, double seen,
     const tfm_stack_options *o = stack->options;
     for (uint32_t i = 0; i < o->n_layers; i++) {
         const tfm_layer *layer = &stack->layers[i];
-        const tfm_linear *const all[] = {&layer->qkv, &layer->out,  &layer->cross_q, &layer->cross_out,
-                                         &layer->up,  &layer->gate, &layer->down};
+        const tfm_linear *const all[] = {&layer->attention.qkv, &layer->attention.out, &layer->cross.q,
+                                         &layer->cross.out,     &layer->ffn.up,        &layer->ffn.gate,
+                                         &layer->ffn.down};
         for (size_t j = 0; j < sizeof all / sizeof *all; j++) add_linear(c, all[j], rows);
         c->float_operations += 4 * rows * (double)o->n_heads * (double)o->head_dim * (seen + n_source);
     }
@@ -199,7 +200,7 @@ static cost encoder_cost(const perf_runner *r, double n_batch, double length) {
     cost c = {0};
     add_stack(&c, &r->model->encoder, n_batch * length, length, 0);
     for (uint32_t i = 0; i < r->info.decoder_layers; i++)
-        add_linear(&c, &r->model->decoder.layers[i].cross_kv, n_batch * length);
+        add_linear(&c, &r->model->decoder.layers[i].cross.kv, n_batch * length);
     return c;
 }
 

@@ -2,18 +2,20 @@
  * encode_only.c - encoder-only models: hidden states, pooled vectors, sentence embeddings, scores of heads.
  */
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
 
+#include "executor.h"
+#include "linear.h"
+#include "rows.h"
 #include "runtime/params.h"
-#include "session.h"
 
 /* ---- what is asked ---- */
 
-static tfm_status check_score_tokens(const tfm_session *s, const tfm_example *e, size_t i, tfm_error *error) {
+static tfm_status check_score_tokens(const tfm_session *session, const tfm_example *e, size_t i, tfm_error *error) {
     if (!e->score_tokens) return TFM_OK;
-    if (s->model->arch.head.kind == TFM_HEAD_SEQUENCE)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s scores whole inputs, not tokens", tfm_file_path(s->model->file));
+    if (session->model->arch.head.kind == TFM_HEAD_SEQUENCE)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s scores whole inputs, not tokens",
+                        tfm_file_path(session->model->file));
     if (e->n_score_tokens > e->n)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: scores of %zu tokens are asked for, it has %zu", i,
                         e->n_score_tokens, e->n);
@@ -24,47 +26,52 @@ static tfm_status check_score_tokens(const tfm_session *s, const tfm_example *e,
     return TFM_OK;
 }
 
-static tfm_status check_example(const tfm_session *s, const tfm_example *e, size_t i, tfm_error *error) {
-    const tfm_architecture *o = &s->model->arch;
+static tfm_status check_example(const tfm_session *session, const tfm_example *e, size_t i, tfm_error *error) {
+    const tfm_architecture *arch = &session->model->arch;
     tfm_status status = tfm_params_check_reserved(e->reserved, "tfm_example", error);
     if (status != TFM_OK) return status;
-    if (e->n == 0 || e->n > s->params.max_source)
+    if (e->n == 0 || e->n > session->params.max_source)
         return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %u", i, e->n,
-                        s->params.max_source);
+                        session->params.max_source);
     for (size_t t = 0; t < e->n; t++) {
-        if (!tfm_id_valid(e->ids[t], o->encoder.vocab_size))
+        if (!tfm_id_valid(e->ids[t], arch->encoder.vocab_size))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: token id %d is outside the vocabulary (0 .. %u)", i,
-                            e->ids[t], o->encoder.vocab_size - 1);
-        uint32_t n_types = o->encoder.token_types > 0 ? o->encoder.token_types : 1;
+                            e->ids[t], arch->encoder.vocab_size - 1);
+        uint32_t n_types = arch->encoder.token_types > 0 ? arch->encoder.token_types : 1;
         if (e->token_types && !tfm_id_valid(e->token_types[t], n_types))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: token type %d is not one of the model's (0 .. %u)",
                             i, e->token_types[t], n_types - 1);
     }
-    if (e->pooled && !o->head.pooler)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s has no pooler", tfm_file_path(s->model->file));
-    if (e->scores && o->head.kind == TFM_HEAD_NONE)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s has no head, it gives no scores", tfm_file_path(s->model->file));
-    return check_score_tokens(s, e, i, error);
+    if (e->pooled && !arch->head.pooler)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no pooler", tfm_file_path(session->model->file));
+    if (e->scores && arch->head.kind == TFM_HEAD_NONE)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no head, it gives no scores",
+                        tfm_file_path(session->model->file));
+    return check_score_tokens(session, e, i, error);
 }
 
-/* As many examples as one pass takes, laid out one after the other. */
-static size_t lay_out(tfm_session *s, const tfm_example *examples, size_t n, size_t *n_tokens) {
-    size_t row = 0, page = 0, count = 0;
-    for (; count < n && count < s->params.max_sources; count++) {
-        const tfm_example *e = &examples[count];
-        if (e->n > s->params.max_batch_tokens - row) break;
-        memcpy(s->ids + row, e->ids, e->n * sizeof *s->ids);
-        for (size_t t = 0; s->token_types && t < e->n; t++)
-            s->token_types[row + t] = e->token_types ? (uint32_t)e->token_types[t] : 0;
-        s->runs[count] = (tfm_run){.row = row, .n = e->n, .pages = s->encoder_pages + page, .n_source = e->n};
-        row += e->n;
-        page += tfm_kv_pages(e->n);
+/* As many examples as one pass takes, laid out one after the other; returns how many. */
+static size_t lay_out(tfm_session *session, const tfm_example *examples, size_t n) {
+    tfm_ragged_batch *batch = &session->batch;
+    const uint32_t *pages = session->encoder_pages;
+    tfm_ragged_batch_clear(batch);
+    for (const tfm_example *e = examples; e < examples + n && batch->n_runs < session->params.max_sources; e++) {
+        if (e->n > session->params.max_batch_tokens - batch->n_tokens) break;
+        tfm_run *run = tfm_ragged_batch_append(batch, e->ids, e->n, 0);
+        run->pages = pages;
+        for (size_t t = 0; batch->token_types && e->token_types && t < e->n; t++)
+            batch->token_types[run->row + t] = (uint32_t)e->token_types[t];
+        pages += tfm_kv_pages(e->n);
     }
-    *n_tokens = row;
-    return count;
+    return batch->n_runs;
 }
 
 /* ---- results ---- */
+
+/* The last hidden states (n, d_model) of example i of the batch. */
+static const float *states_of(const tfm_session *session, size_t i) {
+    return session->x + session->batch.runs[i].row * session->model->arch.d_model;
+}
 
 /* One vector of the hidden states (n, d) of a sentence, computed in double and rounded once. */
 static void embed_sentence(const float *states, size_t n, size_t d, const tfm_embed_params *params, float *out) {
@@ -86,98 +93,115 @@ static void embed_sentence(const float *states, size_t n, size_t d, const tfm_em
     for (size_t i = 0; i < d; i++) out[i] = (float)((double)out[i] / length);
 }
 
-/* The first tokens of all examples through the pooler, in one product. */
-static void pool(tfm_session *s, const tfm_example *examples, size_t n) {
-    size_t d = s->model->arch.d_model;
-    for (size_t i = 0; i < n; i++) memcpy(s->last + i * d, s->x + s->runs[i].row * d, d * sizeof(float));
-    tfm_apply_linear(s, &s->model->pooler, s->last, n, TFM_ACT_TANH, s->h);
-    for (size_t i = 0; i < n; i++)
-        if (examples[i].pooled) memcpy(examples[i].pooled, s->h + i * d, d * sizeof(float));
+/* session->h (m, d_model) = tanh of the pooler's product with m rows of session->head. */
+static void apply_pooler(tfm_session *session, size_t m) {
+    tfm_apply_linear(session, &session->model->pooler, session->head, m, session->h,
+                     (tfm_epilogue){.act = TFM_ACT_TANH});
 }
 
+/* The first tokens of all examples through the pooler, in one product. */
+static void write_pooled(tfm_session *session, const tfm_example *examples, size_t n) {
+    size_t d = session->model->arch.d_model;
+    for (size_t i = 0; i < n; i++) memcpy(session->head + i * d, states_of(session, i), d * sizeof(float));
+    apply_pooler(session, n);
+    for (size_t i = 0; i < n; i++)
+        if (examples[i].pooled) memcpy(examples[i].pooled, session->h + i * d, d * sizeof(float));
+}
+
+/* ---- scores ---- */
+
 /* Rows of scores that an example asks for. */
-static size_t n_score_rows(const tfm_session *s, const tfm_example *e) {
+static size_t n_score_rows(const tfm_session *session, const tfm_example *e) {
     if (!e->scores) return 0;
     if (e->score_tokens) return e->n_score_tokens;
-    return s->model->arch.head.kind == TFM_HEAD_SEQUENCE ? 1 : e->n;
+    return session->model->arch.head.kind == TFM_HEAD_SEQUENCE ? 1 : e->n;
 }
 
 /* The states an example's scores are computed of, to out (n_score_rows, d); states (n, d) are all of it. */
-static void gather(const tfm_session *s, const tfm_example *e, const float *states, float *out) {
-    size_t d = s->model->arch.d_model, rows = n_score_rows(s, e);
+static void gather(const tfm_session *session, const tfm_example *e, const float *states, float *out) {
+    size_t d = session->model->arch.d_model, rows = n_score_rows(session, e);
     if (!e->score_tokens) memcpy(out, states, rows * d * sizeof(float));
     for (size_t i = 0; e->score_tokens && i < rows; i++)
         memcpy(out + i * d, states + e->score_tokens[i] * d, d * sizeof(float));
 }
 
 /* Writes rows [first, first + n) of all scores, counted over the examples in order, to where they belong. */
-static void scatter(const tfm_session *s, const tfm_example *examples, size_t n_examples, size_t first, size_t n) {
-    size_t width = s->model->output.w.n, row = 0;
+static void scatter(const tfm_session *session, const tfm_example *examples, size_t n_examples, size_t first,
+                    size_t n) {
+    size_t width = session->model->output.w.n, row = 0;
     for (size_t i = 0; i < n_examples && row < first + n; i++) {
-        size_t rows = n_score_rows(s, &examples[i]);
+        size_t rows = n_score_rows(session, &examples[i]);
         for (size_t r = row < first ? first - row : 0; r < rows && row + r < first + n; r++)
-            memcpy(examples[i].scores + r * width, s->logits + (row + r - first) * width, width * sizeof(float));
+            memcpy(examples[i].scores + r * width, session->logits + (row + r - first) * width, width * sizeof(float));
         row += rows;
     }
 }
 
-static tfm_status score(tfm_session *s, const tfm_example *examples, size_t n, tfm_error *error) {
-    const tfm_head_options *head = &s->model->arch.head;
-    size_t d = s->model->arch.d_model, m = 0;
-    for (size_t i = 0; i < n; i++) {
-        gather(s, &examples[i], s->x + s->runs[i].row * d, s->last + m * d);
-        m += n_score_rows(s, &examples[i]);
-    }
-    float *x = s->last;
+/* The head's layers before its projection, over m rows of session->head; returns where their results are. */
+static float *apply_head(tfm_session *session, size_t m) {
+    const tfm_model *model = session->model;
+    const tfm_head_options *head = &model->arch.head;
+    float *x = session->head;
     if (head->kind == TFM_HEAD_SEQUENCE && head->pooler) {
-        tfm_apply_linear(s, &s->model->pooler, x, m, TFM_ACT_TANH, s->h);
-        memcpy(x, s->h, m * d * sizeof(float));
+        apply_pooler(session, m);
+        memcpy(x, session->h, m * model->arch.d_model * sizeof *x);
     }
     if (head->dense) {
-        x = s->h;
-        tfm_apply_linear(s, &s->model->head_dense, s->last, m, (tfm_activation)head->activation, x);
+        x = session->h;
+        tfm_apply_linear(session, &model->head_dense, session->head, m, x,
+                         (tfm_epilogue){.act = (tfm_activation)head->activation});
     }
-    if (head->norm) tfm_apply_norm(s, &s->model->encoder, &s->model->head_norm, x, m, x);
-    tfm_status status = TFM_OK;
-    for (size_t first = 0; !status && first < m; first += TFM_SCORE_ROWS) {
-        size_t rows = m - first < TFM_SCORE_ROWS ? m - first : TFM_SCORE_ROWS;
-        status = tfm_project(s, &s->model->output, x + first * d, rows, s->logits, error);
-        if (!status) scatter(s, examples, n, first, rows);
-    }
-    return status;
+    if (head->norm) tfm_apply_norm(session, model->encoder.options, &model->head_norm, x, m, x);
+    return x;
 }
 
-static tfm_status give_results(tfm_session *s, const tfm_example *examples, size_t n, const tfm_embed_params *params,
-                               tfm_error *error) {
-    size_t d = s->model->arch.d_model;
+static tfm_status write_scores(tfm_session *session, const tfm_example *examples, size_t n, tfm_error *error) {
+    size_t d = session->model->arch.d_model, m = 0;
+    for (size_t i = 0; i < n; i++) {
+        gather(session, &examples[i], states_of(session, i), session->head + m * d);
+        m += n_score_rows(session, &examples[i]);
+    }
+    const float *x = apply_head(session, m);
+    for (size_t first = 0; first < m; first += session->logits_rows) {
+        size_t rows = m - first < session->logits_rows ? m - first : session->logits_rows;
+        tfm_status status = tfm_project(session, &session->model->output, x + first * d, rows, session->logits, error);
+        if (status != TFM_OK) return status;
+        scatter(session, examples, n, first, rows);
+    }
+    return TFM_OK;
+}
+
+static tfm_status write_results(tfm_session *session, const tfm_example *examples, size_t n,
+                                const tfm_embed_params *params, tfm_error *error) {
+    size_t d = session->model->arch.d_model;
     bool pooled = false, scores = false;
     for (size_t i = 0; i < n; i++) {
-        const float *states = s->x + s->runs[i].row * d;
-        if (examples[i].states) memcpy(examples[i].states, states, examples[i].n * d * sizeof(float));
-        if (examples[i].embedding) embed_sentence(states, examples[i].n, d, params, examples[i].embedding);
-        pooled |= examples[i].pooled != NULL;
-        scores |= examples[i].scores != NULL;
+        const tfm_example *e = &examples[i];
+        if (e->states) memcpy(e->states, states_of(session, i), e->n * d * sizeof(float));
+        if (e->embedding) embed_sentence(states_of(session, i), e->n, d, params, e->embedding);
+        pooled |= e->pooled != NULL;
+        scores |= e->scores != NULL;
     }
-    tfm_status status = tfm_model_verify_group(s->model, &s->model->output_group, s->pool, error);
-    if (!status && pooled) pool(s, examples, n);
-    if (!status && scores) status = score(s, examples, n, error);
-    return status ? status : tfm_model_check_unchanged(s->model, error);
+    tfm_status status = tfm_model_verify_group(session->model, &session->model->output_group, session->pool, error);
+    if (status == TFM_OK && pooled) write_pooled(session, examples, n);
+    if (status == TFM_OK && scores) status = write_scores(session, examples, n, error);
+    return status != TFM_OK ? status : tfm_model_check_unchanged(session->model, error);
 }
 
-tfm_status tfm_analyze(tfm_session *s, const tfm_example *examples, size_t n, const tfm_embed_params *params,
+tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples, size_t n, const tfm_embed_params *params,
                        tfm_error *error) {
-    atomic_store(&s->cancelled, false);
-    if (s->model->arch.kind != TFM_KIND_ENCODER)
-        return tfm_fail(error, TFM_ERROR_STATE, "%s is no encoder-only model", tfm_file_path(s->model->file));
-    tfm_embed_params own = tfm_embed_params_default(s->model);
+    atomic_store(&session->cancelled, false);
+    if (session->model->arch.kind != TFM_KIND_ENCODER)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s is no encoder-only model", tfm_file_path(session->model->file));
+    tfm_embed_params own = tfm_embed_params_default(session->model);
     tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_embed_params", error);
     if (status == TFM_OK && (unsigned)own.pooling > TFM_POOLING_MAX)
         status = tfm_fail(error, TFM_ERROR_ARGUMENT, "pooling is %d, which is none of tfm_pooling", (int)own.pooling);
-    for (size_t i = 0; !status && i < n; i++) status = check_example(s, &examples[i], i, error);
-    for (size_t done = 0; !status && done < n;) {
-        size_t n_tokens, count = lay_out(s, examples + done, n - done, &n_tokens);
-        status = tfm_forward(s, &s->model->encoder, s->runs, count, n_tokens, error);
-        if (!status) status = give_results(s, examples + done, count, &own, error);
+    for (size_t i = 0; status == TFM_OK && i < n; i++) status = check_example(session, &examples[i], i, error);
+    for (size_t done = 0; status == TFM_OK && done < n;) {
+        size_t count = lay_out(session, examples + done, n - done);
+        status = tfm_forward(session, &session->model->encoder, &session->batch, error);
+        if (status == TFM_OK) status = write_results(session, examples + done, count, &own, error);
         done += count;
     }
     return status;

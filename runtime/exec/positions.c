@@ -1,40 +1,39 @@
 /*
- * positions.c - what depends on positions alone and serves all layers: rotations and biases of scores.
+ * positions.c - see positions.h.
  */
 #include "positions.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "simd/log.h"
-#include "session.h"
 
-/* ---- rotations ---- */
+/* ---- rotary position embeddings ---- */
 
 typedef struct fill_job {
-    tfm_rope_cache *to;
+    tfm_rope_cache *cache;
     size_t first, n;
-    const tfm_stack_options *o;
+    const tfm_stack_options *options;
 } fill_job;
 
 static void fill_part(void *arg, unsigned worker, unsigned n_workers) {
     const fill_job *job = arg;
-    size_t begin, end, dim = job->o->rope_dim;
+    size_t begin, end, dim = job->options->rope_dim;
     tfm_partition(job->n, 1, worker, n_workers, &begin, &end);
     if (begin < end)
-        tfm_rope_table(job->to->table + (job->first + begin) * dim, end - begin, job->first + begin, dim,
-                       job->o->rope_frequencies, job->o->rope_factor);
+        tfm_rope_table(job->cache->table + (job->first + begin) * dim, end - begin, job->first + begin, dim,
+                       job->options->rope_frequencies, job->options->rope_factor);
 }
 
-void tfm_rope_cache_extend(tfm_session *s, tfm_rope_cache *rotations, const tfm_stack_options *o, size_t n) {
-    enum { AHEAD = 32, PARALLEL = 64 }; /* positions filled beyond what is asked; positions worth waking workers for */
-    if (n <= rotations->n_filled) return;
-    size_t to = n + AHEAD < o->max_positions ? n + AHEAD : o->max_positions;
+void tfm_rope_cache_extend(tfm_rope_cache *cache, const tfm_stack_options *options, size_t n, tfm_pool *pool) {
+    /* Positions filled beyond what is asked; what an angle's cosine and sine cost, in multiply-adds. */
+    enum { AHEAD = 32, ANGLE_WORK = 32 };
+    if (n <= cache->n_filled) return;
+    size_t to = n + AHEAD < options->max_positions ? n + AHEAD : options->max_positions;
     if (to < n) to = n;
-    if (to > rotations->n_max) to = rotations->n_max;
-    fill_job job = {rotations, rotations->n_filled, to - rotations->n_filled, o};
-    tfm_pool_run(job.n < PARALLEL ? NULL : s->pool, fill_part, &job);
-    rotations->n_filled = to;
+    if (to > cache->n_max) to = cache->n_max;
+    fill_job job = {cache, cache->n_filled, to - cache->n_filled, options};
+    tfm_pool_run_sized(pool, job.n * (options->rope_dim / 2) * ANGLE_WORK, fill_part, &job);
+    cache->n_filled = to;
 }
 
 /* ---- biases of scores ---- */
@@ -62,17 +61,17 @@ static size_t row_of(const tfm_stack_options *o, ptrdiff_t offset, bool both_way
     return first + bucket_of(distance, n, o->relative_max_distance);
 }
 
-void tfm_position_bias_fill(tfm_position_bias *biases, const tfm_stack *stack) {
+void tfm_position_bias_fill(tfm_position_bias *bias, const tfm_stack *stack) {
     const tfm_stack_options *o = stack->options;
-    bool both_ways = biases->width > biases->centre + 1;
-    for (size_t i = 0; i < biases->width; i++) {
-        ptrdiff_t offset = (ptrdiff_t)i - (ptrdiff_t)biases->centre;
+    bool both_ways = bias->width > bias->centre + 1;
+    for (size_t i = 0; i < bias->width; i++) {
+        ptrdiff_t offset = (ptrdiff_t)i - (ptrdiff_t)bias->centre;
         if (o->position == TFM_POSITION_ALIBI) {
             for (size_t h = 0; h < o->n_heads; h++)
-                biases->values[h * biases->width + i] = o->alibi_slopes[h] * (float)offset;
+                bias->values[h * bias->width + i] = o->alibi_slopes[h] * (float)offset;
         } else {
             const float *row = stack->relative + row_of(o, offset, both_ways) * o->n_heads;
-            for (size_t h = 0; h < o->n_heads; h++) biases->values[h * biases->width + i] = row[h];
+            for (size_t h = 0; h < o->n_heads; h++) bias->values[h * bias->width + i] = row[h];
         }
     }
 }

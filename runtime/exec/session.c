@@ -42,8 +42,8 @@ typedef struct widths {
 } widths;
 
 static bool layer_quantized(const tfm_layer *l) {
-    const tfm_linear *const all[] = {&l->qkv,       &l->out, &l->cross_q, &l->cross_kv,
-                                     &l->cross_out, &l->up,  &l->gate,    &l->down};
+    const tfm_linear *const all[] = {&l->attention.qkv, &l->attention.out, &l->cross.q,  &l->cross.kv,
+                                     &l->cross.out,     &l->ffn.up,        &l->ffn.gate, &l->ffn.down};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (tfm_dtype_quantized(all[i]->w.dtype)) return true;
     return false;
@@ -69,16 +69,15 @@ static void widen(widths *w, const tfm_stack *stack) {
 }
 
 /* Tables of what depends on positions, for sequences of at most n tokens. */
-static void place_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, bool causal, tfm_rope_cache *rotations,
-                            tfm_position_bias *biases) {
+static void place_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, bool causal, tfm_stack_state *state) {
     if (o->position == TFM_POSITION_ROPE) {
-        rotations->n_max = n;
-        rotations->table = tfm_arena_take(a, n * o->rope_dim, sizeof(float));
+        state->rope.n_max = n;
+        state->rope.table = tfm_arena_take(a, n * o->rope_dim, sizeof(float));
     }
     if (o->position == TFM_POSITION_ALIBI || o->position == TFM_POSITION_RELATIVE) {
-        biases->centre = n - 1;
-        biases->width = causal ? n : 2 * n - 1;
-        biases->values = tfm_arena_take(a, biases->width * o->n_heads, sizeof(float));
+        state->bias.centre = n - 1;
+        state->bias.width = causal ? n : 2 * n - 1;
+        state->bias.values = tfm_arena_take(a, state->bias.width * o->n_heads, sizeof(float));
     }
 }
 
@@ -90,64 +89,77 @@ static void place_quantized(tfm_quantized *q, tfm_arena *a, size_t rows, size_t 
     q->sums = tfm_arena_take(a, rows * (q->stride / TFM_I4_GROUP), sizeof *q->sums);
 }
 
-static void place_decoder(tfm_session *s, tfm_arena *a) {
-    const tfm_session_params *p = &s->params;
-    take_cache(a, &s->self_kv);
-    take_cache(a, &s->cross_kv);
-    place_positions(a, &s->model->arch.decoder, p->max_target, true, &s->decoder_rotations, &s->decoder_biases);
-    s->last = tfm_arena_take(a, (size_t)p->max_sequences * s->model->arch.d_model, sizeof(float));
-    s->logits = tfm_arena_take(a, (size_t)p->max_sequences * s->model->arch.decoder.vocab_size, sizeof(float));
-    s->sequences = tfm_arena_take(a, p->max_sequences, sizeof *s->sequences);
+static void place_decoder(tfm_session *session, tfm_arena *a) {
+    const tfm_session_params *p = &session->params;
+    take_cache(a, &session->decoder.kv);
+    take_cache(a, &session->cross_kv);
+    place_positions(a, &session->model->arch.decoder, p->max_target, true, &session->decoder);
+    session->logits_rows = p->max_sequences;
+    session->logits =
+        tfm_arena_take(a, (size_t)p->max_sequences * session->model->arch.decoder.vocab_size, sizeof(float));
+    session->sequences = tfm_arena_take(a, p->max_sequences, sizeof *session->sequences);
     uint32_t per_sequence = tfm_kv_pages(p->max_target);
     uint32_t *pages = tfm_arena_take(a, (size_t)p->max_sequences * per_sequence, sizeof *pages);
-    for (uint32_t i = 0; a->base && i < p->max_sequences; i++) s->sequences[i].pages = pages + (size_t)i * per_sequence;
+    for (uint32_t i = 0; a->base && i < p->max_sequences; i++)
+        session->sequences[i].pages = pages + (size_t)i * per_sequence;
 }
 
-static void place_encoder(tfm_session *s, tfm_arena *a) {
-    const tfm_session_params *p = &s->params;
-    take_cache(a, &s->encoder_kv);
-    s->encoder_pages = tfm_arena_take(a, s->encoder_kv.n_pages, sizeof(uint32_t));
-    place_positions(a, &s->model->arch.encoder, p->max_source, false, &s->encoder_rotations, &s->encoder_biases);
-    if (s->model->arch.encoder.token_types > 0)
-        s->token_types = tfm_arena_take(a, p->max_batch_tokens, sizeof *s->token_types);
-    s->sources = tfm_arena_take(a, p->max_sources, sizeof *s->sources);
+static void place_encoder(tfm_session *session, tfm_arena *a) {
+    const tfm_session_params *p = &session->params;
+    take_cache(a, &session->encoder.kv);
+    session->encoder_pages = tfm_arena_take(a, session->encoder.kv.n_pages, sizeof *session->encoder_pages);
+    place_positions(a, &session->model->arch.encoder, p->max_source, false, &session->encoder);
+    if (session->model->arch.encoder.token_types > 0)
+        session->batch.token_types = tfm_arena_take(a, p->max_batch_tokens, sizeof *session->batch.token_types);
+    session->sources = tfm_arena_take(a, p->max_sources, sizeof *session->sources);
     uint32_t per_source = tfm_kv_pages(p->max_source);
     uint32_t *pages = tfm_arena_take(a, (size_t)p->max_sources * per_source, sizeof *pages);
-    for (uint32_t i = 0; a->base && i < p->max_sources; i++) s->sources[i].pages = pages + (size_t)i * per_source;
+    for (uint32_t i = 0; a->base && i < p->max_sources; i++) session->sources[i].pages = pages + (size_t)i * per_source;
+}
+
+/* What an encoder-only model has after its last layer. */
+static void place_head(tfm_session *session, tfm_arena *a) {
+    enum { SCORE_ROWS = 128 }; /* enough that their product reads its weights seldom */
+    size_t d = session->model->arch.d_model;
+    session->head = tfm_arena_take(a, session->params.max_batch_tokens * d, sizeof(float));
+    session->logits_rows = SCORE_ROWS;
+    session->logits = tfm_arena_take(a, SCORE_ROWS * session->model->output.w.n, sizeof(float));
+}
+
+static void place_batch(tfm_ragged_batch *batch, tfm_arena *a, size_t n_tokens, size_t n_runs) {
+    batch->runs = tfm_arena_take(a, n_runs, sizeof *batch->runs);
+    batch->ids = tfm_arena_take(a, n_tokens, sizeof *batch->ids);
+    batch->positions = tfm_arena_take(a, n_tokens, sizeof *batch->positions);
 }
 
 /* Lays everything out; called once to count and once to place. */
-static void place(tfm_session *s, tfm_arena *a) {
-    const tfm_session_params *p = &s->params;
-    widths w = {0};
-    widen(&w, &s->model->encoder);
-    widen(&w, &s->model->decoder);
-    size_t t = p->max_batch_tokens, d = s->model->arch.d_model;
-    s->x = tfm_arena_take(a, t * d, sizeof(float));
-    s->h = tfm_arena_take(a, t * d, sizeof(float));
-    s->qkv = tfm_arena_take(a, t * w.qkv, sizeof(float));
-    s->context = tfm_arena_take(a, t * w.context, sizeof(float));
-    s->up = tfm_arena_take(a, t * w.ff, sizeof(float));
-    w.quantized |= head_quantized(s->model);
-    if (w.quantized) place_quantized(&s->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
-    s->gate = w.gated ? tfm_arena_take(a, t * w.ff, sizeof(float)) : NULL;
-    s->positions = tfm_arena_take(a, t, sizeof(uint32_t));
-    s->ids = tfm_arena_take(a, t, sizeof(int32_t));
-    s->scratch_bytes = (w.scratch + 63) & ~(size_t)63;
-    s->scratch = tfm_arena_take(a, tfm_pool_threads(s->pool), s->scratch_bytes);
-    s->runs = tfm_arena_take(a, max_size(p->max_sources, p->max_sequences), sizeof *s->runs);
-    if (s->model->arch.has_encoder) place_encoder(s, a);
-    if (s->model->arch.has_decoder) place_decoder(s, a);
-    if (s->model->arch.kind == TFM_KIND_ENCODER) {
-        s->last = tfm_arena_take(a, t * d, sizeof(float));
-        s->logits = tfm_arena_take(a, TFM_SCORE_ROWS * s->model->output.w.n, sizeof(float));
-    }
+static void place(tfm_session *session, tfm_arena *a) {
+    const tfm_session_params *p = &session->params;
+    widths w = {.quantized = head_quantized(session->model)};
+    widen(&w, &session->model->encoder);
+    widen(&w, &session->model->decoder);
+    size_t t = p->max_batch_tokens, d = session->model->arch.d_model;
+    size_t n_runs = max_size(p->max_sources, p->max_sequences);
+    place_batch(&session->batch, a, t, n_runs);
+    session->last_rows = tfm_arena_take(a, n_runs, sizeof *session->last_rows);
+    session->x = tfm_arena_take(a, t * d, sizeof(float));
+    session->h = tfm_arena_take(a, t * d, sizeof(float));
+    session->qkv = tfm_arena_take(a, t * w.qkv, sizeof(float));
+    session->context = tfm_arena_take(a, t * w.context, sizeof(float));
+    session->up = tfm_arena_take(a, t * w.ff, sizeof(float));
+    session->gate = w.gated ? tfm_arena_take(a, t * w.ff, sizeof(float)) : NULL;
+    if (w.quantized) place_quantized(&session->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
+    session->scratch_bytes = (w.scratch + 63) & ~(size_t)63;
+    session->scratch = tfm_arena_take(a, tfm_pool_threads(session->pool), session->scratch_bytes);
+    if (session->model->arch.has_encoder) place_encoder(session, a);
+    if (session->model->arch.has_decoder) place_decoder(session, a);
+    if (session->model->arch.kind == TFM_KIND_ENCODER) place_head(session, a);
 }
 
 /* Replaces zeros by what the model allows and refuses what it does not. */
-static tfm_status settle_params(tfm_session *s, tfm_error *error) {
-    tfm_session_params *p = &s->params;
-    tfm_model_info info = tfm_model_get_info(s->model);
+static tfm_status settle_params(tfm_session *session, tfm_error *error) {
+    tfm_session_params *p = &session->params;
+    tfm_model_info info = tfm_model_get_info(session->model);
     if (p->max_source == 0) p->max_source = info.max_source;
     if (p->max_target == 0) p->max_target = info.max_target;
     if (p->max_sources == 0 || p->max_sequences == 0 || p->max_batch_tokens == 0)
@@ -167,26 +179,27 @@ static tfm_status settle_params(tfm_session *s, tfm_error *error) {
     return TFM_OK;
 }
 
-static bool shape_caches(tfm_session *s) {
-    const tfm_session_params *p = &s->params;
-    const tfm_architecture *o = &s->model->arch;
+static bool shape_caches(tfm_session *session) {
+    const tfm_session_params *p = &session->params;
+    const tfm_architecture *o = &session->model->arch;
     bool fits = true;
     if (o->has_encoder)
-        fits &= tfm_kv_cache_shape(&s->encoder_kv, TFM_F32, 1, o->encoder.n_kv_heads, o->encoder.head_dim,
+        fits &= tfm_kv_cache_shape(&session->encoder.kv, TFM_F32, 1, o->encoder.n_kv_heads, o->encoder.head_dim,
                                    (uint64_t)tfm_kv_pages(p->max_batch_tokens) + p->max_sources);
     if (o->has_decoder)
-        fits &= tfm_kv_cache_shape(&s->self_kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_kv_heads,
-                                   o->decoder.head_dim, (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
+        fits &=
+            tfm_kv_cache_shape(&session->decoder.kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_kv_heads,
+                               o->decoder.head_dim, (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
     if (o->kind == TFM_KIND_ENCODER_DECODER)
-        fits &= tfm_kv_cache_shape(&s->cross_kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_heads,
+        fits &= tfm_kv_cache_shape(&session->cross_kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_heads,
                                    o->decoder.head_dim, (uint64_t)p->max_sources * tfm_kv_pages(p->max_source));
     return fits;
 }
 
-static tfm_status reserve(tfm_session *s, tfm_error *error) {
+static tfm_status reserve(tfm_session *session, tfm_error *error) {
     tfm_arena count = {0};
-    if (shape_caches(s))
-        place(s, &count);
+    if (shape_caches(session))
+        place(session, &count);
     else
         count.overflow = true;
     void *memory = MAP_FAILED;
@@ -195,13 +208,13 @@ static tfm_status reserve(tfm_session *s, tfm_error *error) {
     if (memory == MAP_FAILED)
         return tfm_fail(error, TFM_ERROR_MEMORY,
                         "no address space for a session of %u sequences of %u tokens: ask for fewer or shorter ones",
-                        s->params.max_sequences, s->params.max_target);
-    s->memory = memory;
-    s->memory_bytes = count.used;
-    place(s, &(tfm_arena){.base = memory});
-    for (uint32_t i = 0; i < s->encoder_kv.n_pages; i++) s->encoder_pages[i] = i;
-    if (s->encoder_biases.values) tfm_position_bias_fill(&s->encoder_biases, &s->model->encoder);
-    if (s->decoder_biases.values) tfm_position_bias_fill(&s->decoder_biases, &s->model->decoder);
+                        session->params.max_sequences, session->params.max_target);
+    session->memory = memory;
+    session->memory_bytes = count.used;
+    place(session, &(tfm_arena){.base = memory});
+    for (uint32_t i = 0; i < session->encoder.kv.n_pages; i++) session->encoder_pages[i] = i;
+    if (session->encoder.bias.values) tfm_position_bias_fill(&session->encoder.bias, &session->model->encoder);
+    if (session->decoder.bias.values) tfm_position_bias_fill(&session->decoder.bias, &session->model->decoder);
     return TFM_OK;
 }
 
@@ -217,8 +230,8 @@ tfm_status tfm_session_create(tfm_session **out, tfm_model *model, const tfm_ses
     tfm_status status = tfm_params_take(&session->params, sizeof standard, params, "tfm_session_params", error);
     session->pool = session->params.pool;
     if (status == TFM_OK) status = settle_params(session, error);
-    if (!status) status = reserve(session, error);
-    if (status) {
+    if (status == TFM_OK) status = reserve(session, error);
+    if (status != TFM_OK) {
         tfm_session_free(&session);
         return status;
     }

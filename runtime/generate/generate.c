@@ -10,7 +10,8 @@
 #include "generate_params.h"
 #include "runtime/params.h"
 #include "search.h"
-#include "runtime/exec/session.h"
+#include "runtime/exec/sequences.h"
+#include "runtime/exec/step.h"
 #include "vocab_subset.h"
 
 /* An input that is being worked on. */
@@ -47,6 +48,7 @@ typedef struct generator {
     tfm_tokens *tokens;       /* (n_slots) scratch for encoding */
     int32_t *sources;         /* (n_slots) */
     tfm_vocab_subset columns; /* of the vocabulary, where shortlists are used */
+    float *logits;            /* (rows, vocab) of the step */
 
     tfm_hypothesis *hypotheses; /* (num_return_sequences) */
     const tfm_hypothesis **listed;
@@ -256,7 +258,7 @@ static tfm_status feed_prompts(generator *g) {
             room -= piece;
         }
         if (n == 0) return TFM_OK;
-        tfm_status status = tfm_decode_step(g->session, g->spans, n, false, g->error);
+        tfm_status status = tfm_decode_step(g->session, g->spans, n, NULL, g->error);
         if (status) return status;
     }
 }
@@ -415,7 +417,7 @@ static size_t lay_out_rows(generator *g) {
 }
 
 static void score_row(generator *g, request *r, uint32_t b, size_t row, tfm_sampler *sampler) {
-    float *logits = g->session->logits + row * g->session->model->arch.decoder.vocab_size;
+    float *logits = g->logits + row * g->session->model->arch.decoder.vocab_size;
     if (g->params.shortlist) tfm_vocab_subset_spread(&g->columns, row, r->allowed, r->n_allowed, logits);
     tfm_search_score(&r->search, b, logits, g->session->model->kernels, sampler);
 }
@@ -504,14 +506,16 @@ static tfm_status finish_step(generator *g, request *r) {
 
 static tfm_status step(generator *g) {
     size_t n_rows = lay_out_rows(g), vocab = g->session->model->arch.decoder.vocab_size;
-    tfm_session *s = g->session;
-    tfm_status status = tfm_decode_step(s, g->spans, n_rows, true, g->error);
+    tfm_step_result result;
+    tfm_status status = tfm_decode_step(g->session, g->spans, n_rows, &result, g->error);
+    if (status != TFM_OK) return status;
     bool some = g->params.shortlist;
-    if (!status)
-        status = tfm_project(s, some ? &g->columns.linear : &s->model->output, s->last, n_rows,
-                             some ? g->columns.logits : s->logits, g->error);
-    if (status) return status;
-    tfm_pool_run(n_rows * vocab < 1 << 14 ? NULL : s->pool, score_part, g);
+    g->logits = result.logits;
+    status = tfm_project_rows(g->session, &result, result.last_rows, n_rows,
+                              some ? &g->columns.linear : &g->session->model->output,
+                              some ? g->columns.logits : g->logits, g->error);
+    if (status != TFM_OK) return status;
+    tfm_pool_run_sized(g->session->pool, n_rows * vocab * 4, score_part, g);
     for (request *r = g->requests; !status && r < g->requests + g->n_slots; r++) {
         if (!r->active) continue;
         tfm_search_choose(&r->search);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/exec/session.h"
+#include "runtime/exec/executor.h"
+#include "runtime/exec/sequences.h"
+#include "runtime/exec/step.h"
 
 typedef struct scorer {
     tfm_session *session;
@@ -34,20 +36,21 @@ static void write_feed(const scorer *c, size_t i, int32_t *feed) {
     memcpy(feed + n, c->targets[i].ids, (c->targets[i].n - 1) * sizeof *feed);
 }
 
-/* session->x holds the states of tokens [first, first + n) of the feed of item i, from row on. */
-static tfm_status score_rows(scorer *c, size_t i, size_t row, size_t first, size_t n) {
-    tfm_session *s = c->session;
-    size_t d = s->model->arch.d_model, vocab = s->model->arch.decoder.vocab_size;
+/* Of a step's result, rows [row, row + n) are tokens [first, first + n) of the feed of item i. */
+static tfm_status score_rows(scorer *c, const tfm_step_result *result, size_t i, size_t row, size_t first, size_t n) {
+    const tfm_model *model = c->session->model;
+    size_t d = model->arch.d_model, vocab = model->arch.decoder.vocab_size;
     size_t skip = prompt_length(c, i) - 1; /* tokens of the feed that predict none of the target */
     size_t at = first < skip ? skip - first : 0;
     while (at < n) {
-        size_t m = n - at < s->params.max_sequences ? n - at : s->params.max_sequences;
-        tfm_status status = tfm_project(s, &s->model->output, s->x + (row + at) * d, m, s->logits, c->error);
-        if (status) return status;
+        size_t m = n - at < result->logits_rows ? n - at : result->logits_rows;
+        tfm_status status =
+            tfm_project(c->session, &model->output, result->states + (row + at) * d, m, result->logits, c->error);
+        if (status != TFM_OK) return status;
         for (size_t r = 0; r < m; r++) {
-            const float *logits = s->logits + r * vocab;
+            const float *logits = result->logits + r * vocab;
             size_t t = first + at + r - skip;
-            c->log_probs[i][t] = logits[c->targets[i].ids[t]] - s->model->kernels->log_sum_exp(logits, vocab);
+            c->log_probs[i][t] = logits[c->targets[i].ids[t]] - model->kernels->log_sum_exp(logits, vocab);
         }
         at += m;
     }
@@ -58,11 +61,12 @@ static tfm_status score_rows(scorer *c, size_t i, size_t row, size_t first, size
 static tfm_status score_long(scorer *c, size_t i) {
     size_t n = feed_length(c, i), most = c->session->params.max_batch_tokens;
     tfm_status status = TFM_OK;
-    for (size_t first = 0; !status && first < n; first += most) {
+    for (size_t first = 0; status == TFM_OK && first < n; first += most) {
         size_t piece = n - first < most ? n - first : most;
         tfm_span span = {.sequence = c->sequences[0], .ids = c->feed + first, .n = piece};
-        status = tfm_decode_step(c->session, &span, 1, false, c->error);
-        if (!status) status = score_rows(c, i, 0, first, piece);
+        tfm_step_result result;
+        status = tfm_decode_step(c->session, &span, 1, &result, c->error);
+        if (status == TFM_OK) status = score_rows(c, &result, i, 0, first, piece);
     }
     return status;
 }
@@ -75,9 +79,10 @@ static tfm_status decode_group(scorer *c, size_t first, size_t n) {
         at += c->spans[i].n;
     }
     if (at > c->session->params.max_batch_tokens) return score_long(c, first);
-    tfm_status status = tfm_decode_step(c->session, c->spans, n, false, c->error);
-    for (size_t i = 0; !status && i < n; row += c->spans[i].n, i++)
-        status = score_rows(c, first + i, row, 0, c->spans[i].n);
+    tfm_step_result result;
+    tfm_status status = tfm_decode_step(c->session, c->spans, n, &result, c->error);
+    for (size_t i = 0; status == TFM_OK && i < n; row += c->spans[i].n, i++)
+        status = score_rows(c, &result, first + i, row, 0, c->spans[i].n);
     return status;
 }
 
@@ -90,10 +95,10 @@ static tfm_status score_group(scorer *c, size_t first, size_t n) {
         c->encode[i] = c->inputs[first + i];
     }
     if (has_encoder) status = tfm_encode_step(c->session, c->encode, n, c->sources, NULL, c->error);
-    bool encoded = !status;
-    for (size_t i = 0; !status && i < n; i++)
+    bool encoded = status == TFM_OK;
+    for (size_t i = 0; status == TFM_OK && i < n; i++)
         status = tfm_sequence_new(c->session, c->sources[i], &c->sequences[i], c->error);
-    if (!status) status = decode_group(c, first, n);
+    if (status == TFM_OK) status = decode_group(c, first, n);
     for (size_t i = 0; i < n; i++) {
         tfm_sequence_free(c->session, c->sequences[i]);
         if (encoded) tfm_source_free(c->session, c->sources[i]);
@@ -128,8 +133,8 @@ static size_t group_size(const scorer *c, size_t first, size_t n, size_t places)
 
 static tfm_status score_all(scorer *c, size_t n, size_t places) {
     tfm_status status = TFM_OK;
-    for (size_t i = 0; !status && i < n; i++) status = check_item(c, i);
-    for (size_t first = 0; !status && first < n;) {
+    for (size_t i = 0; status == TFM_OK && i < n; i++) status = check_item(c, i);
+    for (size_t first = 0; status == TFM_OK && first < n;) {
         size_t count = group_size(c, first, n, places);
         if (count > 0) status = score_group(c, first, count);
         first += count > 0 ? count : 1; /* a target without tokens has nothing to score */

@@ -31,15 +31,32 @@ typedef struct tfm_weight_group {
     atomic_bool verified;
 } tfm_weight_group;
 
-typedef struct tfm_layer {
+/* The weights of a layer's sublayers, named as the tensors are (docs/model-contents.md). */
+typedef struct tfm_attention_sublayer {
     tfm_linear qkv, out;
-    tfm_norm attention_norm, attention_post_norm;
-    tfm_norm q_norm, k_norm;                 /* (head_dim), or (heads, head_dim) */
-    tfm_linear cross_q, cross_kv, cross_out; /* decoders of encoder-decoders */
-    tfm_norm cross_norm, cross_post_norm;
+    tfm_norm norm, post_norm;
+    tfm_norm q_norm, k_norm; /* (head_dim), or (heads, head_dim) */
+} tfm_attention_sublayer;
+
+typedef struct tfm_cross_sublayer {
+    tfm_linear q, kv, out;
+    tfm_norm norm, post_norm;
+} tfm_cross_sublayer;
+
+typedef struct tfm_ffn_sublayer {
     tfm_linear up, gate, down;
-    tfm_norm ffn_norm, ffn_post_norm;
-    tfm_weight_group group;
+    tfm_norm norm, post_norm;
+} tfm_ffn_sublayer;
+
+/*
+ * A layer mixes tokens (attention), then features (feed-forward). Other kinds of either would be sublayers beside
+ * these: docs/architecture.md says where.
+ */
+typedef struct tfm_layer {
+    tfm_attention_sublayer attention;
+    tfm_cross_sublayer cross; /* decoders of encoder-decoders */
+    tfm_ffn_sublayer ffn;
+    tfm_weight_group group; /* all of its tensors */
 } tfm_layer;
 
 typedef struct tfm_stack {

@@ -46,7 +46,7 @@ static tfm_status bind_floats(binder *b, const char *name, uint64_t n, uint64_t 
     if (!tensor) return refuse(b, name, "is missing");
     if (tensor->dtype != TFM_F32 || tensor->layout != TFM_LAYOUT_ROWS) return refuse(b, name, "must be f32 in rows");
     tfm_status status = check_shape(b, tensor, n, k);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     *out = tensor->data;
     note(b, tensor);
     return TFM_OK;
@@ -58,7 +58,7 @@ static tfm_status bind_matrix(binder *b, const char *name, uint64_t n, uint64_t 
     if (!tensor) return refuse(b, name, "is missing");
     if (!layout && tensor->layout != TFM_LAYOUT_PANELS) return refuse(b, name, "must be in panel layout");
     tfm_status status = check_shape(b, tensor, n, k);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     *out = (tfm_matrix){tensor->data, tensor->dtype, n, k};
     if (layout) *layout = tensor->layout;
     note(b, tensor);
@@ -70,7 +70,7 @@ static tfm_status bind_linear(binder *b, const char *prefix, const char *rest, u
     char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
     join(stem, prefix, rest);
     tfm_status status = bind_matrix(b, join(name, stem, ".weight"), n, k, &out->w, NULL);
-    if (!status && bias) status = bind_floats(b, join(name, stem, ".bias"), n, 0, &out->bias);
+    if (status == TFM_OK && bias) status = bind_floats(b, join(name, stem, ".bias"), n, 0, &out->bias);
     return status;
 }
 
@@ -80,7 +80,7 @@ static tfm_status bind_norm(binder *b, const tfm_stack_options *o, const char *p
     uint64_t d = b->model->arch.d_model;
     join(stem, prefix, rest);
     tfm_status status = bind_floats(b, join(name, stem, ".weight"), d, 0, &out->weight);
-    if (!status && o->norm == TFM_NORM_LAYER && o->norm_bias)
+    if (status == TFM_OK && o->norm == TFM_NORM_LAYER && o->norm_bias)
         status = bind_floats(b, join(name, stem, ".bias"), d, 0, &out->bias);
     return status;
 }
@@ -94,44 +94,51 @@ static tfm_status bind_head_norm(binder *b, const tfm_stack_options *o, const ch
     join(stem, prefix, rest);
     tfm_status status = bind_floats(b, join(name, stem, ".weight"), n, k, &out->weight);
     join(name, stem, ".bias");
-    if (!status && o->norm == TFM_NORM_LAYER && tfm_file_tensor(b->model->file, name))
+    if (status == TFM_OK && o->norm == TFM_NORM_LAYER && tfm_file_tensor(b->model->file, name))
         status = bind_floats(b, name, n, k, &out->bias);
     return status;
 }
 
-static tfm_status bind_attention(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+static tfm_status bind_attention(binder *b, const char *prefix, const tfm_stack_options *o,
+                                 tfm_attention_sublayer *attention) {
     uint64_t d = b->model->arch.d_model, q = (uint64_t)o->n_heads * o->head_dim;
     uint64_t kv = (uint64_t)o->n_kv_heads * o->head_dim;
-    tfm_status s = bind_linear(b, prefix, "attention.qkv", q + 2 * kv, d, o->biases & TFM_BIAS_QKV, &layer->qkv);
-    if (!s) s = bind_linear(b, prefix, "attention.out", d, q, o->biases & TFM_BIAS_OUT, &layer->out);
-    if (!s) s = bind_norm(b, o, prefix, "attention.norm", &layer->attention_norm);
-    if (!s && o->norm_placement == TFM_NORM_BOTH)
-        s = bind_norm(b, o, prefix, "attention.post_norm", &layer->attention_post_norm);
-    if (!s && o->qk_norm) s = bind_head_norm(b, o, prefix, "attention.q_norm", o->n_heads, &layer->q_norm);
-    if (!s && o->qk_norm) s = bind_head_norm(b, o, prefix, "attention.k_norm", o->n_kv_heads, &layer->k_norm);
-    return s;
+    tfm_status status =
+        bind_linear(b, prefix, "attention.qkv", q + 2 * kv, d, o->biases & TFM_BIAS_QKV, &attention->qkv);
+    if (status == TFM_OK)
+        status = bind_linear(b, prefix, "attention.out", d, q, o->biases & TFM_BIAS_OUT, &attention->out);
+    if (status == TFM_OK) status = bind_norm(b, o, prefix, "attention.norm", &attention->norm);
+    if (status == TFM_OK && o->norm_placement == TFM_NORM_BOTH)
+        status = bind_norm(b, o, prefix, "attention.post_norm", &attention->post_norm);
+    if (status == TFM_OK && o->qk_norm)
+        status = bind_head_norm(b, o, prefix, "attention.q_norm", o->n_heads, &attention->q_norm);
+    if (status == TFM_OK && o->qk_norm)
+        status = bind_head_norm(b, o, prefix, "attention.k_norm", o->n_kv_heads, &attention->k_norm);
+    return status;
 }
 
-static tfm_status bind_cross(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+static tfm_status bind_cross(binder *b, const char *prefix, const tfm_stack_options *o, tfm_cross_sublayer *cross) {
     uint64_t d = b->model->arch.d_model, q = (uint64_t)o->n_heads * o->head_dim;
-    tfm_status s = bind_linear(b, prefix, "cross.q", q, d, o->biases & TFM_BIAS_QKV, &layer->cross_q);
-    if (!s) s = bind_linear(b, prefix, "cross.kv", 2 * q, d, o->biases & TFM_BIAS_QKV, &layer->cross_kv);
-    if (!s) s = bind_linear(b, prefix, "cross.out", d, q, o->biases & TFM_BIAS_OUT, &layer->cross_out);
-    if (!s) s = bind_norm(b, o, prefix, "cross.norm", &layer->cross_norm);
-    if (!s && o->norm_placement == TFM_NORM_BOTH)
-        s = bind_norm(b, o, prefix, "cross.post_norm", &layer->cross_post_norm);
-    return s;
+    tfm_status status = bind_linear(b, prefix, "cross.q", q, d, o->biases & TFM_BIAS_QKV, &cross->q);
+    if (status == TFM_OK) status = bind_linear(b, prefix, "cross.kv", 2 * q, d, o->biases & TFM_BIAS_QKV, &cross->kv);
+    if (status == TFM_OK) status = bind_linear(b, prefix, "cross.out", d, q, o->biases & TFM_BIAS_OUT, &cross->out);
+    if (status == TFM_OK) status = bind_norm(b, o, prefix, "cross.norm", &cross->norm);
+    if (status == TFM_OK && o->norm_placement == TFM_NORM_BOTH)
+        status = bind_norm(b, o, prefix, "cross.post_norm", &cross->post_norm);
+    return status;
 }
 
-static tfm_status bind_feed_forward(binder *b, const char *prefix, const tfm_stack_options *o, tfm_layer *layer) {
+static tfm_status bind_ffn(binder *b, const char *prefix, const tfm_stack_options *o, tfm_ffn_sublayer *ffn) {
     uint64_t d = b->model->arch.d_model;
     bool bias = o->biases & TFM_BIAS_FFN;
-    tfm_status s = bind_linear(b, prefix, "ffn.up", o->d_ff, d, bias, &layer->up);
-    if (!s && o->gated) s = bind_linear(b, prefix, "ffn.gate", o->d_ff, d, bias, &layer->gate);
-    if (!s) s = bind_linear(b, prefix, "ffn.down", d, o->d_ff, bias, &layer->down);
-    if (!s && o->sublayers != TFM_PARALLEL_SHARED) s = bind_norm(b, o, prefix, "ffn.norm", &layer->ffn_norm);
-    if (!s && o->norm_placement == TFM_NORM_BOTH) s = bind_norm(b, o, prefix, "ffn.post_norm", &layer->ffn_post_norm);
-    return s;
+    tfm_status status = bind_linear(b, prefix, "ffn.up", o->d_ff, d, bias, &ffn->up);
+    if (status == TFM_OK && o->gated) status = bind_linear(b, prefix, "ffn.gate", o->d_ff, d, bias, &ffn->gate);
+    if (status == TFM_OK) status = bind_linear(b, prefix, "ffn.down", d, o->d_ff, bias, &ffn->down);
+    if (status == TFM_OK && o->sublayers != TFM_PARALLEL_SHARED)
+        status = bind_norm(b, o, prefix, "ffn.norm", &ffn->norm);
+    if (status == TFM_OK && o->norm_placement == TFM_NORM_BOTH)
+        status = bind_norm(b, o, prefix, "ffn.post_norm", &ffn->post_norm);
+    return status;
 }
 
 static tfm_status bind_layer(binder *b, const char *stack_name, const tfm_stack *stack, uint32_t index,
@@ -139,9 +146,9 @@ static tfm_status bind_layer(binder *b, const char *stack_name, const tfm_stack 
     char prefix[32];
     snprintf(prefix, sizeof prefix, "%s.%u.", stack_name, index);
     b->group = &layer->group;
-    tfm_status s = bind_attention(b, prefix, stack->options, layer);
-    if (!s && stack->cross) s = bind_cross(b, prefix, stack->options, layer);
-    return s ? s : bind_feed_forward(b, prefix, stack->options, layer);
+    tfm_status status = bind_attention(b, prefix, stack->options, &layer->attention);
+    if (status == TFM_OK && stack->cross) status = bind_cross(b, prefix, stack->options, &layer->cross);
+    return status != TFM_OK ? status : bind_ffn(b, prefix, stack->options, &layer->ffn);
 }
 
 /* The name of a tensor that a stack may have for itself, else the one that stacks share. */
@@ -162,19 +169,20 @@ static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_
     if (!stack->layers) return tfm_fail(b->error, TFM_ERROR_MEMORY, "no memory for %u layers", o->n_layers);
 
     b->group = &stack->group;
-    tfm_status s = bind_matrix(b, own_or_shared(b, name, stack_name, "embed"), o->vocab_size, d, &stack->embed,
-                               &stack->embed_layout);
-    if (!s && o->position == TFM_POSITION_TABLE)
-        s = bind_floats(b, own_or_shared(b, name, stack_name, "position"),
-                        (uint64_t)o->max_positions + o->position_offset, d, &stack->position);
-    if (!s && o->token_types)
-        s = bind_floats(b, join(name, prefix, "token_type"), o->token_types, d, &stack->token_type);
-    if (!s && o->position == TFM_POSITION_RELATIVE)
-        s = bind_floats(b, join(name, prefix, "relative"), o->relative_buckets, o->n_heads, &stack->relative);
-    if (!s && o->embed_norm) s = bind_norm(b, o, prefix, "embed_norm", &stack->embed_norm);
-    if (!s && o->final_norm) s = bind_norm(b, o, prefix, "norm", &stack->final_norm);
-    for (uint32_t i = 0; !s && i < o->n_layers; i++) s = bind_layer(b, stack_name, stack, i, &stack->layers[i]);
-    return s;
+    tfm_status status = bind_matrix(b, own_or_shared(b, name, stack_name, "embed"), o->vocab_size, d, &stack->embed,
+                                    &stack->embed_layout);
+    if (status == TFM_OK && o->position == TFM_POSITION_TABLE)
+        status = bind_floats(b, own_or_shared(b, name, stack_name, "position"),
+                             (uint64_t)o->max_positions + o->position_offset, d, &stack->position);
+    if (status == TFM_OK && o->token_types)
+        status = bind_floats(b, join(name, prefix, "token_type"), o->token_types, d, &stack->token_type);
+    if (status == TFM_OK && o->position == TFM_POSITION_RELATIVE)
+        status = bind_floats(b, join(name, prefix, "relative"), o->relative_buckets, o->n_heads, &stack->relative);
+    if (status == TFM_OK && o->embed_norm) status = bind_norm(b, o, prefix, "embed_norm", &stack->embed_norm);
+    if (status == TFM_OK && o->final_norm) status = bind_norm(b, o, prefix, "norm", &stack->final_norm);
+    for (uint32_t i = 0; status == TFM_OK && i < o->n_layers; i++)
+        status = bind_layer(b, stack_name, stack, i, &stack->layers[i]);
+    return status;
 }
 
 /* The vocabulary projection of a stack: a tensor of its own, or the stack's embedding; or that of a classifier. */
@@ -184,7 +192,7 @@ static tfm_status bind_output(binder *b, const tfm_stack *stack, uint64_t rows, 
     b->group = &model->output_group;
     if (tfm_file_tensor(model->file, "output.bias")) {
         tfm_status status = bind_floats(b, "output.bias", rows, 0, &model->output.bias);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     if (!may_tie || tfm_file_tensor(model->file, "output.weight"))
         return bind_matrix(b, "output.weight", rows, d, &model->output.w, NULL);
@@ -200,27 +208,29 @@ static tfm_status bind_head(binder *b) {
     const tfm_head_options *head = &model->arch.head;
     uint64_t d = model->arch.d_model;
     b->group = &model->output_group;
-    tfm_status s = TFM_OK;
-    if (head->pooler) s = bind_linear(b, "", "pooler", d, d, true, &model->pooler);
-    if (head->kind == TFM_HEAD_NONE) return s;
-    if (!s && head->dense) s = bind_linear(b, "", "head.dense", d, d, true, &model->head_dense);
-    if (!s && head->norm) s = bind_norm(b, &model->arch.encoder, "", "head.norm", &model->head_norm);
+    tfm_status status = TFM_OK;
+    if (head->pooler) status = bind_linear(b, "", "pooler", d, d, true, &model->pooler);
+    if (head->kind == TFM_HEAD_NONE) return status;
+    if (status == TFM_OK && head->dense) status = bind_linear(b, "", "head.dense", d, d, true, &model->head_dense);
+    if (status == TFM_OK && head->norm) status = bind_norm(b, &model->arch.encoder, "", "head.norm", &model->head_norm);
     bool words = head->kind == TFM_HEAD_MASKED_LM;
     uint64_t rows = words ? model->arch.encoder.vocab_size : head->classes;
-    return s ? s : bind_output(b, &model->encoder, rows, words);
+    return status != TFM_OK ? status : bind_output(b, &model->encoder, rows, words);
 }
 
 static tfm_status bind_all(binder *b) {
     tfm_model *model = b->model;
     const tfm_architecture *o = &model->arch;
-    tfm_status s = TFM_OK;
-    if (o->has_encoder) s = bind_stack(b, "encoder", &o->encoder, false, &model->encoder);
-    if (!s && o->has_decoder) s = bind_stack(b, "decoder", &o->decoder, o->has_encoder, &model->decoder);
-    if (!s && o->has_decoder) s = bind_output(b, &model->decoder, o->decoder.vocab_size, true);
-    if (!s && !o->has_decoder) s = bind_head(b);
-    for (size_t i = 0; !s && i < tfm_file_tensor_count(model->file); i++)
-        if (!b->bound[i]) s = refuse(b, tfm_file_tensor_at(model->file, i)->name, "is not asked for by the options");
-    return s;
+    tfm_status status = TFM_OK;
+    if (o->has_encoder) status = bind_stack(b, "encoder", &o->encoder, false, &model->encoder);
+    if (status == TFM_OK && o->has_decoder)
+        status = bind_stack(b, "decoder", &o->decoder, o->has_encoder, &model->decoder);
+    if (status == TFM_OK && o->has_decoder) status = bind_output(b, &model->decoder, o->decoder.vocab_size, true);
+    if (status == TFM_OK && !o->has_decoder) status = bind_head(b);
+    for (size_t i = 0; status == TFM_OK && i < tfm_file_tensor_count(model->file); i++)
+        if (!b->bound[i])
+            status = refuse(b, tfm_file_tensor_at(model->file, i)->name, "is not asked for by the options");
+    return status;
 }
 
 tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error) {

@@ -18,6 +18,16 @@
 typedef void tfm_task(void *arg, unsigned worker, unsigned n_workers);
 void tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg);
 
+/* Multiply-adds of a product below which waking the workers costs more than they save. */
+#define TFM_POOL_WORK_MIN ((size_t)1 << 16)
+/* What an element of a norm, a quantisation or an embedding costs, in the same unit. */
+#define TFM_ELEMENT_WORK 8
+
+/* tfm_pool_run for work of a known size, counted in multiply-adds: too little of it stays on the calling thread. */
+static inline void tfm_pool_run_sized(tfm_pool *pool, size_t work, tfm_task *task, void *arg) {
+    tfm_pool_run(work < TFM_POOL_WORK_MIN ? NULL : pool, task, arg);
+}
+
 /* The part of 0 .. n - 1 that belongs to a worker; parts begin at multiples of grain. */
 void tfm_partition(size_t n, size_t grain, unsigned worker, unsigned n_workers, size_t *begin, size_t *end);
 

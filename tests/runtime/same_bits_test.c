@@ -433,7 +433,7 @@ static void check_multi30k(const multi30k *data, const char *path) {
     must(&b, tfm_model_open(&b.model, path, NULL, &b.error));
     char name[64];
     bool full = b.model->decoder.embed.dtype == TFM_F32;
-    snprintf(name, sizeof name, "multi30k %s", tfm_dtype_name(b.model->decoder.layers[0].qkv.w.dtype));
+    snprintf(name, sizeof name, "multi30k %s", tfm_dtype_name(b.model->decoder.layers[0].attention.qkv.w.dtype));
     int32_t start = tfm_generate_params_default(b.model).decoder_start_token_id;
     tfm_model_close(&b.model);
     b.name = name;

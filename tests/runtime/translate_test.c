@@ -254,7 +254,7 @@ static void check_vectors(translation *t) {
 }
 
 static void name_dtype(translation *t) {
-    tfm_dtype layers = t->model->decoder.layers[0].qkv.w.dtype, embed = t->model->decoder.embed.dtype;
+    tfm_dtype layers = t->model->decoder.layers[0].attention.qkv.w.dtype, embed = t->model->decoder.embed.dtype;
     snprintf(t->dtype, sizeof t->dtype, "%s%s%s", tfm_dtype_name(layers), layers != embed ? " and " : "",
              layers != embed ? tfm_dtype_name(embed) : "");
     t->layers = layers;
