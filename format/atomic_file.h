@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/tfm.h"
+#include "tfm_error.h"
 
 typedef struct tfm_output tfm_output;
 

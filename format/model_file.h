@@ -12,9 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/tfm.h"
 #include "simd/panels.h"
 #include "table.h"
+#include "tfm_error.h"
 
 #define TFM_NAME_MAX 63 /* bytes of a section's or tensor's name */
 #define TFM_RANK_MAX 4
@@ -143,8 +143,5 @@ void tfm_writer_abort(tfm_writer **writer);
 
 /* Bytes a tensor takes; false if the product overflows or the combination is not allowed. */
 bool tfm_tensor_bytes(tfm_dtype dtype, tfm_layout layout, uint32_t rank, const uint64_t *shape, uint64_t *bytes);
-
-/* Fills *error (may be NULL) with a formatted sentence and returns status. */
-tfm_status tfm_fail(tfm_error *error, tfm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

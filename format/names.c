@@ -1,12 +1,8 @@
-/* names.c - rules for text in model.bin (names, keys, UTF-8), and error messages. */
+/* names.c - rules for text in model.bin: names, keys, UTF-8. */
 #include "names.h"
 
-#include <stdarg.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-
-#include "model_file.h"
 
 bool tfm_name_chars(const char *text, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -58,28 +54,4 @@ bool tfm_section_known(const char *name) {
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
         if (strcmp(name, known[i]) == 0) return true;
     return false;
-}
-
-/* Paths and names of the outside may hold anything; a message holds UTF-8 without control characters. */
-static void clean_message(char *message) {
-    size_t n = strlen(message);
-    for (size_t at = 0; at < n;) {
-        size_t valid = tfm_utf8_valid_prefix(message + at, n - at);
-        for (size_t i = at; i < at + valid; i++)
-            if ((unsigned char)message[i] < 0x20 || message[i] == 0x7F) message[i] = '?';
-        at += valid;
-        if (at < n) message[at++] = '?';
-    }
-}
-
-tfm_status tfm_fail(tfm_error *error, tfm_status status, const char *format, ...) {
-    if (error) {
-        va_list args;
-        va_start(args, format);
-        error->status = status;
-        if (vsnprintf(error->message, sizeof(error->message), format, args) < 0) error->message[0] = '\0';
-        va_end(args);
-        clean_message(error->message);
-    }
-    return status;
 }

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "runtime/tfm.h"
+#include "tfm_error.h"
 
 typedef enum tfm_value_type {
     TFM_VALUE_U64 = 1,

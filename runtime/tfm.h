@@ -30,44 +30,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tfm_error.h" /* tfm_status, tfm_error, tfm_fail, tfm_progress */
+
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-#if defined(__GNUC__)
-#define TFM_API __attribute__((visibility("default")))
-#else
-#define TFM_API
 #endif
 
 #define TFM_VERSION_MAJOR 0
 #define TFM_VERSION_MINOR 1
 #define TFM_VERSION_PATCH 0
-
-/* ---- status and errors ---------------------------------------------------------------------------------- */
-
-/* The values are part of the ABI and never change their meaning. */
-typedef enum tfm_status {
-    TFM_OK = 0,
-    TFM_ERROR_ARGUMENT = 1,    /* the caller passed something out of range */
-    TFM_ERROR_MEMORY = 2,      /* the system has no more memory */
-    TFM_ERROR_IO = 3,          /* a file could not be opened, read, mapped or written */
-    TFM_ERROR_FORMAT = 4,      /* the file is not a model file, or its structure is wrong */
-    TFM_ERROR_CORRUPT = 5,     /* a hash does not match: the file was damaged */
-    TFM_ERROR_UNSUPPORTED = 6, /* the file needs something this version or this processor does not have */
-    TFM_ERROR_LIMIT = 7,       /* an input is longer than the model or the session allows */
-    TFM_ERROR_CANCELLED = 8,   /* a callback or tfm_session_cancel asked to stop */
-    TFM_ERROR_CHANGED = 9,     /* the model file shrank while it was in use */
-    TFM_ERROR_STATE = 10       /* the call does not fit the state or the kind of the model or session */
-} tfm_status;
-
-typedef struct tfm_error {
-    tfm_status status;
-    char message[500]; /* one sentence or more, NUL-terminated UTF-8, no newline */
-} tfm_error;
-
-/* A short English name of a status ("file is damaged"), never NULL. */
-TFM_API const char *tfm_status_text(tfm_status status);
 
 /* The version of the library that runs, "0.1.0". */
 TFM_API const char *tfm_version(void);
@@ -105,9 +76,6 @@ typedef enum tfm_verify {
     TFM_VERIFY_ALL = 0, /* every byte of the file is hashed before tfm_model_open returns */
     TFM_VERIFY_LAZY = 1 /* header, directory and sections at once; each tensor when it is first used */
 } tfm_verify;
-
-/* Called with bytes done of bytes in total; a nonzero return stops the operation with TFM_ERROR_CANCELLED. */
-typedef int (*tfm_progress)(void *user, uint64_t done, uint64_t total);
 
 typedef struct tfm_model_params {
     size_t size;

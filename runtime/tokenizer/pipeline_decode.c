@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "pipeline.h"
 
 /* A list of texts, one after the other in `text`; ends[i] is where text i ends. */

@@ -1,7 +1,7 @@
 /* pipeline_encode.c - text to ids: added tokens are taken out, the rest is normalised, cut into words and segmented. */
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "pipeline.h"
 
 typedef struct encoder {

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "spm.h"
 
 static bool put_id(tfm_ids *ids, uint32_t id) {

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "tokenizer.h"
 #include "utf8_strict.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "format/hash.h"
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 static void *copy(const void *data, size_t size) {
     void *memory = malloc(size ? size : 1);

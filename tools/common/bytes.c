@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 void tfm_bytes_free(tfm_bytes *bytes) {
     free(bytes->data);

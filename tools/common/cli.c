@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 static const char *program = "tfm";
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "bytes.h"
 
 size_t tfm_options_count(const tfm_option_table *table) {

@@ -1,5 +1,5 @@
 /* command_logits.c - tfmeval logits: hidden states and logits of given ids, as a safetensors file. */
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "logits.h"
 #include "record.h"
 

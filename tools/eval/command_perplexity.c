@@ -1,5 +1,5 @@
 /* command_perplexity.c - tfmeval perplexity: how well a model predicts given translations, or text. */
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "perplexity.h"
 
 #include <inttypes.h>

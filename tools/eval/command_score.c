@@ -1,5 +1,5 @@
 /* command_score.c - tfmeval bleu and tfmeval chrf: translations against references. */
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "bleu.h"
 #include "chrf.h"
 #include "command.h"

@@ -1,5 +1,5 @@
 /* command_tokenize.c - tfmeval tokenize: token ids of texts, and texts of token ids. */
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "tools/common/json_line.h"
 #include "model_options.h"
 #include "record.h"

@@ -1,7 +1,7 @@
 /* logits_run.c - computes lines in batches, whatever the kind of model, and writes them as they are done. */
 #include "logits.h"
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 #include <stdio.h>
 #include <stdlib.h>

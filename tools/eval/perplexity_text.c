@@ -6,7 +6,7 @@
  * token of a text has nothing before it and is not scored; with a stride of max_length neither is the first of any
  * window.
  */
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "perplexity.h"
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* record.c - lines of JSON. */
 #include "record.h"
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "tools/common/cli.h"
 
 #include <inttypes.h>

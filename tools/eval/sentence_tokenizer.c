@@ -7,7 +7,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "sentence.h"
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 #include <pcre2.h>
 #include <stdlib.h>

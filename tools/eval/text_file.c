@@ -1,7 +1,7 @@
 /* text_file.c - text files read line by line. */
 #include "text_file.h"
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 #include <errno.h>
 #include <fcntl.h>

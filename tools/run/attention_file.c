@@ -8,7 +8,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "heatmap.h"
 
 static bool ends_with(const char *path, const char *suffix) {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "answer.h"
 #include "attention_file.h"
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "answer.h"
 
 /* Tokens that are kept free for an answer whose length nobody limits. */

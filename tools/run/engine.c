@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "tools/run/analysis/analysis.h"
 
 enum { SYSTEM_BYTES = 16 << 20, NEW_TOKENS = 256, STANDARD_LENGTH = 20 };

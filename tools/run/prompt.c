@@ -13,7 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "tools/run/analysis/analysis.h"
 #include "answer.h"
 #include "commands.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "settings_lists.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 static tfm_status no_memory(const char *what, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "tools/run/analysis/analysis.h"
 #include "attention_file.h"
 #include "batch.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 enum { PAD, BOS, EOS, UNKNOWN, N_SPECIAL };
 static const char *const names[N_SPECIAL] = {"<pad>", "<s>", "</s>", "<unk>"};

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 /* The pre-tokenizer of Qwen2. */
 #define QWEN2                                                                                                          \

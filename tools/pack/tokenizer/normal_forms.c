@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 
 #define MAX_SPELLING 8
 #define MAX_TEXT 128

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "runtime/tokenizer/tokenizer.h"
 #include "runtime/tokenizer/char_classes.h"
 

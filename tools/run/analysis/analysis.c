@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "analysis_internal.h"
 #include "tools/run/windows.h"
 

@@ -1,7 +1,7 @@
 /* analysis_input.c - what an encoder-only model is asked, and inputs for it: texts, pairs of texts, ids, masks. */
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "analysis_internal.h"
 
 /* ---- what is asked ---- */

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "analysis_internal.h"
 
 enum { HEADER_BYTES = 128, COPY_BYTES = 1 << 16 };

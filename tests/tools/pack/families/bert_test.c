@@ -1,4 +1,5 @@
 /* bert_test.c - BERT, RoBERTa, DistilBERT, ELECTRA: bodies, heads, labels, pooling, and every misfit named. */
+#include "runtime/tfm.h"
 #include "tools/pack/families/importer.h"
 #include "encoder_reference.h"
 #include "tests/tools/pack/packed.h"

@@ -1,4 +1,5 @@
 /* causal_test.c - decoder-only families that no golden checkpoint has, held to their formulas in double precision. */
+#include "runtime/tfm.h"
 #include "encoder_reference.h"
 #include "tests/tools/pack/packed.h"
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "simd/panels.h"
+
 static uint16_t u16_at(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
 
 static float half_at(const uint8_t *p) { return tfm_f16_to_f32(u16_at(p)); }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "runtime/tokenizer/trie.h"
 #include "runtime/tokenizer/utf8_strict.h"
 

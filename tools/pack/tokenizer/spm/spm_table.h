@@ -4,6 +4,7 @@
 #ifndef TFM_TOOLS_PACK_TOKENIZER_SPM_SPM_TABLE_H
 #define TFM_TOOLS_PACK_TOKENIZER_SPM_SPM_TABLE_H
 
+#include "format/table.h"
 #include "spm_model.h"
 #include "vocabulary.h"
 

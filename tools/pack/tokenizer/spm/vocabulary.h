@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "format/model_file.h"
+#include "runtime/tfm.h"
 #include "trie_builder.h"
 
 typedef struct tfm_vocabulary_entry {
