@@ -7,6 +7,7 @@
 #include <criterion/criterion.h>
 #include <jansson.h>
 
+#include "runtime/tfm.h"
 #include "tools/safetensors/safetensors.h"
 
 /* ---- folders and files ---- */
