@@ -6,7 +6,7 @@
 
 #include "format/model_file.h"
 #include "runtime/model/model.h"
-#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/growable.h"
 #include "runtime/jinja/interpreter.h"
 #include "runtime/params.h"
 

@@ -1,8 +1,8 @@
 /* growable.c - the growing lists of ids and of text. */
+#include "growable.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "tokenizer.h"
 
 void tfm_ids_free(tfm_ids *ids) {
     free(ids->data);
@@ -28,7 +28,7 @@ bool tfm_ids_append(tfm_ids *ids, const int32_t *data, size_t n) {
     if (ids->capacity - ids->size < n) {
         size_t capacity = grown(ids->size, n, ids->capacity, sizeof(int32_t));
         int32_t *bigger = capacity != 0 ? realloc(ids->data, capacity * sizeof(int32_t)) : NULL;
-        if (bigger == NULL) return false;
+        if (!bigger) return false;
         ids->data = bigger;
         ids->capacity = capacity;
     }
@@ -43,7 +43,7 @@ bool tfm_text_append(tfm_text *text, const char *data, size_t n) {
     if (text->capacity - text->size < with_nul) {
         size_t capacity = grown(text->size, with_nul, text->capacity, 1);
         char *bigger = capacity != 0 ? realloc(text->data, capacity) : NULL;
-        if (bigger == NULL) return false;
+        if (!bigger) return false;
         text->data = bigger;
         text->capacity = capacity;
     }

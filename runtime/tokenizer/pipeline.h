@@ -5,6 +5,8 @@
 #ifndef TFM_RUNTIME_TOKENIZER_PIPELINE_H
 #define TFM_RUNTIME_TOKENIZER_PIPELINE_H
 
+#include "growable.h"
+#include "replacer.h"
 #include "steps.h"
 
 #define TFM_NO_ID UINT32_MAX
@@ -122,6 +124,37 @@ tfm_status tfm_pipeline_encode(const tfm_pipeline *pipeline, const char *a, size
                                bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
 tfm_status tfm_pipeline_decode(const tfm_pipeline *pipeline, const int32_t *ids, size_t n, bool skip_special,
                                tfm_text *text, tfm_error *error);
+
+/* A decoder step at work. */
+typedef struct tfm_decoder_stage {
+    const tfm_decoder_step *step;
+    bool one_text;         /* texts were put together before: what comes are parts of the only one */
+    bool begun;            /* a text came */
+    tfm_text made;         /* what the step makes of a text */
+    tfm_text waiting;      /* bpe: the last text; byte-fallback: bytes in a row; wordpiece: scratch */
+    tfm_text whole;        /* the only text, where the step needs all of it */
+    tfm_replacer replacer; /* replace and metaspace, of the only text */
+    char held[4];          /* bytes: a character that is not complete */
+    unsigned n_held;
+    uint64_t n_stripped, n_ends; /* strip, of the only text: gone from the start; held at the end */
+    size_t n_matched;            /* ... and bytes of one more */
+} tfm_decoder_stage;
+
+typedef struct tfm_pipeline_decoder {
+    const tfm_pipeline *pipeline;
+    tfm_decoder_stage *stages; /* (n) */
+    size_t n;
+    tfm_text *out;
+} tfm_pipeline_decoder;
+
+/* False when memory is out, here and below: then reset or free it. Free it after a failed init too. */
+bool tfm_pipeline_decoder_init(tfm_pipeline_decoder *decoder, const tfm_pipeline *pipeline);
+void tfm_pipeline_decoder_free(tfm_pipeline_decoder *decoder);
+void tfm_pipeline_decoder_reset(tfm_pipeline_decoder *decoder);
+/* Appends the text that an id below the vocabulary's size makes certain. */
+bool tfm_pipeline_decoder_put(tfm_pipeline_decoder *decoder, uint32_t id, bool skip_special, tfm_text *out);
+/* Appends the rest; the decoder is then as new. */
+bool tfm_pipeline_decoder_end(tfm_pipeline_decoder *decoder, tfm_text *out);
 
 /* Appends the ids of one word; TFM_OK, TFM_ERROR_MEMORY. */
 tfm_status tfm_word_model_word(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);

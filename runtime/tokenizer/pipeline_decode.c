@@ -1,49 +1,27 @@
 /*
- * pipeline_decode.c - ids to text: each id has a text, and the steps of the decoder change the list of texts in turn.
+ * pipeline_decode.c - ids to text, one id after the other: each id has a text, and the steps of the decoder change the
+ * list of texts in turn. Every step is a stage that takes texts as they come and gives on what later ones cannot
+ * change, so that decoding at once and bit by bit are the same.
+ *
+ * Behind the steps `bytes` and `fuse` all texts are one text, which comes in parts. A stage there that can do nothing
+ * before it has its whole text keeps it to the end; no real tokenizer has such a one.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/tfm.h"
 #include "pipeline.h"
+#include "utf8_strict.h"
 
-/* A list of texts, one after the other in `text`; ends[i] is where text i ends. */
-typedef struct texts {
-    tfm_text text;
-    size_t *ends;
-    size_t n, capacity;
-} texts;
+static bool take_text(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n);
+static bool take_part(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n);
 
-static void texts_free(texts *t) {
-    tfm_text_free(&t->text);
-    free(t->ends);
+/* What stage k has made of a text. */
+static bool give(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) {
+    return d->stages[k].one_text ? take_part(d, k + 1, data, n) : take_text(d, k + 1, data, n);
 }
 
-/* Ends the text that has been appended to t->text. */
-static bool end_text(texts *t) {
-    if (t->n == t->capacity) {
-        size_t capacity = t->capacity + t->capacity / 2 + 64;
-        size_t *ends = reallocarray(t->ends, capacity, sizeof(*ends));
-        if (ends == NULL) return false;
-        t->ends = ends;
-        t->capacity = capacity;
-    }
-    t->ends[t->n++] = t->text.size;
-    return true;
-}
-
-static bool append(texts *t, const char *data, size_t n) { return tfm_text_append(&t->text, data, n); }
-
-/* Appends text with every `from` as `to`. */
-static bool append_replaced(texts *t, const char *text, size_t n, const char *from, size_t n_from, const char *to,
-                            size_t n_to) {
-    const char *end = text + n;
-    for (const char *hit; n_from > 0 && (hit = memmem(text, (size_t)(end - text), from, n_from)) != NULL;) {
-        if (!append(t, text, (size_t)(hit - text)) || !append(t, to, n_to)) return false;
-        text = hit + n_from;
-    }
-    return append(t, text, (size_t)(end - text));
-}
+/* ---- bytes ---- */
 
 /* Length of the longest beginning of text that could be the beginning of a character: what one U+FFFD stands for. */
 static size_t broken_length(const char *text, size_t n) {
@@ -65,21 +43,57 @@ static size_t broken_length(const char *text, size_t n) {
     return i;
 }
 
-/* All bytes as one text; every broken character becomes one U+FFFD. */
-static bool join_bytes(const texts *in, texts *out) {
-    const char *data = in->text.data;
-    for (size_t at = 0; at < in->text.size;) {
-        size_t n = in->text.size - at, valid = at, length;
-        while (valid < in->text.size && (length = tfm_utf8_char_length(data + valid, in->text.size - valid)) > 0)
-            valid += length;
-        if (!append(out, data + at, valid - at)) return false;
-        at = valid;
-        if (at == in->text.size) break;
-        n = in->text.size - at;
-        if (!append(out, TFM_UTF8_REPLACEMENT, 3)) return false;
-        at += broken_length(data + at, n);
+/* Bytes before the first that begins no valid character. */
+static size_t valid_length(const char *data, size_t n) {
+    size_t at = 0;
+    while (at < n) {
+        size_t length = (unsigned char)data[at] < 0x80 ? 1 : tfm_utf8_char_length(data + at, n - at);
+        if (length == 0) break;
+        at += length;
     }
-    return end_text(out);
+    return at;
+}
+
+/* The character that is held, and bytes of data behind it until it is whole or broken; *used of them are taken. */
+static bool complete(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n, size_t *used) {
+    tfm_decoder_stage *s = &d->stages[k];
+    *used = 0;
+    while (s->n_held > 0 && *used < n) {
+        s->held[s->n_held++] = data[(*used)++];
+        if (tfm_utf8_char_length(s->held, s->n_held) > 0) {
+            size_t length = s->n_held;
+            s->n_held = 0;
+            if (!take_part(d, k + 1, s->held, length)) return false;
+        } else if (!tfm_utf8_is_open(s->held, s->n_held)) {
+            --*used; /* that byte begins something else */
+            s->n_held = 0;
+            if (!take_part(d, k + 1, TFM_UTF8_REPLACEMENT, 3)) return false;
+        }
+    }
+    return true;
+}
+
+/* All bytes as one text; every broken character becomes one U+FFFD. */
+static bool join_bytes(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    size_t at = 0;
+    if (s->n_held > 0 && !complete(d, k, data, n, &at)) return false;
+    while (at < n) {
+        size_t valid = valid_length(data + at, n - at);
+        bool last = k + 1 == d->n; /* as in nearly all tokenizers */
+        if (valid > 0 && !(last ? tfm_text_append(d->out, data + at, valid) : take_part(d, k + 1, data + at, valid)))
+            return false;
+        at += valid;
+        if (at == n) break;
+        if (n - at < sizeof s->held && tfm_utf8_is_open(data + at, n - at)) {
+            s->n_held = (unsigned)(n - at);
+            memcpy(s->held, data + at, s->n_held);
+            break;
+        }
+        if (!take_part(d, k + 1, TFM_UTF8_REPLACEMENT, 3)) return false;
+        at += broken_length(data + at, n - at);
+    }
+    return true;
 }
 
 /* The value of a text like <0x41> with digits of either case, or -1. */
@@ -100,125 +114,316 @@ static int byte_of(const char *text, size_t n) {
 }
 
 /* Bytes in a row: one text if they are valid, else a U+FFFD for each. */
-static bool end_bytes(tfm_text *bytes, texts *out) {
-    if (bytes->size == 0) return true;
-    size_t at = 0, n = bytes->size, length;
-    while (at < n && (length = tfm_utf8_char_length(bytes->data + at, n - at)) > 0) at += length;
+static bool end_bytes(tfm_pipeline_decoder *d, size_t k) {
+    tfm_text *bytes = &d->stages[k].waiting;
+    size_t n = bytes->size;
+    if (n == 0) return true;
     bytes->size = 0;
-    if (at == n) return append(out, bytes->data, n) && end_text(out);
+    if (valid_length(bytes->data, n) == n) return give(d, k, bytes->data, n);
     for (size_t i = 0; i < n; i++) {
-        if (!append(out, TFM_UTF8_REPLACEMENT, 3) || !end_text(out)) return false;
+        if (!give(d, k, TFM_UTF8_REPLACEMENT, 3)) return false;
     }
     return true;
 }
 
-static bool byte_fallback(const texts *in, texts *out) {
-    tfm_text bytes = {0};
-    bool ok = true;
-    for (size_t i = 0, start = 0; ok && i < in->n; start = in->ends[i++]) {
-        const char *text = in->text.data + start;
-        size_t n = in->ends[i] - start;
-        int value = byte_of(text, n);
-        char byte = (char)value;
-        if (value >= 0) {
-            ok = tfm_text_append(&bytes, &byte, 1);
-        } else {
-            ok = end_bytes(&bytes, out) && append(out, text, n) && end_text(out);
-        }
-    }
-    ok = ok && end_bytes(&bytes, out);
-    tfm_text_free(&bytes);
-    return ok;
+static bool byte_fallback(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) {
+    int value = byte_of(data, n);
+    char byte = (char)value;
+    if (value >= 0) return tfm_text_append(&d->stages[k].waiting, &byte, 1);
+    return end_bytes(d, k) && give(d, k, data, n);
 }
 
-/* ---- steps on each text ------------------------------------------------------------------------------------------ */
+/* ---- steps on whole texts ---- */
 
-static bool clean_up(texts *t, size_t start) {
+/* Appends a text with every `from` as `to`. */
+static bool append_replaced(tfm_text *out, const char *text, size_t n, const char *from, size_t n_from, const char *to,
+                            size_t n_to) {
+    const char *end = text + n;
+    for (const char *hit; (hit = memmem(text, (size_t)(end - text), from, n_from));) {
+        if (!tfm_text_append(out, text, (size_t)(hit - text)) || !tfm_text_append(out, to, n_to)) return false;
+        text = hit + n_from;
+    }
+    return tfm_text_append(out, text, (size_t)(end - text));
+}
+
+/* The same as what the stage makes of a text. */
+static bool replace(tfm_pipeline_decoder *d, size_t k, const char *to, size_t n_to, const char *text, size_t n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    s->made.size = 0;
+    return append_replaced(&s->made, text, n, s->step->from, s->step->n_from, to, n_to) &&
+           give(d, k, s->made.data, s->made.size);
+}
+
+/* Every text of a cleanup rule begins with a space, and what follows is one of these. */
+static bool may_need_cleanup(const char *text, size_t n) {
+    const char *end = text + n, *space = text;
+    while (space < end && (space = memchr(space, ' ', (size_t)(end - space)))) {
+        if (++space < end && *space != 0 && strchr(".?!,'nd", *space)) return true;
+    }
+    return false;
+}
+
+static bool clean_up(tfm_text *text, tfm_text *scratch) {
     static const char *const rules[][2] = {{" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
                                            {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
                                            {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-        size_t n = t->text.size - start, n_from = strlen(rules[i][0]);
-        if (memmem(t->text.data + start, n, rules[i][0], n_from) == NULL) continue;
-        char *copy = malloc(n);
-        if (copy == NULL) return false;
-        memcpy(copy, t->text.data + start, n);
-        t->text.size = start;
-        bool ok = append_replaced(t, copy, n, rules[i][0], n_from, rules[i][1], strlen(rules[i][1]));
-        free(copy);
-        if (!ok) return false;
+    if (!may_need_cleanup(text->data, text->size)) return true;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        const char *from = rules[i][0], *to = rules[i][1];
+        if (!memmem(text->data, text->size, from, strlen(from))) continue;
+        scratch->size = 0;
+        if (!append_replaced(scratch, text->data, text->size, from, strlen(from), to, strlen(to))) return false;
+        tfm_text swap = *text;
+        *text = *scratch;
+        *scratch = swap;
     }
     return true;
 }
 
-static bool wordpiece(const tfm_decoder_step *s, const char *text, size_t n, bool first, texts *out) {
-    size_t start = out->text.size;
-    if (!first && n >= s->n_from && memcmp(text, s->from, s->n_from) == 0) {
-        text += s->n_from;
-        n -= s->n_from;
-    } else if (!first && !append(out, " ", 1)) {
+static bool wordpiece(tfm_pipeline_decoder *d, size_t k, bool first, const char *text, size_t n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    const tfm_decoder_step *step = s->step;
+    s->made.size = 0;
+    if (!first && n >= step->n_from && memcmp(text, step->from, step->n_from) == 0) {
+        text += step->n_from;
+        n -= step->n_from;
+    } else if (!first && !tfm_text_append(&s->made, " ", 1)) {
         return false;
     }
-    return append(out, text, n) && (!s->flag || clean_up(out, start));
+    if (!tfm_text_append(&s->made, text, n) || (step->flag && !clean_up(&s->made, &s->waiting))) return false;
+    return give(d, k, s->made.data, s->made.size);
 }
 
-static bool strip(const tfm_decoder_step *s, const char *text, size_t n, texts *out) {
+static bool strip(tfm_pipeline_decoder *d, size_t k, const char *text, size_t n) {
+    const tfm_decoder_step *s = d->stages[k].step;
     for (uint64_t i = 0; i < s->start && n >= s->n_from && memcmp(text, s->from, s->n_from) == 0; i++) {
         text += s->n_from;
         n -= s->n_from;
     }
     for (uint64_t i = 0; i < s->stop && n >= s->n_from && memcmp(text + n - s->n_from, s->from, s->n_from) == 0; i++)
         n -= s->n_from;
-    return append(out, text, n);
+    return give(d, k, text, n);
 }
 
-static bool each(const tfm_decoder_step *s, const texts *in, texts *out) {
-    bool ok = true;
-    for (size_t i = 0, start = 0; ok && i < in->n; start = in->ends[i++]) {
-        const char *text = in->text.data + start;
-        size_t n = in->ends[i] - start;
-        bool first = i == 0, last = i + 1 == in->n;
-        switch (s->kind) {
-        case TFM_DECODER_WORDPIECE: ok = wordpiece(s, text, n, first, out); break;
-        case TFM_DECODER_METASPACE:
-            ok = append_replaced(out, text, n, s->from, s->n_from, " ", first && s->flag ? 0 : 1);
-            break;
-        case TFM_DECODER_BPE: ok = append_replaced(out, text, n, s->from, s->n_from, " ", last ? 0 : 1); break;
-        case TFM_DECODER_REPLACE: ok = append_replaced(out, text, n, s->from, s->n_from, s->to, s->n_to); break;
-        case TFM_DECODER_STRIP: ok = strip(s, text, n, out); break;
-        default: ok = (first || append(out, s->from, s->n_from)) && append(out, text, n); break; /* join */
+/* The suffix of words is a space but in the last text, so each waits for the next. */
+static bool bpe(tfm_pipeline_decoder *d, size_t k, bool first, const char *text, size_t n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    if (!first && !replace(d, k, " ", 1, s->waiting.data, s->waiting.size)) return false;
+    s->waiting.size = 0;
+    return tfm_text_append(&s->waiting, text, n);
+}
+
+static bool join(tfm_pipeline_decoder *d, size_t k, bool first, const char *text, size_t n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    if (first) return give(d, k, text, n);
+    s->made.size = 0;
+    return tfm_text_append(&s->made, s->step->from, s->step->n_from) && tfm_text_append(&s->made, text, n) &&
+           give(d, k, s->made.data, s->made.size);
+}
+
+/* Stage k gets a text of the list; behind the last stage texts are put together. */
+static bool take_text(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) {
+    if (k == d->n) return tfm_text_append(d->out, data, n);
+    tfm_decoder_stage *s = &d->stages[k];
+    const tfm_decoder_step *step = s->step;
+    bool first = !s->begun;
+    s->begun = true;
+    switch (step->kind) {
+    case TFM_DECODER_BYTES: return join_bytes(d, k, data, n);
+    case TFM_DECODER_FUSE: return take_part(d, k + 1, data, n);
+    case TFM_DECODER_BYTE_FALLBACK: return byte_fallback(d, k, data, n);
+    case TFM_DECODER_WORDPIECE: return wordpiece(d, k, first, data, n);
+    case TFM_DECODER_METASPACE: return replace(d, k, " ", first && step->flag ? 0 : 1, data, n);
+    case TFM_DECODER_REPLACE: return replace(d, k, step->to, step->n_to, data, n);
+    case TFM_DECODER_STRIP: return strip(d, k, data, n);
+    case TFM_DECODER_BPE: return bpe(d, k, first, data, n);
+    default: return join(d, k, first, data, n);
+    }
+}
+
+/* ---- steps on one text in parts ---- */
+
+typedef struct next_stage {
+    tfm_pipeline_decoder *decoder;
+    size_t k;
+} next_stage;
+
+static bool give_part(void *arg, const char *data, size_t n) {
+    const next_stage *next = arg;
+    return take_part(next->decoder, next->k, data, n);
+}
+
+static bool strip_start(tfm_pipeline_decoder *d, size_t k, const char **data, size_t *n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    const tfm_decoder_step *step = s->step;
+    while (s->n_stripped<step->start && * n> 0) {
+        if (**data != step->from[s->n_matched]) {
+            size_t n_matched = s->n_matched;
+            s->n_stripped = step->start; /* no more of it */
+            s->n_matched = 0;
+            return n_matched == 0 || take_part(d, k + 1, step->from, n_matched);
         }
-        ok = ok && end_text(out);
+        ++*data;
+        --*n;
+        if (++s->n_matched < step->n_from) continue;
+        s->n_matched = 0;
+        s->n_stripped++;
+    }
+    return true;
+}
+
+/* Gives on what was held for the end of the text and is not there. */
+static bool give_ends(tfm_pipeline_decoder *d, size_t k) {
+    tfm_decoder_stage *s = &d->stages[k];
+    for (; s->n_ends > 0; s->n_ends--) {
+        if (!take_part(d, k + 1, s->step->from, s->step->n_from)) return false;
+    }
+    size_t n_matched = s->n_matched;
+    s->n_matched = 0;
+    return n_matched == 0 || take_part(d, k + 1, s->step->from, n_matched);
+}
+
+/* Holds back up to `stop` characters at the end. from is one character, so that it cannot overlap itself. */
+static bool strip_part(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) {
+    tfm_decoder_stage *s = &d->stages[k];
+    const tfm_decoder_step *step = s->step;
+    if (!strip_start(d, k, &data, &n)) return false;
+    if (step->stop == 0) return n == 0 || take_part(d, k + 1, data, n);
+    for (const char *end = data + n; data < end;) {
+        if (*data != step->from[s->n_matched]) {
+            if (!give_ends(d, k)) return false;
+            const char *begin = memchr(data, step->from[0], (size_t)(end - data));
+            if (!begin) begin = end;
+            if (begin > data && !take_part(d, k + 1, data, (size_t)(begin - data))) return false;
+            data = begin;
+            continue;
+        }
+        data++;
+        if (++s->n_matched < step->n_from) continue;
+        s->n_matched = 0;
+        if (s->n_ends < step->stop)
+            s->n_ends++;
+        else if (!take_part(d, k + 1, step->from, step->n_from))
+            return false;
+    }
+    return true;
+}
+
+/* Stage k gets a part of the only text there is. */
+static bool take_part(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) {
+    if (k == d->n) return tfm_text_append(d->out, data, n);
+    tfm_decoder_stage *s = &d->stages[k];
+    next_stage next = {d, k + 1};
+    switch (s->step->kind) {
+    case TFM_DECODER_BYTES: return join_bytes(d, k, data, n);
+    case TFM_DECODER_FUSE:
+    case TFM_DECODER_JOIN: return take_part(d, k + 1, data, n);
+    case TFM_DECODER_REPLACE:
+    case TFM_DECODER_METASPACE: return tfm_replacer_put(&s->replacer, data, n, give_part, &next);
+    case TFM_DECODER_STRIP: return strip_part(d, k, data, n);
+    default: return tfm_text_append(&s->whole, data, n); /* wordpiece, bpe, byte-fallback */
+    }
+}
+
+/* ---- the end ---- */
+
+/* No more texts come. */
+static bool end_list(tfm_pipeline_decoder *d, size_t k) {
+    tfm_decoder_stage *s = &d->stages[k];
+    switch (s->step->kind) {
+    case TFM_DECODER_BYTE_FALLBACK: return end_bytes(d, k);
+    case TFM_DECODER_BPE: return !s->begun || replace(d, k, "", 0, s->waiting.data, s->waiting.size);
+    default: return true;
+    }
+}
+
+/* The only text is whole. */
+static bool end_only_text(tfm_pipeline_decoder *d, size_t k) {
+    tfm_decoder_stage *s = &d->stages[k];
+    next_stage next = {d, k + 1};
+    switch (s->step->kind) {
+    case TFM_DECODER_REPLACE:
+    case TFM_DECODER_METASPACE: return tfm_replacer_end(&s->replacer, give_part, &next);
+    case TFM_DECODER_STRIP: return s->n_matched == 0 || give_ends(d, k);
+    case TFM_DECODER_WORDPIECE:
+    case TFM_DECODER_BPE:
+    case TFM_DECODER_BYTE_FALLBACK:
+        return tfm_text_append(&s->whole, "", 0) && take_text(d, k, s->whole.data, s->whole.size) && end_list(d, k);
+    default: return true;
+    }
+}
+
+static bool end_stage(tfm_pipeline_decoder *d, size_t k) {
+    tfm_decoder_stage *s = &d->stages[k];
+    if (s->step->kind == TFM_DECODER_BYTES && s->n_held > 0) {
+        s->n_held = 0;
+        return take_part(d, k + 1, TFM_UTF8_REPLACEMENT, 3);
+    }
+    return s->one_text ? end_only_text(d, k) : end_list(d, k);
+}
+
+/* ---- the decoder ---- */
+
+bool tfm_pipeline_decoder_init(tfm_pipeline_decoder *d, const tfm_pipeline *pipeline) {
+    const tfm_decoder_steps *steps = &pipeline->decoder;
+    *d = (tfm_pipeline_decoder){.pipeline = pipeline, .n = steps->n};
+    if (steps->n == 0) return true;
+    d->stages = calloc(steps->n, sizeof *d->stages);
+    if (!d->stages) return false;
+    bool one_text = false, ok = true;
+    for (size_t i = 0; i < steps->n; i++) {
+        const tfm_decoder_step *step = &steps->steps[i];
+        tfm_decoder_stage *s = &d->stages[i];
+        s->step = step;
+        s->one_text = one_text;
+        if (one_text && step->kind == TFM_DECODER_REPLACE)
+            ok = ok && tfm_replacer_init(&s->replacer, step->from, step->n_from, step->to, step->n_to);
+        if (one_text && step->kind == TFM_DECODER_METASPACE)
+            ok = ok && tfm_replacer_init(&s->replacer, step->from, step->n_from, " ", step->flag ? 0 : 1);
+        one_text |= step->kind == TFM_DECODER_BYTES || step->kind == TFM_DECODER_FUSE;
     }
     return ok;
 }
 
-static bool decode(const tfm_decoder_steps *decoder, texts *now, texts *next) {
-    bool ok = true;
-    for (size_t i = 0; ok && i < decoder->n; i++) {
-        const tfm_decoder_step *s = &decoder->steps[i];
-        next->text.size = next->n = 0;
-        switch (s->kind) {
-        case TFM_DECODER_BYTES: ok = join_bytes(now, next); break;
-        case TFM_DECODER_BYTE_FALLBACK: ok = byte_fallback(now, next); break;
-        case TFM_DECODER_FUSE: ok = append(next, now->text.data, now->text.size) && end_text(next); break;
-        default: ok = each(s, now, next); break;
-        }
-        texts swap = *now;
-        *now = *next;
-        *next = swap;
+void tfm_pipeline_decoder_free(tfm_pipeline_decoder *d) {
+    for (size_t i = 0; d->stages && i < d->n; i++) {
+        tfm_decoder_stage *s = &d->stages[i];
+        tfm_replacer_free(&s->replacer);
+        tfm_text_free(&s->made);
+        tfm_text_free(&s->waiting);
+        tfm_text_free(&s->whole);
     }
-    return ok;
+    free(d->stages);
+    *d = (tfm_pipeline_decoder){0};
 }
 
-static bool surfaces(const tfm_pipeline *p, const int32_t *ids, size_t n, bool skip_special, texts *out) {
-    for (size_t i = 0; i < n; i++) {
-        uint32_t id = (uint32_t)ids[i];
-        if ((p->kinds[id] & TFM_ID_EXISTS) == 0 || (skip_special && (p->kinds[id] & TFM_ID_SPECIAL) != 0)) continue;
-        uint32_t from = p->surface_offsets[id], to = p->surface_offsets[id + 1];
-        if (!append(out, p->surfaces + from, to - from) || !end_text(out)) return false;
+void tfm_pipeline_decoder_reset(tfm_pipeline_decoder *d) {
+    for (size_t i = 0; i < d->n; i++) {
+        tfm_decoder_stage *s = &d->stages[i];
+        s->begun = false;
+        s->waiting.size = s->whole.size = 0;
+        s->replacer.matched = 0;
+        s->n_held = 0;
+        s->n_stripped = s->n_ends = 0;
+        s->n_matched = 0;
     }
-    return append(out, "", 0);
+}
+
+bool tfm_pipeline_decoder_put(tfm_pipeline_decoder *d, uint32_t id, bool skip_special, tfm_text *out) {
+    const tfm_pipeline *p = d->pipeline;
+    if ((p->kinds[id] & TFM_ID_EXISTS) == 0 || (skip_special && (p->kinds[id] & TFM_ID_SPECIAL) != 0)) return true;
+    uint32_t from = p->surface_offsets[id], to = p->surface_offsets[id + 1];
+    d->out = out;
+    return take_text(d, 0, p->surfaces + from, to - from);
+}
+
+bool tfm_pipeline_decoder_end(tfm_pipeline_decoder *d, tfm_text *out) {
+    d->out = out;
+    for (size_t k = 0; k < d->n; k++) {
+        if (!end_stage(d, k)) return false;
+    }
+    tfm_pipeline_decoder_reset(d);
+    return true;
 }
 
 tfm_status tfm_pipeline_decode(const tfm_pipeline *p, const int32_t *ids, size_t n, bool skip_special, tfm_text *text,
@@ -227,10 +432,14 @@ tfm_status tfm_pipeline_decode(const tfm_pipeline *p, const int32_t *ids, size_t
         if (ids[i] < 0 || (size_t)ids[i] >= p->size)
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "token id %d is outside the vocabulary of %zu", ids[i], p->size);
     }
-    texts now = {0}, next = {0};
-    bool ok = surfaces(p, ids, n, skip_special, &now) && decode(&p->decoder, &now, &next) &&
-              tfm_text_append(text, now.text.data, now.text.size);
-    texts_free(&now);
-    texts_free(&next);
-    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the text of %zu tokens", n);
+    size_t start = text->size;
+    tfm_pipeline_decoder d;
+    bool ok = tfm_pipeline_decoder_init(&d, p) && tfm_text_append(text, "", 0);
+    for (size_t i = 0; i < n && ok; i++) ok = tfm_pipeline_decoder_put(&d, (uint32_t)ids[i], skip_special, text);
+    ok = ok && tfm_pipeline_decoder_end(&d, text);
+    tfm_pipeline_decoder_free(&d);
+    if (ok) return TFM_OK;
+    text->size = start;
+    if (text->data) text->data[start] = 0;
+    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the text of %zu tokens", n);
 }

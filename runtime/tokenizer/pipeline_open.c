@@ -166,6 +166,8 @@ static void read_decoder_step(tfm_table_reader *r, size_t i, tfm_decoder_step *s
         snprintf(key, sizeof(key), "decoder.%zu.to", i);
         get_string(r, key, &s->to, &s->n_to);
     } else if (s->kind == TFM_DECODER_STRIP) {
+        if (r->status == TFM_OK && tfm_utf8_char_length(s->from, s->n_from) != s->n_from)
+            tfm_reader_fail(r, key, "is not one character");
         snprintf(key, sizeof(key), "decoder.%zu.start", i);
         const tfm_value *start = tfm_reader_get(r, key, TFM_VALUE_U64, true);
         snprintf(key, sizeof(key), "decoder.%zu.stop", i);

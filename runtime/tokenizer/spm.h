@@ -7,8 +7,10 @@
 #ifndef TFM_RUNTIME_TOKENIZER_SPM_H
 #define TFM_RUNTIME_TOKENIZER_SPM_H
 
-#include "tokenizer.h"
+#include "growable.h"
+#include "replacer.h"
 #include "spm_normalizer.h"
+#include "format/table.h"
 
 /* Values of the pieces' trie: number + 1, with marks. */
 #define TFM_SPM_USER_DEFINED 0x80000000u
@@ -60,6 +62,31 @@ tfm_status tfm_spm_open(tfm_spm *spm, const tfm_table *table, const char *what, 
 tfm_status tfm_spm_encode(const tfm_spm *spm, const char *text, size_t n, bool special, tfm_ids *ids, tfm_error *error);
 tfm_status tfm_spm_decode(const tfm_spm *spm, const int32_t *ids, size_t n, bool skip_special, tfm_text *text,
                           tfm_error *error);
+
+/* Decoding id by id. */
+typedef struct tfm_spm_decoder {
+    const tfm_spm *spm;
+    tfm_text *out;
+    size_t n_row;  /* bytes of the current row of pieces so far */
+    tfm_text row;  /* ... all of them, where there is a denormaliser */
+    char bytes[4]; /* of byte pieces: a character that is not complete */
+    unsigned n_bytes;
+    bool at_beginning; /* a leading U+2581 still counts as the dummy prefix */
+    bool prefix_seen;
+    tfm_replacer spaces; /* Marian: U+2581 */
+    tfm_text held;       /* Marian: white space that goes if nothing follows, and what may become some */
+    size_t n_white;      /* bytes of it that are white space */
+    bool begun;          /* Marian: something else than white space came */
+} tfm_spm_decoder;
+
+/* False when memory is out, here and below: then reset or free it. Free it after a failed init too. */
+bool tfm_spm_decoder_init(tfm_spm_decoder *decoder, const tfm_spm *spm);
+void tfm_spm_decoder_free(tfm_spm_decoder *decoder);
+void tfm_spm_decoder_reset(tfm_spm_decoder *decoder);
+/* Appends the text that an id below the vocabulary's size makes certain. */
+bool tfm_spm_decoder_put(tfm_spm_decoder *decoder, uint32_t id, bool skip_special, tfm_text *out);
+/* Appends the rest; the decoder is then as new. */
+bool tfm_spm_decoder_end(tfm_spm_decoder *decoder, tfm_text *out);
 
 static inline const char *tfm_spm_text(const tfm_spm *spm, size_t id, size_t *n) {
     *n = spm->text_offsets[id + 1] - spm->text_offsets[id];

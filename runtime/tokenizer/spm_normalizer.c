@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizer.h"
+#include "growable.h"
 #include "utf8_strict.h"
 
 /* True if the byte begins no spelling that is ASCII in its first two bytes. */

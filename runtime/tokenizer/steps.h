@@ -10,7 +10,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "tokenizer.h"
+#include "growable.h"
 #include "char_classes.h"
 #include "table_reader.h"
 #include "trie.h"

@@ -1,21 +1,13 @@
 /* tokenizer.c - the kinds of tokenizers behind one interface. */
+#include "tokenizer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/model_file.h"
-#include "tokenizer.h"
-#include "pipeline.h"
-#include "spm.h"
+#include "tokenizer_kinds.h"
 
 #define MAX_TEXT ((size_t)1 << 30)
-
-struct tfm_tokenizer {
-    bool is_spm;
-    union {
-        tfm_spm spm;
-        tfm_pipeline pipeline;
-    };
-};
 
 static bool is_one_of(const char *type, const char *const *types, size_t n) {
     for (size_t i = 0; i < n; i++) {
@@ -29,18 +21,21 @@ tfm_status tfm_tokenizer_open(tfm_tokenizer **tokenizer, const tfm_table *table,
     static const char *const pipelines[] = {"bpe", "wordpiece", "unigram", "wordlevel"};
     *tokenizer = NULL;
     const char *type = tfm_table_string(table, "type", NULL);
-    if (type == NULL) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: there is no type; pack the model again", what);
+    if (!type) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: there is no type; pack the model again", what);
     bool is_spm = is_one_of(type, spm, 2);
     if (!is_spm && !is_one_of(type, pipelines, 4)) {
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                         "%s: tokenizers of type %.40s are unknown to this version; use a newer one", what, type);
     }
-    tfm_tokenizer *t = calloc(1, sizeof(*t));
-    if (t == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
+    tfm_tokenizer *t = calloc(1, sizeof *t);
+    if (!t) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
     t->is_spm = is_spm;
-    tfm_status status =
-        is_spm ? tfm_spm_open(&t->spm, table, what, error) : tfm_pipeline_open(&t->pipeline, table, what, error);
+    t->index = calloc(1, sizeof *t->index);
+    tfm_status status = !t->index ? tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what)
+                        : is_spm  ? tfm_spm_open(&t->spm, table, what, error)
+                                  : tfm_pipeline_open(&t->pipeline, table, what, error);
     if (status != TFM_OK) {
+        free(t->index);
         free(t);
         return status;
     }
@@ -49,7 +44,10 @@ tfm_status tfm_tokenizer_open(tfm_tokenizer **tokenizer, const tfm_table *table,
 }
 
 void tfm_tokenizer_close(tfm_tokenizer **tokenizer) {
-    if (*tokenizer != NULL && !(*tokenizer)->is_spm) tfm_pipeline_close(&(*tokenizer)->pipeline);
+    if (!*tokenizer) return;
+    if (!(*tokenizer)->is_spm) tfm_pipeline_close(&(*tokenizer)->pipeline);
+    tfm_piece_index_free((*tokenizer)->index);
+    free((*tokenizer)->index);
     free(*tokenizer);
     *tokenizer = NULL;
 }
@@ -75,7 +73,7 @@ tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char 
     if (tokenizer->is_spm) {
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "this model's tokenizer has no form for pairs of texts");
     }
-    return tfm_pipeline_encode(&tokenizer->pipeline, a, n_a, b != NULL ? b : "", n_b, special, ids, types, error);
+    return tfm_pipeline_encode(&tokenizer->pipeline, a, n_a, b ? b : "", n_b, special, ids, types, error);
 }
 
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
@@ -84,10 +82,52 @@ tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *i
     return tfm_pipeline_decode(&tokenizer->pipeline, ids, n, skip_special, text, error);
 }
 
-const char *tfm_tokenizer_piece(const tfm_tokenizer *tokenizer, int32_t id, size_t *n) {
-    if (id < 0 || (size_t)id >= tfm_tokenizer_size(tokenizer)) return NULL;
-    if (tokenizer->is_spm) return tfm_spm_text(&tokenizer->spm, (size_t)id, n);
+static tfm_spellings spellings(const tfm_tokenizer *tokenizer) {
+    if (tokenizer->is_spm) {
+        const tfm_spm *spm = &tokenizer->spm;
+        return (tfm_spellings){spm->texts, spm->text_offsets, spm->size};
+    }
     const tfm_pipeline *p = &tokenizer->pipeline;
-    *n = p->text_offsets[id + 1] - p->text_offsets[id];
-    return p->texts + p->text_offsets[id];
+    return (tfm_spellings){p->texts, p->text_offsets, p->size};
+}
+
+const char *tfm_tokenizer_piece(const tfm_tokenizer *tokenizer, int32_t id, size_t *n) {
+    tfm_spellings s = spellings(tokenizer);
+    if (id < 0 || (size_t)id >= s.n) return NULL;
+    *n = s.offsets[id + 1] - s.offsets[id];
+    return s.texts + s.offsets[id];
+}
+
+int32_t tfm_tokenizer_id(const tfm_tokenizer *tokenizer, const char *piece, size_t n) {
+    tfm_spellings s = spellings(tokenizer);
+    return tfm_piece_index_find(tokenizer->index, &s, piece, n);
+}
+
+/* What a template has around and between the texts. */
+static tfm_special_counts count_special(const tfm_template *template) {
+    tfm_special_counts counts = {0};
+    bool text_before = false;
+    for (size_t i = 0; i < template->n; i++) {
+        bool is_text = template->parts[2 * i] < 2;
+        if (!text_before && !is_text) counts.before++;
+        if (text_before && !is_text) counts.after++;
+        if (text_before && is_text) {
+            counts.between += counts.after;
+            counts.after = 0;
+        }
+        text_before |= is_text;
+    }
+    return counts;
+}
+
+bool tfm_tokenizer_special_counts(const tfm_tokenizer *tokenizer, bool pair, tfm_special_counts *counts) {
+    *counts = (tfm_special_counts){0};
+    if (!tokenizer->is_spm) {
+        *counts = count_special(pair ? &tokenizer->pipeline.pair : &tokenizer->pipeline.single);
+        return true;
+    }
+    if (pair) return false;
+    counts->before = tokenizer->spm.n_prefix_ids;
+    counts->after = tokenizer->spm.n_suffix_ids;
+    return true;
 }

@@ -36,31 +36,18 @@ tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *i
 tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char *a, size_t n_a, const char *b,
                                      size_t n_b, bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
 
-/* The piece of an id as the vocabulary spells it, or NULL. */
+/* The piece of an id as the vocabulary spells it, n bytes; NULL for an id outside the vocabulary. */
 const char *tfm_tokenizer_piece(const tfm_tokenizer *tokenizer, int32_t id, size_t *n);
+/* The lowest id that the vocabulary spells like this, special tokens included; -1 if there is none. The first call
+ * takes a few milliseconds for a large vocabulary, later ones less than a microsecond. Any thread may call it. */
+int32_t tfm_tokenizer_id(const tfm_tokenizer *tokenizer, const char *piece, size_t n);
 
-/*
- * Text of ids that come one by one, in whole characters: what is still open, because bytes of a character are to come,
- * is held back. One thread at a time; {.tokenizer = t, .skip_special = ...} is a new one.
- */
-typedef struct tfm_text_stream {
-    const tfm_tokenizer *tokenizer;
-    bool skip_special;
-    tfm_ids ids;      /* the last ones */
-    size_t n_given;   /* of them, whose text was given out */
-    tfm_text before;  /* text of those */
-    tfm_text scratch; /* text of all */
-} tfm_text_stream;
+/* How many ids tfm_tokenizer_encode and tfm_tokenizer_encode_pair add to those of the texts where special is true. */
+typedef struct tfm_special_counts {
+    size_t before, between, after; /* the first text, the two of a pair, the last text */
+} tfm_special_counts;
 
-/* Appends to *out what an id makes certain, perhaps nothing. Errors: as for tfm_tokenizer_decode; the id then has no
- * effect. */
-tfm_status tfm_text_stream_put(tfm_text_stream *stream, int32_t id, tfm_text *out, tfm_error *error);
-/* Appends what was held back, as it is. The stream can then begin anew. */
-tfm_status tfm_text_stream_end(tfm_text_stream *stream, tfm_text *out, tfm_error *error);
-void tfm_text_stream_free(tfm_text_stream *stream);
-
-/* Growing lists, shared by all that append to them; false when memory is out. */
-bool tfm_ids_append(tfm_ids *ids, const int32_t *data, size_t n);
-bool tfm_text_append(tfm_text *text, const char *data, size_t n);
+/* False, and all 0: the tokenizer has no form for pairs. */
+bool tfm_tokenizer_special_counts(const tfm_tokenizer *tokenizer, bool pair, tfm_special_counts *counts);
 
 #endif

@@ -5,6 +5,7 @@
 #ifndef TFM_RUNTIME_TOKENIZER_UTF8_STRICT_H
 #define TFM_RUNTIME_TOKENIZER_UTF8_STRICT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,18 @@ static inline size_t tfm_utf8_char_length(const char *text, size_t n) {
     if (s[0] > 0xF4 || n < 4 || !tfm_utf8_trail(s[1]) || !tfm_utf8_trail(s[2]) || !tfm_utf8_trail(s[3])) return 0;
     if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] >= 0x90)) return 0;
     return 4;
+}
+
+/* Whether text, 1 to 3 bytes, is the beginning of valid characters and none itself. */
+static inline bool tfm_utf8_is_open(const char *text, size_t n) {
+    const unsigned char *s = (const unsigned char *)text;
+    if (s[0] < 0xC2 || s[0] > 0xF4 || n >= (s[0] < 0xE0 ? 2u : s[0] < 0xF0 ? 3u : 4u)) return false;
+    if (n > 1) {
+        unsigned low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
+        unsigned high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
+        if (s[1] < low || s[1] > high) return false;
+    }
+    return n < 3 || tfm_utf8_trail(s[2]);
 }
 
 /* Length the first byte alone announces: how a segmentation steps over text that was made valid before. */

@@ -10,13 +10,11 @@ enum { CONTEXT = 16 };
 
 tfm_status tfm_output_text_start(tfm_output_text *o, const tfm_model *model, const tfm_decoding *decoding,
                                  const int32_t *context, size_t n, tfm_error *error) {
-    *o = (tfm_output_text){.decoding = decoding,
-                           .stream = {.tokenizer = tfm_model_tokenizer(model, TFM_TARGET), .skip_special = true}};
-    tfm_text before = {0};
-    tfm_status status = TFM_OK;
-    for (size_t i = n > CONTEXT ? n - CONTEXT : 0; i < n && status == TFM_OK; i++)
-        status = tfm_text_stream_put(&o->stream, context[i], &before, error);
-    tfm_text_free(&before);
+    *o = (tfm_output_text){.decoding = decoding};
+    tfm_status status = tfm_text_stream_create(&o->stream, tfm_model_tokenizer(model, TFM_TARGET), true, error);
+    size_t n_known = n < CONTEXT ? n : CONTEXT;
+    if (status == TFM_OK && n_known > 0)
+        status = tfm_text_stream_context(o->stream, context + (n - n_known), n_known, error);
     return status;
 }
 
@@ -52,7 +50,7 @@ static size_t held_back(const tfm_output_text *o) {
 tfm_status tfm_output_text_put(tfm_output_text *o, const int32_t *ids, size_t n, tfm_error *error) {
     for (size_t i = 0; i < n && !o->stopped; i++) {
         size_t before = o->text.size;
-        tfm_status status = tfm_text_stream_put(&o->stream, ids[i], &o->text, error);
+        tfm_status status = tfm_text_stream_push(o->stream, &ids[i], 1, &o->text, error);
         if (status != TFM_OK) return status;
         if (o->text.size == before) continue;
         cut_at_stop(o, before);
@@ -63,7 +61,7 @@ tfm_status tfm_output_text_put(tfm_output_text *o, const int32_t *ids, size_t n,
 
 tfm_status tfm_output_text_end(tfm_output_text *o, tfm_error *error) {
     size_t before = o->text.size;
-    tfm_status status = o->stopped ? TFM_OK : tfm_text_stream_end(&o->stream, &o->text, error);
+    tfm_status status = o->stopped ? TFM_OK : tfm_text_stream_finish(o->stream, &o->text, error);
     if (status != TFM_OK) return status;
     if (o->text.size > before) cut_at_stop(o, before);
     o->settled = o->text.size;

@@ -4,11 +4,11 @@
 #ifndef TFM_TOOLS_RUN_OUTPUT_TEXT_H
 #define TFM_TOOLS_RUN_OUTPUT_TEXT_H
 
-#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/text_stream.h"
 #include "settings.h"
 
 typedef struct tfm_output_text {
-    tfm_text_stream stream;
+    tfm_text_stream *stream;
     const tfm_decoding *decoding; /* stop strings */
     tfm_text text;                /* so far; ends before the stop string that came */
     size_t settled;               /* bytes of it that will stay: behind them a stop string may have begun */

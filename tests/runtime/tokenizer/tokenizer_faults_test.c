@@ -142,6 +142,19 @@ Test(tokenizer_faults, reading_a_vocabulary) {
     cr_expect_geq(fail_each(read_vocabulary, path), 2);
 }
 
+static tfm_status use_stream(const tfm_tokenizer *tokenizer, const tfm_ids *ids, tfm_error *error) {
+    tfm_text_stream *stream;
+    tfm_text text = {0};
+    tfm_status status = tfm_text_stream_create(&stream, tokenizer, false, error);
+    if (status == TFM_OK) status = tfm_text_stream_context(stream, ids->data, ids->size / 2, error);
+    for (size_t i = ids->size / 2; i < ids->size && status == TFM_OK; i++)
+        status = tfm_text_stream_push(stream, &ids->data[i], 1, &text, error);
+    if (status == TFM_OK) status = tfm_text_stream_finish(stream, &text, error);
+    tfm_text_stream_free(&stream);
+    tfm_text_free(&text);
+    return status;
+}
+
 static tfm_status use(void *arg, tfm_error *error) {
     const packed *p = arg;
     static const char text[] = "a ab <x> \t baab \xE2\x82\xAC zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz";
@@ -149,6 +162,7 @@ static tfm_status use(void *arg, tfm_error *error) {
     tfm_text back = {0};
     tfm_status status = tfm_tokenizer_encode(p->source, text, sizeof(text) - 1, true, &ids, error);
     if (status == TFM_OK) status = tfm_tokenizer_decode(p->source, ids.data, ids.size, true, &back, error);
+    if (status == TFM_OK) status = use_stream(p->source, &ids, error);
     tfm_ids_free(&ids);
     tfm_text_free(&back);
     return status;
@@ -174,6 +188,52 @@ Test(tokenizer_faults, opening_and_using) {
         packed_close(&p);
         free(data);
     }
+}
+
+/* In the middle of an id: what was appended goes, and the stream must begin anew. */
+Test(tokenizer_faults, a_stream_without_memory) {
+    char *json = tiny_json(TINY_WORDLEVEL);
+    write_scratch("tokenizer.json", json, strlen(json));
+    packed p = must_pack(scratch());
+    tfm_text_stream *stream;
+    tfm_text text = {0};
+    const int32_t ids[] = {2, 6, 7, 2};
+    cr_assert_eq(tfm_text_stream_create(&stream, p.source, true, NULL), TFM_OK);
+    cr_assert(tfm_text_append(&text, "!", 1));
+    n_calls = fail_at = 0;
+    armed = true;
+    tfm_status status = tfm_text_stream_push(stream, ids, 4, &text, NULL);
+    armed = false;
+    cr_expect_eq(status, TFM_ERROR_MEMORY);
+    cr_expect_str_eq(text.data, "!");
+    cr_expect_eq(tfm_text_stream_push(stream, ids, 4, &text, NULL), TFM_ERROR_STATE);
+    cr_expect_eq(tfm_text_stream_finish(stream, &text, NULL), TFM_ERROR_STATE);
+    tfm_text_stream_reset(stream);
+    cr_expect_eq(tfm_text_stream_push(stream, ids, 4, &text, NULL), TFM_OK);
+    cr_expect_eq(tfm_text_stream_finish(stream, &text, NULL), TFM_OK);
+    cr_expect_str_eq(text.data, "!b\xC3\xA9"
+                                "ab");
+    tfm_text_stream_free(&stream);
+    tfm_text_free(&text);
+    packed_close(&p);
+    free(json);
+}
+
+/* Without memory for an index pieces are looked for one by one. */
+Test(tokenizer_faults, piece_lookup_without_memory) {
+    char *json = tiny_json(TINY_BYTES);
+    write_scratch("tokenizer.json", json, strlen(json));
+    packed p = must_pack(scratch());
+    n_calls = fail_at = 0;
+    armed = true;
+    int32_t id = tfm_tokenizer_id(p.source, "<s>", 3), none;
+    n_calls = 0;
+    none = tfm_tokenizer_id(p.source, "<t>", 3);
+    armed = false;
+    cr_expect_eq(id, 9);
+    cr_expect_eq(none, -1);
+    packed_close(&p);
+    free(json);
 }
 
 /* Counts from the packed file on: jansson's own allocations are not ours. */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/text_stream.h"
 #include "tools/pack/tokenizer/spm/spm_table.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
 
@@ -26,12 +26,16 @@ static void use_text(const tfm_tokenizer *t, const char *text, size_t n) {
         if (ids.data[i] < 0 || (size_t)ids.data[i] >= size) abort();
     }
     if (tfm_tokenizer_decode(t, ids.data, ids.size, n % 2 == 0, &back, NULL) != TFM_OK) abort();
-    tfm_text_stream stream = {.tokenizer = t, .skip_special = n % 2 == 0};
-    for (size_t i = 0; i < ids.size && i < 64; i++) {
-        if (tfm_text_stream_put(&stream, ids.data[i], &back, NULL) != TFM_OK) abort();
+    tfm_text_stream *stream;
+    tfm_text parts = {0};
+    if (tfm_text_stream_create(&stream, t, n % 2 == 0, NULL) != TFM_OK) abort();
+    for (size_t i = 0; i < ids.size; i++) {
+        if (tfm_text_stream_push(stream, &ids.data[i], 1, &parts, NULL) != TFM_OK) abort();
     }
-    if (tfm_text_stream_end(&stream, &back, NULL) != TFM_OK) abort();
+    if (tfm_text_stream_finish(stream, &parts, NULL) != TFM_OK) abort();
+    if (parts.size != back.size || memcmp(parts.data, back.data, back.size) != 0) abort();
     tfm_text_stream_free(&stream);
+    tfm_text_free(&parts);
     tfm_status pair = tfm_tokenizer_encode_pair(t, text, n, text, n / 2, true, &ids, &types, NULL);
     if (pair != TFM_ERROR_UNSUPPORTED) check_status(pair);
     tfm_ids_free(&ids);

@@ -175,3 +175,41 @@ void expect_text(const tfm_tokenizer *tokenizer, const json_t *json, bool skip_s
     tfm_text_free(&got);
     cr_expect(same, "%s %zu: texts differ", what, i);
 }
+
+static bool same_text(const tfm_text *a, const tfm_text *b) {
+    return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+/* The ids in parts of 1 to max ids. */
+static void stream_in_parts(tfm_text_stream *stream, const int32_t *ids, size_t n, size_t max, tfm_text *text) {
+    tfm_error error = {0};
+    text->size = 0;
+    for (size_t k = 0, part; k < n; k += part) {
+        part = 1 + (k * 7 + n) % max;
+        if (part > n - k) part = n - k;
+        cr_assert_eq(tfm_text_stream_push(stream, ids + k, part, text, &error), TFM_OK, "%s", error.message);
+    }
+    cr_assert_eq(tfm_text_stream_finish(stream, text, &error), TFM_OK, "%s", error.message);
+}
+
+void expect_stream(const tfm_tokenizer *tokenizer, const json_t *json, const char *what, size_t i) {
+    size_t n;
+    int32_t *ids = ids_of(json, &n);
+    for (int skip_special = 0; skip_special < 2; skip_special++) {
+        tfm_text_stream *stream;
+        tfm_text whole = {0}, parts = {0};
+        tfm_error error = {0};
+        cr_assert_eq(tfm_tokenizer_decode(tokenizer, ids, n, skip_special, &whole, &error), TFM_OK, "%s",
+                     error.message);
+        cr_assert_eq(tfm_text_stream_create(&stream, tokenizer, skip_special, &error), TFM_OK, "%s", error.message);
+        for (size_t max = 1; max < 4; max += 2) { /* the stream is used again */
+            stream_in_parts(stream, ids, n, max, &parts);
+            cr_expect(same_text(&whole, &parts), "%s %zu: \"%.*s\" bit by bit, \"%.*s\" as a whole", what, i,
+                      (int)parts.size, parts.data, (int)whole.size, whole.data);
+        }
+        tfm_text_stream_free(&stream);
+        tfm_text_free(&whole);
+        tfm_text_free(&parts);
+    }
+    free(ids);
+}

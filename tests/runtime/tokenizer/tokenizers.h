@@ -5,7 +5,10 @@
 #include <jansson.h>
 
 #include "format/model_file.h"
-#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/growable.h"
+#include "runtime/tokenizer/text_stream.h"
+
+#define TFM_SPACE "\xE2\x96\x81" /* U+2581, which stands for a space in pieces */
 
 /* A tokenizer that went through a file. target is NULL where both sides have the same. */
 typedef struct packed {
@@ -39,5 +42,7 @@ void expect_ids(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool
                 const char *what, size_t i);
 void expect_text(const tfm_tokenizer *tokenizer, const json_t *ids, bool skip_special, const char *text, size_t n,
                  const char *what, size_t i);
+/* Fails the test if ids that are given one by one, or some at once, do not make the text of all. */
+void expect_stream(const tfm_tokenizer *tokenizer, const json_t *ids, const char *what, size_t i);
 
 #endif

@@ -92,11 +92,15 @@ static tfm_status replace(decoders *d, const json_t *json) {
 }
 
 static tfm_status strip(decoders *d, const json_t *json) {
-    const json_t *start = json_object_get(json, "start"), *stop = json_object_get(json, "stop");
+    const json_t *start = json_object_get(json, "start"), *stop = json_object_get(json, "stop"),
+                 *content = json_object_get(json, "content");
+    size_t n = json_string_length(content);
     if (!json_is_integer(start) || !json_is_integer(stop) || json_integer_value(start) < 0 ||
         json_integer_value(stop) < 0)
         return tfm_json_broken(d->r, "the decoder Strip lacks a number");
-    tfm_status status = put_step(d, "strip", json_object_get(json, "content"));
+    if (n == 0 || tfm_utf8_char_length(json_string_value(content), n) != n)
+        return tfm_json_broken(d->r, "the decoder Strip has no character to take away");
+    tfm_status status = put_step(d, "strip", content);
     put_number(d, "start", (uint64_t)json_integer_value(start));
     put_number(d, "stop", (uint64_t)json_integer_value(stop));
     d->n++;

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "runtime/tfm.h"
-#include "runtime/tokenizer/tokenizer.h"
+#include "runtime/tokenizer/growable.h"
 #include "runtime/tokenizer/char_classes.h"
 
 #define MAX_SETS 200
