@@ -28,11 +28,11 @@ struct tfm_chat {
 tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *error) {
     tfm_chat *chat = calloc(1, sizeof *chat);
     *out = NULL;
-    if (chat == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+    if (!chat) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
     chat->work.used_max = 64 * MIB + 64 * n;
     chat->work.steps_max = 1000000 + 16 * (uint64_t)n;
     jinja_parser *parser = calloc(1, sizeof *parser);
-    if (parser == NULL) {
+    if (!parser) {
         free(chat);
         return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
     }
@@ -54,7 +54,7 @@ tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *
 }
 
 void tfm_chat_close(tfm_chat **chat) {
-    if (chat == NULL || *chat == NULL) return;
+    if (!chat || !*chat) return;
     tfm_jinja_release(&(*chat)->work);
     free(*chat);
     *chat = NULL;
@@ -65,7 +65,7 @@ const char *tfm_chat_problem(const tfm_chat *chat) {
     return chat->note[0] != '\0' ? chat->note : NULL;
 }
 
-/* ---- what a template sees -------------------------------------------------------------------------------------- */
+/* ---- what a template sees ---- */
 
 static jinja_value text(jinja_context *c, const char *words) { return tfm_jinja_text(&c->work, words, strlen(words)); }
 
@@ -114,7 +114,7 @@ static void define_all(jinja_context *c, const tfm_chat_token *tokens, size_t n_
         define(c, params->variables[i].name, variable(c, params->variables[i].value));
 }
 
-/* ---- rendering ------------------------------------------------------------------------------------------------- */
+/* ---- rendering ---- */
 
 /* How much of the text is left when it is to end with the last message: up to its last occurrence, with its white space
  * at the end if the template has kept that. */
@@ -168,27 +168,27 @@ tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *t
     return status;
 }
 
-/* ---- models ---------------------------------------------------------------------------------------------------- */
+/* ---- models ---- */
 
 tfm_status tfm_chat_read(tfm_chat **chat, const tfm_table *table, const char *path, tfm_chat_token *tokens,
                          size_t *n_tokens, tfm_error *error) {
     static const char *const names[] = {"bos_token", "eos_token", "pad_token", "unk_token"};
-    const tfm_value *value = table != NULL ? tfm_table_find(table, "template") : NULL;
+    const tfm_value *value = table ? tfm_table_find(table, "template") : NULL;
     *chat = NULL;
     *n_tokens = 0;
-    if (table == NULL) return TFM_OK;
-    if (value == NULL || value->type != TFM_VALUE_STRING)
+    if (!table) return TFM_OK;
+    if (!value || value->type != TFM_VALUE_STRING)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: section 'chat' has no template", path);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *token = tfm_table_string(table, names[i], NULL);
-        if (token != NULL) tokens[(*n_tokens)++] = (tfm_chat_token){names[i], token};
+        if (token) tokens[(*n_tokens)++] = (tfm_chat_token){names[i], token};
     }
     return tfm_chat_open(chat, value->data, value->n, error);
 }
 
 tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n, const tfm_chat_params *params,
                            tfm_text *text_, tfm_error *error) {
-    if (model->chat == NULL)
+    if (!model->chat)
         return tfm_fail(error, TFM_ERROR_STATE,
                         "%s has no chat template: pack it from a checkpoint that has one, or with --chat-template",
                         tfm_file_path(model->file));

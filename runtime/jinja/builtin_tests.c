@@ -61,8 +61,8 @@ TEST(less, tfm_jinja_relation(c, OPERATOR_LESS, self, a->at[0]))
 TEST(less_equal, tfm_jinja_relation(c, OPERATOR_LESS_EQUAL, self, a->at[0]))
 TEST(greater, tfm_jinja_relation(c, OPERATOR_GREATER, self, a->at[0]))
 TEST(greater_equal, tfm_jinja_relation(c, OPERATOR_GREATER_EQUAL, self, a->at[0]))
-TEST(filter, self.type == JINJA_STRING && tfm_jinja_find_filter(self.string) != NULL)
-TEST(test, self.type == JINJA_STRING && tfm_jinja_find_test(self.string) != NULL)
+TEST(filter, self.type == JINJA_STRING && tfm_jinja_find_filter(self.string))
+TEST(test, self.type == JINJA_STRING && tfm_jinja_find_test(self.string))
 
 static const jinja_builtin tests[] = {
     {"odd", "", 0, odd},
@@ -110,7 +110,7 @@ const jinja_builtin *tfm_jinja_find_test(const jinja_string *name) {
     return tfm_jinja_find_in(tests, sizeof tests / sizeof *tests, name);
 }
 
-/* ---- functions ------------------------------------------------------------------------------------------------- */
+/* ---- functions ---- */
 
 #define RANGE_MAX 100000 /* as in jinja's sandbox */
 

@@ -7,7 +7,7 @@ static void refuse(jinja_context *c, tfm_status status, const char *kind, const 
     tfm_jinja_fail(&c->work, status, "the %s '%.*s' %s", kind, (int)(name->n < 60 ? name->n : 60), name->data, what);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------------------------- */
+/* ---- arguments ---- */
 
 static void add_all(jinja_context *c, jinja_list *places, jinja_value values) {
     if (tfm_jinja_refuse_undefined(c, values)) return;
@@ -19,7 +19,7 @@ static void add_name(jinja_context *c, jinja_dict *names, jinja_value name, jinj
     if (c->work.status != TFM_OK) return;
     if (name.type != JINJA_STRING)
         tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "the name of an argument is no string");
-    else if (tfm_jinja_get(&c->work, names, name) != NULL)
+    else if (tfm_jinja_get(&c->work, names, name))
         refuse(c, TFM_ERROR_ARGUMENT, "argument", name.string, "is given twice");
     else
         tfm_jinja_set(&c->work, names, name, value);
@@ -40,7 +40,7 @@ static bool evaluate_arguments(jinja_context *c, const jinja_node *node, jinja_l
     if (c->work.status != TFM_OK) return false;
     *places = list.list;
     *names = dict.dict;
-    for (; node != NULL && c->work.status == TFM_OK; node = node->next) {
+    for (; node && c->work.status == TFM_OK; node = node->next) {
         bool wrapped = node->type == NODE_KEYWORD || node->type == NODE_SPREAD;
         jinja_value value = tfm_jinja_evaluate(c, wrapped ? node->a : node);
         if (c->work.status != TFM_OK) break;
@@ -103,16 +103,16 @@ jinja_value tfm_jinja_apply(jinja_context *c, const jinja_builtin *function, con
     jinja_arguments a = {.places = places, .names = names};
     for (size_t i = 0; i < JINJA_PARAMETERS_MAX; i++) a.at[i].type = JINJA_MISSING;
     if (c->work.status != TFM_OK) return JINJA_UNDEFINED_VALUE;
-    if (function == NULL || function->run == NULL) {
+    if (!function || !function->run) {
         refuse(c, TFM_ERROR_UNSUPPORTED, kind, name, "is not known");
         return JINJA_UNDEFINED_VALUE;
     }
-    if (function->parameters != NULL && !bind(c, function, kind, name, &a)) return JINJA_UNDEFINED_VALUE;
+    if (function->parameters && !bind(c, function, kind, name, &a)) return JINJA_UNDEFINED_VALUE;
     jinja_value value = function->run(c, self, &a);
     return c->work.status == TFM_OK ? value : JINJA_UNDEFINED_VALUE;
 }
 
-/* ---- macros ---------------------------------------------------------------------------------------------------- */
+/* ---- macros ---- */
 
 static void define_word(jinja_context *c, const char *word, jinja_value value) {
     jinja_value name = tfm_jinja_text(&c->work, word, strlen(word));
@@ -126,10 +126,10 @@ static void bind_parameter(jinja_context *c, const jinja_node *parameter, size_t
     const jinja_value *named = tfm_jinja_get(&c->work, names, parameter->value);
     if (i < places->n) {
         value = places->items[i];
-    } else if (named != NULL) {
+    } else if (named) {
         value = *named;
         ++*n_used;
-    } else if (parameter->a != NULL) {
+    } else if (parameter->a) {
         value = tfm_jinja_evaluate(c, parameter->a);
     } else {
         const jinja_string *name = parameter->value.string;
@@ -149,7 +149,7 @@ static void bind_rest(jinja_context *c, const jinja_macro *macro, size_t n_param
         tfm_jinja_push(&c->work, more.list, places->items[i]);
     for (size_t i = 0; i < names->n && c->work.status == TFM_OK; i++) {
         bool is_parameter = false;
-        for (const jinja_node *p = macro->node->a; p != NULL && !is_parameter; p = p->next)
+        for (const jinja_node *p = macro->node->a; p && !is_parameter; p = p->next)
             is_parameter = tfm_jinja_equal(&c->work, p->value, names->entries[i].key);
         if (!is_parameter) tfm_jinja_set(&c->work, others.dict, names->entries[i].key, names->entries[i].value);
     }
@@ -173,12 +173,11 @@ static jinja_value call_macro(jinja_context *c, const jinja_macro *macro, const 
                 *outer = c->scope;
     jinja_buffer made = {0}, *out = c->out;
     size_t i = 0, n_used = 0;
-    if (scope == NULL) return JINJA_UNDEFINED_VALUE;
+    if (!scope) return JINJA_UNDEFINED_VALUE;
     *scope = inside;
     c->scope = scope;
     c->out = &made;
-    for (const jinja_node *p = macro->node->a; p != NULL; p = p->next)
-        bind_parameter(c, p, i++, places, names, &n_used);
+    for (const jinja_node *p = macro->node->a; p; p = p->next) bind_parameter(c, p, i++, places, names, &n_used);
     bind_rest(c, macro, i, places, names, n_used, caller);
     if (c->work.status == TFM_OK) tfm_jinja_run(c, macro->node->b);
     c->scope = outer;
@@ -186,7 +185,7 @@ static jinja_value call_macro(jinja_context *c, const jinja_macro *macro, const 
     return tfm_jinja_buffer_text(&c->work, &made);
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------------------- */
+/* ---- calls ---- */
 
 static jinja_value call(jinja_context *c, jinja_value what, const jinja_list *places, const jinja_dict *names,
                         jinja_value caller) {
@@ -222,7 +221,7 @@ jinja_value tfm_jinja_call_node(jinja_context *c, const jinja_node *node, jinja_
 jinja_value tfm_jinja_filter_node(jinja_context *c, const jinja_node *node) {
     jinja_list *places;
     jinja_dict *names;
-    jinja_value input = node->a != NULL ? tfm_jinja_evaluate(c, node->a) : c->block;
+    jinja_value input = node->a ? tfm_jinja_evaluate(c, node->a) : c->block;
     if (!evaluate_arguments(c, node->b, &places, &names)) return JINJA_UNDEFINED_VALUE;
     c->work.line = node->line;
     return tfm_jinja_apply(c, node->function, node->type == NODE_FILTER ? "filter" : "test", node->value.string, input,

@@ -30,7 +30,7 @@ static uint32_t change(jinja_context *c, uint32_t code, bool upper) {
         return upper ? code & ~0x20u : code | 0x20u;
     }
     const case_range *range = changes(code, upper);
-    if (range == NULL) return code;
+    if (!range) return code;
     if (range->delta == 0)
         tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "the %s case of U+%04X is not known", upper ? "upper" : "lower",
                        code);
@@ -40,7 +40,7 @@ static uint32_t change(jinja_context *c, uint32_t code, bool upper) {
 /* 1: upper case, -1: lower case, 0: neither. */
 static int case_of(uint32_t code) {
     if (code < 0x80) return is_ascii_letter(code) ? (code & 0x20 ? -1 : 1) : 0;
-    return changes(code, false) != NULL ? 1 : changes(code, true) != NULL ? -1 : 0;
+    return changes(code, false) ? 1 : changes(code, true) ? -1 : 0;
 }
 
 /* What the filter title begins a word after. */

@@ -11,7 +11,7 @@ void tfm_jinja_put(jinja_work *w, jinja_buffer *buffer, const char *data, size_t
     if (needed > buffer->size) {
         size_t size = needed > SIZE_MAX / 2 ? needed : needed * 2 + 64;
         char *bigger = tfm_jinja_take(w, size, 1);
-        if (bigger == NULL) return;
+        if (!bigger) return;
         if (buffer->n > 0) memcpy(bigger, buffer->data, buffer->n);
         buffer->data = bigger;
         buffer->size = size;

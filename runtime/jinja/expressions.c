@@ -11,7 +11,7 @@ bool tfm_jinja_refuse_undefined(jinja_context *c, jinja_value value) {
     return true;
 }
 
-/* ---- attributes and items -------------------------------------------------------------------------------------- */
+/* ---- attributes and items ---- */
 
 /* An undefined value that remembers what was asked for. */
 static jinja_value no_such(jinja_context *c, const jinja_string *name) {
@@ -27,7 +27,7 @@ static bool method(jinja_context *c, jinja_value object, const jinja_string *nam
     if (!tfm_jinja_find_method(object, name, &function)) return false;
     jinja_method *bound = tfm_jinja_take(&c->work, 1, sizeof *bound);
     *value = JINJA_UNDEFINED_VALUE;
-    if (bound == NULL) return true;
+    if (!bound) return true;
     *bound = (jinja_method){.self = object, .name = name, .function = function};
     *value = (jinja_value){.type = JINJA_METHOD, .method = bound};
     return true;
@@ -43,7 +43,7 @@ static bool own_attribute(jinja_context *c, jinja_value object, const jinja_stri
     if (object.type == JINJA_LOOP && tfm_jinja_loop_attribute(c, object.loop, name, value)) return true;
     if (object.type == JINJA_NAMESPACE) {
         const jinja_value *found = tfm_jinja_get_name(object.dict, name->data, name->n);
-        if (found != NULL) *value = *found;
+        if (found) *value = *found;
         return found != NULL;
     }
     if (object.type == JINJA_MACRO && tfm_jinja_is(name, "name")) {
@@ -59,7 +59,7 @@ jinja_value tfm_jinja_attribute(jinja_context *c, jinja_value object, const jinj
     if (own_attribute(c, object, name, &value)) return value;
     if (object.type == JINJA_DICT) {
         const jinja_value *found = tfm_jinja_get_name(object.dict, name->data, name->n);
-        if (found != NULL) return *found;
+        if (found) return *found;
     }
     return no_such(c, name);
 }
@@ -86,7 +86,7 @@ jinja_value tfm_jinja_item(jinja_context *c, jinja_value object, jinja_value ind
     if (!tfm_jinja_step(&c->work, 1) || tfm_jinja_refuse_undefined(c, object)) return JINJA_UNDEFINED_VALUE;
     if (object.type == JINJA_DICT) {
         const jinja_value *found = tfm_jinja_get(&c->work, object.dict, index);
-        if (found != NULL) return *found;
+        if (found) return *found;
     }
     if ((object.type == JINJA_STRING || object.type == JINJA_LIST) &&
         (index.type == JINJA_INT || index.type == JINJA_BOOL) && element(c, object, tfm_jinja_whole(index), &value))
@@ -96,7 +96,7 @@ jinja_value tfm_jinja_item(jinja_context *c, jinja_value object, jinja_value ind
 }
 
 static jinja_value optional(jinja_context *c, const jinja_node *node) {
-    return node != NULL ? tfm_jinja_evaluate(c, node) : JINJA_NONE_VALUE;
+    return node ? tfm_jinja_evaluate(c, node) : JINJA_NONE_VALUE;
 }
 
 static jinja_value item_of(jinja_context *c, const jinja_node *node) {
@@ -106,26 +106,26 @@ static jinja_value item_of(jinja_context *c, const jinja_node *node) {
     return tfm_jinja_slice(c, object, start, stop, step);
 }
 
-/* ---- the others ------------------------------------------------------------------------------------------------ */
+/* ---- the others ---- */
 
 static jinja_value name_of(jinja_context *c, const jinja_string *name) {
     jinja_value value;
     if (tfm_jinja_lookup(c, name, &value)) return value;
     const jinja_builtin *function = tfm_jinja_find_function(name);
-    if (function != NULL) return (jinja_value){.type = JINJA_FUNCTION, .function = function};
+    if (function) return (jinja_value){.type = JINJA_FUNCTION, .function = function};
     return no_such(c, name);
 }
 
 static jinja_value sequence(jinja_context *c, const jinja_node *node, jinja_list_kind kind) {
     jinja_value list = tfm_jinja_list(&c->work, kind, 0);
-    for (const jinja_node *item = node->a; item != NULL && c->work.status == TFM_OK; item = item->next)
+    for (const jinja_node *item = node->a; item && c->work.status == TFM_OK; item = item->next)
         tfm_jinja_push(&c->work, list.list, tfm_jinja_evaluate(c, item));
     return list;
 }
 
 static jinja_value dictionary(jinja_context *c, const jinja_node *node) {
     jinja_value dict = tfm_jinja_dict(&c->work);
-    for (const jinja_node *pair = node->a; pair != NULL && c->work.status == TFM_OK; pair = pair->next) {
+    for (const jinja_node *pair = node->a; pair && c->work.status == TFM_OK; pair = pair->next) {
         jinja_value key = tfm_jinja_evaluate(c, pair->a), value = tfm_jinja_evaluate(c, pair->b);
         tfm_jinja_set(&c->work, dict.dict, key, value);
     }
@@ -148,14 +148,14 @@ static jinja_value negated(jinja_context *c, const jinja_node *node) {
 
 static jinja_value concatenation(jinja_context *c, const jinja_node *node) {
     jinja_buffer text = {0};
-    for (const jinja_node *part = node->a; part != NULL && c->work.status == TFM_OK; part = part->next)
+    for (const jinja_node *part = node->a; part && c->work.status == TFM_OK; part = part->next)
         tfm_jinja_put_str(c, &text, tfm_jinja_evaluate(c, part));
     return tfm_jinja_buffer_text(&c->work, &text);
 }
 
 static jinja_value comparison(jinja_context *c, const jinja_node *node) {
     jinja_value left = tfm_jinja_evaluate(c, node->a);
-    for (const jinja_node *operand = node->b; operand != NULL; operand = operand->next) {
+    for (const jinja_node *operand = node->b; operand; operand = operand->next) {
         jinja_value right = tfm_jinja_evaluate(c, operand->a);
         if (c->work.status != TFM_OK || !tfm_jinja_relation(c, (jinja_operator)operand->op, left, right))
             return jinja_bool(false);
@@ -189,8 +189,7 @@ static jinja_value evaluate(jinja_context *c, const jinja_node *node) {
     case NODE_COMPARE: return comparison(c, node);
     case NODE_CONDITION:
         if (tfm_jinja_truth(tfm_jinja_evaluate(c, node->a))) return tfm_jinja_evaluate(c, node->b);
-        return node->c != NULL ? tfm_jinja_evaluate(c, node->c)
-                               : tfm_jinja_undefined(&c->work, "a condition without else", 24);
+        return node->c ? tfm_jinja_evaluate(c, node->c) : tfm_jinja_undefined(&c->work, "a condition without else", 24);
     default: tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "this expression is not known");
     }
     return JINJA_UNDEFINED_VALUE;

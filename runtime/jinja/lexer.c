@@ -9,7 +9,7 @@
 jinja_value tfm_jinja_normalize(jinja_work *w, const char *text, size_t n) {
     char *copy = tfm_jinja_take(w, n + 1, 1);
     size_t out = 0;
-    if (copy == NULL) return JINJA_UNDEFINED_VALUE;
+    if (!copy) return JINJA_UNDEFINED_VALUE;
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '\r' && i + 1 < n && text[i + 1] == '\n') continue;
         copy[out++] = text[i] == '\r' ? '\n' : text[i];
@@ -30,7 +30,7 @@ static void go(jinja_lexer *l, size_t at) {
 
 static void go_over_space(jinja_lexer *l) { go(l, l->at + tfm_jinja_leading_space(l->text + l->at, l->n - l->at)); }
 
-/* ---- outside of tags ------------------------------------------------------------------------------------------- */
+/* ---- outside of tags ---- */
 
 /* Text before a tag, shortened as the tag's sign and lstrip_blocks want it. */
 static size_t strip_before(const jinja_lexer *l, size_t start, size_t end, char sign, bool output) {
@@ -56,7 +56,7 @@ static char sign_at(const jinja_lexer *l, size_t at) {
 
 static void skip_comment(jinja_work *w, jinja_lexer *l) {
     const char *start = l->text + l->at, *end = memmem(start, l->n - l->at, "#}", 2);
-    if (end == NULL) {
+    if (!end) {
         tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "a comment has no end");
         return;
     }
@@ -98,7 +98,7 @@ static void raw_text(jinja_work *w, jinja_lexer *l, jinja_token *token) {
 /* The next tag; all that is no comment. */
 static size_t find_tag(const jinja_lexer *l, size_t at) {
     for (; at + 1 < l->n; at++) {
-        if (l->text[at] == '{' && strchr("%{#", l->text[at + 1]) != NULL && l->text[at + 1] != '\0') return at;
+        if (l->text[at] == '{' && strchr("%{#", l->text[at + 1]) && l->text[at + 1] != '\0') return at;
     }
     return l->n;
 }
@@ -142,7 +142,7 @@ static void data_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
     begin_tag(w, l, token);
 }
 
-/* ---- in tags --------------------------------------------------------------------------------------------------- */
+/* ---- in tags ---- */
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
@@ -186,7 +186,7 @@ static double read_float(jinja_work *w, const char *text, size_t n) {
     size_t out = 0, i = 0;
     long places = 0;
     bool after = false;
-    if (digits == NULL) return 0;
+    if (!digits) return 0;
     for (; i < n && (text[i] | 0x20) != 'e'; i++) {
         if (text[i] == '.') after = true;
         if (!is_digit(text[i])) continue;
@@ -246,7 +246,7 @@ static size_t unescape(jinja_work *w, const jinja_lexer *l, size_t at, char *out
     char c = l->text[at++];
     const char *known = c != '\0' ? strchr(plain, c) : NULL;
     *n_out = 1;
-    if (known != NULL) {
+    if (known) {
         out[0] = meaning[known - plain];
         return at;
     }
@@ -303,12 +303,12 @@ static void string_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
 /* An opening bracket is kept, a closing one must belong to the last one that is open. */
 static void balance(jinja_work *w, jinja_lexer *l, char c) {
     const char *open = strchr("([{", c), *close = strchr(")]}", c);
-    if (open != NULL) {
+    if (open) {
         if (l->n_brackets == JINJA_BRACKETS_MAX)
             tfm_jinja_fail(w, TFM_ERROR_LIMIT, "brackets are nested too deeply");
         else
             l->brackets[l->n_brackets++] = ")]}"[open - "([{"];
-    } else if (close != NULL && (l->n_brackets == 0 || l->brackets[--l->n_brackets] != c)) {
+    } else if (close && (l->n_brackets == 0 || l->brackets[--l->n_brackets] != c)) {
         tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "unexpected '%c'", c);
     }
 }
@@ -321,7 +321,7 @@ static void punctuation_token(jinja_work *w, jinja_lexer *l, jinja_token *token)
         token->type = TOKEN_PUNCTUATION;
         token->text = known[i];
         token->n = strlen(known[i]);
-        if (token->n == 1 && strchr("()[]{}", known[i][0]) != NULL) balance(w, l, known[i][0]);
+        if (token->n == 1 && strchr("()[]{}", known[i][0])) balance(w, l, known[i][0]);
         go(l, l->at + token->n);
         return;
     }

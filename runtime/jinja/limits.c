@@ -53,7 +53,7 @@ static void *new_block(jinja_work *w, size_t n) {
         return NULL;
     }
     jinja_block *block = malloc(bytes);
-    if (block == NULL) {
+    if (!block) {
         tfm_jinja_fail(w, TFM_ERROR_MEMORY, "no memory for the chat template");
         return NULL;
     }
@@ -76,7 +76,7 @@ void *tfm_jinja_take(jinja_work *w, size_t n, size_t size) {
     } else {
         if (bytes > w->left) {
             char *block = new_block(w, BLOCK_SIZE);
-            if (block == NULL) return NULL;
+            if (!block) return NULL;
             w->free = block;
             w->left = BLOCK_SIZE;
         }
@@ -84,7 +84,7 @@ void *tfm_jinja_take(jinja_work *w, size_t n, size_t size) {
         w->free += bytes;
         w->left -= bytes;
     }
-    return part != NULL ? memset(part, 0, bytes) : NULL;
+    return part ? memset(part, 0, bytes) : NULL;
 }
 
 bool tfm_jinja_step(jinja_work *w, uint64_t n) {
@@ -110,7 +110,7 @@ bool tfm_jinja_enter(jinja_work *w) {
 void tfm_jinja_leave(jinja_work *w) { w->depth--; }
 
 void tfm_jinja_release(jinja_work *w) {
-    for (jinja_block *block = w->blocks, *next; block != NULL; block = next) {
+    for (jinja_block *block = w->blocks, *next; block; block = next) {
         next = block->next;
         free(block);
     }

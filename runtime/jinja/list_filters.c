@@ -79,7 +79,7 @@ static jinja_value reverse(jinja_context *c, jinja_value self, const jinja_argum
     return list_;
 }
 
-/* ---- by an attribute ------------------------------------------------------------------------------------------- */
+/* ---- by an attribute ---- */
 
 /* What "a.b.0" finds in a value, or what a number or nothing does; its default for what is undefined. */
 static jinja_value attribute_of(jinja_context *c, jinja_value value, jinja_value path, jinja_value otherwise) {
@@ -157,14 +157,14 @@ static jinja_value unique(jinja_context *c, jinja_value self, const jinja_argume
     jinja_value list_ = tfm_jinja_list(&c->work, JINJA_AN_ITERATOR, 0), seen = tfm_jinja_dict(&c->work);
     for (size_t i = 0; i < from->n && c->work.status == TFM_OK; i++) {
         jinja_value key = key_of(c, from->items[i], a->at[1], a->at[0]);
-        if (c->work.status != TFM_OK || tfm_jinja_get(&c->work, seen.dict, key) != NULL) continue;
+        if (c->work.status != TFM_OK || tfm_jinja_get(&c->work, seen.dict, key)) continue;
         tfm_jinja_set(&c->work, seen.dict, key, jinja_bool(true));
         tfm_jinja_push(&c->work, list_.list, from->items[i]);
     }
     return list_;
 }
 
-/* ---- sorting --------------------------------------------------------------------------------------------------- */
+/* ---- sorting ---- */
 
 /* Items [start, end) by their keys, stable; scratch has as many entries as there are items. */
 static void merge_sort(jinja_context *c, jinja_entry *entries, jinja_entry *scratch, size_t n, bool backwards) {
@@ -190,7 +190,7 @@ static jinja_value sorted(jinja_context *c, const jinja_list *from, jinja_value 
     jinja_entry *entries = tfm_jinja_take(&c->work, from->n + 1, sizeof *entries);
     jinja_entry *scratch = tfm_jinja_take(&c->work, from->n + 1, sizeof *scratch);
     jinja_value result = tfm_jinja_list(&c->work, JINJA_A_LIST, from->n);
-    if (path.type == JINJA_STRING && memchr(path.string->data, ',', path.string->n) != NULL)
+    if (path.type == JINJA_STRING && memchr(path.string->data, ',', path.string->n))
         tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "sorting by several attributes is not known");
     for (size_t i = 0; i < from->n && c->work.status == TFM_OK; i++)
         entries[i] = (jinja_entry){key_of(c, from->items[i], path, sensitive), from->items[i]};
@@ -218,13 +218,13 @@ static jinja_value dictsort(jinja_context *c, jinja_value self, const jinja_argu
     return sorted(c, pairs.list, jinja_int(by_value), a->at[0], a->at[2]);
 }
 
-/* ---- of each item ---------------------------------------------------------------------------------------------- */
+/* ---- of each item ---- */
 
 /* Arguments from one on. */
 static const jinja_list *rest(jinja_context *c, const jinja_list *places, size_t from) {
     jinja_list *list_ = tfm_jinja_take(&c->work, 1, sizeof *list_);
     static const jinja_list empty;
-    if (list_ == NULL || places->n <= from) return &empty;
+    if (!list_ || places->n <= from) return &empty;
     *list_ = (jinja_list){.kind = JINJA_A_TUPLE, .n = places->n - from, .items = places->items + from};
     return list_;
 }
@@ -234,7 +234,7 @@ static jinja_value map(jinja_context *c, jinja_value self, const jinja_arguments
     const jinja_value *otherwise = tfm_jinja_get_name(a->names, "default", 7);
     const jinja_list *from = tfm_jinja_items(&c->work, self);
     jinja_value list_ = tfm_jinja_list(&c->work, JINJA_AN_ITERATOR, from->n);
-    bool by_attribute = a->places->n == 0 && path != NULL;
+    bool by_attribute = a->places->n == 0 && path;
     if (!by_attribute && (a->places->n == 0 || a->places->items[0].type != JINJA_STRING)) {
         tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "the filter 'map' needs an attribute or the name of a filter");
         return list_;
@@ -245,7 +245,7 @@ static jinja_value map(jinja_context *c, jinja_value self, const jinja_arguments
     for (size_t i = 0; i < from->n && c->work.status == TFM_OK; i++) {
         jinja_value item = from->items[i];
         if (by_attribute) {
-            item = attribute_of(c, item, *path, otherwise != NULL ? *otherwise : missing);
+            item = attribute_of(c, item, *path, otherwise ? *otherwise : missing);
         } else {
             const jinja_string *name = a->places->items[0].string;
             item = tfm_jinja_apply(c, tfm_jinja_find_filter(name), "filter", name, item, more, a->names);
@@ -326,7 +326,7 @@ const jinja_builtin *tfm_jinja_find_list_filter(const jinja_string *name) {
 
 const jinja_builtin *tfm_jinja_find_filter(const jinja_string *name) {
     const jinja_builtin *filter = tfm_jinja_find_text_filter(name);
-    return filter != NULL ? filter : tfm_jinja_find_list_filter(name);
+    return filter ? filter : tfm_jinja_find_list_filter(name);
 }
 
 const jinja_builtin *tfm_jinja_find_in(const jinja_builtin *table, size_t n, const jinja_string *name) {

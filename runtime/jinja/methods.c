@@ -28,13 +28,13 @@ static jinja_value part(jinja_context *c, const jinja_string *s, size_t start, s
     jinja_value text = tfm_jinja_text(&c->work, s->data + start, end - start);
     if (!s->markup || text.type != JINJA_STRING) return text;
     jinja_string *marked = tfm_jinja_take(&c->work, 1, sizeof *marked);
-    if (marked == NULL) return JINJA_UNDEFINED_VALUE;
+    if (!marked) return JINJA_UNDEFINED_VALUE;
     *marked = *text.string;
     marked->markup = true;
     return (jinja_value){.type = JINJA_STRING, .string = marked};
 }
 
-/* ---- what stands at the ends ----------------------------------------------------------------------------------- */
+/* ---- what stands at the ends ---- */
 
 static bool is_one_of(const jinja_string *set, const char *character, size_t length) {
     for (size_t i = 0, n; i < set->n; i += n) {
@@ -47,9 +47,9 @@ static bool is_one_of(const jinja_string *set, const char *character, size_t len
 static jinja_value strip_ends(jinja_context *c, jinja_value self, const jinja_arguments *a, bool left, bool right) {
     const jinja_string *s = self.string, *set = text_argument(c, a->at[0], true);
     size_t start = 0, end = s->n;
-    if (!tfm_jinja_step_bytes(&c->work, s->n) || (set != NULL && !tfm_jinja_step_bytes(&c->work, set->n * 16)))
+    if (!tfm_jinja_step_bytes(&c->work, s->n) || (set && !tfm_jinja_step_bytes(&c->work, set->n * 16)))
         return JINJA_UNDEFINED_VALUE;
-    if (set == NULL) {
+    if (!set) {
         if (left) start = tfm_jinja_leading_space(s->data, s->n);
         if (right) end = start + tfm_jinja_without_trailing_space(s->data + start, s->n - start);
         return part(c, s, start, end);
@@ -97,12 +97,12 @@ static jinja_value has_end(jinja_context *c, jinja_value self, const jinja_argum
         bool found = false;
         for (size_t i = 0; i < a->at[0].list->n && !found && tfm_jinja_step(&c->work, 1); i++) {
             const jinja_string *with = text_argument(c, a->at[0].list->items[i], false);
-            found = with != NULL && has(self.string, with);
+            found = with && has(self.string, with);
         }
         return jinja_bool(found);
     }
     const jinja_string *with = text_argument(c, a->at[0], false);
-    return jinja_bool(with != NULL && has(self.string, with));
+    return jinja_bool(with && has(self.string, with));
 }
 
 static jinja_value startswith(jinja_context *c, jinja_value self, const jinja_arguments *a) {
@@ -115,15 +115,15 @@ static jinja_value endswith(jinja_context *c, jinja_value self, const jinja_argu
 
 static jinja_value removeprefix(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     const jinja_string *with = text_argument(c, a->at[0], false);
-    return with != NULL && begins(self.string, with) ? part(c, self.string, with->n, self.string->n) : self;
+    return with && begins(self.string, with) ? part(c, self.string, with->n, self.string->n) : self;
 }
 
 static jinja_value removesuffix(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     const jinja_string *with = text_argument(c, a->at[0], false);
-    return with != NULL && ends(self.string, with) ? part(c, self.string, 0, self.string->n - with->n) : self;
+    return with && ends(self.string, with) ? part(c, self.string, 0, self.string->n - with->n) : self;
 }
 
-/* ---- finding --------------------------------------------------------------------------------------------------- */
+/* ---- finding ---- */
 
 /* The last place of what is not empty in [start, end), or NULL. */
 static const char *find_last(const char *start, const char *end, const jinja_string *what) {
@@ -144,7 +144,7 @@ static size_t char_number(jinja_context *c, const jinja_string *s, size_t offset
 static jinja_value find_in(jinja_context *c, jinja_value self, const jinja_arguments *a, bool from_end, bool must) {
     const jinja_string *s = self.string, *what = text_argument(c, a->at[0], false);
     int64_t start = count_argument(c, a->at[1], 0);
-    if (what == NULL || !tfm_jinja_step_bytes(&c->work, s->n + (from_end ? s->n * (what->n < 64 ? 16 : what->n) : 0)))
+    if (!what || !tfm_jinja_step_bytes(&c->work, s->n + (from_end ? s->n * (what->n < 64 ? 16 : what->n) : 0)))
         return JINJA_UNDEFINED_VALUE;
     if (start < 0) start = start + (int64_t)s->n_chars < 0 ? 0 : start + (int64_t)s->n_chars;
     const char *from = s->data + tfm_jinja_offset(s, (size_t)start), *end = s->data + s->n, *hit;
@@ -154,9 +154,8 @@ static jinja_value find_in(jinja_context *c, jinja_value self, const jinja_argum
         hit = from_end ? end : from;
     else
         hit = from_end ? find_last(from, end, what) : memmem(from, (size_t)(end - from), what->data, what->n);
-    if (hit == NULL && must)
-        tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "a string that index() looks for is not there");
-    return jinja_int(hit != NULL ? (int64_t)char_number(c, s, (size_t)(hit - s->data)) : -1);
+    if (!hit && must) tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "a string that index() looks for is not there");
+    return jinja_int(hit ? (int64_t)char_number(c, s, (size_t)(hit - s->data)) : -1);
 }
 
 static jinja_value find(jinja_context *c, jinja_value self, const jinja_arguments *a) {
@@ -178,10 +177,10 @@ static jinja_value rindex_of(jinja_context *c, jinja_value self, const jinja_arg
 static jinja_value count(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     const jinja_string *s = self.string, *what = text_argument(c, a->at[0], false);
     int64_t n = 0;
-    if (what == NULL || !tfm_jinja_step_bytes(&c->work, s->n)) return JINJA_UNDEFINED_VALUE;
+    if (!what || !tfm_jinja_step_bytes(&c->work, s->n)) return JINJA_UNDEFINED_VALUE;
     if (what->n == 0) return jinja_int((int64_t)s->n_chars + 1);
     const char *at = s->data, *end = s->data + s->n;
-    while ((at = memmem(at, (size_t)(end - at), what->data, what->n)) != NULL) {
+    while ((at = memmem(at, (size_t)(end - at), what->data, what->n))) {
         at += what->n;
         n++;
     }
@@ -193,11 +192,11 @@ static jinja_value replace(jinja_context *c, jinja_value self, const jinja_argum
                        *new = text_argument(c, a->at[1], false);
     int64_t times = count_argument(c, a->at[2], -1);
     jinja_buffer text = {0};
-    if (old == NULL || new == NULL || !tfm_jinja_step_bytes(&c->work, s->n)) return JINJA_UNDEFINED_VALUE;
+    if (!old || !new || !tfm_jinja_step_bytes(&c->work, s->n)) return JINJA_UNDEFINED_VALUE;
     size_t at = 0;
     while (times != 0 && at <= s->n && c->work.status == TFM_OK) {
         const char *hit = old->n == 0 ? s->data + at : memmem(s->data + at, s->n - at, old->data, old->n);
-        if (hit == NULL) break;
+        if (!hit) break;
         size_t place = (size_t)(hit - s->data);
         tfm_jinja_put(&c->work, &text, s->data + at, place - at);
         tfm_jinja_put(&c->work, &text, new->data, new->n);
@@ -214,7 +213,7 @@ static jinja_value replace(jinja_context *c, jinja_value self, const jinja_argum
     return tfm_jinja_buffer_text(&c->work, &text);
 }
 
-/* ---- in parts -------------------------------------------------------------------------------------------------- */
+/* ---- in parts ---- */
 
 static void push_part(jinja_context *c, jinja_list *list, const jinja_string *s, size_t start, size_t end) {
     tfm_jinja_push(&c->work, list, part(c, s, start, end));
@@ -240,14 +239,14 @@ static jinja_value split(jinja_context *c, jinja_value self, const jinja_argumen
     int64_t times = count_argument(c, a->at[1], -1);
     jinja_value list = tfm_jinja_list(&c->work, JINJA_A_LIST, 0);
     if (!tfm_jinja_step_bytes(&c->work, s->n)) return JINJA_UNDEFINED_VALUE;
-    if (by == NULL) {
+    if (!by) {
         split_at_space(c, list.list, s, times);
         return list;
     }
     if (by->n == 0) tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "split() by an empty string");
     size_t at = 0;
     const char *hit;
-    while (c->work.status == TFM_OK && times != 0 && (hit = memmem(s->data + at, s->n - at, by->data, by->n)) != NULL) {
+    while (c->work.status == TFM_OK && times != 0 && (hit = memmem(s->data + at, s->n - at, by->data, by->n))) {
         push_part(c, list.list, s, at, (size_t)(hit - s->data));
         at = (size_t)(hit - s->data) + by->n;
         times -= times > 0;
@@ -261,11 +260,11 @@ static jinja_value rsplit(jinja_context *c, jinja_value self, const jinja_argume
     int64_t times = count_argument(c, a->at[1], -1);
     if (times < 0 || c->work.status != TFM_OK) return split(c, self, a);
     jinja_value list = tfm_jinja_list(&c->work, JINJA_A_LIST, 0);
-    if (by == NULL || by->n == 0)
+    if (!by || by->n == 0)
         tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "rsplit() at white space with a number is not known");
     size_t end = s->n;
     const char *hit;
-    while (times != 0 && tfm_jinja_step(&c->work, s->n) && (hit = find_last(s->data, s->data + end, by)) != NULL) {
+    while (times != 0 && tfm_jinja_step(&c->work, s->n) && (hit = find_last(s->data, s->data + end, by))) {
         size_t at = (size_t)(hit - s->data);
         push_part(c, list.list, s, at + by->n, end);
         end = at;
@@ -301,18 +300,18 @@ static jinja_value partition_at(jinja_context *c, const jinja_string *s, const j
                                 bool last) {
     jinja_value list = tfm_jinja_list(&c->work, JINJA_A_TUPLE, 3), empty = tfm_jinja_text(&c->work, "", 0);
     if (c->work.status != TFM_OK) return list;
-    size_t at = hit != NULL ? (size_t)(hit - s->data) : 0;
+    size_t at = hit ? (size_t)(hit - s->data) : 0;
     jinja_value whole = part(c, s, 0, s->n);
-    tfm_jinja_push(&c->work, list.list, hit != NULL ? part(c, s, 0, at) : last ? empty : whole);
-    tfm_jinja_push(&c->work, list.list, hit != NULL ? part(c, s, at, at + by->n) : empty);
-    tfm_jinja_push(&c->work, list.list, hit != NULL ? part(c, s, at + by->n, s->n) : last ? whole : empty);
+    tfm_jinja_push(&c->work, list.list, hit ? part(c, s, 0, at) : last ? empty : whole);
+    tfm_jinja_push(&c->work, list.list, hit ? part(c, s, at, at + by->n) : empty);
+    tfm_jinja_push(&c->work, list.list, hit ? part(c, s, at + by->n, s->n) : last ? whole : empty);
     return list;
 }
 
 static jinja_value partition_by(jinja_context *c, jinja_value self, const jinja_arguments *a, bool last) {
     const jinja_string *s = self.string, *by = text_argument(c, a->at[0], false);
-    if (by != NULL && by->n == 0) tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "partition() by an empty string");
-    if (by == NULL || !tfm_jinja_step(&c->work, 1 + (last ? s->n : s->n / 16))) return JINJA_UNDEFINED_VALUE;
+    if (by && by->n == 0) tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "partition() by an empty string");
+    if (!by || !tfm_jinja_step(&c->work, 1 + (last ? s->n : s->n / 16))) return JINJA_UNDEFINED_VALUE;
     const char *hit = last ? find_last(s->data, s->data + s->n, by) : memmem(s->data, s->n, by->data, by->n);
     return partition_at(c, s, by, hit, last);
 }
@@ -325,7 +324,7 @@ static jinja_value rpartition(jinja_context *c, jinja_value self, const jinja_ar
     return partition_by(c, self, a, true);
 }
 
-/* ---- the other methods of strings ------------------------------------------------------------------------------ */
+/* ---- the other methods of strings ---- */
 
 #define CASE_METHOD(name, how)                                                                                         \
     static jinja_value name(jinja_context *c, jinja_value self, const jinja_arguments *a) {                            \
@@ -391,12 +390,12 @@ static jinja_value justify(jinja_context *c, const jinja_string *s, const jinja_
     const jinja_string *fill = text_argument(c, a->at[1], true);
     int64_t width = count_argument(c, a->at[0], 0), n = (int64_t)s->n_chars, pad = width > n ? width - n : 0;
     jinja_buffer text = {0};
-    if (fill != NULL && fill->n_chars != 1)
+    if (fill && fill->n_chars != 1)
         tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "a string is filled up with one character");
     int64_t left = right_share == 2 ? 0 : right_share == 0 ? pad : pad / 2 + (pad & width & 1);
     for (int64_t i = 0; i <= pad && c->work.status == TFM_OK; i++) {
         if (i == left) tfm_jinja_put(&c->work, &text, s->data, s->n);
-        if (i < pad) tfm_jinja_put(&c->work, &text, fill != NULL ? fill->data : " ", fill != NULL ? fill->n : 1);
+        if (i < pad) tfm_jinja_put(&c->work, &text, fill ? fill->data : " ", fill ? fill->n : 1);
     }
     return tfm_jinja_buffer_text(&c->work, &text);
 }
@@ -466,7 +465,7 @@ static const jinja_builtin string_methods[] = {
     {"zfill", NULL, 0, NULL},
 };
 
-/* ---- lists, dictionaries, loops -------------------------------------------------------------------------------- */
+/* ---- lists, dictionaries, loops ---- */
 
 static jinja_value list_index(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     for (size_t i = 0; i < self.list->n && c->work.status == TFM_OK; i++) {
@@ -497,7 +496,7 @@ static const jinja_builtin list_methods[] = {{"count", "value", 1, list_count},
 
 static jinja_value get(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     const jinja_value *found = tfm_jinja_get(&c->work, self.dict, a->at[0]);
-    return found != NULL ? *found : given(a->at[1]) ? a->at[1] : JINJA_NONE_VALUE;
+    return found ? *found : given(a->at[1]) ? a->at[1] : JINJA_NONE_VALUE;
 }
 
 static jinja_value view(jinja_context *c, const jinja_dict *dict, jinja_list_kind kind) {
@@ -577,6 +576,6 @@ bool tfm_jinja_find_method(jinja_value self, const jinja_string *name, const jin
         n = sizeof number_methods / sizeof *table;
     }
     const jinja_builtin *found = tfm_jinja_find_in(table, n, name);
-    *function = found != NULL && found->run != NULL ? found : NULL;
+    *function = found && found->run ? found : NULL;
     return found != NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "interpreter.h"
 
-/* ---- numbers --------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 static jinja_value too_large(jinja_context *c) {
     tfm_jinja_fail(&c->work, TFM_ERROR_LIMIT, "a number gets too large");
@@ -91,12 +91,12 @@ static jinja_value real_arithmetic(jinja_context *c, jinja_operator op, double x
     }
 }
 
-/* ---- sequences ------------------------------------------------------------------------------------------------- */
+/* ---- sequences ---- */
 
 /* What escaping would change: text marked safe and other text that has this cannot be joined as jinja does it. */
 static bool needs_escaping(const jinja_string *s) {
     for (size_t i = 0; i < s->n; i++) {
-        if (strchr("&<>'\"", s->data[i]) != NULL && s->data[i] != '\0') return true;
+        if (strchr("&<>'\"", s->data[i]) && s->data[i] != '\0') return true;
     }
     return false;
 }
@@ -109,14 +109,14 @@ static jinja_value add_strings(jinja_context *c, const jinja_string *x, const ji
     if (x->n + y->n > 0) {
         text.size = text.n = x->n + y->n;
         text.data = tfm_jinja_take(&c->work, text.n, 1);
-        if (text.data == NULL) return JINJA_UNDEFINED_VALUE;
+        if (!text.data) return JINJA_UNDEFINED_VALUE;
         memcpy(text.data, x->data, x->n);
         memcpy(text.data + x->n, y->data, y->n);
     }
     jinja_value value = tfm_jinja_buffer_text(&c->work, &text);
     if (value.type == JINJA_STRING && (x->markup || y->markup)) {
         jinja_string *marked = tfm_jinja_take(&c->work, 1, sizeof *marked);
-        if (marked == NULL) return JINJA_UNDEFINED_VALUE;
+        if (!marked) return JINJA_UNDEFINED_VALUE;
         *marked = *value.string;
         marked->markup = true;
         value.string = marked;
@@ -143,7 +143,7 @@ static jinja_value repeat(jinja_context *c, jinja_value value, int64_t times) {
     if (value.type == JINJA_STRING) {
         if (total > c->work.used_max || !tfm_jinja_step_bytes(&c->work, total)) return too_large(c);
         char *text = tfm_jinja_take(&c->work, total, 1);
-        for (size_t i = 0; i < count && text != NULL; i++) memcpy(text + i * n, value.string->data, n);
+        for (size_t i = 0; i < count && text; i++) memcpy(text + i * n, value.string->data, n);
         return tfm_jinja_text(&c->work, text, total);
     }
     jinja_value list = tfm_jinja_list(&c->work, value.list->kind, 0);
@@ -155,7 +155,7 @@ static jinja_value repeat(jinja_context *c, jinja_value value, int64_t times) {
     return list;
 }
 
-/* ---- all of them ----------------------------------------------------------------------------------------------- */
+/* ---- all of them ---- */
 
 static const char *const symbols[] = {"+", "-", "*", "/", "//", "%", "**"};
 
@@ -191,8 +191,7 @@ bool tfm_jinja_contains(jinja_context *c, jinja_value whole, jinja_value part) {
             return false;
         }
         if (!tfm_jinja_step_bytes(&c->work, whole.string->n)) return false;
-        return part.string->n == 0 ||
-               memmem(whole.string->data, whole.string->n, part.string->data, part.string->n) != NULL;
+        return part.string->n == 0 || memmem(whole.string->data, whole.string->n, part.string->data, part.string->n);
     }
     if (whole.type == JINJA_DICT) return tfm_jinja_get(&c->work, whole.dict, part) != NULL;
     const jinja_list *items = tfm_jinja_items(&c->work, whole);
@@ -215,7 +214,7 @@ bool tfm_jinja_relation(jinja_context *c, jinja_operator op, jinja_value a, jinj
     }
 }
 
-/* ---- slices ---------------------------------------------------------------------------------------------------- */
+/* ---- slices ---- */
 
 /* One end of a slice of n items. */
 static int64_t bound(jinja_context *c, jinja_value value, int64_t fallback, int64_t n, bool backwards) {
@@ -239,7 +238,7 @@ static jinja_value slice_text(jinja_context *c, const jinja_string *s, int64_t s
     }
     size_t *offsets = tfm_jinja_take(&c->work, s->n_chars + 1, sizeof *offsets);
     jinja_buffer text = {0};
-    if (offsets == NULL || !tfm_jinja_step(&c->work, s->n_chars)) return JINJA_UNDEFINED_VALUE;
+    if (!offsets || !tfm_jinja_step(&c->work, s->n_chars)) return JINJA_UNDEFINED_VALUE;
     for (size_t i = 0, at = 0; i < s->n_chars; i++) {
         offsets[i] = at;
         at += tfm_jinja_step_char(s->data + at, s->n - at);

@@ -43,7 +43,7 @@ jinja_node *tfm_jinja_parse_expression(jinja_parser *p) {
     return node;
 }
 
-/* ---- operators ------------------------------------------------------------------------------------------------- */
+/* ---- operators ---- */
 
 static jinja_node *parse_unary(jinja_parser *p, bool filters) {
     jinja_node *node;
@@ -72,7 +72,7 @@ typedef struct operator_word {
 } operator_word;
 
 static const operator_word *skip_one_of(jinja_parser *p, const operator_word *words) {
-    for (; words->text != NULL; words++) {
+    for (; words->text; words++) {
         if (tfm_jinja_skip(p, words->text)) return words;
     }
     return NULL;
@@ -85,7 +85,7 @@ static jinja_node *parse_product(jinja_parser *p) {
                                           {"%", OPERATOR_MODULO},
                                           {NULL, 0}};
     jinja_node *left = parse_power(p);
-    for (const operator_word *word; (word = skip_one_of(p, words)) != NULL;)
+    for (const operator_word *word; (word = skip_one_of(p, words));)
         left = binary(p, NODE_ARITHMETIC, word->op, left, parse_power(p));
     return left;
 }
@@ -101,7 +101,7 @@ static jinja_node *parse_concat(jinja_parser *p) {
 static jinja_node *parse_sum(jinja_parser *p) {
     static const operator_word words[] = {{"+", OPERATOR_ADD}, {"-", OPERATOR_SUBTRACT}, {NULL, 0}};
     jinja_node *left = parse_concat(p);
-    for (const operator_word *word; (word = skip_one_of(p, words)) != NULL;)
+    for (const operator_word *word; (word = skip_one_of(p, words));)
         left = binary(p, NODE_ARITHMETIC, word->op, left, parse_concat(p));
     return left;
 }
@@ -127,14 +127,14 @@ static jinja_node *parse_comparison(jinja_parser *p) {
     for (;;) {
         const operator_word *word = skip_one_of(p, words);
         uint32_t op;
-        if (word != NULL)
+        if (word)
             op = word->op;
         else if (tfm_jinja_skip_name(p, "in"))
             op = OPERATOR_IN;
         else if (skip_not_in(p))
             op = OPERATOR_NOT_IN;
         else
-            return operands != NULL ? binary(p, NODE_COMPARE, 0, first, operands) : first;
+            return operands ? binary(p, NODE_COMPARE, 0, first, operands) : first;
         jinja_node *operand = unary(p, NODE_OPERAND, parse_sum(p));
         operand->op = op;
         tfm_jinja_link(&end, operand);
@@ -161,11 +161,11 @@ static jinja_node *parse_or(jinja_parser *p) {
     return left;
 }
 
-/* ---- operands -------------------------------------------------------------------------------------------------- */
+/* ---- operands ---- */
 
 /* A macro that has one of these names takes other arguments. */
 static void note_use(const jinja_parser *p, const jinja_string *name) {
-    if (p->macro_uses == NULL) return;
+    if (!p->macro_uses) return;
     if (tfm_jinja_is(name, "varargs")) *p->macro_uses |= MACRO_USES_VARARGS;
     if (tfm_jinja_is(name, "kwargs")) *p->macro_uses |= MACRO_USES_KWARGS;
     if (tfm_jinja_is(name, "caller")) *p->macro_uses |= MACRO_USES_CALLER;
@@ -212,7 +212,7 @@ static jinja_node *parse_list(jinja_parser *p) {
     jinja_node *node = tfm_jinja_node(p, NODE_LIST), **end = &node->a;
     tfm_jinja_advance(p);
     while (!tfm_jinja_at(p, "]") && p->work->status == TFM_OK) {
-        if (node->a != NULL) tfm_jinja_expect(p, ",");
+        if (node->a) tfm_jinja_expect(p, ",");
         if (tfm_jinja_at(p, "]")) break;
         tfm_jinja_link(&end, tfm_jinja_parse_expression(p));
     }
@@ -224,7 +224,7 @@ static jinja_node *parse_dict(jinja_parser *p) {
     jinja_node *node = tfm_jinja_node(p, NODE_DICT), **end = &node->a;
     tfm_jinja_advance(p);
     while (!tfm_jinja_at(p, "}") && p->work->status == TFM_OK) {
-        if (node->a != NULL) tfm_jinja_expect(p, ",");
+        if (node->a) tfm_jinja_expect(p, ",");
         if (tfm_jinja_at(p, "}")) break;
         jinja_node *pair = unary(p, NODE_PAIR, tfm_jinja_parse_expression(p));
         tfm_jinja_expect(p, ":");
@@ -262,7 +262,7 @@ static jinja_node *parse_primary(jinja_parser *p, bool namespaces) {
 
 static bool at_tuple_end(const jinja_parser *p, const char *end_name) {
     return p->token.type == TOKEN_OUTPUT_END || p->token.type == TOKEN_BLOCK_END || tfm_jinja_at(p, ")") ||
-           (end_name != NULL && tfm_jinja_at_name(p, end_name));
+           (end_name && tfm_jinja_at_name(p, end_name));
 }
 
 /* Items with commas between them; one without a comma is itself. target: only names, and tuples of them. */
@@ -292,9 +292,9 @@ static bool can_assign(jinja_work *w, const jinja_node *node) {
     if (node->type == NODE_NAME || node->type == NODE_NAMESPACE) return true;
     if (node->type != NODE_TUPLE || !tfm_jinja_enter(w)) return false;
     const jinja_node *item = node->a;
-    while (item != NULL && can_assign(w, item)) item = item->next;
+    while (item && can_assign(w, item)) item = item->next;
     tfm_jinja_leave(w);
-    return item == NULL;
+    return !item;
 }
 
 jinja_node *tfm_jinja_parse_target(jinja_parser *p, bool namespaces, const char *end_name) {
@@ -304,7 +304,7 @@ jinja_node *tfm_jinja_parse_target(jinja_parser *p, bool namespaces, const char 
     return node;
 }
 
-/* ---- what follows operands ------------------------------------------------------------------------------------- */
+/* ---- what follows operands ---- */
 
 static jinja_node *parse_subscript_part(jinja_parser *p) {
     bool end = tfm_jinja_at(p, ":") || tfm_jinja_at(p, "]") || tfm_jinja_at(p, ",");
@@ -319,7 +319,7 @@ static jinja_node *parse_subscript(jinja_parser *p, jinja_node *object) {
         node->b->a = first;
         node->b->b = parse_subscript_part(p);
         if (tfm_jinja_skip(p, ":")) node->b->c = parse_subscript_part(p);
-    } else if (first != NULL) {
+    } else if (first) {
         node->b = first;
     } else {
         tfm_jinja_unexpected(p, "an index");
@@ -345,7 +345,7 @@ static jinja_node *parse_arguments(jinja_parser *p) {
     jinja_node *first = NULL, **end = &first;
     uint32_t stage = 0; /* 0: by place, 1: by name, 2: after *, 3: after ** */
     while (!tfm_jinja_at(p, ")") && p->work->status == TFM_OK) {
-        if (first != NULL) {
+        if (first) {
             tfm_jinja_expect(p, ",");
             if (tfm_jinja_at(p, ")")) break;
         }
@@ -402,7 +402,7 @@ static jinja_node *parse_postfix(jinja_parser *p, jinja_node *node) {
 
 /* What may never be reached is not refused, but said. */
 static void note_unknown(jinja_parser *p, const char *what, const jinja_string *name, uint32_t line) {
-    if (p->note != NULL && p->note[0] == '\0')
+    if (p->note && p->note[0] == '\0')
         snprintf(p->note, p->note_size, "chat template, line %u: the %s '%.*s' is not known", line, what,
                  (int)(name->n < 60 ? name->n : 60), name->data);
 }
@@ -412,7 +412,7 @@ static jinja_node *parse_filter(jinja_parser *p, jinja_node *input) {
     node->value = tfm_jinja_expect_name(p);
     if (p->work->status != TFM_OK) return node;
     node->function = tfm_jinja_find_filter(node->value.string);
-    if (node->function == NULL) note_unknown(p, "filter", node->value.string, node->line);
+    if (!node->function) note_unknown(p, "filter", node->value.string, node->line);
     if (tfm_jinja_skip(p, "(")) node->b = parse_arguments(p);
     return node;
 }
@@ -432,7 +432,7 @@ static jinja_node *parse_test(jinja_parser *p, jinja_node *input) {
     node->value = tfm_jinja_expect_name(p);
     if (p->work->status != TFM_OK) return node;
     node->function = tfm_jinja_find_test(node->value.string);
-    if (node->function == NULL) note_unknown(p, "test", node->value.string, node->line);
+    if (!node->function) note_unknown(p, "test", node->value.string, node->line);
     if (tfm_jinja_skip(p, "(")) {
         node->b = parse_arguments(p);
     } else if (at_bare_argument(p)) {
@@ -447,9 +447,9 @@ jinja_node *tfm_jinja_parse_filters(jinja_parser *p, jinja_node *input, bool fir
     while (p->work->status == TFM_OK) {
         if (first || tfm_jinja_skip(p, "|"))
             node = parse_filter(p, node);
-        else if (input != NULL && tfm_jinja_skip_name(p, "is"))
+        else if (input && tfm_jinja_skip_name(p, "is"))
             node = parse_test(p, node);
-        else if (input != NULL && tfm_jinja_skip(p, "("))
+        else if (input && tfm_jinja_skip(p, "("))
             node = parse_call(p, node);
         else
             return node;

@@ -5,7 +5,7 @@
 #include "builtins.h"
 #include "syntax.h"
 
-/* ---- tokens ---------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---- */
 
 void tfm_jinja_advance(jinja_parser *p) {
     if (p->has_ahead)
@@ -54,7 +54,7 @@ void tfm_jinja_unexpected(jinja_parser *p, const char *wanted) {
                        : t->n > 0                    ? NULL
                                                      : "a constant";
     int n = (int)(t->n < 60 ? t->n : 60);
-    if (what != NULL)
+    if (what)
         tfm_jinja_fail(p->work, TFM_ERROR_UNSUPPORTED, "expected %s, found %s", wanted, what);
     else
         tfm_jinja_fail(p->work, TFM_ERROR_UNSUPPORTED, "expected %s, found '%.*s'", wanted, n, t->text);
@@ -88,7 +88,7 @@ static void expect_block_end(jinja_parser *p) {
 /* After a failure every node is the spare one, so that nobody needs to look for NULL; nothing of it is ever used. */
 jinja_node *tfm_jinja_node(jinja_parser *p, jinja_node_type type) {
     jinja_node *node = tfm_jinja_take(p->work, 1, sizeof *node);
-    if (node == NULL) {
+    if (!node) {
         node = &p->spare;
         memset(node, 0, sizeof *node);
     }
@@ -102,7 +102,7 @@ void tfm_jinja_link(jinja_node ***end, jinja_node *node) {
     *end = &node->next;
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------------ */
+/* ---- statements ---- */
 
 static jinja_node *parse_statements(jinja_parser *p, const char *const *ends);
 
@@ -179,7 +179,7 @@ static jinja_node *parse_parameters(jinja_parser *p) {
     bool defaults = false;
     tfm_jinja_expect(p, "(");
     while (!tfm_jinja_at(p, ")") && p->work->status == TFM_OK) {
-        if (first != NULL) tfm_jinja_expect(p, ",");
+        if (first) tfm_jinja_expect(p, ",");
         jinja_node *parameter = tfm_jinja_node(p, NODE_NAME);
         parameter->value = tfm_jinja_expect_name(p);
         if (tfm_jinja_skip(p, "=")) {
@@ -234,7 +234,7 @@ static jinja_node *parse_filter_block(jinja_parser *p) {
 static jinja_node *parse_with(jinja_parser *p) {
     jinja_node *node = tfm_jinja_node(p, NODE_WITH), **targets = &node->a, **values = &node->b;
     while (p->token.type != TOKEN_BLOCK_END && p->work->status == TFM_OK) {
-        if (node->a != NULL) tfm_jinja_expect(p, ",");
+        if (node->a) tfm_jinja_expect(p, ",");
         tfm_jinja_link(&targets, tfm_jinja_parse_target(p, false, NULL));
         tfm_jinja_expect(p, "=");
         tfm_jinja_link(&values, tfm_jinja_parse_expression(p));
@@ -267,7 +267,7 @@ static jinja_node *parse_continue(jinja_parser *p) {
 static jinja_node *parse_print(jinja_parser *p) {
     jinja_node *first = NULL, **end = &first;
     while (p->token.type != TOKEN_BLOCK_END && p->work->status == TFM_OK) {
-        if (first != NULL) tfm_jinja_expect(p, ",");
+        if (first) tfm_jinja_expect(p, ",");
         jinja_node *node = tfm_jinja_node(p, NODE_OUTPUT);
         node->a = tfm_jinja_parse_expression(p);
         tfm_jinja_link(&end, node);
@@ -319,15 +319,15 @@ static jinja_node *parse_statements(jinja_parser *p, const char *const *ends) {
             tfm_jinja_advance(p);
         } else {
             tfm_jinja_advance(p);
-            for (size_t i = 0; ends != NULL && ends[i] != NULL; i++) {
+            for (size_t i = 0; ends && ends[i]; i++) {
                 if (tfm_jinja_at_name(p, ends[i])) return first;
             }
             node = parse_statement(p);
             expect_block_end(p);
         }
         if (p->work->status != TFM_OK) return NULL;
-        if (node != NULL) *end = node;
-        while (*end != NULL) end = &(*end)->next;
+        if (node) *end = node;
+        while (*end) end = &(*end)->next;
     }
     return first;
 }

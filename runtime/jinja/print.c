@@ -6,7 +6,7 @@
 
 #include "interpreter.h"
 
-/* ---- numbers --------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 /* The fewest digits that give the number back, in digits (17 at most); returns the exponent of the first one. Digits
  * are picked out of what printf makes and read as a whole number, so that a locale's decimal point does not matter. */
@@ -56,7 +56,7 @@ void tfm_jinja_put_number(jinja_work *w, jinja_buffer *out, jinja_value number) 
     tfm_jinja_put(w, out, text, (size_t)n);
 }
 
-/* ---- str and repr ---------------------------------------------------------------------------------------------- */
+/* ---- str and repr ---- */
 
 static void put(jinja_context *c, jinja_buffer *out, const char *text) {
     tfm_jinja_put(&c->work, out, text, strlen(text));
@@ -78,7 +78,7 @@ static void put_escape(jinja_context *c, jinja_buffer *out, uint32_t code) {
     char text[16];
     const char *form = code < 0x100 ? "\\x%02x" : code < 0x10000 ? "\\u%04x" : "\\U%08x";
     const char *plain = code == '\n' ? "\\n" : code == '\r' ? "\\r" : code == '\t' ? "\\t" : NULL;
-    if (plain == NULL) {
+    if (!plain) {
         int n = form[1] == 'x'   ? snprintf(text, sizeof text, "\\x%02x", code)
                 : form[1] == 'u' ? snprintf(text, sizeof text, "\\u%04x", code)
                                  : snprintf(text, sizeof text, "\\U%08x", code);
@@ -89,8 +89,8 @@ static void put_escape(jinja_context *c, jinja_buffer *out, uint32_t code) {
 }
 
 static void put_quoted(jinja_context *c, jinja_buffer *out, const jinja_string *s) {
-    bool single = s->n > 0 && memchr(s->data, '\'', s->n) != NULL;
-    bool both = single && memchr(s->data, '"', s->n) != NULL;
+    bool single = s->n > 0 && memchr(s->data, '\'', s->n);
+    bool both = single && memchr(s->data, '"', s->n);
     char quote = single && !both ? '"' : '\'';
     tfm_jinja_put(&c->work, out, &quote, 1);
     for (size_t i = 0, length; i < s->n && c->work.status == TFM_OK; i += length) {
@@ -182,7 +182,7 @@ jinja_value tfm_jinja_str(jinja_context *c, jinja_value value) {
     return tfm_jinja_buffer_text(&c->work, &text);
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static void put_json_string(jinja_context *c, jinja_buffer *out, const jinja_string *s, bool ascii) {
     static const char plain[] = "\"\\\n\r\t\b\f", letters[] = "\"\\nrtbf";
@@ -192,7 +192,7 @@ static void put_json_string(jinja_context *c, jinja_buffer *out, const jinja_str
         uint32_t code = tfm_jinja_code(s->data + i, s->n - i, &length);
         const char *known = code > 0 && code < 0x80 ? strchr(plain, (int)code) : NULL;
         int n = 0;
-        if (known != NULL)
+        if (known)
             n = snprintf(text, sizeof text, "\\%c", letters[known - plain]);
         else if (code < 0x20 || (ascii && code > 0x7E && code < 0x10000))
             n = snprintf(text, sizeof text, "\\u%04x", code);
@@ -207,7 +207,7 @@ static void put_json_string(jinja_context *c, jinja_buffer *out, const jinja_str
 }
 
 static void new_line(jinja_context *c, jinja_buffer *out, const jinja_json_style *style, size_t level) {
-    if (style->indent == NULL) return;
+    if (!style->indent) return;
     put(c, out, "\n");
     for (size_t i = 0; i < level && c->work.status == TFM_OK; i++)
         tfm_jinja_put(&c->work, out, style->indent->data, style->indent->n);
@@ -236,10 +236,10 @@ static const jinja_entry *json_entry(jinja_context *c, const jinja_dict *dict, s
     const jinja_entry *best = NULL;
     for (size_t k = 0; k < dict->n && c->work.status == TFM_OK; k++) {
         const jinja_entry *e = &dict->entries[k];
-        if (last != NULL && tfm_jinja_compare(&c->work, e->key, last->key) <= 0) continue;
-        if (best == NULL || tfm_jinja_compare(&c->work, e->key, best->key) < 0) best = e;
+        if (last && tfm_jinja_compare(&c->work, e->key, last->key) <= 0) continue;
+        if (!best || tfm_jinja_compare(&c->work, e->key, best->key) < 0) best = e;
     }
-    return best != NULL ? best : &dict->entries[i];
+    return best ? best : &dict->entries[i];
 }
 
 static void put_json_dict(jinja_context *c, jinja_buffer *out, const jinja_dict *dict, const jinja_json_style *style,

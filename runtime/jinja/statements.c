@@ -3,19 +3,19 @@
 
 #include "interpreter.h"
 
-/* ---- variables ------------------------------------------------------------------------------------------------- */
+/* ---- variables ---- */
 
 static jinja_variable *find(const jinja_scope *scope, const jinja_string *name) {
-    for (jinja_variable *v = scope->variables; v != NULL; v = v->next) {
+    for (jinja_variable *v = scope->variables; v; v = v->next) {
         if (v->name->n == name->n && memcmp(v->name->data, name->data, name->n) == 0) return v;
     }
     return NULL;
 }
 
 bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_value *value) {
-    for (const jinja_scope *scope = c->scope; scope != NULL; scope = scope->outer) {
+    for (const jinja_scope *scope = c->scope; scope; scope = scope->outer) {
         const jinja_variable *variable = find(scope, name);
-        if (variable == NULL) continue;
+        if (!variable) continue;
         *value = variable->value;
         return true;
     }
@@ -25,9 +25,9 @@ bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_va
 void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value value) {
     if (c->work.status != TFM_OK) return;
     jinja_variable *variable = find(c->scope, name);
-    if (variable == NULL) {
+    if (!variable) {
         variable = tfm_jinja_take(&c->work, 1, sizeof *variable);
-        if (variable == NULL) return;
+        if (!variable) return;
         *variable = (jinja_variable){.name = name, .next = c->scope->variables};
         c->scope->variables = variable;
     }
@@ -37,7 +37,7 @@ void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value va
 /* False after a failure; then nothing is entered. */
 static bool enter_scope(jinja_context *c) {
     jinja_scope *scope = tfm_jinja_take(&c->work, 1, sizeof *scope);
-    if (scope == NULL) return false;
+    if (!scope) return false;
     scope->outer = c->scope;
     c->scope = scope;
     return true;
@@ -60,8 +60,8 @@ static void assign_tuple(jinja_context *c, const jinja_node *target, jinja_value
         const jinja_list *items = tfm_jinja_items(&c->work, value);
         size_t i = 0;
         const jinja_node *name = target->a;
-        for (; name != NULL && i < items->n; name = name->next) tfm_jinja_assign(c, name, items->items[i++]);
-        if (name != NULL || i < items->n)
+        for (; name && i < items->n; name = name->next) tfm_jinja_assign(c, name, items->items[i++]);
+        if (name || i < items->n)
             tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "%zu values do not fit the names they are to be given",
                            items->n);
     }
@@ -78,7 +78,7 @@ void tfm_jinja_assign(jinja_context *c, const jinja_node *target, jinja_value va
         tfm_jinja_define(c, target->value.string, value);
 }
 
-/* ---- loops ----------------------------------------------------------------------------------------------------- */
+/* ---- loops ---- */
 
 /* Whether a loop's condition takes an item. It sees the names of the item, and none of the body. */
 static bool accepts(jinja_context *c, const jinja_loop *loop, jinja_value item) {
@@ -167,7 +167,7 @@ static void run_for(jinja_context *c, const jinja_node *node) {
     static const jinja_string loop_name = {"loop", 4, 4, false};
     jinja_value items = tfm_jinja_evaluate(c, node->b);
     jinja_loop *loop = tfm_jinja_take(&c->work, 1, sizeof *loop);
-    if (loop == NULL) return;
+    if (!loop) return;
     *loop = (jinja_loop){.node = node,
                          .outer = c->scope,
                          .items = tfm_jinja_items(&c->work, items),
@@ -183,12 +183,12 @@ static void run_for(jinja_context *c, const jinja_node *node) {
         signal = tfm_jinja_run(c, node->d);
         leave_scope(c);
     }
-    if (loop->index0 >= 0 || node->e == NULL || !enter_scope(c)) return;
+    if (loop->index0 >= 0 || !node->e || !enter_scope(c)) return;
     tfm_jinja_run(c, node->e);
     leave_scope(c);
 }
 
-/* ---- other statements ------------------------------------------------------------------------------------------ */
+/* ---- other statements ---- */
 
 static jinja_signal run_scope(jinja_context *c, const jinja_node *statements) {
     if (!enter_scope(c)) return JINJA_GO_ON;
@@ -205,7 +205,7 @@ static jinja_value capture(jinja_context *c, const jinja_node *statements, const
     *signal = run_scope(c, statements);
     c->out = out;
     jinja_value text = tfm_jinja_buffer_text(&c->work, &made);
-    if (filters == NULL) return text;
+    if (!filters) return text;
     jinja_value outer = c->block;
     c->block = text;
     text = tfm_jinja_evaluate(c, filters);
@@ -232,11 +232,11 @@ static jinja_signal run_if(jinja_context *c, const jinja_node *node) {
 
 static jinja_signal run_with(jinja_context *c, const jinja_node *node) {
     jinja_value values = tfm_jinja_list(&c->work, JINJA_A_LIST, 4);
-    for (const jinja_node *v = node->b; v != NULL && c->work.status == TFM_OK; v = v->next)
+    for (const jinja_node *v = node->b; v && c->work.status == TFM_OK; v = v->next)
         tfm_jinja_push(&c->work, values.list, tfm_jinja_evaluate(c, v));
     if (!enter_scope(c)) return JINJA_GO_ON;
     size_t i = 0;
-    for (const jinja_node *target = node->a; target != NULL && i < values.list->n; target = target->next)
+    for (const jinja_node *target = node->a; target && i < values.list->n; target = target->next)
         tfm_jinja_assign(c, target, values.list->items[i++]);
     jinja_signal signal = tfm_jinja_run(c, node->c);
     leave_scope(c);
@@ -245,7 +245,7 @@ static jinja_signal run_with(jinja_context *c, const jinja_node *node) {
 
 static jinja_value make_macro(jinja_context *c, const jinja_node *node) {
     jinja_macro *macro = tfm_jinja_take(&c->work, 1, sizeof *macro);
-    if (macro == NULL) return JINJA_UNDEFINED_VALUE;
+    if (!macro) return JINJA_UNDEFINED_VALUE;
     *macro = (jinja_macro){.node = node, .scope = c->scope};
     return (jinja_value){.type = JINJA_MACRO, .macro = macro};
 }
@@ -281,7 +281,7 @@ static jinja_signal run_one(jinja_context *c, const jinja_node *node) {
 jinja_signal tfm_jinja_run(jinja_context *c, const jinja_node *statements) {
     jinja_signal signal = JINJA_GO_ON;
     if (!tfm_jinja_enter(&c->work)) return signal;
-    for (const jinja_node *node = statements; node != NULL && signal == JINJA_GO_ON; node = node->next) {
+    for (const jinja_node *node = statements; node && signal == JINJA_GO_ON; node = node->next) {
         if (!tfm_jinja_step(&c->work, 1)) break;
         c->work.line = node->line;
         signal = run_one(c, node);

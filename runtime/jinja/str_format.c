@@ -4,7 +4,7 @@
 
 #include "interpreter.h"
 
-/* ---- % --------------------------------------------------------------------------------------------------------- */
+/* ---- % ---- */
 
 static void put_percent(jinja_context *c, jinja_buffer *text, char form, jinja_value value) {
     if (form == 's') {
@@ -26,9 +26,9 @@ jinja_value tfm_jinja_percent(jinja_context *c, const jinja_string *format, jinj
     size_t used = 0;
     for (size_t i = 0; i < format->n && c->work.status == TFM_OK; i++) {
         const char *sign = memchr(format->data + i, '%', format->n - i);
-        size_t end = sign != NULL ? (size_t)(sign - format->data) : format->n;
+        size_t end = sign ? (size_t)(sign - format->data) : format->n;
         tfm_jinja_put(&c->work, &text, format->data + i, end - i);
-        if (sign == NULL) break;
+        if (!sign) break;
         i = end + 1;
         if (i < format->n && format->data[i] == '%') {
             tfm_jinja_put(&c->work, &text, "%", 1);
@@ -44,7 +44,7 @@ jinja_value tfm_jinja_percent(jinja_context *c, const jinja_string *format, jinj
     return tfm_jinja_buffer_text(&c->work, &text);
 }
 
-/* ---- str.format ------------------------------------------------------------------------------------------------ */
+/* ---- str.format ---- */
 
 /* The value of {}, {0} or {name}. */
 static void put_field(jinja_context *c, jinja_buffer *text, const char *field, size_t n, const jinja_arguments *a,
@@ -56,8 +56,7 @@ static void put_field(jinja_context *c, jinja_buffer *text, const char *field, s
         digits = field[i] >= '0' && field[i] <= '9';
         number = number * 10 + (size_t)(field[i] - '0');
     }
-    if (memchr(field, ':', n) != NULL || memchr(field, '!', n) != NULL || memchr(field, '.', n) != NULL ||
-        memchr(field, '[', n) != NULL)
+    if (memchr(field, ':', n) || memchr(field, '!', n) || memchr(field, '.', n) || memchr(field, '[', n))
         tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "the form {%.*s} in format() is not known",
                        (int)(n < 60 ? n : 60), field);
     if (!digits)
@@ -65,7 +64,7 @@ static void put_field(jinja_context *c, jinja_buffer *text, const char *field, s
     else if (n == 0)
         number = (*next)++;
     if (digits && number < a->places->n) value = &a->places->items[number];
-    if (value != NULL)
+    if (value)
         tfm_jinja_put_str(c, text, *value);
     else
         tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "values do not fit the format");
@@ -83,7 +82,7 @@ jinja_value tfm_jinja_format(jinja_context *c, const jinja_string *format, const
             i++;
         } else {
             const char *end = letter == '{' ? memchr(format->data + i, '}', format->n - i) : NULL;
-            if (end == NULL) {
+            if (!end) {
                 tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "a single bracket in a format");
                 break;
             }

@@ -135,7 +135,7 @@ typedef struct jinja_parser {
 /* The statements of a template, NULL for none or after a failure. */
 jinja_node *tfm_jinja_parse(jinja_parser *p, const char *text, size_t n);
 
-/* ---- between the files of the parser --------------------------------------------------------------------------- */
+/* ---- between the files of the parser ---- */
 
 void tfm_jinja_advance(jinja_parser *p);
 const jinja_token *tfm_jinja_look(jinja_parser *p); /* the token after the current one */

@@ -79,7 +79,7 @@ static jinja_value string(jinja_context *c, jinja_value self, const jinja_argume
 static jinja_value safe(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     (void)a;
     jinja_string *marked = tfm_jinja_take(&c->work, 1, sizeof *marked);
-    if (marked == NULL) return JINJA_UNDEFINED_VALUE;
+    if (!marked) return JINJA_UNDEFINED_VALUE;
     *marked = *text_of(c, self).string;
     marked->markup = true;
     return (jinja_value){.type = JINJA_STRING, .string = marked};
@@ -92,7 +92,7 @@ static jinja_value format(jinja_context *c, jinja_value self, const jinja_argume
         return JINJA_UNDEFINED_VALUE;
     }
     jinja_list *places = tfm_jinja_take(&c->work, 1, sizeof *places);
-    if (places == NULL) return JINJA_UNDEFINED_VALUE;
+    if (!places) return JINJA_UNDEFINED_VALUE;
     *places = *a->places;
     values.list = places;
     return tfm_jinja_percent(c, text_of(c, self).string, values);
@@ -130,7 +130,7 @@ static jinja_value indent(jinja_context *c, jinja_value self, const jinja_argume
     return tfm_jinja_buffer_text(&c->work, &text);
 }
 
-/* ---- numbers --------------------------------------------------------------------------------------------------- */
+/* ---- numbers ---- */
 
 /* A whole number as int() reads it. */
 static bool read_whole(jinja_context *c, const jinja_string *s, int64_t *number) {
@@ -165,7 +165,7 @@ static bool read_real(jinja_context *c, const jinja_string *s, double *number) {
     char *digits = tfm_jinja_take(&c->work, end - at + 40, 1);
     long places = 0, power = 0;
     bool point = false, any = false;
-    if (digits == NULL) return false;
+    if (!digits) return false;
     if (s->data[at] == '-' || s->data[at] == '+') digits[n++] = s->data[at++];
     for (; at < end && (s->data[at] | 0x20) != 'e'; at++) {
         if (s->data[at] == '.' && !point) {
@@ -272,7 +272,7 @@ static jinja_value round_number(jinja_context *c, jinja_value self, const jinja_
     return c->work.status == TFM_OK ? jinja_float(strtod(digits.data, NULL)) : JINJA_UNDEFINED_VALUE;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------------ */
+/* ---- JSON ---- */
 
 static jinja_value tojson(jinja_context *c, jinja_value self, const jinja_arguments *a) {
     jinja_json_style style = {.comma = ", ", .colon = ": ", .n_comma = 2, .n_colon = 2};

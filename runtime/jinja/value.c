@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- strings --------------------------------------------------------------------------------------------------- */
+/* ---- strings ---- */
 
 static size_t count_chars(const char *data, size_t n) {
     size_t count = 0;
@@ -14,7 +14,7 @@ static size_t count_chars(const char *data, size_t n) {
 
 jinja_value tfm_jinja_text(jinja_work *w, const char *data, size_t n) {
     jinja_string *string = tfm_jinja_take(w, 1, sizeof *string);
-    if (string == NULL || !tfm_jinja_step_bytes(w, n)) return JINJA_UNDEFINED_VALUE;
+    if (!string || !tfm_jinja_step_bytes(w, n)) return JINJA_UNDEFINED_VALUE;
     *string = (jinja_string){.data = data, .n = n, .n_chars = count_chars(data, n)};
     return (jinja_value){.type = JINJA_STRING, .string = string};
 }
@@ -36,7 +36,7 @@ bool tfm_jinja_is(const jinja_string *string, const char *text) {
     return string->n == strlen(text) && memcmp(string->data, text, string->n) == 0;
 }
 
-/* ---- lists and dictionaries ------------------------------------------------------------------------------------ */
+/* ---- lists and dictionaries ---- */
 
 jinja_value tfm_jinja_list(jinja_work *w, jinja_list_kind kind, size_t size) {
     jinja_list *list = tfm_jinja_take(w, 1, sizeof *list);
@@ -51,7 +51,7 @@ void tfm_jinja_push(jinja_work *w, jinja_list *list, jinja_value item) {
     if (list->n == list->size) {
         size_t size = list->size * 2 + 4;
         jinja_value *items = tfm_jinja_take(w, size, sizeof *items);
-        if (items == NULL) return;
+        if (!items) return;
         if (list->n > 0) memcpy(items, list->items, list->n * sizeof *items);
         list->items = items;
         list->size = size;
@@ -69,7 +69,7 @@ jinja_value tfm_jinja_pair(jinja_work *w, jinja_value first, jinja_value second)
 
 jinja_value tfm_jinja_dict(jinja_work *w) {
     jinja_dict *dict = tfm_jinja_take(w, 1, sizeof *dict);
-    return dict != NULL ? (jinja_value){.type = JINJA_DICT, .dict = dict} : JINJA_UNDEFINED_VALUE;
+    return dict ? (jinja_value){.type = JINJA_DICT, .dict = dict} : JINJA_UNDEFINED_VALUE;
 }
 
 static bool can_be_key(jinja_value key) {
@@ -92,7 +92,7 @@ static jinja_entry *find(jinja_work *w, const jinja_dict *dict, jinja_value key)
 
 const jinja_value *tfm_jinja_get(jinja_work *w, const jinja_dict *dict, jinja_value key) {
     const jinja_entry *entry = find(w, dict, key);
-    return entry != NULL ? &entry->value : NULL;
+    return entry ? &entry->value : NULL;
 }
 
 const jinja_value *tfm_jinja_get_name(const jinja_dict *dict, const char *name, size_t n) {
@@ -111,14 +111,14 @@ void tfm_jinja_set(jinja_work *w, jinja_dict *dict, jinja_value key, jinja_value
         return;
     }
     jinja_entry *entry = find(w, dict, key);
-    if (entry != NULL) {
+    if (entry) {
         entry->value = value;
         return;
     }
     if (dict->n == dict->size) {
         size_t size = dict->size * 2 + 4;
         jinja_entry *entries = tfm_jinja_take(w, size, sizeof *entries);
-        if (entries == NULL) return;
+        if (!entries) return;
         if (dict->n > 0) memcpy(entries, dict->entries, dict->n * sizeof *entries);
         dict->entries = entries;
         dict->size = size;
@@ -126,7 +126,7 @@ void tfm_jinja_set(jinja_work *w, jinja_dict *dict, jinja_value key, jinja_value
     dict->entries[dict->n++] = (jinja_entry){key, value};
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------- */
+/* ---- questions ---- */
 
 bool tfm_jinja_is_number(jinja_value value) {
     return value.type == JINJA_BOOL || value.type == JINJA_INT || value.type == JINJA_FLOAT;
@@ -170,7 +170,7 @@ static bool same_entries(jinja_work *w, const jinja_dict *a, const jinja_dict *b
     if (a->n != b->n) return false;
     for (size_t i = 0; i < a->n; i++) {
         const jinja_value *other = tfm_jinja_get(w, b, a->entries[i].key);
-        if (other == NULL || !tfm_jinja_equal(w, a->entries[i].value, *other)) return false;
+        if (!other || !tfm_jinja_equal(w, a->entries[i].value, *other)) return false;
     }
     return true;
 }
@@ -254,7 +254,7 @@ int tfm_jinja_compare(jinja_work *w, jinja_value a, jinja_value b) {
     return 0;
 }
 
-/* ---- going through --------------------------------------------------------------------------------------------- */
+/* ---- going through ---- */
 
 static const jinja_list *characters(jinja_work *w, const jinja_string *string) {
     jinja_value list = tfm_jinja_list(w, JINJA_A_LIST, string->n_chars);

@@ -103,7 +103,7 @@ struct jinja_dict {
     jinja_entry *entries; /* in the order in which they were set */
 };
 
-/* ---- work ------------------------------------------------------------------------------------------------------ */
+/* ---- work ---- */
 
 /* The first failure stays; the line is put before the words. */
 void tfm_jinja_fail(jinja_work *w, tfm_status status, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -118,7 +118,7 @@ bool tfm_jinja_enter(jinja_work *w);
 void tfm_jinja_leave(jinja_work *w);
 void tfm_jinja_release(jinja_work *w);
 
-/* ---- values ---------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 #define JINJA_UNDEFINED_VALUE ((jinja_value){.type = JINJA_UNDEFINED})
 #define JINJA_NONE_VALUE ((jinja_value){.type = JINJA_NONE})
@@ -155,7 +155,7 @@ bool tfm_jinja_is_number(jinja_value value);        /* truth values too */
 int64_t tfm_jinja_whole(jinja_value value);
 double tfm_jinja_real(jinja_value value);
 
-/* ---- strings --------------------------------------------------------------------------------------------------- */
+/* ---- strings ---- */
 
 /* Bytes that grow; the older ones are left behind in the memory. */
 typedef struct jinja_buffer {

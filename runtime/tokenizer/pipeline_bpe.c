@@ -44,9 +44,9 @@ static const tfm_merge *find_merge(const tfm_word_model *m, uint32_t left, uint3
 static bool add(word *w, uint32_t id) {
     if (w->n == w->capacity) {
         size_t capacity = 2 * w->capacity;
-        uint32_t *ids = reallocarray(w->ids == w->first ? NULL : w->ids, capacity, sizeof(*ids));
-        if (ids == NULL) return false;
-        if (w->ids == w->first) memcpy(ids, w->first, sizeof(w->first));
+        uint32_t *ids = reallocarray(w->ids == w->first ? NULL : w->ids, capacity, sizeof *ids);
+        if (!ids) return false;
+        if (w->ids == w->first) memcpy(ids, w->first, sizeof w->first);
         w->ids = ids;
         w->capacity = capacity;
     }
@@ -63,7 +63,7 @@ static bool end_unknown(word *w) {
 /* A character that no piece spells. */
 static bool add_unknown(word *w, const char *text, size_t n) {
     const tfm_word_model *m = w->model;
-    if (m->byte_ids != NULL) {
+    if (m->byte_ids) {
         for (size_t i = 0; i < n; i++) {
             if (!add(w, m->byte_ids[(unsigned char)text[i]])) return false;
         }
@@ -78,7 +78,7 @@ static bool add_unknown(word *w, const char *text, size_t n) {
 /* The spelling of a character of a word with what marks its place in the word; the id of the piece + 1, or 0. */
 static uint32_t character(const tfm_word_model *m, const char *text, size_t n, bool first, bool last) {
     uint32_t node = 0;
-    if (m->pieces.units == NULL || (!first && !tfm_trie_walk(&m->pieces, &node, m->prefix, m->n_prefix)) ||
+    if (!m->pieces.units || (!first && !tfm_trie_walk(&m->pieces, &node, m->prefix, m->n_prefix)) ||
         !tfm_trie_walk(&m->pieces, &node, text, n) ||
         (last && !tfm_trie_walk(&m->pieces, &node, m->suffix, m->n_suffix))) {
         return 0;
@@ -91,9 +91,9 @@ static bool cut(word *w, const char *text, size_t n) {
     const tfm_word_model *m = w->model;
     for (size_t at = 0; at < n;) {
         uint32_t code;
-        size_t length = m->symbols != NULL ? 1 : tfm_utf8_next(text + at, n - at, &code);
-        uint32_t id1 = m->symbols != NULL ? m->symbols[(unsigned char)text[at]] + 1
-                                          : character(m, text + at, length, at == 0, at + length == n);
+        size_t length = m->symbols ? 1 : tfm_utf8_next(text + at, n - at, &code);
+        uint32_t id1 = m->symbols ? m->symbols[(unsigned char)text[at]] + 1
+                                  : character(m, text + at, length, at == 0, at + length == n);
         if (id1 == 0 ? !add_unknown(w, text + at, length) : !end_unknown(w) || !add(w, id1 - 1)) return false;
         at += length;
     }
@@ -109,7 +109,7 @@ static void merge_short(word *w) {
         size_t best = n;
         uint32_t rank = TFM_NO_ID;
         for (size_t i = 0; i + 1 < n; i++) {
-            if (pairs[i] != NULL && pairs[i]->rank < rank) {
+            if (pairs[i] && pairs[i]->rank < rank) {
                 best = i;
                 rank = pairs[i]->rank;
             }
@@ -125,7 +125,7 @@ static void merge_short(word *w) {
     w->n = n;
 }
 
-/* ---- long words -------------------------------------------------------------------------------------------------- */
+/* ---- long words ---- */
 
 typedef struct queue {
     const tfm_word_model *model;
@@ -143,11 +143,11 @@ static bool consider(queue *q, uint32_t left, uint32_t right) {
     if (left == NONE || right == NONE) return true;
     uint32_t left_id = q->symbols[left].id, right_id = q->symbols[right].id;
     const tfm_merge *merge = find_merge(q->model, left_id, right_id);
-    if (merge == NULL) return true;
+    if (!merge) return true;
     if (q->n == q->capacity) {
         size_t capacity = q->capacity + q->capacity / 2;
-        candidate *heap = reallocarray(q->heap, capacity, sizeof(*heap));
-        if (heap == NULL) return false;
+        candidate *heap = reallocarray(q->heap, capacity, sizeof *heap);
+        if (!heap) return false;
         q->heap = heap;
         q->capacity = capacity;
     }
@@ -191,9 +191,9 @@ static bool merge_queue(queue *q, size_t n) {
 
 static bool merge_long(word *w) {
     queue q = {.model = w->model, .capacity = w->n};
-    q.symbols = reallocarray(NULL, w->n, sizeof(*q.symbols));
-    q.heap = reallocarray(NULL, w->n, sizeof(*q.heap));
-    bool ok = q.symbols != NULL && q.heap != NULL;
+    q.symbols = reallocarray(NULL, w->n, sizeof *q.symbols);
+    q.heap = reallocarray(NULL, w->n, sizeof *q.heap);
+    bool ok = q.symbols && q.heap;
     if (ok) {
         for (uint32_t i = 0; i < w->n; i++) q.symbols[i] = (symbol){w->ids[i], i == 0 ? NONE : i - 1, i + 1};
         q.symbols[w->n - 1].next = NONE;
@@ -213,7 +213,7 @@ tfm_status tfm_word_model_bpe_merge(const tfm_word_model *model, const char *tex
     w.model = model;
     w.ids = w.first;
     w.n = 0;
-    w.capacity = sizeof(w.first) / sizeof(w.first[0]);
+    w.capacity = sizeof w.first / sizeof w.first[0];
     w.unknown_run = 0;
     bool ok = cut(&w, text, n);
     if (ok && w.n > SHORT) {
@@ -229,7 +229,7 @@ tfm_status tfm_word_model_bpe_merge(const tfm_word_model *model, const char *tex
 /* The piece that a whole word is, as far as tfmpack knows; TFM_NO_ID if it is none. */
 static uint32_t whole(const tfm_word_model *m, const char *text, size_t n) {
     uint32_t node = 0;
-    if (m->pieces.units == NULL || n + m->n_suffix > TFM_TRIE_MAX_KEY || !tfm_trie_walk(&m->pieces, &node, text, n) ||
+    if (!m->pieces.units || n + m->n_suffix > TFM_TRIE_MAX_KEY || !tfm_trie_walk(&m->pieces, &node, text, n) ||
         !tfm_trie_walk(&m->pieces, &node, m->suffix, m->n_suffix)) {
         return TFM_NO_ID;
     }
@@ -259,7 +259,7 @@ static size_t part_end(const tfm_word_model *m, const char *text, size_t start, 
 }
 
 tfm_status tfm_word_model_bpe(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
-    if (model->word_start == NULL) return part(model, text, n, ids);
+    if (!model->word_start) return part(model, text, n, ids);
     tfm_status status = TFM_OK;
     for (size_t at = 0; at < n && status == TFM_OK;) {
         size_t end = part_end(model, text, at, n);

@@ -37,8 +37,7 @@ static tfm_status encode_words(encoder *e, const char *text, size_t n, bool at_s
     return status;
 }
 
-/* ---- added tokens --------------------------------------------------------------------------------------------------
- */
+/* ---- added tokens ---- */
 
 typedef struct added_match {
     size_t start, end; /* of the token with the white space it takes along */
@@ -102,7 +101,7 @@ static tfm_status around_added(encoder *e, bool raw, const char *text, size_t n,
     const tfm_added *a = &e->p->added;
     const tfm_trie *trie = raw ? &a->raw : &a->normalized;
     const bool *first = raw ? a->raw_first : a->normalized_first;
-    if (trie->units == NULL) return next(e, text, n, at_start);
+    if (!trie->units) return next(e, text, n, at_start);
     tfm_status status = TFM_OK;
     size_t done = 0, at = 0;
     added_match m;
@@ -128,8 +127,7 @@ static tfm_status encode_raw(encoder *e, const char *text, size_t n, bool at_sta
     return status == TFM_OK ? encode_normal(e, e->normal.data, e->normal.size, at_start) : status;
 }
 
-/* ---- one or two texts ----------------------------------------------------------------------------------------------
- */
+/* ---- one or two texts ---- */
 
 /* Makes a text valid: bytes that begin no character become U+FFFD. */
 static bool validate(encoder *e, const char **text, size_t *n) {
@@ -161,7 +159,7 @@ static tfm_status encode_text(encoder *e, const char *text, size_t n) {
 
 static bool put_types(tfm_ids *types, uint32_t type, size_t n) {
     int32_t value = (int32_t)type;
-    for (size_t i = 0; types != NULL && i < n; i++) {
+    for (size_t i = 0; types && i < n; i++) {
         if (!tfm_ids_append(types, &value, 1)) return false;
     }
     return true;
@@ -170,8 +168,8 @@ static bool put_types(tfm_ids *types, uint32_t type, size_t n) {
 tfm_status tfm_pipeline_encode(const tfm_pipeline *p, const char *a, size_t n_a, const char *b, size_t n_b,
                                bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error) {
     encoder e = {.p = p, .ids = ids};
-    const tfm_template *template = b != NULL ? &p->pair : &p->single;
-    size_t start = ids->size, start_types = types != NULL ? types->size : 0;
+    const tfm_template *template = b ? &p->pair : &p->single;
+    size_t start = ids->size, start_types = types ? types->size : 0;
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < template->n && status == TFM_OK; i++) {
         uint32_t what = template->parts[2 * i], type = template->parts[2 * i + 1];
@@ -186,7 +184,7 @@ tfm_status tfm_pipeline_encode(const tfm_pipeline *p, const char *a, size_t n_a,
     encoder_free(&e);
     if (status == TFM_OK) return TFM_OK;
     ids->size = start;
-    if (types != NULL) types->size = start_types;
+    if (types) types->size = start_types;
     if (status == TFM_ERROR_MEMORY)
         return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the tokens of a text of %zu bytes", n_a);
     return tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long or too tangled; split it", n_a);

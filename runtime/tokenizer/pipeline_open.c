@@ -13,7 +13,7 @@ static bool has(const tfm_table_reader *r, const char *key) { return tfm_table_f
 
 static void get_string(tfm_table_reader *r, const char *key, const char **text, size_t *n) {
     const tfm_value *value = tfm_reader_get(r, key, TFM_VALUE_STRING, true);
-    if (value == NULL) return;
+    if (!value) return;
     *text = value->data;
     *n = value->n;
 }
@@ -21,10 +21,10 @@ static void get_string(tfm_table_reader *r, const char *key, const char **text, 
 static void read_vocabulary(tfm_table_reader *r, tfm_pipeline *p) {
     tfm_reader_texts(r, "vocabulary", &p->texts, &p->text_offsets, &p->size);
     const tfm_value *marks = tfm_reader_get(r, "vocabulary.kinds", TFM_VALUE_U8S, true);
-    if (marks != NULL && (marks->n != p->size || p->size == 0 || p->size > INT32_MAX - 2)) {
+    if (marks && (marks->n != p->size || p->size == 0 || p->size > INT32_MAX - 2)) {
         tfm_reader_fail(r, "vocabulary.kinds", "has the wrong length");
     }
-    p->kinds = marks != NULL ? marks->data : NULL;
+    p->kinds = marks ? marks->data : NULL;
     p->surfaces = p->texts;
     p->surface_offsets = p->text_offsets;
     if (!has(r, "surfaces.text")) return;
@@ -34,7 +34,7 @@ static void read_vocabulary(tfm_table_reader *r, tfm_pipeline *p) {
 }
 
 static void first_bytes(const tfm_trie *trie, bool *first) {
-    for (unsigned byte = 0; trie->units != NULL && byte < 256; byte++) {
+    for (unsigned byte = 0; trie->units && byte < 256; byte++) {
         uint32_t node = 0;
         first[byte] = tfm_trie_step(trie, &node, (unsigned char)byte);
     }
@@ -45,8 +45,8 @@ static void read_added(tfm_table_reader *r, tfm_pipeline *p) {
     if (!has(r, "added.ids")) return;
     a->ids = tfm_reader_indices(r, "added.ids", true, p->size, &a->n);
     const tfm_value *flags = tfm_reader_get(r, "added.flags", TFM_VALUE_U8S, true);
-    if (flags != NULL && flags->n != a->n) tfm_reader_fail(r, "added.flags", "has the wrong length");
-    if (flags == NULL || r->status != TFM_OK) return;
+    if (flags && flags->n != a->n) tfm_reader_fail(r, "added.flags", "has the wrong length");
+    if (!flags || r->status != TFM_OK) return;
     a->flags = flags->data;
     uint8_t all = 0;
     for (size_t i = 0; i < a->n; i++) all |= a->flags[i];
@@ -59,11 +59,11 @@ static void read_added(tfm_table_reader *r, tfm_pipeline *p) {
     first_bytes(&a->normalized, a->normalized_first);
 }
 
-/* ---- models ---------------------------------------------------------------------------------------------------- */
+/* ---- models ---- */
 
 static void read_merges(tfm_table_reader *r, tfm_word_model *m, size_t size) {
     const tfm_value *value = tfm_reader_get(r, "merges", TFM_VALUE_U32S, true);
-    if (value == NULL) return;
+    if (!value) return;
     m->n_merges = value->n / 4;
     m->merges = value->data;
     if (value->n % 4 != 0 || (m->n_merges & (m->n_merges - 1)) != 0) {
@@ -84,13 +84,13 @@ static void read_bpe(tfm_table_reader *r, tfm_word_model *m, size_t size) {
     get_string(r, "prefix", &m->prefix, &m->n_prefix);
     get_string(r, "suffix", &m->suffix, &m->n_suffix);
     if (has(r, "word_start")) get_string(r, "word_start", &m->word_start, &m->n_word_start);
-    if (m->word_start != NULL && m->n_word_start == 0) tfm_reader_fail(r, "word_start", "is empty");
+    if (m->word_start && m->n_word_start == 0) tfm_reader_fail(r, "word_start", "is empty");
     m->fuse_unknown = tfm_reader_bool(r, "fuse_unknown");
     m->ignore_merges = tfm_reader_bool(r, "ignore_merges");
     read_merges(r, m, size);
     if (!has(r, "symbols")) return;
     const tfm_value *symbols = tfm_reader_get(r, "symbols", TFM_VALUE_U32S, true);
-    if (symbols == NULL) return;
+    if (!symbols) return;
     m->symbols = symbols->data;
     if (symbols->n != 256) tfm_reader_fail(r, "symbols", "has the wrong length");
     for (size_t i = 0; i < symbols->n; i++) {
@@ -102,9 +102,9 @@ static void read_bpe(tfm_table_reader *r, tfm_word_model *m, size_t size) {
 
 static void read_unigram(tfm_table_reader *r, tfm_word_model *m) {
     const tfm_value *unknown = tfm_reader_get(r, "unknown.score", TFM_VALUE_F64, true);
-    if (unknown != NULL) m->unknown_score = unknown->f64;
+    if (unknown) m->unknown_score = unknown->f64;
     const tfm_value *scores = tfm_reader_get(r, "scores", TFM_VALUE_U32S, true);
-    if (scores == NULL) return;
+    if (!scores) return;
     m->scores = scores->data;
     m->n_scores = scores->n / 2;
     for (size_t i = 0; i < m->n_scores; i++) {
@@ -116,18 +116,18 @@ static void read_unigram(tfm_table_reader *r, tfm_word_model *m) {
 static void read_model(tfm_table_reader *r, tfm_pipeline *p) {
     tfm_word_model *m = &p->model;
     const tfm_value *type = tfm_reader_get(r, "type", TFM_VALUE_STRING, true);
-    for (unsigned i = 0; type != NULL && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+    for (unsigned i = 0; type && i < sizeof kinds / sizeof kinds[0]; i++) {
         if (strcmp(type->data, kinds[i]) == 0) m->kind = (tfm_model_kind)i;
     }
     m->unknown_id = TFM_NO_ID;
     if (has(r, "unknown.id")) {
         const tfm_value *unknown = tfm_reader_get(r, "unknown.id", TFM_VALUE_U64, true);
-        if (unknown != NULL && unknown->u64 >= p->size) tfm_reader_fail(r, "unknown.id", "is outside the vocabulary");
-        if (unknown != NULL) m->unknown_id = (uint32_t)unknown->u64;
+        if (unknown && unknown->u64 >= p->size) tfm_reader_fail(r, "unknown.id", "is outside the vocabulary");
+        if (unknown) m->unknown_id = (uint32_t)unknown->u64;
     }
     size_t n, n_values = p->size;
     m->byte_ids = tfm_reader_indices(r, "bytes.ids", false, p->size, &n);
-    if (m->byte_ids != NULL && n != 256) tfm_reader_fail(r, "bytes.ids", "has the wrong length");
+    if (m->byte_ids && n != 256) tfm_reader_fail(r, "bytes.ids", "has the wrong length");
     if (m->kind == TFM_MODEL_BPE) read_bpe(r, m, p->size);
     if (m->kind == TFM_MODEL_UNIGRAM) {
         read_unigram(r, m);
@@ -137,10 +137,10 @@ static void read_model(tfm_table_reader *r, tfm_pipeline *p) {
     if (m->kind != TFM_MODEL_WORDPIECE) return;
     tfm_reader_trie(r, "continuing.trie", false, 0, p->size, &m->continuing);
     const tfm_value *most = tfm_reader_get(r, "max_characters", TFM_VALUE_U64, true);
-    if (most != NULL) m->max_characters = most->u64;
+    if (most) m->max_characters = most->u64;
 }
 
-/* ---- decoders and templates -------------------------------------------------------------------------------------- */
+/* ---- decoders and templates ---- */
 
 static const char *const decoder_ops[TFM_DECODER_KINDS] = {"bytes", "wordpiece", "metaspace", "bpe", "byte-fallback",
                                                            "fuse",  "replace",   "strip",     "join"};
@@ -149,43 +149,43 @@ static void read_decoder_step(tfm_table_reader *r, size_t i, tfm_decoder_step *s
     char key[64];
     const char *op = NULL;
     size_t n;
-    snprintf(key, sizeof(key), "decoder.%zu.op", i);
+    snprintf(key, sizeof key, "decoder.%zu.op", i);
     get_string(r, key, &op, &n);
     s->kind = TFM_DECODER_KINDS;
-    for (unsigned k = 0; op != NULL && k < TFM_DECODER_KINDS; k++) {
+    for (unsigned k = 0; op && k < TFM_DECODER_KINDS; k++) {
         if (strcmp(op, decoder_ops[k]) == 0) s->kind = (tfm_decoder_kind)k;
     }
     if (s->kind == TFM_DECODER_KINDS) tfm_reader_fail(r, key, "is unknown to this version");
     if (s->kind == TFM_DECODER_BYTES || s->kind == TFM_DECODER_BYTE_FALLBACK || s->kind == TFM_DECODER_FUSE) return;
-    snprintf(key, sizeof(key), "decoder.%zu.from", i);
+    snprintf(key, sizeof key, "decoder.%zu.from", i);
     get_string(r, key, &s->from, &s->n_from);
     if (r->status == TFM_OK && s->n_from == 0 && s->kind != TFM_DECODER_JOIN && s->kind != TFM_DECODER_WORDPIECE) {
         tfm_reader_fail(r, key, "is empty");
     }
     if (s->kind == TFM_DECODER_REPLACE) {
-        snprintf(key, sizeof(key), "decoder.%zu.to", i);
+        snprintf(key, sizeof key, "decoder.%zu.to", i);
         get_string(r, key, &s->to, &s->n_to);
     } else if (s->kind == TFM_DECODER_STRIP) {
         if (r->status == TFM_OK && tfm_utf8_char_length(s->from, s->n_from) != s->n_from)
             tfm_reader_fail(r, key, "is not one character");
-        snprintf(key, sizeof(key), "decoder.%zu.start", i);
+        snprintf(key, sizeof key, "decoder.%zu.start", i);
         const tfm_value *start = tfm_reader_get(r, key, TFM_VALUE_U64, true);
-        snprintf(key, sizeof(key), "decoder.%zu.stop", i);
+        snprintf(key, sizeof key, "decoder.%zu.stop", i);
         const tfm_value *stop = tfm_reader_get(r, key, TFM_VALUE_U64, true);
-        if (start != NULL) s->start = start->u64;
-        if (stop != NULL) s->stop = stop->u64;
+        if (start) s->start = start->u64;
+        if (stop) s->stop = stop->u64;
     } else if (s->kind == TFM_DECODER_WORDPIECE || s->kind == TFM_DECODER_METASPACE) {
-        snprintf(key, sizeof(key), "decoder.%zu.flag", i);
+        snprintf(key, sizeof key, "decoder.%zu.flag", i);
         s->flag = tfm_reader_bool(r, key);
     }
 }
 
 static void read_decoder(tfm_table_reader *r, tfm_decoder_steps *decoder) {
     const tfm_value *count = tfm_reader_get(r, "decoder.count", TFM_VALUE_U64, true);
-    if (count != NULL && count->u64 > 256) tfm_reader_fail(r, "decoder.count", "is too many");
+    if (count && count->u64 > 256) tfm_reader_fail(r, "decoder.count", "is too many");
     if (r->status != TFM_OK || count->u64 == 0) return;
-    decoder->steps = calloc(count->u64, sizeof(*decoder->steps));
-    if (decoder->steps == NULL) {
+    decoder->steps = calloc(count->u64, sizeof *decoder->steps);
+    if (!decoder->steps) {
         r->status = tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory", r->what);
         return;
     }
@@ -195,7 +195,7 @@ static void read_decoder(tfm_table_reader *r, tfm_decoder_steps *decoder) {
 
 static void read_template(tfm_table_reader *r, const char *key, size_t size, unsigned n_inputs, tfm_template *t) {
     const tfm_value *value = tfm_reader_get(r, key, TFM_VALUE_U32S, true);
-    if (value == NULL) return;
+    if (!value) return;
     t->parts = value->data;
     t->n = value->n / 2;
     if (value->n % 2 != 0 || t->n > 64) tfm_reader_fail(r, key, "has the wrong length");

@@ -33,7 +33,7 @@ typedef struct lattice {
 static double score_of(const tfm_word_model *m, uint32_t id) {
     uint64_t bits = (uint64_t)m->scores[2 * id + 1] << 32 | m->scores[2 * id];
     double score;
-    memcpy(&score, &bits, sizeof(score));
+    memcpy(&score, &bits, sizeof score);
     return score;
 }
 
@@ -50,7 +50,7 @@ static bool emit_unknown(lattice *l) {
     l->unknown_start = l->unknown_end;
     uint32_t id1 = tfm_trie_find(&l->model->pieces, text, n);
     if (id1 != 0) return put(l, id1 - 1);
-    if (l->model->byte_ids == NULL) return l->model->unknown_id == TFM_NO_ID || put(l, l->model->unknown_id);
+    if (!l->model->byte_ids) return l->model->unknown_id == TFM_NO_ID || put(l, l->model->unknown_id);
     for (size_t i = 0; i < n; i++) {
         if (!put(l, l->model->byte_ids[(unsigned char)text[i]])) return false;
     }
@@ -113,9 +113,9 @@ static void extend(lattice *l, size_t at, size_t n, size_t character) {
 static bool reserve(lattice *l, size_t n) {
     if (n <= l->capacity) return true;
     size_t capacity = 2 * n;
-    arrival *arrivals = reallocarray(l->arrivals == l->first ? NULL : l->arrivals, capacity, sizeof(*arrivals));
-    if (arrivals == NULL) return false;
-    if (l->arrivals == l->first) memcpy(arrivals, l->first, l->capacity * sizeof(*arrivals));
+    arrival *arrivals = reallocarray(l->arrivals == l->first ? NULL : l->arrivals, capacity, sizeof *arrivals);
+    if (!arrivals) return false;
+    if (l->arrivals == l->first) memcpy(arrivals, l->first, l->capacity * sizeof *arrivals);
     l->arrivals = arrivals;
     l->capacity = capacity;
     return true;

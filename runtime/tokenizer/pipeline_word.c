@@ -15,7 +15,7 @@ static tfm_status wordpiece(const tfm_word_model *m, const char *word, size_t n,
     for (size_t at = 0; known && at < n;) {
         const tfm_trie *pieces = at == 0 ? &m->pieces : &m->continuing;
         size_t length = 0;
-        uint32_t id1 = pieces->units != NULL ? tfm_trie_longest(pieces, word + at, n - at, &length) : 0;
+        uint32_t id1 = pieces->units ? tfm_trie_longest(pieces, word + at, n - at, &length) : 0;
         known = id1 != 0;
         if (known && put(ids, id1 - 1) != TFM_OK) return TFM_ERROR_MEMORY;
         at += length;

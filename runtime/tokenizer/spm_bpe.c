@@ -46,7 +46,7 @@ static void *grow(void *data, void *first, size_t *capacity, size_t element) {
     size_t bytes;
     if (__builtin_mul_overflow(*capacity, element * 2, &bytes)) return NULL;
     void *bigger = realloc(data == first ? NULL : data, bytes);
-    if (bigger == NULL) return NULL;
+    if (!bigger) return NULL;
     if (data == first) memcpy(bigger, first, *capacity * element);
     *capacity *= 2;
     return bigger;
@@ -59,7 +59,7 @@ static inline bool before(const merge *a, const merge *b) {
 static bool push(work *w, merge m) {
     if (w->n_heap == w->heap_capacity) {
         merge *heap = grow(w->heap, w->first_heap, &w->heap_capacity, sizeof(merge));
-        if (heap == NULL) return false;
+        if (!heap) return false;
         w->heap = heap;
     }
     size_t i = w->n_heap++;
@@ -91,7 +91,7 @@ static bool consider(work *w, uint32_t left, uint32_t right) {
     uint32_t value = pieces->units[node].value;
     if (value == 0) return true;
     uint32_t number = (value & ~TFM_SPM_FLAGS) - 1;
-    if ((value & TFM_SPM_UNUSED) != 0 && w->split != NULL) w->split[number] = (uint16_t)l->length;
+    if ((value & TFM_SPM_UNUSED) != 0 && w->split) w->split[number] = (uint16_t)l->length;
     return push(w, (merge){w->spm->scores[number], left, right, l->length + r->length});
 }
 
@@ -102,12 +102,12 @@ static bool cut(work *w, size_t start, size_t end) {
     for (size_t at = start; at < end;) {
         if (w->n_symbols == w->symbol_capacity) {
             symbol *symbols = grow(w->symbols, w->first_symbols, &w->symbol_capacity, sizeof(symbol));
-            if (symbols == NULL) return false;
+            if (!symbols) return false;
             w->symbols = symbols;
         }
         size_t length = 0;
         uint32_t node = 0;
-        if (fixed->units != NULL && tfm_trie_longest(fixed, w->text + at, end - at, &length) != 0) {
+        if (fixed->units && tfm_trie_longest(fixed, w->text + at, end - at, &length) != 0) {
             node = FROZEN;
         } else {
             length = tfm_utf8_step((unsigned char)w->text[at]);
@@ -154,7 +154,7 @@ static bool emit(work *w, tfm_spm_emitter *emitter, size_t start, size_t length)
         size_t at = stack[depth].start, n = stack[depth].length;
         uint32_t value = tfm_trie_find(&w->spm->pieces, w->text + at, n);
         uint32_t number = (value & ~TFM_SPM_FLAGS) - 1;
-        size_t left = value != 0 && (value & TFM_SPM_UNUSED) != 0 && w->split != NULL ? w->split[number] : 0;
+        size_t left = value != 0 && (value & TFM_SPM_UNUSED) != 0 && w->split ? w->split[number] : 0;
         if (left > 0 && left < n) {
             stack[depth].start = at + left;
             stack[depth++].length = n - left;
@@ -198,7 +198,7 @@ bool tfm_bpe_encode(tfm_spm_emitter *emitter, size_t n) {
     w.heap = w.first_heap;
     w.symbol_capacity = w.heap_capacity = ON_STACK;
     w.split = spm->has_unused ? calloc(spm->n_pieces, sizeof(uint16_t)) : NULL;
-    bool ok = !spm->has_unused || w.split != NULL;
+    bool ok = !spm->has_unused || w.split;
     bool words = spm->merge_in_words && !spm->has_unused;
     for (size_t at = 0; ok && at < n;) {
         size_t end = words ? word_end(w.text, at, n) : n;

@@ -12,7 +12,7 @@ static bool put_id(tfm_ids *ids, uint32_t id) {
     return true;
 }
 
-static uint32_t id_of(const tfm_spm *spm, uint32_t number) { return spm->ids != NULL ? spm->ids[number] : number; }
+static uint32_t id_of(const tfm_spm *spm, uint32_t number) { return spm->ids ? spm->ids[number] : number; }
 
 /* The id of exactly this spelling, among pieces and other entries of the vocabulary; unknown_id if there is none. */
 static uint32_t id_of_text(const tfm_spm *spm, const char *text, size_t n) {
@@ -26,7 +26,7 @@ static bool emit_unknown_row(tfm_spm_emitter *e) {
     const char *text = e->text + e->unknown_start;
     size_t n = e->unknown_end - e->unknown_start;
     e->unknown_start = e->unknown_end;
-    if (e->spm->byte_ids == NULL) return put_id(e->ids, id_of_text(e->spm, text, n));
+    if (!e->spm->byte_ids) return put_id(e->ids, id_of_text(e->spm, text, n));
     for (size_t i = 0; i < n; i++) {
         if (!put_id(e->ids, e->spm->byte_ids[(unsigned char)text[i]])) return false;
     }
@@ -82,7 +82,7 @@ static bool find_code(const char *line, size_t n, size_t *start, size_t *end) {
 static bool take_codes(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_text *rest) {
     for (size_t at = 0; at < n;) {
         const char *newline = memchr(text + at, '\n', n - at);
-        size_t line = newline != NULL ? (size_t)(newline - text) - at : n - at;
+        size_t line = newline ? (size_t)(newline - text) - at : n - at;
         size_t start = line, end = line;
         if (find_code(text + at, line, &start, &end) && at + start == 0 && !put_id(ids, id_of_text(spm, text, end))) {
             return false;
@@ -95,7 +95,7 @@ static bool take_codes(const tfm_spm *spm, const char *text, size_t n, tfm_ids *
 }
 
 static tfm_status encode_text(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
-    if (!spm->language_codes || memmem(text, n, ">>", 2) == NULL) return encode_plain(spm, text, n, ids, error);
+    if (!spm->language_codes || !memmem(text, n, ">>", 2)) return encode_plain(spm, text, n, ids, error);
     tfm_text rest = {0};
     tfm_status status;
     if (take_codes(spm, text, n, ids, &rest)) {

@@ -11,7 +11,7 @@
 /* True if the byte begins no spelling that is ASCII in its first two bytes. */
 static bool is_plain(const tfm_trie *trie, unsigned char byte) {
     uint32_t node = 0;
-    if (trie->units == NULL || !tfm_trie_step(trie, &node, byte)) return true;
+    if (!trie->units || !tfm_trie_step(trie, &node, byte)) return true;
     if (trie->units[node].value != 0) return false;
     for (unsigned next = 0; next < 128; next++) {
         uint32_t child = node;
@@ -36,10 +36,10 @@ typedef struct step {
 /* A symbol, else the longest rule, else one character; a byte that begins none becomes U+FFFD. n >= 1. */
 static step normalize_prefix(const tfm_normalizer *z, const char *text, size_t n) {
     size_t length = 0;
-    if (z->symbols.units != NULL && tfm_trie_longest(&z->symbols, text, n, &length) != 0) {
+    if (z->symbols.units && tfm_trie_longest(&z->symbols, text, n, &length) != 0) {
         return (step){text, length, length};
     }
-    if (z->rules.units != NULL) {
+    if (z->rules.units) {
         uint32_t rule = tfm_trie_longest(&z->rules, text, n, &length);
         if (rule != 0) {
             uint32_t from = z->offsets[rule - 1], to = z->offsets[rule];
@@ -59,7 +59,7 @@ static bool reserve(tfm_text *out, size_t n) {
         return false;
     }
     char *data = realloc(out->data, capacity);
-    if (data == NULL) return false;
+    if (!data) return false;
     out->data = data;
     out->capacity = capacity;
     return true;

@@ -9,19 +9,19 @@
 
 static void read_normalizer(tfm_table_reader *r, const char *name, tfm_normalizer *z) {
     char key[64], rules[64];
-    snprintf(rules, sizeof(rules), "%s.rules", name);
-    if (tfm_table_find(r->table, rules) != NULL) {
-        snprintf(key, sizeof(key), "%s.replacements", name);
+    snprintf(rules, sizeof rules, "%s.rules", name);
+    if (tfm_table_find(r->table, rules)) {
+        snprintf(key, sizeof key, "%s.replacements", name);
         tfm_reader_texts(r, key, &z->replacements, &z->offsets, &z->n_replacements);
         tfm_reader_trie(r, rules, true, 0, z->n_replacements, &z->rules);
     }
-    snprintf(key, sizeof(key), "%s.add_dummy_prefix", name);
+    snprintf(key, sizeof key, "%s.add_dummy_prefix", name);
     z->add_dummy_prefix = tfm_reader_bool(r, key);
-    snprintf(key, sizeof(key), "%s.remove_extra_whitespaces", name);
+    snprintf(key, sizeof key, "%s.remove_extra_whitespaces", name);
     z->remove_extra_whitespaces = tfm_reader_bool(r, key);
-    snprintf(key, sizeof(key), "%s.escape_whitespaces", name);
+    snprintf(key, sizeof key, "%s.escape_whitespaces", name);
     z->escape_whitespaces = tfm_reader_bool(r, key);
-    snprintf(key, sizeof(key), "%s.whitespace_as_suffix", name);
+    snprintf(key, sizeof key, "%s.whitespace_as_suffix", name);
     z->whitespace_as_suffix = tfm_reader_bool(r, key);
 }
 
@@ -29,7 +29,7 @@ static void read_normalizer(tfm_table_reader *r, const char *name, tfm_normalize
 static void read_vocabulary(tfm_table_reader *r, tfm_spm *spm) {
     tfm_reader_texts(r, "vocabulary", &spm->texts, &spm->text_offsets, &spm->size);
     const tfm_value *kinds = tfm_reader_get(r, "vocabulary.kinds", TFM_VALUE_U8S, true);
-    if (kinds == NULL) return;
+    if (!kinds) return;
     spm->kinds = kinds->data;
     if (kinds->n != spm->size || spm->size == 0 || spm->size > INT32_MAX) {
         tfm_reader_fail(r, "vocabulary.kinds", "has the wrong length");
@@ -48,7 +48,7 @@ static void read_vocabulary(tfm_table_reader *r, tfm_spm *spm) {
 
 static void read_pieces(tfm_table_reader *r, tfm_spm *spm) {
     const tfm_value *scores = tfm_reader_get(r, "pieces.scores", TFM_VALUE_F32S, true);
-    if (scores == NULL) return;
+    if (!scores) return;
     spm->scores = scores->data;
     spm->n_pieces = scores->n;
     if (scores->n == 0 || scores->n > TFM_SPM_MAX_PIECES) tfm_reader_fail(r, "pieces.scores", "has the wrong length");
@@ -57,14 +57,14 @@ static void read_pieces(tfm_table_reader *r, tfm_spm *spm) {
     }
     size_t n;
     spm->ids = tfm_reader_indices(r, "pieces.ids", false, spm->size, &n);
-    if (spm->ids != NULL ? n != spm->n_pieces : spm->n_pieces > spm->size) {
+    if (spm->ids ? n != spm->n_pieces : spm->n_pieces > spm->size) {
         tfm_reader_fail(r, "pieces.ids", "has the wrong length");
     }
     tfm_reader_trie(r, "pieces.trie", true, TFM_SPM_FLAGS, spm->n_pieces, &spm->pieces);
     tfm_reader_trie(r, "symbols.trie", false, 0, spm->n_pieces, &spm->normalizer.symbols);
     tfm_reader_trie(r, "others.trie", false, 0, spm->size, &spm->others);
     spm->byte_ids = tfm_reader_indices(r, "bytes.ids", false, spm->size, &n);
-    if (spm->byte_ids != NULL && n != 256) tfm_reader_fail(r, "bytes.ids", "has the wrong length");
+    if (spm->byte_ids && n != 256) tfm_reader_fail(r, "bytes.ids", "has the wrong length");
     for (size_t i = 0; i < spm->pieces.n; i++) {
         if ((spm->pieces.units[i].value & TFM_SPM_UNUSED) != 0) spm->has_unused = true;
     }
@@ -72,20 +72,19 @@ static void read_pieces(tfm_table_reader *r, tfm_spm *spm) {
 
 static void read_options(tfm_table_reader *r, tfm_spm *spm) {
     const tfm_value *type = tfm_reader_get(r, "type", TFM_VALUE_STRING, true);
-    spm->byte_pairs = type != NULL && strcmp(type->data, "sentencepiece-bpe") == 0;
+    spm->byte_pairs = type && strcmp(type->data, "sentencepiece-bpe") == 0;
     const tfm_value *join = tfm_reader_get(r, "join", TFM_VALUE_STRING, true);
-    if (join != NULL) spm->marian = strcmp(join->data, "marian") == 0;
-    if (join != NULL && !spm->marian && strcmp(join->data, "sentencepiece") != 0)
-        tfm_reader_fail(r, "join", "is unknown");
+    if (join) spm->marian = strcmp(join->data, "marian") == 0;
+    if (join && !spm->marian && strcmp(join->data, "sentencepiece") != 0) tfm_reader_fail(r, "join", "is unknown");
     spm->language_codes = tfm_reader_bool(r, "language_codes");
     spm->merge_in_words = tfm_reader_bool(r, "merge_in_words");
     spm->unknown_score = tfm_reader_float(r, "unknown.score");
     spm->max_score = tfm_reader_float(r, "max_score");
     const tfm_value *unknown = tfm_reader_get(r, "unknown.id", TFM_VALUE_U64, true);
-    if (unknown != NULL && unknown->u64 >= spm->size) tfm_reader_fail(r, "unknown.id", "is outside the vocabulary");
-    if (unknown != NULL) spm->unknown_id = (uint32_t)unknown->u64;
+    if (unknown && unknown->u64 >= spm->size) tfm_reader_fail(r, "unknown.id", "is outside the vocabulary");
+    if (unknown) spm->unknown_id = (uint32_t)unknown->u64;
     const tfm_value *surface = tfm_reader_get(r, "unknown.surface", TFM_VALUE_STRING, true);
-    if (surface != NULL) spm->unknown_surface = surface->data;
+    if (surface) spm->unknown_surface = surface->data;
     spm->prefix_ids = tfm_reader_indices(r, "prefix.ids", false, spm->size, &spm->n_prefix_ids);
     spm->suffix_ids = tfm_reader_indices(r, "suffix.ids", false, spm->size, &spm->n_suffix_ids);
 }

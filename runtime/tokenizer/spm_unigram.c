@@ -39,8 +39,8 @@ static bool reserve(lattice *l, size_t n) {
         return false;
     }
     arrival *arrivals = realloc(l->arrivals == l->first ? NULL : l->arrivals, bytes);
-    if (arrivals == NULL) return false;
-    if (l->arrivals == l->first) memcpy(arrivals, l->first, sizeof(l->first));
+    if (!arrivals) return false;
+    if (l->arrivals == l->first) memcpy(arrivals, l->first, sizeof l->first);
     l->arrivals = arrivals;
     l->capacity = capacity;
     return true;

@@ -11,12 +11,12 @@ static size_t classify(const tfm_step *s, tfm_step_work *work, const char *text,
     if (n > work->capacity) {
         size_t capacity = n + n / 2 + 256;
         uint8_t *classes = realloc(work->classes, capacity);
-        if (classes == NULL) return SIZE_MAX;
+        if (!classes) return SIZE_MAX;
         work->classes = classes;
         work->capacity = capacity;
     }
     size_t count = 0;
-    if (s->byte_classes != NULL) {
+    if (s->byte_classes) {
         for (; count < n; count++) work->classes[count] = s->byte_classes[(unsigned char)text[count]];
         return n;
     }
@@ -30,7 +30,7 @@ static size_t classify(const tfm_step *s, tfm_step_work *work, const char *text,
 
 /* Byte offset `steps` characters after `at`. */
 static size_t forward(const tfm_step *s, const char *text, size_t n, size_t at, size_t steps) {
-    if (s->byte_classes != NULL) return at + steps;
+    if (s->byte_classes) return at + steps;
     uint32_t code;
     for (; steps > 0 && at < n; steps--) at += tfm_utf8_next(text + at, n - at, &code);
     return at;
@@ -40,11 +40,11 @@ static size_t forward(const tfm_step *s, const char *text, size_t n, size_t at, 
 #define SHORT_TEXT 100000
 
 static tfm_status prepare(tfm_step_work *work, size_t n) {
-    if (work->match == NULL) work->match = pcre2_match_data_create(1, NULL);
-    if (work->match == NULL) return TFM_ERROR_MEMORY;
+    if (!work->match) work->match = pcre2_match_data_create(1, NULL);
+    if (!work->match) return TFM_ERROR_MEMORY;
     if (n <= SHORT_TEXT) return TFM_OK;
-    if (work->context == NULL) work->context = pcre2_match_context_create(NULL);
-    if (work->context == NULL) return TFM_ERROR_MEMORY;
+    if (!work->context) work->context = pcre2_match_context_create(NULL);
+    if (!work->context) return TFM_ERROR_MEMORY;
     uint64_t limit = 10000000u + 64 * (uint64_t)n;
     pcre2_set_match_limit(work->context, limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
     return TFM_OK;
@@ -75,13 +75,12 @@ static tfm_status match_pattern(const tfm_step *s, tfm_step_work *work, const ch
 
 tfm_status tfm_step_matches(const tfm_step *s, tfm_step_work *work, const char *text, size_t n, tfm_found *found,
                             void *arg) {
-    if (s->pattern != NULL) return match_pattern(s, work, text, n, found, arg);
+    if (s->pattern) return match_pattern(s, work, text, n, found, arg);
     size_t start = 0;
     for (size_t at = 0; at < n;) {
         uint32_t code;
-        size_t length = s->byte_classes != NULL ? 1 : tfm_utf8_next(text + at, n - at, &code);
-        uint8_t class =
-            s->byte_classes != NULL ? s->byte_classes[(unsigned char)text[at]] : tfm_class_of(&s->classes, code);
+        size_t length = s->byte_classes ? 1 : tfm_utf8_next(text + at, n - at, &code);
+        uint8_t class = s->byte_classes ? s->byte_classes[(unsigned char)text[at]] : tfm_class_of(&s->classes, code);
         if (class == 1) {
             if (at > start && !found(arg, start, at, false)) return TFM_ERROR_MEMORY;
             if (!found(arg, at, at + length, true)) return TFM_ERROR_MEMORY;

@@ -31,9 +31,9 @@ typedef struct run {
 static bool add(run *r, uint32_t code) {
     if (r->n == r->capacity) {
         size_t capacity = 2 * r->capacity;
-        mark *marks = reallocarray(r->marks == r->first ? NULL : r->marks, capacity, sizeof(*marks));
-        if (marks == NULL) return false;
-        if (r->marks == r->first) memcpy(marks, r->first, sizeof(r->first));
+        mark *marks = reallocarray(r->marks == r->first ? NULL : r->marks, capacity, sizeof *marks);
+        if (!marks) return false;
+        if (r->marks == r->first) memcpy(marks, r->first, sizeof r->first);
         r->marks = marks;
         r->capacity = capacity;
     }
@@ -72,15 +72,15 @@ static bool reorder(run *r) {
         size_t end = start + 1;
         while (r->marks[start].class != 0 && end < r->n && r->marks[end].class != 0) end++;
         if (end - start > 32) { /* no such text is sensible, but none may take quadratic time */
-            mark *sorted = reallocarray(NULL, end - start, sizeof(*sorted));
-            if (sorted == NULL) return false;
+            mark *sorted = reallocarray(NULL, end - start, sizeof *sorted);
+            if (!sorted) return false;
             size_t n = 0;
             for (unsigned class = 1; class < 256; class ++) {
                 for (size_t i = start; i < end; i++) {
                     if (r->marks[i].class == class) sorted[n++] = r->marks[i];
                 }
             }
-            memcpy(r->marks + start, sorted, n * sizeof(*sorted));
+            memcpy(r->marks + start, sorted, n * sizeof *sorted);
             free(sorted);
         }
         for (size_t i = start + 1; i < end && end - start <= 32; i++) {
@@ -128,7 +128,7 @@ static void compose(run *r) {
 
 static bool put(run *r, tfm_text *out) {
     if (!reorder(r)) return false;
-    if (r->step->pairs.units != NULL) compose(r);
+    if (r->step->pairs.units) compose(r);
     for (size_t i = 0; i < r->n; i++) {
         char text[4];
         if (!tfm_text_append(out, text, tfm_utf8_encode(r->marks[i].code, text))) return false;

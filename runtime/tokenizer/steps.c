@@ -22,8 +22,8 @@ bool tfm_split_pieces_add(tfm_split_pieces *pieces, size_t start, size_t end) {
     if (start == end) return true;
     if (pieces->n == pieces->capacity) {
         size_t capacity = pieces->capacity + pieces->capacity / 2 + 64;
-        tfm_piece_span *spans = reallocarray(pieces->spans, capacity, sizeof(*spans));
-        if (spans == NULL) return false;
+        tfm_piece_span *spans = reallocarray(pieces->spans, capacity, sizeof *spans);
+        if (!spans) return false;
         pieces->spans = spans;
         pieces->capacity = capacity;
     }
@@ -160,7 +160,7 @@ tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_work *work, cons
     return status;
 }
 
-/* ---- pieces ---------------------------------------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
 /* Puts stretches of one piece together as the behaviour says. */
 typedef struct cutter {

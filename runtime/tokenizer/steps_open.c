@@ -22,44 +22,44 @@ typedef struct step_reader {
 } step_reader;
 
 static const char *key_of(step_reader *s, const char *field) {
-    snprintf(s->key, sizeof(s->key), "%s.%zu.%s", s->name, s->i, field);
+    snprintf(s->key, sizeof s->key, "%s.%zu.%s", s->name, s->i, field);
     return s->key;
 }
 
 /* Which of n words a string value is; 0 and a failure if it is none. */
 static unsigned get_word(step_reader *s, const char *field, const char *const *words, unsigned n) {
     const tfm_value *value = tfm_reader_get(s->r, key_of(s, field), TFM_VALUE_STRING, true);
-    for (unsigned i = 0; value != NULL && i < n; i++) {
+    for (unsigned i = 0; value && i < n; i++) {
         if (strcmp(value->data, words[i]) == 0) return i;
     }
-    if (value != NULL) tfm_reader_fail(s->r, s->key, "is unknown to this version");
+    if (value) tfm_reader_fail(s->r, s->key, "is unknown to this version");
     return 0;
 }
 
 static void get_text(step_reader *s, tfm_step *step) {
     const tfm_value *value = tfm_reader_get(s->r, key_of(s, "text"), TFM_VALUE_STRING, true);
-    if (value == NULL) return;
+    if (!value) return;
     step->text = value->data;
     step->n_text = value->n;
 }
 
 void tfm_reader_classes(tfm_table_reader *r, const char *name, tfm_classes *classes) {
     char key[96];
-    snprintf(key, sizeof(key), "%s.pages", name);
+    snprintf(key, sizeof key, "%s.pages", name);
     const tfm_value *pages = tfm_reader_get(r, key, TFM_VALUE_U8S, true);
-    snprintf(key, sizeof(key), "%s.index", name);
+    snprintf(key, sizeof key, "%s.index", name);
     size_t n;
-    const uint32_t *index = tfm_reader_indices(r, key, true, pages != NULL ? pages->n / 256 : 0, &n);
-    if (index != NULL && n != TFM_CLASSES_PAGES) tfm_reader_fail(r, key, "has the wrong length");
-    if (pages == NULL || index == NULL) return;
+    const uint32_t *index = tfm_reader_indices(r, key, true, pages ? pages->n / 256 : 0, &n);
+    if (index && n != TFM_CLASSES_PAGES) tfm_reader_fail(r, key, "has the wrong length");
+    if (!pages || !index) return;
     classes->index = index;
     classes->pages = pages->data;
 }
 
 static void get_classes(step_reader *s, tfm_step *step) {
-    if (tfm_table_find(s->r->table, key_of(s, "bytes")) != NULL) {
+    if (tfm_table_find(s->r->table, key_of(s, "bytes"))) {
         const tfm_value *bytes = tfm_reader_get(s->r, s->key, TFM_VALUE_U8S, true);
-        if (bytes == NULL) return;
+        if (!bytes) return;
         if (bytes->n != 256) tfm_reader_fail(s->r, s->key, "has the wrong length");
         step->byte_classes = bytes->data;
         return;
@@ -77,12 +77,12 @@ static void get_rules(step_reader *s, tfm_step *step) {
     }
 }
 
-/* ---- patterns -------------------------------------------------------------------------------------------------- */
+/* ---- patterns ---- */
 
 /* arg: where to note that there was no memory. */
 static void *allocate(size_t n, void *arg) {
     void *pointer = malloc(n);
-    if (pointer == NULL) *(bool *)arg = true;
+    if (!pointer) *(bool *)arg = true;
     return pointer;
 }
 
@@ -96,8 +96,8 @@ static tfm_status compile(const char *text, size_t n, tfm_step *step) {
     int error;
     PCRE2_SIZE at;
     pcre2_general_context *general = pcre2_general_context_create(allocate, release, &step->no_memory);
-    pcre2_compile_context *context = general != NULL ? pcre2_compile_context_create(general) : NULL;
-    if (context != NULL) {
+    pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
+    if (context) {
         pcre2_set_max_pattern_length(context, MAX_PATTERN);
         step->pattern =
             pcre2_compile((PCRE2_SPTR)text, n, PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NO_AUTO_CAPTURE | PCRE2_DOTALL,
@@ -106,14 +106,14 @@ static tfm_status compile(const char *text, size_t n, tfm_step *step) {
     pcre2_compile_context_free(context);
     pcre2_general_context_free(general);
     /* Faster where it can be had; the same matches without. */
-    if (step->pattern != NULL) pcre2_jit_compile(step->pattern, PCRE2_JIT_COMPLETE);
-    return step->no_memory ? TFM_ERROR_MEMORY : step->pattern != NULL ? TFM_OK : TFM_ERROR_FORMAT;
+    if (step->pattern) pcre2_jit_compile(step->pattern, PCRE2_JIT_COMPLETE);
+    return step->no_memory ? TFM_ERROR_MEMORY : step->pattern ? TFM_OK : TFM_ERROR_FORMAT;
 }
 
 static void get_pattern(step_reader *s, tfm_step *step, bool required) {
-    if (!required && tfm_table_find(s->r->table, key_of(s, "pattern")) == NULL) return;
+    if (!required && !tfm_table_find(s->r->table, key_of(s, "pattern"))) return;
     const tfm_value *value = tfm_reader_get(s->r, key_of(s, "pattern"), TFM_VALUE_STRING, true);
-    if (value == NULL) return;
+    if (!value) return;
     tfm_status status = compile(value->data, value->n, step);
     if (status == TFM_ERROR_MEMORY) {
         s->r->status = tfm_fail(s->r->error, TFM_ERROR_MEMORY, "%s: no memory for a pattern", s->r->what);
@@ -122,7 +122,7 @@ static void get_pattern(step_reader *s, tfm_step *step, bool required) {
     }
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static bool get_flag(step_reader *s, const char *field) { return tfm_reader_bool(s->r, key_of(s, field)); }
 
@@ -171,12 +171,12 @@ static void read_step(step_reader *s, tfm_step *step) {
 
 void tfm_steps_read(tfm_table_reader *r, const char *name, tfm_steps *steps) {
     step_reader s = {.r = r, .name = name};
-    snprintf(s.key, sizeof(s.key), "%s.count", name);
+    snprintf(s.key, sizeof s.key, "%s.count", name);
     const tfm_value *count = tfm_reader_get(r, s.key, TFM_VALUE_U64, true);
-    if (count != NULL && count->u64 > MAX_STEPS) tfm_reader_fail(r, s.key, "is too many");
-    if (count == NULL || r->status != TFM_OK || count->u64 == 0) return;
-    steps->steps = calloc(count->u64, sizeof(*steps->steps));
-    if (steps->steps == NULL) {
+    if (count && count->u64 > MAX_STEPS) tfm_reader_fail(r, s.key, "is too many");
+    if (!count || r->status != TFM_OK || count->u64 == 0) return;
+    steps->steps = calloc(count->u64, sizeof *steps->steps);
+    if (!steps->steps) {
         r->status = tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory", r->what);
         return;
     }

@@ -15,7 +15,7 @@ void tfm_reader_fail(tfm_table_reader *r, const char *key, const char *wrong) {
 const tfm_value *tfm_reader_get(tfm_table_reader *r, const char *key, tfm_value_type type, bool required) {
     if (r->status != TFM_OK) return NULL;
     const tfm_value *value = tfm_table_find(r->table, key);
-    if (value == NULL) {
+    if (!value) {
         if (required) tfm_reader_fail(r, key, "is missing");
         return NULL;
     }
@@ -29,21 +29,21 @@ const tfm_value *tfm_reader_get(tfm_table_reader *r, const char *key, tfm_value_
 
 bool tfm_reader_bool(tfm_table_reader *r, const char *key) {
     const tfm_value *value = tfm_reader_get(r, key, TFM_VALUE_U64, true);
-    if (value != NULL && value->u64 > 1) tfm_reader_fail(r, key, "is neither 0 nor 1");
-    return value != NULL && value->u64 == 1;
+    if (value && value->u64 > 1) tfm_reader_fail(r, key, "is neither 0 nor 1");
+    return value && value->u64 == 1;
 }
 
 float tfm_reader_float(tfm_table_reader *r, const char *key) {
     const tfm_value *value = tfm_reader_get(r, key, TFM_VALUE_F64, true);
-    if (value == NULL) return 0.0f;
+    if (!value) return 0.0f;
     if (!isfinite((float)value->f64)) tfm_reader_fail(r, key, "is not finite");
     return (float)value->f64;
 }
 
 const uint32_t *tfm_reader_indices(tfm_table_reader *r, const char *key, bool required, size_t limit, size_t *n) {
     const tfm_value *value = tfm_reader_get(r, key, TFM_VALUE_U32S, required);
-    *n = value != NULL ? value->n : 0;
-    const uint32_t *data = value != NULL ? value->data : NULL;
+    *n = value ? value->n : 0;
+    const uint32_t *data = value ? value->data : NULL;
     for (size_t i = 0; i < *n; i++) {
         if (data[i] >= limit) {
             tfm_reader_fail(r, key, "has an index out of range");
@@ -56,18 +56,18 @@ const uint32_t *tfm_reader_indices(tfm_table_reader *r, const char *key, bool re
 void tfm_reader_trie(tfm_table_reader *r, const char *key, bool required, uint32_t flags, size_t n_values,
                      tfm_trie *trie) {
     const tfm_value *value = tfm_reader_get(r, key, TFM_VALUE_U32S, required);
-    if (value != NULL && !tfm_trie_open(trie, value->data, value->n, flags, n_values)) {
+    if (value && !tfm_trie_open(trie, value->data, value->n, flags, n_values)) {
         tfm_reader_fail(r, key, "is not a sound trie");
     }
 }
 
 void tfm_reader_texts(tfm_table_reader *r, const char *name, const char **texts, const uint32_t **offsets, size_t *n) {
     char key[64];
-    snprintf(key, sizeof(key), "%s.text", name);
+    snprintf(key, sizeof key, "%s.text", name);
     const tfm_value *text = tfm_reader_get(r, key, TFM_VALUE_U8S, true);
-    snprintf(key, sizeof(key), "%s.offsets", name);
+    snprintf(key, sizeof key, "%s.offsets", name);
     const tfm_value *ends = tfm_reader_get(r, key, TFM_VALUE_U32S, true);
-    if (text == NULL || ends == NULL) return;
+    if (!text || !ends) return;
     const uint32_t *data = ends->data;
     if (ends->n == 0) {
         tfm_reader_fail(r, key, "is empty");

@@ -48,7 +48,7 @@ static inline bool tfm_trie_walk(const tfm_trie *trie, uint32_t *node, const cha
 /* The value of exactly this key, or 0. */
 static inline uint32_t tfm_trie_find(const tfm_trie *trie, const char *key, size_t n) {
     uint32_t node = 0;
-    if (trie->units == NULL || n > TFM_TRIE_MAX_KEY || !tfm_trie_walk(trie, &node, key, n)) return 0;
+    if (!trie->units || n > TFM_TRIE_MAX_KEY || !tfm_trie_walk(trie, &node, key, n)) return 0;
     return trie->units[node].value;
 }
 
