@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
 #include "pipeline.h"
 
 static const char *const kinds[] = {"bpe", "wordpiece", "unigram", "wordlevel"};

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format/model_file.h"
 #include "spm.h"
 #include "table_reader.h"
 

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
 #include "steps.h"
 
 #define MAX_STEPS 256

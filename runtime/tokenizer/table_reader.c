@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "format/model_file.h"
 
 void tfm_reader_fail(tfm_table_reader *r, const char *key, const char *wrong) {
     if (r->status != TFM_OK) return;

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
 #include "tokenizer_kinds.h"
 
 #define MAX_TEXT ((size_t)1 << 30)
