@@ -464,6 +464,11 @@ typedef struct tfm_generate_params {
     bool keep_log_probs; /* fill tfm_hypothesis.log_probs */
 } tfm_generate_params;
 
+/* Sequences of a session that an input with these parameters takes: its beams, or the outputs that are drawn. */
+TFM_API uint32_t tfm_generate_width(const tfm_generate_params *params);
+/* Whether id is one of the end tokens. */
+TFM_API bool tfm_is_end_token(const tfm_generate_params *params, int32_t id);
+
 /*
  * The defaults packed with the model (its generation_config.json), where it says nothing those of transformers
  * (max_length 20, greedy). The lists point into the model and live as long as it.
@@ -499,19 +504,24 @@ typedef struct tfm_input {
      * For a conversation with a decoder-only model (num_beams and num_return_sequences 1), else NULL: the sequence to
      * go on with, or -1 to start one. The sequence's tokens must be the first ones of ids and fewer than n; they are
      * not run again. It is kept: afterwards it holds the prompt and the new tokens but the last, and the caller
-     * truncates or frees it. After an error it holds the tokens it had before, or some more of the prompt. Either all
-     * inputs of a call have one or none has, and no two the same.
+     * truncates or frees it. After an error it holds the tokens it had before, or some more of the prompt. No two
+     * inputs of a call have the same.
      */
     int32_t *sequence;
+    const tfm_generate_params *params; /* NULL: those of the call */
     const void *reserved[2];
 } tfm_input;
 
-/* What came of an input: its hypotheses, best first (samples in the order of their number). */
+/*
+ * What came of an input: its hypotheses, best first (samples in the order of their number), num_return_sequences of
+ * them; or why it could not be run: TFM_ERROR_LIMIT (too long, or more beams than the session holds), _ARGUMENT (an id
+ * outside the vocabulary, bad parameters), _STATE (what is asked does not fit the model; or its scores are no numbers).
+ */
 typedef struct tfm_result {
     tfm_status status;
     const char *message; /* "" if status is TFM_OK */
     const tfm_hypothesis *const *hypotheses;
-    size_t n;
+    size_t n; /* 0 if status is not TFM_OK */
 } tfm_result;
 
 enum { TFM_GO_ON = 0, TFM_END_OUTPUT = 1, TFM_CANCEL = 2 };
@@ -520,13 +530,19 @@ enum { TFM_GO_ON = 0, TFM_END_OUTPUT = 1, TFM_CANCEL = 2 };
  * on_token: without beams: a new token of an input was chosen (index as in inputs[]; output: 0, or which one of
  * num_return_sequences). Returns TFM_GO_ON, TFM_END_OUTPUT (this output ends with this token, as with an end token; for
  * stop strings), or anything else to stop generation with TFM_ERROR_CANCELLED.
- * on_result: what came of an input, num_return_sequences hypotheses; it lives until the callback returns. Inputs finish
- * in any order; each exactly once. A nonzero return stops generation with TFM_ERROR_CANCELLED.
+ * on_result: what came of an input; it lives until the callback returns. Inputs finish in any order; each exactly once,
+ * unless the call ends with an error. A nonzero return stops generation with TFM_ERROR_CANCELLED.
+ * on_logits: the logits (vocab_size) of an output's next token (of a beam's, by its number), before all processing;
+ * ids: the n tokens it has so far. May change them: -INFINITY bans a token. Outputs that are drawn share their first
+ * logits: there it is called for output 0 alone. Where a shortlist is used, tokens that are not on it have -INFINITY
+ * already. Returns TFM_GO_ON, or anything else to stop generation with TFM_ERROR_CANCELLED.
  */
 typedef struct tfm_generate_callbacks {
     size_t size;
     int (*on_token)(void *user, size_t index, uint32_t output, int32_t id);
     int (*on_result)(void *user, size_t index, const tfm_result *result);
+    int (*on_logits)(void *user, size_t index, uint32_t output, const int32_t *ids, size_t n, float *logits,
+                     size_t vocab_size);
     void *user;
 } tfm_generate_callbacks;
 
@@ -539,7 +555,10 @@ static inline tfm_generate_callbacks tfm_generate_callbacks_default(void) {
 }
 
 /*
- * Generates an output for each of n inputs. Inputs enter the running batch as others leave it, so any n is fine.
+ * Generates an output for each of n inputs. Inputs enter the running batch as others leave it, so any n is fine. They
+ * may have different parameters; the results are those of each alone. An input that cannot be run is reported to
+ * on_result and does not keep the others from running; without an on_result the first such error is the call's, once
+ * the others have run.
  *
  * Greedy search takes the most probable token of every step. Beam search is that of Hugging Face transformers 4.46
  * (BeamSearchScorer): 2 x num_beams candidates a step, an end token counts among the first num_beams only, a sentence
@@ -553,9 +572,10 @@ static inline tfm_generate_callbacks tfm_generate_callbacks_default(void) {
  * that depends on the seed, the output's number and the place in the output alone: inputs of a call that are
  * the same get the same outputs. Log-probabilities are those after processing and before temperature and filters.
  *
- * params may be NULL for the model's defaults. With num_beams > 1 a session decodes max_sequences / num_beams inputs
- * at the same time.
- * Errors: TFM_ERROR_LIMIT, TFM_ERROR_ARGUMENT, TFM_ERROR_CANCELLED, TFM_ERROR_CHANGED, TFM_ERROR_STATE.
+ * params: of inputs without their own; NULL for the model's defaults. With num_beams > 1 a session decodes
+ * max_sequences / num_beams inputs at the same time. callbacks may be NULL.
+ * Errors: TFM_ERROR_ARGUMENT and _STATE (params that do not fit, if an input uses them: nothing has run),
+ * TFM_ERROR_CANCELLED, _CHANGED, _MEMORY.
  */
 TFM_API tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n,
                                 const tfm_generate_params *params, const tfm_generate_callbacks *callbacks,

@@ -5,6 +5,16 @@
 
 #include <math.h>
 
+uint32_t tfm_generate_width(const tfm_generate_params *params) {
+    return params->do_sample ? params->num_return_sequences : params->num_beams;
+}
+
+bool tfm_is_end_token(const tfm_generate_params *params, int32_t id) {
+    for (size_t i = 0; i < params->n_eos_token_ids; i++)
+        if (params->eos_token_ids[i] == id) return true;
+    return false;
+}
+
 /* Larger numbers than any use of them has; they keep scores finite. */
 #define PENALTY_MAX 1e6
 

@@ -61,12 +61,6 @@ static void block_ngrams(const tfm_history *h, size_t n, float *scores, size_t v
         if (!memcmp(h->ids + i, tail, (n - 1) * sizeof *tail)) ban(scores, vocab_size, h->ids[i + n - 1]);
 }
 
-bool tfm_is_end_token(const tfm_generate_params *p, int32_t id) {
-    for (size_t i = 0; i < p->n_eos_token_ids; i++)
-        if (p->eos_token_ids[i] == id) return true;
-    return false;
-}
-
 /* The last token of a bad word is banned where the history ends with the others. A word that is an end token is no
  * bad word; one longer than the history is not looked at. */
 static void block_bad_words(const tfm_generate_params *p, const tfm_history *h, float *scores, size_t vocab_size) {

@@ -15,9 +15,6 @@ typedef struct tfm_history {
     size_t max_length;
 } tfm_history;
 
-/* Whether id is one of the end tokens. */
-bool tfm_is_end_token(const tfm_generate_params *params, int32_t id);
-
 /* Whether any processor looks at the ids of the history (else only its lengths matter). */
 bool tfm_processors_need_ids(const tfm_generate_params *params);
 

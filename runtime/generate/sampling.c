@@ -37,11 +37,11 @@ double tfm_random(uint64_t seed, uint32_t output, uint64_t position) {
 
 enum { BUCKET_BITS = 11, BUCKETS = 1 << BUCKET_BITS, FEW = 512 };
 
-void tfm_sampler_place(tfm_sampler *s, tfm_arena *arena, size_t vocab_size) {
-    s->p = tfm_arena_take(arena, vocab_size, sizeof *s->p);
-    s->ids = tfm_arena_take(arena, vocab_size, sizeof *s->ids);
-    s->scores = tfm_arena_take(arena, vocab_size, sizeof *s->scores);
-    s->buckets = tfm_arena_take(arena, BUCKETS, sizeof *s->buckets);
+void tfm_sampler_allocate(tfm_sampler *sampler, tfm_arena *arena, size_t vocab_size) {
+    sampler->p = tfm_arena_take(arena, vocab_size, sizeof *sampler->p);
+    sampler->ids = tfm_arena_take(arena, vocab_size, sizeof *sampler->ids);
+    sampler->scores = tfm_arena_take(arena, vocab_size, sizeof *sampler->scores);
+    sampler->buckets = tfm_arena_take(arena, BUCKETS, sizeof *sampler->buckets);
 }
 
 /* Element i goes to sum i mod 8; the sums are joined in order. */
@@ -63,140 +63,142 @@ static uint32_t rank_of(float x) {
 }
 
 /* Drops candidates whose rank is below `least`, and those that have it once their share of the mass is used up. */
-static void keep_ranks(tfm_sampler *s, const float *wanted, uint32_t least, double share) {
+static void keep_ranks(tfm_sampler *sampler, const float *wanted, uint32_t least, double share) {
     size_t kept = 0;
-    for (size_t i = 0; i < s->n; i++) {
+    for (size_t i = 0; i < sampler->n; i++) {
         uint32_t rank = rank_of(wanted[i]);
         if (rank < least || (rank == least && !(share > 0))) continue;
-        if (rank == least) share -= (double)s->p[i];
-        s->p[kept] = s->p[i];
-        s->ids[kept] = s->ids[i];
-        s->scores[kept++] = s->scores[i];
+        if (rank == least) share -= (double)sampler->p[i];
+        sampler->p[kept] = sampler->p[i];
+        sampler->ids[kept] = sampler->ids[i];
+        sampler->scores[kept++] = sampler->scores[i];
     }
-    s->n = kept;
-    s->total = sum_of(s->p, kept);
+    sampler->n = kept;
+    sampler->total = sum_of(sampler->p, kept);
 }
 
 /* Keeps the smallest set of the most wanted candidates (p or scores) that reaches `mass`, at least one. */
-static void keep_mass(tfm_sampler *s, const float *wanted, double mass) {
+static void keep_mass(tfm_sampler *sampler, const float *wanted, double mass) {
     uint32_t prefix = 0, mask = 0; /* the bits of the threshold that are known */
     double above = 0;              /* mass of what ranks over all that has the prefix */
     for (int shift = 32 - BUCKET_BITS; mask != UINT32_MAX; shift = shift > BUCKET_BITS ? shift - BUCKET_BITS : 0) {
         uint32_t last = BUCKETS; /* lowest bucket that is used */
-        memset(s->buckets, 0, BUCKETS * sizeof *s->buckets);
-        for (size_t i = 0; i < s->n; i++) {
+        memset(sampler->buckets, 0, BUCKETS * sizeof *sampler->buckets);
+        for (size_t i = 0; i < sampler->n; i++) {
             uint32_t rank = rank_of(wanted[i]), bucket = rank >> shift & (BUCKETS - 1);
             if ((rank & mask) != prefix) continue;
-            s->buckets[bucket] += (double)s->p[i];
+            sampler->buckets[bucket] += (double)sampler->p[i];
             if (bucket < last) last = bucket;
         }
         uint32_t bucket = BUCKETS - 1;
-        while (bucket > last && !(above + s->buckets[bucket] >= mass && s->buckets[bucket] > 0))
-            above += s->buckets[bucket--];
+        while (bucket > last && !(above + sampler->buckets[bucket] >= mass && sampler->buckets[bucket] > 0))
+            above += sampler->buckets[bucket--];
         mask |= (uint32_t)(BUCKETS - 1) << shift;
         prefix |= bucket << shift;
     }
-    keep_ranks(s, wanted, prefix, above > 0 ? mass - above : fmax(mass, 0x1p-1000));
+    keep_ranks(sampler, wanted, prefix, above > 0 ? mass - above : fmax(mass, 0x1p-1000));
 }
 
 /* ---- filters ---- */
 
 /* The k best tokens, best first, with their logits; none that is banned. */
-static void take_best(tfm_sampler *s, const tfm_kernels *kernels, const float *logits, size_t vocab_size, size_t k) {
-    s->n = kernels->top_k(logits, vocab_size, k, s->scores, s->ids);
-    while (s->n > 0 && s->scores[s->n - 1] == -INFINITY) s->n--;
+static void take_best(tfm_sampler *sampler, const tfm_kernels *kernels, const float *logits, size_t vocab_size,
+                      size_t k) {
+    sampler->n = kernels->top_k(logits, vocab_size, k, sampler->scores, sampler->ids);
+    while (sampler->n > 0 && sampler->scores[sampler->n - 1] == -INFINITY) sampler->n--;
 }
 
-static void take_all(tfm_sampler *s, const float *logits, size_t vocab_size) {
-    s->n = vocab_size;
-    for (size_t i = 0; i < vocab_size; i++) s->ids[i] = (uint32_t)i;
-    memcpy(s->scores, logits, vocab_size * sizeof *logits);
+static void take_all(tfm_sampler *sampler, const float *logits, size_t vocab_size) {
+    sampler->n = vocab_size;
+    for (size_t i = 0; i < vocab_size; i++) sampler->ids[i] = (uint32_t)i;
+    memcpy(sampler->scores, logits, vocab_size * sizeof *logits);
 }
 
 /* Distances from the largest, so that no temperature makes them overflow upwards. */
-static void apply_temperature(tfm_sampler *s, float largest, double temperature) {
-    for (size_t i = 0; i < s->n; i++) s->scores[i] = (float)(((double)s->scores[i] - (double)largest) / temperature);
+static void apply_temperature(tfm_sampler *sampler, float largest, double temperature) {
+    for (size_t i = 0; i < sampler->n; i++)
+        sampler->scores[i] = (float)(((double)sampler->scores[i] - (double)largest) / temperature);
 }
 
 /* If a few of the best reach the mass, only they are candidates: they are found faster than a place among all. */
-static void narrow(tfm_sampler *s, const tfm_kernels *kernels, double mass) {
+static void narrow(tfm_sampler *sampler, const tfm_kernels *kernels, double mass) {
     float p[FEW], scores[FEW];
     uint32_t places[FEW], ids[FEW];
-    for (size_t few = 64; few <= FEW && few < s->n; few *= FEW / 64) {
-        size_t n = kernels->top_k(s->p, s->n, few, p, places);
+    for (size_t few = 64; few <= FEW && few < sampler->n; few *= FEW / 64) {
+        size_t n = kernels->top_k(sampler->p, sampler->n, few, p, places);
         if (n < few || !(sum_of(p, n) >= mass)) continue;
         for (size_t i = 0; i < n; i++) {
-            scores[i] = s->scores[places[i]];
-            ids[i] = s->ids[places[i]];
+            scores[i] = sampler->scores[places[i]];
+            ids[i] = sampler->ids[places[i]];
         }
-        memcpy(s->p, p, n * sizeof *p);
-        memcpy(s->scores, scores, n * sizeof *scores);
-        memcpy(s->ids, ids, n * sizeof *ids);
-        s->n = n;
+        memcpy(sampler->p, p, n * sizeof *p);
+        memcpy(sampler->scores, scores, n * sizeof *scores);
+        memcpy(sampler->ids, ids, n * sizeof *ids);
+        sampler->n = n;
         return;
     }
 }
 
-static void filter_top_p(tfm_sampler *s, const tfm_kernels *kernels, double top_p) {
-    double mass = top_p * s->total;
-    narrow(s, kernels, mass);
-    keep_mass(s, s->p, mass);
+static void filter_top_p(tfm_sampler *sampler, const tfm_kernels *kernels, double top_p) {
+    double mass = top_p * sampler->total;
+    narrow(sampler, kernels, mass);
+    keep_mass(sampler, sampler->p, mass);
 }
 
-static void filter_min_p(tfm_sampler *s, double min_p) {
+static void filter_min_p(tfm_sampler *sampler, double min_p) {
     size_t kept = 0;
     float largest = 0;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->p[i] > largest) largest = s->p[i];
-    for (size_t i = 0; i < s->n; i++) {
-        if ((double)s->p[i] < min_p * (double)largest) continue;
-        s->p[kept] = s->p[i];
-        s->ids[kept] = s->ids[i];
-        s->scores[kept++] = s->scores[i];
+    for (size_t i = 0; i < sampler->n; i++)
+        if (sampler->p[i] > largest) largest = sampler->p[i];
+    for (size_t i = 0; i < sampler->n; i++) {
+        if ((double)sampler->p[i] < min_p * (double)largest) continue;
+        sampler->p[kept] = sampler->p[i];
+        sampler->ids[kept] = sampler->ids[i];
+        sampler->scores[kept++] = sampler->scores[i];
     }
-    s->n = kept;
-    s->total = sum_of(s->p, kept);
+    sampler->n = kept;
+    sampler->total = sum_of(sampler->p, kept);
 }
 
 /* A token is wanted the more, the closer its information -log p is to the mean over all: the entropy. */
-static void filter_typical_p(tfm_sampler *s, const tfm_kernels *kernels, double typical_p) {
-    kernels->log_softmax(s->scores, s->scores, s->n);
+static void filter_typical_p(tfm_sampler *sampler, const tfm_kernels *kernels, double typical_p) {
+    kernels->log_softmax(sampler->scores, sampler->scores, sampler->n);
     double entropy = 0;
-    for (size_t i = 0; i < s->n; i++)
-        if (s->p[i] > 0) entropy -= (double)s->p[i] / s->total * (double)s->scores[i];
-    for (size_t i = 0; i < s->n; i++) s->scores[i] = (float)-fabs((double)s->scores[i] + entropy);
-    keep_mass(s, s->scores, typical_p * s->total);
+    for (size_t i = 0; i < sampler->n; i++)
+        if (sampler->p[i] > 0) entropy -= (double)sampler->p[i] / sampler->total * (double)sampler->scores[i];
+    for (size_t i = 0; i < sampler->n; i++) sampler->scores[i] = (float)-fabs((double)sampler->scores[i] + entropy);
+    keep_mass(sampler, sampler->scores, typical_p * sampler->total);
 }
 
-bool tfm_sampler_filter(tfm_sampler *s, const tfm_generate_params *params, const tfm_kernels *kernels,
+bool tfm_sampler_filter(tfm_sampler *sampler, const tfm_generate_params *params, const tfm_kernels *kernels,
                         const float *logits, size_t vocab_size) {
     float largest;
     uint32_t best;
     if (kernels->top_k(logits, vocab_size, 1, &largest, &best) < 1 || isinf(largest)) return false;
     if (params->top_k > 0 && params->top_k < vocab_size)
-        take_best(s, kernels, logits, vocab_size, params->top_k);
+        take_best(sampler, kernels, logits, vocab_size, params->top_k);
     else
-        take_all(s, logits, vocab_size);
-    apply_temperature(s, largest, params->temperature);
-    memcpy(s->p, s->scores, s->n * sizeof *s->p);
-    kernels->softmax(s->p, s->n);
-    s->total = sum_of(s->p, s->n);
-    if (!(s->total > 0)) return false; /* among all logits one is not a number */
-    if (params->top_p < 1) filter_top_p(s, kernels, params->top_p);
-    if (params->min_p > 0) filter_min_p(s, params->min_p);
-    if (params->typical_p < 1) filter_typical_p(s, kernels, params->typical_p);
+        take_all(sampler, logits, vocab_size);
+    apply_temperature(sampler, largest, params->temperature);
+    memcpy(sampler->p, sampler->scores, sampler->n * sizeof *sampler->p);
+    kernels->softmax(sampler->p, sampler->n);
+    sampler->total = sum_of(sampler->p, sampler->n);
+    if (!(sampler->total > 0)) return false; /* among all logits one is not a number */
+    if (params->top_p < 1) filter_top_p(sampler, kernels, params->top_p);
+    if (params->min_p > 0) filter_min_p(sampler, params->min_p);
+    if (params->typical_p < 1) filter_typical_p(sampler, kernels, params->typical_p);
     return true;
 }
 
 /* ---- drawing ---- */
 
-uint32_t tfm_sampler_draw(const tfm_sampler *s, double random) {
-    double target = random * s->total, sum = 0;
+uint32_t tfm_sampler_draw(const tfm_sampler *sampler, double random) {
+    double target = random * sampler->total, sum = 0;
     uint32_t token = 0; /* rounding may leave the sum below the target: then it is the last one */
-    for (size_t i = 0; i < s->n && !(sum > target); i++) {
-        if (!(s->p[i] > 0)) continue;
-        sum += (double)s->p[i];
-        token = s->ids[i];
+    for (size_t i = 0; i < sampler->n && !(sum > target); i++) {
+        if (!(sampler->p[i] > 0)) continue;
+        sum += (double)sampler->p[i];
+        token = sampler->ids[i];
     }
     return token;
 }

@@ -30,7 +30,7 @@ typedef struct tfm_sampler {
     double *buckets; /* scratch */
 } tfm_sampler;
 
-void tfm_sampler_place(tfm_sampler *sampler, tfm_arena *arena, size_t vocab_size);
+void tfm_sampler_allocate(tfm_sampler *sampler, tfm_arena *arena, size_t vocab_size);
 
 /*
  * Finds the tokens that may be drawn by temperature, top_k, top_p, min_p and typical_p, in this order, as the logits

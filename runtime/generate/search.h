@@ -59,7 +59,7 @@ typedef struct tfm_search {
     float *values;     /* (width, n_candidates) the best scores */
     uint32_t *indices; /* (width, n_candidates) their tokens */
     size_t *found;     /* (width) how many there are */
-    int32_t *ids;      /* (width, history) scratch: a beam's tokens; see tfm_search_place */
+    int32_t *ids;      /* (width, history) scratch: a beam's tokens; see tfm_search_allocate */
     float *scratch;    /* (width, history) */
     size_t history;    /* tokens the processors asked for must see: max_length, or 0 if they see none */
     float *attention;  /* (node_capacity, n_source) or NULL */
@@ -68,12 +68,9 @@ typedef struct tfm_search {
     int32_t *row_top_ids, *top_ids;
 } tfm_search;
 
-/* Outputs that are worked on at the same time: beams, or samples. */
-uint32_t tfm_search_width(const tfm_generate_params *params);
-
 /* Lays out a search of at most max_length tokens. max_source: of the attention to be kept, 0 for none. */
-void tfm_search_place(tfm_search *search, tfm_arena *arena, const tfm_generate_params *params, size_t vocab_size,
-                      size_t max_length, size_t max_source);
+void tfm_search_allocate(tfm_search *search, tfm_arena *arena, const tfm_generate_params *params, size_t vocab_size,
+                         size_t max_length, size_t max_source);
 
 /* Starts over with a prompt, of which the last n - output_start tokens are a prefix of the output. */
 void tfm_search_start(tfm_search *search, const int32_t *prompt, size_t n, size_t output_start, size_t max_length);

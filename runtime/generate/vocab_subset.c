@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the section ---------------------------------------------------------------------------------------------- */
+/* ---- the section ---- */
 
 static bool ascending(const uint32_t *ids, size_t n, uint32_t vocab_size) {
     for (size_t i = 0; i < n; i++)
@@ -12,18 +12,20 @@ static bool ascending(const uint32_t *ids, size_t n, uint32_t vocab_size) {
     return true;
 }
 
-static bool lists_good(const tfm_shortlist *s, size_t n_targets, uint32_t vocab_size) {
-    if (s->offsets[0] != 0 || s->offsets[s->n_sources] != n_targets) return false;
-    for (size_t i = 0; i < s->n_sources; i++)
-        if (s->offsets[i] > s->offsets[i + 1] || s->offsets[i + 1] > n_targets) return false;
-    for (size_t i = 0; i < s->n_sources; i++)
-        if (!ascending(s->targets + s->offsets[i], s->offsets[i + 1] - s->offsets[i], vocab_size)) return false;
+static bool lists_good(const tfm_shortlist *shortlist, size_t n_targets, uint32_t vocab_size) {
+    if (shortlist->offsets[0] != 0 || shortlist->offsets[shortlist->n_sources] != n_targets) return false;
+    for (size_t i = 0; i < shortlist->n_sources; i++)
+        if (shortlist->offsets[i] > shortlist->offsets[i + 1] || shortlist->offsets[i + 1] > n_targets) return false;
+    for (size_t i = 0; i < shortlist->n_sources; i++)
+        if (!ascending(shortlist->targets + shortlist->offsets[i], shortlist->offsets[i + 1] - shortlist->offsets[i],
+                       vocab_size))
+            return false;
     return true;
 }
 
-tfm_status tfm_shortlist_read(tfm_shortlist *s, const tfm_table *table, const tfm_architecture *options,
+tfm_status tfm_shortlist_read(tfm_shortlist *shortlist, const tfm_table *table, const tfm_architecture *options,
                               const char *path, tfm_error *error) {
-    *s = (tfm_shortlist){0};
+    *shortlist = (tfm_shortlist){0};
     if (!table) return TFM_OK;
     const tfm_value *always = tfm_table_find(table, "always"), *offsets = tfm_table_find(table, "offsets");
     const tfm_value *targets = tfm_table_find(table, "targets");
@@ -31,54 +33,64 @@ tfm_status tfm_shortlist_read(tfm_shortlist *s, const tfm_table *table, const tf
                 targets && always->type == TFM_VALUE_U32S && offsets->type == TFM_VALUE_U32S &&
                 targets->type == TFM_VALUE_U32S && offsets->n == (size_t)options->encoder.vocab_size + 1;
     if (good) {
-        *s = (tfm_shortlist){always->data, offsets->data, targets->data, always->n, options->encoder.vocab_size};
+        *shortlist =
+            (tfm_shortlist){always->data, offsets->data, targets->data, always->n, options->encoder.vocab_size};
         uint32_t vocab_size = options->decoder.vocab_size;
-        good = ascending(s->always, s->n_always, vocab_size) && lists_good(s, targets->n, vocab_size);
+        good = ascending(shortlist->always, shortlist->n_always, vocab_size) &&
+               lists_good(shortlist, targets->n, vocab_size);
     }
     if (good) return TFM_OK;
-    *s = (tfm_shortlist){0};
+    *shortlist = (tfm_shortlist){0};
     return tfm_fail(error, TFM_ERROR_FORMAT, "%s: section shortlist does not fit the model; pack it again", path);
 }
 
-/* ---- lists ---------------------------------------------------------------------------------------------------- */
+/* ---- lists ---- */
 
-void tfm_vocab_subset_mark(tfm_vocab_subset *c, const uint32_t *list, size_t n) {
-    for (size_t i = 0; i < n; i++) c->marked[list[i]] = 1;
+void tfm_vocab_subset_mark(tfm_vocab_subset *subset, const uint32_t *list, size_t n) {
+    for (size_t i = 0; i < n; i++) subset->marked[list[i]] = 1;
 }
 
 /* The marked tokens, ascending; forgets the marks. */
-static size_t collect(tfm_vocab_subset *c, uint32_t *list) {
-    size_t n = 0, vocab = c->all->w.n;
+static size_t collect(tfm_vocab_subset *subset, uint32_t *list) {
+    size_t n = 0, vocab = subset->all->w.n;
     for (size_t id = 0; id < vocab; id++) {
         list[n] = (uint32_t)id;
-        n += c->marked[id];
+        n += subset->marked[id];
     }
-    memset(c->marked, 0, vocab);
+    memset(subset->marked, 0, vocab);
     return n;
 }
 
-size_t tfm_shortlist_of(const tfm_shortlist *s, tfm_vocab_subset *c, const int32_t *source, size_t n_source,
-                        uint32_t *list) {
-    tfm_vocab_subset_mark(c, s->always, s->n_always);
+size_t tfm_shortlist_of(const tfm_shortlist *shortlist, tfm_vocab_subset *subset, const int32_t *source,
+                        size_t n_source, uint32_t *list) {
+    tfm_vocab_subset_mark(subset, shortlist->always, shortlist->n_always);
     for (size_t i = 0; i < n_source; i++) {
-        uint32_t from = s->offsets[source[i]], to = s->offsets[source[i] + 1];
-        tfm_vocab_subset_mark(c, s->targets + from, to - from);
+        uint32_t from = shortlist->offsets[source[i]], to = shortlist->offsets[source[i] + 1];
+        tfm_vocab_subset_mark(subset, shortlist->targets + from, to - from);
     }
-    return collect(c, list);
+    return collect(subset, list);
 }
 
-/* ---- columns -------------------------------------------------------------------------------------------------- */
+void tfm_shortlist_mask(const uint32_t *list, size_t n, float *logits, size_t vocab_size) {
+    for (size_t id = 0, i = 0; id < vocab_size; id++) {
+        bool allowed = i < n && list[i] == id;
+        if (!allowed) logits[id] = -INFINITY;
+        i += allowed;
+    }
+}
 
-void tfm_vocab_subset_place(tfm_vocab_subset *c, tfm_arena *a, const tfm_linear *all, size_t n_rows) {
+/* ---- columns ---- */
+
+void tfm_vocab_subset_allocate(tfm_vocab_subset *subset, tfm_arena *a, const tfm_linear *all, size_t n_rows) {
     size_t vocab = all->w.n;
-    *c = (tfm_vocab_subset){.all = all};
+    *subset = (tfm_vocab_subset){.all = all};
     /* One more than the vocabulary: collect() writes ahead of what it keeps. */
-    c->ids = tfm_arena_take(a, vocab + 1, sizeof *c->ids);
-    c->place = tfm_arena_take(a, vocab, sizeof *c->place);
-    c->marked = tfm_arena_take(a, vocab, sizeof *c->marked);
-    c->panels = tfm_arena_take(a, tfm_panel_count(vocab), tfm_panel_bytes(all->w.dtype, all->w.k));
-    c->bias = tfm_arena_take(a, vocab, sizeof *c->bias);
-    c->logits = tfm_arena_take(a, n_rows * vocab, sizeof *c->logits);
+    subset->ids = tfm_arena_take(a, vocab + 1, sizeof *subset->ids);
+    subset->place = tfm_arena_take(a, vocab, sizeof *subset->place);
+    subset->marked = tfm_arena_take(a, vocab, sizeof *subset->marked);
+    subset->panels = tfm_arena_take(a, tfm_panel_count(vocab), tfm_panel_bytes(all->w.dtype, all->w.k));
+    subset->bias = tfm_arena_take(a, vocab, sizeof *subset->bias);
+    subset->logits = tfm_arena_take(a, n_rows * vocab, sizeof *subset->logits);
 }
 
 /*
@@ -107,29 +119,31 @@ static void copy_column(const tfm_matrix *w, char *to, size_t to_lane, const cha
 }
 
 static void gather_part(void *arg, unsigned worker, unsigned n_workers) {
-    tfm_vocab_subset *c = arg;
-    const tfm_matrix *w = &c->all->w;
+    tfm_vocab_subset *subset = arg;
+    const tfm_matrix *w = &subset->all->w;
     size_t bytes = tfm_panel_bytes(w->dtype, w->k), begin, end;
-    tfm_partition(c->linear.w.n, TFM_PANEL, worker, n_workers, &begin, &end);
+    tfm_partition(subset->linear.w.n, TFM_PANEL, worker, n_workers, &begin, &end);
     for (size_t i = begin; i < end; i++) {
-        char *to = (char *)c->panels + i / TFM_PANEL * bytes;
-        copy_column(w, to, i % TFM_PANEL, (const char *)w->data + c->ids[i] / TFM_PANEL * bytes, c->ids[i] % TFM_PANEL);
+        char *to = (char *)subset->panels + i / TFM_PANEL * bytes;
+        copy_column(w, to, i % TFM_PANEL, (const char *)w->data + subset->ids[i] / TFM_PANEL * bytes,
+                    subset->ids[i] % TFM_PANEL);
     }
 }
 
-void tfm_vocab_subset_gather(tfm_vocab_subset *c, tfm_pool *pool) {
-    size_t n = collect(c, c->ids);
+void tfm_vocab_subset_gather(tfm_vocab_subset *subset, tfm_pool *pool) {
+    size_t n = collect(subset, subset->ids);
     for (size_t i = 0; i < n; i++) {
-        c->place[c->ids[i]] = (uint32_t)i;
-        if (c->all->bias) c->bias[i] = c->all->bias[c->ids[i]];
+        subset->place[subset->ids[i]] = (uint32_t)i;
+        if (subset->all->bias) subset->bias[i] = subset->all->bias[subset->ids[i]];
     }
-    c->linear.w = (tfm_matrix){c->panels, c->all->w.dtype, n, c->all->w.k};
-    c->linear.bias = c->all->bias ? c->bias : NULL;
-    tfm_pool_run(pool, gather_part, c);
+    subset->linear.w = (tfm_matrix){subset->panels, subset->all->w.dtype, n, subset->all->w.k};
+    subset->linear.bias = subset->all->bias ? subset->bias : NULL;
+    tfm_pool_run(pool, gather_part, subset);
 }
 
-void tfm_vocab_subset_spread(const tfm_vocab_subset *c, size_t row, const uint32_t *list, size_t n, float *logits) {
-    const float *from = c->logits + row * c->linear.w.n;
-    for (size_t i = 0; i < c->all->w.n; i++) logits[i] = -INFINITY;
-    for (size_t i = 0; i < n; i++) logits[list[i]] = from[c->place[list[i]]];
+void tfm_vocab_subset_scatter(const tfm_vocab_subset *subset, size_t row, const uint32_t *list, size_t n,
+                              float *logits) {
+    const float *from = subset->logits + row * subset->linear.w.n;
+    for (size_t i = 0; i < subset->all->w.n; i++) logits[i] = -INFINITY;
+    for (size_t i = 0; i < n; i++) logits[list[i]] = from[subset->place[list[i]]];
 }

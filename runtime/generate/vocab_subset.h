@@ -29,7 +29,7 @@ typedef struct tfm_vocab_subset {
 } tfm_vocab_subset;
 
 /* Lays the buffers out for a projection `all` and so many rows at once. */
-void tfm_vocab_subset_place(tfm_vocab_subset *columns, tfm_arena *arena, const tfm_linear *all, size_t n_rows);
+void tfm_vocab_subset_allocate(tfm_vocab_subset *columns, tfm_arena *arena, const tfm_linear *all, size_t n_rows);
 
 /* Marks tokens; the next tfm_shortlist_of or tfm_vocab_subset_gather takes all that are marked. */
 void tfm_vocab_subset_mark(tfm_vocab_subset *columns, const uint32_t *list, size_t n);
@@ -44,8 +44,11 @@ size_t tfm_shortlist_of(const tfm_shortlist *shortlist, tfm_vocab_subset *column
 /* Makes `columns` hold all marked tokens: the union of the lists of a batch. */
 void tfm_vocab_subset_gather(tfm_vocab_subset *columns, tfm_pool *pool);
 
+/* -infinity for all logits (vocab_size) but those of the list. */
+void tfm_shortlist_mask(const uint32_t *list, size_t n, float *logits, size_t vocab_size);
+
 /* logits (vocab) of row `row`: those of the list from the product, -infinity for all others. */
-void tfm_vocab_subset_spread(const tfm_vocab_subset *columns, size_t row, const uint32_t *list, size_t n,
-                             float *logits);
+void tfm_vocab_subset_scatter(const tfm_vocab_subset *columns, size_t row, const uint32_t *list, size_t n,
+                              float *logits);
 
 #endif

@@ -210,9 +210,9 @@ static void check_filters(golden *g) {
     float *logits = next_logits(g, &prompts);
     tfm_sampler sampler;
     tfm_arena arena = {0};
-    tfm_sampler_place(&sampler, &arena, g->vocab_size);
+    tfm_sampler_allocate(&sampler, &arena, g->vocab_size);
     arena = (tfm_arena){.base = golden_allocate(1, arena.used)};
-    tfm_sampler_place(&sampler, &arena, g->vocab_size);
+    tfm_sampler_allocate(&sampler, &arena, g->vocab_size);
     json_array_foreach((json_t *)list, index, item) check_filtered(g, item, logits, &prompts, &sampler);
     free(arena.base);
     free(logits);

@@ -18,6 +18,7 @@ static int keep(void *user, size_t index, const tfm_result *result) {
     if (index >= o->n || result->n > o->n_each) return 1;
     o->calls[index]++;
     o->counts[index] = result->n;
+    if (result->status != TFM_OK) tfm_fail(&o->errors[index], result->status, "%s", result->message);
     for (size_t i = 0; i < result->n; i++) {
         const tfm_hypothesis *h = result->hypotheses[i];
         output *item = &o->items[index * o->n_each + i];
@@ -34,14 +35,19 @@ static int keep(void *user, size_t index, const tfm_result *result) {
     return 0;
 }
 
-static outputs *make(const tfm_input *inputs, size_t n, size_t n_each) {
+static outputs *make(const tfm_input *inputs, size_t n, const tfm_generate_params *params) {
     outputs *o = calloc(1, sizeof *o);
     if (!o) return NULL;
+    size_t n_each = params ? params->num_return_sequences : 1;
+    for (size_t i = 0; i < n; i++)
+        if (inputs[i].params && inputs[i].params->num_return_sequences > n_each)
+            n_each = inputs[i].params->num_return_sequences;
     *o = (outputs){.inputs = inputs, .n = n, .n_each = n_each};
     o->items = calloc(n * n_each + 1, sizeof *o->items);
     o->counts = calloc(n + 1, sizeof *o->counts);
     o->calls = calloc(n + 1, sizeof *o->calls);
-    if (!o->items || !o->counts || !o->calls) outputs_free(&o);
+    o->errors = calloc(n + 1, sizeof *o->errors);
+    if (!o->items || !o->counts || !o->calls || !o->errors) outputs_free(&o);
     return o;
 }
 
@@ -57,22 +63,40 @@ void outputs_free(outputs **result) {
     free(o->items);
     free(o->counts);
     free(o->calls);
+    free(o->errors);
     free(o);
+}
+
+tfm_status outputs_generate_some(tfm_session *session, const tfm_input *inputs, size_t n,
+                                 const tfm_generate_params *params, outputs **result, tfm_error *error) {
+    *result = make(inputs, n, params);
+    if (!*result) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to keep outputs");
+    tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep, .user = *result};
+    tfm_status status = tfm_generate(session, inputs, n, params, &callbacks, error);
+    if (status != TFM_OK) outputs_free(result);
+    return status;
+}
+
+static tfm_status first_error(outputs **result, tfm_error *error) {
+    for (size_t i = 0; i < (*result)->n; i++) {
+        const tfm_error *e = &(*result)->errors[i];
+        if (e->status == TFM_OK) continue;
+        tfm_status status = tfm_fail(error, e->status, "input %zu: %s", i, e->message);
+        outputs_free(result);
+        return status;
+    }
+    return TFM_OK;
 }
 
 tfm_status outputs_generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
                             outputs **result, tfm_error *error) {
-    *result = make(inputs, n, params->num_return_sequences);
-    if (!*result) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to keep outputs");
-    tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep, .user = *result};
-    tfm_status status = tfm_generate(session, inputs, n, params, &callbacks, error);
-    if (status) outputs_free(result);
-    return status;
+    tfm_status status = outputs_generate_some(session, inputs, n, params, result, error);
+    return status == TFM_OK ? first_error(result, error) : status;
 }
 
 tfm_status outputs_generate_singly(tfm_session *session, const tfm_input *inputs, size_t n,
                                    const tfm_generate_params *params, outputs **result, tfm_error *error) {
-    *result = make(inputs, n, params->num_return_sequences);
+    *result = make(inputs, n, params);
     if (!*result) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to keep outputs");
     for (size_t i = 0; i < n; i++) {
         outputs one = {.inputs = inputs + i,
@@ -80,15 +104,16 @@ tfm_status outputs_generate_singly(tfm_session *session, const tfm_input *inputs
                        .n_each = (*result)->n_each,
                        .items = (*result)->items + i * (*result)->n_each,
                        .counts = (*result)->counts + i,
-                       .calls = (*result)->calls + i};
+                       .calls = (*result)->calls + i,
+                       .errors = (*result)->errors + i};
         tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep, .user = &one};
         tfm_status status = tfm_generate(session, inputs + i, 1, params, &callbacks, error);
-        if (status) {
+        if (status != TFM_OK) {
             outputs_free(result);
             return status;
         }
     }
-    return TFM_OK;
+    return first_error(result, error);
 }
 
 const output *outputs_at(const outputs *o, size_t input, size_t hypothesis) {

@@ -15,17 +15,24 @@ typedef struct output {
 
 typedef struct outputs {
     const tfm_input *inputs;
-    size_t n;        /* inputs */
-    size_t n_each;   /* room for hypotheses of each */
-    output *items;   /* (n, n_each) */
-    size_t *counts;  /* hypotheses that came */
-    unsigned *calls; /* of on_result */
+    size_t n;          /* inputs */
+    size_t n_each;     /* room for hypotheses of each */
+    output *items;     /* (n, n_each) */
+    size_t *counts;    /* hypotheses that came */
+    unsigned *calls;   /* of on_result */
+    tfm_error *errors; /* of inputs that were not run */
 } outputs;
 
-/* Generates for n inputs and keeps every hypothesis. *result is NULL on failure; outputs_free takes it back. */
+/*
+ * Generates for n inputs and keeps every hypothesis. *result is NULL on failure, also of an input; outputs_free takes
+ * it back. params may be NULL if all inputs have their own.
+ */
 tfm_status outputs_generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
                             outputs **result, tfm_error *error);
-/* The same, one call of tfm_generate for each input. */
+/* The same, but an input that was not run is no failure: its error is kept. */
+tfm_status outputs_generate_some(tfm_session *session, const tfm_input *inputs, size_t n,
+                                 const tfm_generate_params *params, outputs **result, tfm_error *error);
+/* One call of tfm_generate for each input. */
 tfm_status outputs_generate_singly(tfm_session *session, const tfm_input *inputs, size_t n,
                                    const tfm_generate_params *params, outputs **result, tfm_error *error);
 void outputs_free(outputs **result);

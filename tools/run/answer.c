@@ -127,7 +127,8 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
     answer *a = user;
     const tfm_hypothesis *const *hypotheses = result->hypotheses;
     size_t n = result->n;
-    a->status = complete(a, hypotheses, n);
+    a->status = result->status == TFM_OK ? complete(a, hypotheses, n)
+                                         : tfm_fail(&a->error, result->status, "%s", result->message);
     if (n == 0 || a->status != TFM_OK) return a->status != TFM_OK;
     a->request->ended = (hypotheses[0]->ended && !interrupted) || a->texts[0].stopped;
     if (a->attention)
@@ -195,7 +196,6 @@ static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
         *error = a->error;
         return a->status;
     }
-    if (status != TFM_OK) tfm_engine_unnumber(error);
     return status;
 }
 

@@ -125,7 +125,8 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
     batch *b = user;
     item *it = &b->items[b->order[b->current + index]];
     forget_texts(b, it);
-    b->status = finish(b, it, result->hypotheses, result->n, &b->error);
+    b->status = result->status == TFM_OK ? finish(b, it, result->hypotheses, result->n, &b->error)
+                                         : fail_item(b, it, result->message, &b->error);
     if (b->status == TFM_OK) b->status = give_out(b, &b->error);
     return b->status != TFM_OK;
 }
@@ -173,22 +174,6 @@ static tfm_status generate(batch *b, size_t first, size_t n, tfm_error *error) {
     return b->status;
 }
 
-/* Each input alone, so that one the model cannot take does not fail the others. */
-static tfm_status generate_singly(batch *b, tfm_error *error) {
-    for (size_t i = 0; i < b->n_pending; i++) {
-        item *it = &b->items[b->order[i]];
-        if (it->done) continue;
-        tfm_status status = generate(b, i, 1, error);
-        if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
-            tfm_engine_unnumber(error); /* ours have better names */
-            status = fail_item(b, it, error->message, error);
-            if (status == TFM_OK) status = give_out(b, error);
-        }
-        if (status != TFM_OK) return status;
-    }
-    return TFM_OK;
-}
-
 static int longer_first(const void *left, const void *right, void *user) {
     const batch *b = user;
     size_t l = *(const size_t *)left, r = *(const size_t *)right;
@@ -225,7 +210,6 @@ static tfm_status run_window(void *user, tfm_error *error) {
     while (n_limited < b->n_pending && b->items[b->order[n_limited]].limited) n_limited++;
     tfm_status status = generate(b, 0, n_limited, error);
     if (status == TFM_OK) status = generate(b, n_limited, b->n_pending - n_limited, error);
-    if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) status = generate_singly(b, error);
     if (status == TFM_OK) status = give_out(b, error);
     tfm_error ignored;
     if (status != TFM_OK)

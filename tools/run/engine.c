@@ -126,16 +126,11 @@ void tfm_engine_close(tfm_engine *engine) {
 static uint32_t least(uint32_t a, uint32_t b) { return a < b ? a : b; }
 static uint32_t most(uint32_t a, uint32_t b) { return a > b ? a : b; }
 
-/* How many outputs of an input are decoded side by side. */
-static uint32_t width_of(const tfm_generate_params *params) {
-    return params->do_sample ? params->num_return_sequences : params->num_beams;
-}
-
 /* What a session must hold for these settings. */
 static tfm_session_params session_sizes(const tfm_engine *engine, const tfm_settings *settings) {
     const tfm_generate_params *params = &engine->params;
     bool continues = tfm_engine_continues(engine);
-    uint32_t width = width_of(params);
+    uint32_t width = tfm_generate_width(params);
     tfm_session_params sizes = tfm_session_params_default();
     sizes.pool = engine->pool;
     if (!continues) sizes.max_source = engine->max_source;
@@ -160,7 +155,7 @@ static tfm_status make_session(tfm_engine *engine, const tfm_settings *settings,
     tfm_session_free(&engine->session);
     engine->n_sessions++;
     /* Long contexts of many sequences may be more than there are addresses: fewer at a time then. */
-    uint32_t width = width_of(&engine->params);
+    uint32_t width = tfm_generate_width(&engine->params);
     for (;;) {
         tfm_status status = tfm_session_create(&engine->session, engine->model, &sizes, error);
         engine->sizes = sizes;
@@ -258,12 +253,6 @@ tfm_generate_params tfm_engine_params(const tfm_engine *engine, size_t n, bool *
 
 /* ---- inputs ---- */
 
-static bool is_end_token(const tfm_engine *engine, int32_t id) {
-    for (size_t i = 0; i < engine->params.n_eos_token_ids; i++)
-        if (engine->params.eos_token_ids[i] == id) return true;
-    return false;
-}
-
 /* Cuts to max tokens; keeps the n_first and n_last ones, which the model wants around every input. */
 static void cut(tfm_ids *ids, size_t n_first, size_t n_last, size_t max, bool keep_end) {
     if (n_last > max) n_last = max;
@@ -299,7 +288,7 @@ static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *set
     size_t n_first = 0, n_last = 0;
     tfm_status status = TFM_OK;
     if (settings->ids)
-        n_last = is_end_token(engine, ids->data[ids->size - 1]);
+        n_last = tfm_is_end_token(&engine->params, ids->data[ids->size - 1]);
     else
         status = count_added(engine, text, n, ids, &n_first, &n_last, error);
     if (status == TFM_OK) cut(ids, n_first, n_last, engine->max_source, tfm_engine_continues(engine));
@@ -341,15 +330,4 @@ tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *setti
     if (status == TFM_OK) status = start_somewhere(engine, ids, error);
     if (status == TFM_OK) status = limit_length(engine, settings, text, n, ids, error);
     return status;
-}
-
-void tfm_engine_unnumber(tfm_error *error) {
-    char *message = error->message;
-    size_t n = strlen(message);
-    if (strncmp(message, "input 0: ", 9) == 0) {
-        memmove(message, message + 9, n - 9 + 1);
-    } else if (strncmp(message, "input 0 ", 8) == 0 && n + 2 < sizeof error->message) {
-        memmove(message + 9, message + 7, n - 7 + 1);
-        memcpy(message, "the input", 9);
-    }
 }

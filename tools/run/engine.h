@@ -59,9 +59,6 @@ tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settin
 tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
                              tfm_ids *ids, tfm_error *error);
 
-/* The library counts the inputs of a call ("input 0: ..."); where there is one, its number says nothing. */
-void tfm_engine_unnumber(tfm_error *error);
-
 /* Words for the kind of a model. */
 const char *tfm_engine_kind_name(tfm_kind kind);
 

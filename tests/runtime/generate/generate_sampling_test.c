@@ -580,23 +580,31 @@ Test(sampled, conversations_are_checked) {
     few.max_sequences = 2;
     open_decoder(&f, &few);
     tfm_generate_params p = params_of(&f);
-    int32_t ids[] = {1, 2, 3, 4}, sequence = fixture_sequence(&f, -1), none = -1, wrong = 1, negative = -2, far = 99;
+    int32_t ids[] = {1, 2, 3, 4}, sequence = fixture_sequence(&f, -1), none = -1, other = -1, wrong = 1, negative = -2,
+            far = 99;
     tfm_input one = {.ids = ids, .n = 4, .sequence = &sequence}, two[] = {one, one};
     fixture_feed(&f, sequence, ids, 4, NULL);
     REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, &one, 1, &p, NULL, error), "truncate", "4");
     tfm_sequence_truncate(f.session, sequence, 2);
     REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, two, 2, &p, NULL, error), "input 1");
-    two[1].sequence = NULL;
-    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, two, 2, &p, NULL, error), "input 1");
+    two[1].sequence = NULL; /* beside a conversation */
+    tfm_sequence_truncate(f.session, sequence, 2);
+    REQUIRE_OK(tfm_generate(f.session, two, 2, &p, NULL, error));
+    cr_assert(tfm_sequence_length(f.session, sequence) > 3);
     int32_t *const bad[] = {&wrong, &negative, &far};
     for (size_t i = 0; i < 3; i++) {
         one.sequence = bad[i];
         REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, &one, 1, &p, NULL, error), "no sequence");
     }
-    two[0].sequence = two[1].sequence = &none; /* one place for two numbers */
-    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_generate(f.session, two, 2, &p, NULL, error), "free");
+    two[0].sequence = &none;
+    two[1].sequence = &other; /* there is room for one of them */
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_generate(f.session, two, 2, &p, NULL, error), "input 1", "free");
+    cr_assert(none >= 0 && other == -1);
     tfm_sequence_free(f.session, sequence);
-    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, two, 2, &p, NULL, error), "share");
+    tfm_sequence_free(f.session, none);
+    none = -1;
+    two[1].sequence = &none; /* one place for two numbers */
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, two, 2, &p, NULL, error), "input 1", "its place");
     tfm_sequence_free(f.session, none);
     none = -1;
     one.sequence = &none;

@@ -17,11 +17,11 @@ typedef struct workplace {
 
 static void workplace_open(workplace *w) {
     tfm_arena arena = {0};
-    tfm_sampler_place(&w->sampler, &arena, MAX_VOCAB);
+    tfm_sampler_allocate(&w->sampler, &arena, MAX_VOCAB);
     w->memory = calloc(1, arena.used);
     cr_assert(w->memory);
     arena = (tfm_arena){.base = w->memory};
-    tfm_sampler_place(&w->sampler, &arena, MAX_VOCAB);
+    tfm_sampler_allocate(&w->sampler, &arena, MAX_VOCAB);
 }
 
 static void workplace_close(workplace *w) { free(w->memory); }

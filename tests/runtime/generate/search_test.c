@@ -52,8 +52,8 @@ static void run_search(const world *w, const tfm_generate_params *p, const int32
     size_t rows = 0;
     float *memory = NULL;
     for (int placed = 0; placed < 2; placed++) {
-        tfm_search_place(&s, &arena, p, w->vocab, p->max_length, 0);
-        tfm_sampler_place(&sampler, &arena, w->vocab);
+        tfm_search_allocate(&s, &arena, p, w->vocab, p->max_length, 0);
+        tfm_sampler_allocate(&sampler, &arena, w->vocab);
         rows = arena.used / sizeof *memory;
         tfm_arena_take(&arena, s.width * MAX_VOCAB, sizeof *memory);
         if (placed) break;
