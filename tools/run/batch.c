@@ -28,7 +28,7 @@ enum {
 typedef struct item {
     uint64_t number;
     tfm_ids ids;
-    bool done, limited; /* limited: its output would go beyond the context */
+    bool done, limited; /* limited: its output could go beyond the context, so batch.limited holds for it */
     tfm_bytes output, drawing;
     tfm_output_text *texts; /* (num_return_sequences) while it runs, where stop strings are looked for */
 } item;
@@ -36,6 +36,7 @@ typedef struct item {
 typedef struct batch {
     tfm_engine *engine;
     const tfm_settings *settings;
+    tfm_generate_params limited;
     const char *noun; /* "line", "argument" */
     bool whole;       /* an input with nothing in it is a prompt too */
     item *items;
@@ -43,7 +44,6 @@ typedef struct batch {
     size_t *order;     /* the items to run, longest first; callbacks count in this order */
     tfm_input *inputs; /* in that order */
     size_t n_pending;
-    size_t current; /* first item of the running call, in that order */
     size_t written; /* items already given out */
     tfm_bytes out;
     double started, last_write;
@@ -123,7 +123,7 @@ static void forget_texts(batch *b, item *it) {
 
 static int on_result(void *user, size_t index, const tfm_result *result) {
     batch *b = user;
-    item *it = &b->items[b->order[b->current + index]];
+    item *it = &b->items[b->order[index]];
     forget_texts(b, it);
     b->status = result->status == TFM_OK ? finish(b, it, result->hypotheses, result->n, &b->error)
                                          : fail_item(b, it, result->message, &b->error);
@@ -149,26 +149,23 @@ static tfm_status start_texts(batch *b, item *it, tfm_error *error) {
 /* Ends an output that has come to a stop string. */
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     batch *b = user;
-    item *it = &b->items[b->order[b->current + index]];
+    item *it = &b->items[b->order[index]];
     if (!it->texts) b->status = start_texts(b, it, &b->error);
     if (b->status == TFM_OK) b->status = tfm_output_text_put(&it->texts[output], &id, 1, &b->error);
     if (b->status != TFM_OK) return TFM_CANCEL;
     return it->texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
-/* Runs n items, from the first on in the order to run; all are limited or none. */
-static tfm_status generate(batch *b, size_t first, size_t n, tfm_error *error) {
-    if (n == 0) return TFM_OK;
+/* Runs what is pending, in one call. */
+static tfm_status generate(batch *b, tfm_error *error) {
     b->status = TFM_OK;
-    b->current = first; /* callbacks count from the first input of this call */
-    const item *it = &b->items[b->order[first]];
-    tfm_generate_params params = tfm_engine_params(b->engine, it->ids.size, NULL);
     tfm_generate_callbacks callbacks = {.size = sizeof callbacks,
                                         .on_token = b->settings->decoding.n_stops ? on_token : NULL,
                                         .on_result = on_result,
                                         .user = b};
-    tfm_status status = tfm_generate(b->engine->session, b->inputs + first, n, &params, &callbacks, error);
-    for (size_t i = 0; i < n; i++) forget_texts(b, &b->items[b->order[first + i]]);
+    tfm_status status =
+        tfm_generate(b->engine->session, b->inputs, b->n_pending, &b->engine->params, &callbacks, error);
+    for (size_t i = 0; i < b->n_pending; i++) forget_texts(b, &b->items[b->order[i]]);
     if (b->status == TFM_OK) return status;
     *error = b->error; /* a callback stopped it */
     return b->status;
@@ -201,15 +198,16 @@ static tfm_status run_window(void *user, tfm_error *error) {
         if (!b->items[i].done) b->order[b->n_pending++] = i;
     qsort_r(b->order, b->n_pending, sizeof *b->order, longer_first, b);
     for (size_t i = 0; i < b->n_pending; i++) {
-        const tfm_ids *ids = &b->items[b->order[i]].ids, *prefix = &b->engine->prefix;
-        b->inputs[i] = (tfm_input){
-            .ids = ids->data, .n = ids->size, .prefix = prefix->size ? prefix->data : NULL, .n_prefix = prefix->size};
+        const item *it = &b->items[b->order[i]];
+        const tfm_ids *prefix = &b->engine->prefix;
+        b->inputs[i] = (tfm_input){.ids = it->ids.data,
+                                   .n = it->ids.size,
+                                   .prefix = prefix->size ? prefix->data : NULL,
+                                   .n_prefix = prefix->size,
+                                   .params = it->limited ? &b->limited : NULL};
     }
     b->started = tfm_seconds();
-    size_t n_limited = 0; /* they are longer than the others, so they come first */
-    while (n_limited < b->n_pending && b->items[b->order[n_limited]].limited) n_limited++;
-    tfm_status status = generate(b, 0, n_limited, error);
-    if (status == TFM_OK) status = generate(b, n_limited, b->n_pending - n_limited, error);
+    tfm_status status = generate(b, error);
     if (status == TFM_OK) status = give_out(b, error);
     tfm_error ignored;
     if (status != TFM_OK)
@@ -240,7 +238,8 @@ static tfm_status add_text(void *user, uint64_t number, const char *text, size_t
         return fail_item(b, it, error->message, error);
     }
     if (status != TFM_OK) return status;
-    tfm_engine_params(b->engine, it->ids.size, &it->limited);
+    tfm_generate_params params = tfm_engine_params(b->engine, it->ids.size, &it->limited);
+    if (it->limited) b->limited = params; /* the same for all of them */
     b->n_tokens += it->ids.size;
     b->started = tfm_seconds();
     return it->ids.size ? TFM_OK : finish(b, it, NULL, 0, error);
