@@ -4,9 +4,9 @@
  *
  * usage: same_bits CHECKPOINT [MODEL]...
  *
- * MODEL is CHECKPOINT packed; models of random weights are made here, and the golden checkpoints of TFM_SHARED are
- * taken where they are. Logits of some sentences are hashed in every way they can be computed; all hashes must equal
- * the one stored here, so that other machines are held to the same bits.
+ * MODEL is CHECKPOINT packed; models of random weights are made here, and some golden checkpoints are packed. Logits of
+ * some sentences are hashed in every way they can be computed; all hashes must equal the one stored here, so that other
+ * machines are held to the same bits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include "runtime/model/model.h"
 #include "tools/pack/pack.h"
 #include "multi30k_results.h"
+#include "tests/support/data.h"
 #include "tests/support/outputs.h"
 #include "tests/support/tap.h"
 #include "tests/support/tiny_model.h"
@@ -41,7 +42,7 @@ static const struct known {
     {"golden bert-mlm", 0x45f9abb5d0ef9552, 0, 0},
     {"golden bert-mlm bf16", 0x30b31d7a5cca93c9, 0, 0},
     {"golden bert-mlm int8", 0xe5cdafce76c9be8d, 0, 0},
-    {"checkpoints bert-tiny-sst2 f16", 0x728f18c8e422c176, 0, 0},
+    {"golden roberta-seqcls f16", 0x9fbd83d6956e96ea, 0, 0},
     {"golden marian", 0x311a0d3805917cbc, 0xd4b2c0da2bf27c21, 0xf27d921380c87379},
     {"golden marian-ptbin", 0x2641f827f4150317, 0x9aabe43af590afc9, 0xa02ed764ee645184},
     {"multi30k f32", 0x38cbe28b9146c627, 0x6596381ec8f8c91c, 0xc5e4488b1b858788},
@@ -397,16 +398,11 @@ static void check_random(tfm_dtype dtype, bool alone, const char *name) {
     free(path);
 }
 
-static void check_shared(const char *shared, const char *group, const char *folder, tfm_dtype dtype,
-                         const plan *plans) {
-    char source[4096], name[64];
-    snprintf(source, sizeof source, "%s/%s/%s", shared ? shared : "", group, folder);
-    snprintf(name, sizeof name, "%s %s%s%s", group, folder, dtype == TFM_F32 ? "" : " ",
+static void check_golden(const char *folder, tfm_dtype dtype, const plan *plans) {
+    char name[64];
+    const char *source = golden_path(folder);
+    snprintf(name, sizeof name, "golden %s%s%s", folder, dtype == TFM_F32 ? "" : " ",
              dtype == TFM_F32 ? "" : tfm_dtype_name(dtype));
-    if (!shared || access(source, R_OK)) {
-        tap_skip("TFM_SHARED does not have it", "%s", name);
-        return;
-    }
     static bench b;
     b = (bench){.name = name};
     char *path = scratch_file();
@@ -420,10 +416,6 @@ static void check_shared(const char *shared, const char *group, const char *fold
     check_model(&b, path, plans, plans);
     unlink(path);
     free(path);
-}
-
-static void check_golden(const char *shared, const char *folder, tfm_dtype dtype) {
-    check_shared(shared, "golden", folder, dtype, some_plans);
 }
 
 /* The first 64 sentences of at most 10 tokens, each with what it is known to become. */
@@ -459,16 +451,15 @@ int main(int argc, char **argv) {
     check_random(TFM_F16, false, "random f16");
     check_random(TFM_BF16, false, "random bf16");
     check_random(TFM_F32, true, "random decoder");
-    const char *shared = getenv("TFM_SHARED");
-    check_golden(shared, "marian", TFM_F32);
-    check_golden(shared, "marian-ptbin", TFM_F32);
-    check_golden(shared, "gptneox", TFM_F32);
-    check_golden(shared, "gemma2", TFM_I8);
-    check_golden(shared, "llama3", TFM_I4);
-    check_shared(shared, "golden", "bert-mlm", TFM_F32, encoder_plans);
-    check_shared(shared, "golden", "bert-mlm", TFM_BF16, encoder_plans);
-    check_shared(shared, "golden", "bert-mlm", TFM_I8, encoder_plans);
-    check_shared(shared, "checkpoints", "bert-tiny-sst2", TFM_F16, encoder_plans);
+    check_golden("marian", TFM_F32, some_plans);
+    check_golden("marian-ptbin", TFM_F32, some_plans);
+    check_golden("gptneox", TFM_F32, some_plans);
+    check_golden("gemma2", TFM_I8, some_plans);
+    check_golden("llama3", TFM_I4, some_plans);
+    check_golden("bert-mlm", TFM_F32, encoder_plans);
+    check_golden("bert-mlm", TFM_BF16, encoder_plans);
+    check_golden("bert-mlm", TFM_I8, encoder_plans);
+    check_golden("roberta-seqcls", TFM_F16, encoder_plans);
     unsetenv("TFM_TEST_SENTENCES"); /* the hashes are of these sentences */
     multi30k data;
     multi30k_read(&data, argv[1], 0);

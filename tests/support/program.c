@@ -50,6 +50,11 @@ static char *read_all(const char *name, size_t *n) {
     return text;
 }
 
+char *read_text(const char *name) {
+    size_t n;
+    return read_all(name, &n);
+}
+
 enum { MAX_WORDS = 64 };
 
 /* Starts argv, with the words of TFM_TEST_EXEC before it. */

@@ -39,6 +39,9 @@ int end_dialog(dialog *d);
 void write_bytes(const char *name, const void *data, size_t n);
 void write_text(const char *name, const char *text);
 
+/* A whole file, NUL-terminated, which the caller frees. */
+char *read_text(const char *name);
+
 /* The path of a file in the folder of checkpoints (TFM_SHARED); skips the test when it is not there. Never freed. */
 const char *shared_file(const char *name);
 

@@ -1,5 +1,7 @@
 /* eval_model_test.c - tfmeval logits, perplexity and tokenize against reference implementations. */
+#include "tests/support/data.h"
 #include "tests/support/program.h"
+#include "tests/support/story_model.h"
 
 #include "tools/common/bytes.h"
 #include "tests/support/tensor_values.h"
@@ -10,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define TFMEVAL getenv("TFM_TFMEVAL")
 #define MODEL getenv("TFM_MODEL")
@@ -52,10 +56,16 @@ static json_t *parse_lines(const char *text) {
     return list;
 }
 
-/* Lines of a file of the shipped checkpoint, at most limit. */
-static json_t *shipped_lines(const char *name, size_t limit) {
-    char path[1024];
+/* A file of the shipped checkpoint's expected results; lives until the next call. */
+static const char *shipped_file(const char *name) {
+    static char path[1024];
     snprintf(path, sizeof path, "%s/expected/%s", getenv("TFM_MULTI30K"), name);
+    return path;
+}
+
+/* Its lines, at most limit. */
+static json_t *shipped_lines(const char *name, size_t limit) {
+    const char *path = shipped_file(name);
     FILE *file = fopen(path, "r");
     cr_assert(file, "cannot open %s", path);
     bool is_json = strstr(name, ".jsonl") != NULL;
@@ -150,18 +160,17 @@ static json_t *make_pairs(const json_t *sources, const json_t *targets, const ch
 
 static void compare_golden_folder(const char *folder) {
     char path[256];
-    snprintf(path, sizeof path, "golden/%s/expected/expected.json", folder);
-    json_t *expected = load_json(shared_file(path));
+    snprintf(path, sizeof path, "%s/expected/expected.json", folder);
+    json_t *expected = load_json(golden_path(path));
     const json_t *sources = json_object_get(expected, "sequences");
     const json_t *targets = json_object_get(expected, "decoder_sequences");
     json_t *pairs = make_pairs(sources, targets, "decoder_input_ids");
     write_lines("in.jsonl", pairs);
-    snprintf(path, sizeof path, "golden/%s", folder);
-    pack("--dtype=f32", shared_file(path), "model.bin");
+    pack("--dtype=f32", golden_path(folder), "model.bin");
     require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=out.safetensors", "--decoder-states"));
 
-    snprintf(path, sizeof path, "golden/%s/expected/expected.safetensors", folder);
-    tfm_safetensors *got = open_tensors("out.safetensors"), *golden = open_tensors(shared_file(path));
+    snprintf(path, sizeof path, "%s/expected/expected.safetensors", folder);
+    tfm_safetensors *got = open_tensors("out.safetensors"), *golden = open_tensors(golden_path(path));
     cr_assert_eq(tfm_safetensors_count(got), 3 * json_array_size(sources));
     compare_golden(got, golden, "encoder", "batch.encoder_last_hidden_state", sources);
     compare_golden(got, golden, "decoder", "batch.decoder_last_hidden_state", targets);
@@ -197,7 +206,7 @@ static void compare_vectors(const tfm_safetensors *got, const tfm_safetensors *g
 static tfm_safetensors *run_encoder(const char *folder, json_t **sequences, tfm_safetensors **golden) {
     char path[256];
     snprintf(path, sizeof path, "%s/expected/expected.json", folder);
-    json_t *expected = load_json(shared_file(path));
+    json_t *expected = load_json(golden_path(path));
     *sequences = json_incref(json_object_get(expected, "sequences"));
     const json_t *types = json_object_get(expected, "token_type_ids");
     json_t *lines = json_array();
@@ -207,27 +216,25 @@ static tfm_safetensors *run_encoder(const char *folder, json_t **sequences, tfm_
         json_array_append_new(lines, line);
     }
     write_lines("in.jsonl", lines);
-    pack("--dtype=f32", shared_file(folder), "model.bin");
+    pack("--dtype=f32", golden_path(folder), "model.bin");
     require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=out.safetensors", "--vectors"));
     require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=one.safetensors", "--vectors",
                    "--batch-tokens=1", "--threads=2"));
     assert_same_file("out.safetensors", "one.safetensors");
     snprintf(path, sizeof path, "%s/expected/expected.safetensors", folder);
-    *golden = open_tensors(shared_file(path));
+    *golden = open_tensors(golden_path(path));
     json_decref(lines);
     json_decref(expected);
     return open_tensors("out.safetensors");
 }
 
-static void compare_encoder(const char *folder, const char *states, const char *logits, bool pooled) {
+static void compare_encoder(const char *folder, const char *logits, bool pooled, bool mean) {
     json_t *sequences;
     tfm_safetensors *golden, *got = run_encoder(folder, &sequences, &golden);
     size_t n = json_array_size(sequences);
-    compare_golden(got, golden, "encoder", states, sequences);
-    if (pooled) {
-        compare_vectors(got, golden, "pooled", "batch.pooler_output", n);
-        compare_vectors(got, golden, "embedding", "batch.mean_pooled", n);
-    }
+    compare_golden(got, golden, "encoder", "batch.last_hidden_state", sequences);
+    if (pooled) compare_vectors(got, golden, "pooled", "batch.pooler_output", n);
+    if (mean) compare_vectors(got, golden, "embedding", "batch.mean_pooled", n);
     if (logits && strstr(logits, "classifier")) compare_vectors(got, golden, "logits", logits, n);
     if (logits && !strstr(logits, "classifier")) compare_golden(got, golden, "logits", logits, sequences);
     cr_assert_eq(tfm_safetensors_count(got), n * (2 + pooled + (logits != NULL)));
@@ -237,11 +244,12 @@ static void compare_encoder(const char *folder, const char *states, const char *
 }
 
 Test(model, logits_of_golden_encoders) {
-    compare_encoder("golden/bert", "batch.last_hidden_state", NULL, true);
-    compare_encoder("golden/bert-mlm", "batch.last_hidden_state", "batch.mlm_logits", false);
-    compare_encoder("golden/distilbert-mlm", "batch.last_hidden_state", "batch.mlm_logits", false);
-    compare_encoder("golden/roberta", "batch.last_hidden_state", NULL, true);
-    compare_encoder("checkpoints/bert-tiny-sst2", "batch.hidden_states.2", "batch.classifier_logits", true);
+    compare_encoder("bert", NULL, true, true);
+    compare_encoder("bert-mlm", "batch.mlm_logits", false, false);
+    compare_encoder("distilbert-mlm", "batch.mlm_logits", false, false);
+    compare_encoder("roberta", NULL, true, true);
+    compare_encoder("roberta-seqcls", "batch.classifier_logits", false, false);
+    compare_encoder("bert-reranker", "batch.classifier_logits", true, false);
     assert_fails(RUN("{\"input_ids\":[5,6],\"token_type_ids\":[0]}\n", "logits", "model.bin", "--out=out"),
                  "1 token_type_ids for 2 input_ids");
     assert_fails(RUN("{\"input_ids\":[5],\"token_type_ids\":[2]}\n", "logits", "model.bin", "--out=out"),
@@ -251,20 +259,20 @@ Test(model, logits_of_golden_encoders) {
 }
 
 Test(model, logits_of_golden_decoders) {
-    static const char *const folders[] = {"golden/gpt2", "golden/mistral", "golden/bloom"};
+    static const char *const folders[] = {"gpt2", "mistral", "bloom"};
     for (size_t i = 0; i < 3; i++) {
         char path[256];
         snprintf(path, sizeof path, "%s/expected/expected.json", folders[i]);
-        json_t *expected = load_json(shared_file(path)), *lines = json_array(), *ids;
+        json_t *expected = load_json(golden_path(path)), *lines = json_array(), *ids;
         const json_t *sequences = json_object_get(expected, "sequences");
         size_t index;
         json_array_foreach((json_t *)sequences, index, ids)
             json_array_append_new(lines, json_pack("{s:O}", "input_ids", ids));
         write_lines("in.jsonl", lines);
-        pack("--dtype=f32", shared_file(folders[i]), "model.bin");
+        pack("--dtype=f32", golden_path(folders[i]), "model.bin");
         require_ok(RUN(NULL, "logits", "model.bin", "--in=in.jsonl", "--out=out.safetensors"));
         snprintf(path, sizeof path, "%s/expected/expected.safetensors", folders[i]);
-        tfm_safetensors *got = open_tensors("out.safetensors"), *golden = open_tensors(shared_file(path));
+        tfm_safetensors *got = open_tensors("out.safetensors"), *golden = open_tensors(golden_path(path));
         cr_assert_eq(tfm_safetensors_count(got), 2 * json_array_size(sequences));
         compare_golden(got, golden, "encoder", "batch.last_hidden_state", sequences);
         compare_golden(got, golden, "logits", "batch.logits", sequences);
@@ -276,7 +284,7 @@ Test(model, logits_of_golden_decoders) {
 }
 
 Test(model, logits_of_a_trained_model) {
-    json_t *golden = load_json(shared_file("checkpoints/multi30k-de-en/expected/golden.json"));
+    json_t *golden = load_json(shipped_file("golden.json"));
     const json_t *sentences = json_object_get(golden, "sentences");
     json_t *pairs = json_array();
     for (size_t i = 0; i < json_array_size(sentences); i++) {
@@ -287,7 +295,7 @@ Test(model, logits_of_a_trained_model) {
     write_lines("in.jsonl", pairs);
     require_ok(RUN(NULL, "logits", MODEL, "--in=in.jsonl", "--out=out.safetensors"));
     tfm_safetensors *got = open_tensors("out.safetensors");
-    tfm_safetensors *expected = open_tensors(shared_file("checkpoints/multi30k-de-en/expected/golden.safetensors"));
+    tfm_safetensors *expected = open_tensors(shipped_file("golden.safetensors"));
     for (size_t i = 0; i < json_array_size(sentences); i++) {
         char name[64];
         matrix encoder = load_line(got, i, "encoder"), logits = load_line(got, i, "logits");
@@ -458,8 +466,8 @@ Test(model, perplexity_of_text_is_that_of_its_ids) {
 /* ---- perplexity of text ---- */
 
 static const char story[] =
-    "Once upon a time there was a little dog. He liked to run and play in the park.\n\nOne day he saw a big red ball! "
-    "\"I want that ball,\" he said. He ran and ran until he was very tired.\nThe end.\n";
+    "Once there was a little dog. He liked to play in the garden.\n\nOne day he saw a big red ball! He ran and ran, "
+    "but the ball was always down the hill.\nThe sun went down, so he sat at the door.\n";
 
 /* The ids a model's tokenizer gives for a text, with what it wants around it. */
 static json_t *ids_of(const char *model, const char *text) {
@@ -529,7 +537,8 @@ Test(model, perplexity_of_text_slides_a_window) {
         bool all; /* whether every token but the first is scored */
     } cases[] = {{16, 8, true}, {16, 1, true}, {10, 9, true}, {7, 7, false}, {2, 1, true}, {512, 100, true}};
     static double log_probs[1000];
-    pack("--dtype=f32", shared_file("checkpoints/tinystories-656k"), "model.bin");
+    make_story_checkpoint("stories");
+    pack("--dtype=f32", "stories", "model.bin");
     write_text("story.txt", story);
     json_t *ids = ids_of("model.bin", story), *record = json_pack("[{s:O}]", "input_ids", ids);
     size_t n_ids = json_array_size(ids);
@@ -561,7 +570,8 @@ Test(model, perplexity_of_text_slides_a_window) {
 }
 
 Test(model, perplexity_of_text_is_checked) {
-    pack("--dtype=f32", shared_file("checkpoints/tinystories-656k"), "model.bin");
+    make_story_checkpoint("stories");
+    pack("--dtype=f32", "stories", "model.bin");
     write_text("story.txt", story);
     write_text("empty", "");
 #define TEXT(...) RUN(NULL, "perplexity", "model.bin", __VA_ARGS__)
@@ -580,7 +590,7 @@ Test(model, perplexity_of_text_is_checked) {
                   strstr(result.out, " max_length = 32 stride = 16\n"),
               "%s%s", result.out, result.err);
     free_outcome(&result);
-    pack("--dtype=f32", shared_file("golden/bert-mlm"), "bert.bin");
+    pack("--dtype=f32", golden_path("bert-mlm"), "bert.bin");
     assert_fails(RUN(NULL, "perplexity", "bert.bin", "--in=story.txt"), "no decoder");
 }
 
@@ -648,43 +658,31 @@ Test(model, tokenizes_the_shipped_corpus) {
     tfm_bytes_free(&out);
 }
 
-/* Spelling to sound: the characters stand in config.json. */
+/* A golden checkpoint whose config.json lists the characters of inputs and of outputs. */
+static void make_spelling_checkpoint(const char *folder, const char *spelling, const char *sounds) {
+    char path[256];
+    cr_assert_eq(mkdir(folder, 0700), 0);
+    json_t *config = load_json(golden_path("bart/config.json"));
+    json_object_set_new(config, "grapheme_chars", json_string(spelling));
+    json_object_set_new(config, "phoneme_chars", json_string(sounds));
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    cr_assert_eq(json_dump_file(config, path, 0), 0);
+    json_decref(config);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    cr_assert_eq(symlink(golden_path("bart/model.safetensors"), path), 0);
+}
+
+/* Spelling to sound: a token's id is its character's place. */
 Test(model, tokenizer_of_characters) {
-    json_t *expected = load_json(shared_file("checkpoints/g2p-bart-en-us/expected/expected.json"));
-    const json_t *words = json_object_get(expected, "words"), *prompts = json_object_get(expected, "prompts");
-    const json_t *outputs = json_object_get(json_array_get(json_object_get(expected, "generate"), 1), "outputs");
-    const json_t *sounds = json_object_get(json_array_get(json_object_get(expected, "generate"), 1), "phonemes");
-    size_t n = json_array_size(words);
-    cr_assert(n > 0 && json_array_size(prompts) == n && json_array_size(outputs) == n && json_array_size(sounds) == n);
-    json_t *texts = json_array(), *ids = json_array();
-    for (size_t i = 0; i < n; i++) {
-        const json_t *best = json_array_get(json_array_get(outputs, i), 0);
-        json_array_append_new(texts, json_pack("{s:O}", "text", json_array_get(words, i)));
-        json_array_append_new(ids, json_pack("{s:O}", "ids", json_object_get(best, "new_ids")));
-    }
-    write_lines("texts", texts);
-    write_lines("ids", ids);
-    pack("--dtype=f32", shared_file("checkpoints/g2p-bart-en-us"), "model.bin");
-    outcome spelled = RUN(NULL, "tokenize", "model.bin", "--in=texts");
-    outcome spoken = RUN(NULL, "tokenize", "model.bin", "--in=ids", "--side=target");
-    json_t *got_ids = parse_lines(spelled.out), *got_texts = parse_lines(spoken.out);
-    cr_assert(json_array_size(got_ids) == n && json_array_size(got_texts) == n, "%s%s", spelled.err, spoken.err);
-    for (size_t i = 0; i < n; i++) {
-        const char *word = json_string_value(json_array_get(words, i));
-        const json_t *sound = json_array_get(sounds, i);
-        if (json_is_array(sound)) sound = json_array_get(sound, 0);
-        cr_assert(json_equal(json_object_get(json_array_get(got_ids, i), "ids"), json_array_get(prompts, i)), "%s",
-                  word);
-        cr_assert_str_eq(json_string_value(json_object_get(json_array_get(got_texts, i), "text")),
-                         json_string_value(sound), "%s", word);
-    }
+    make_spelling_checkpoint("spelling", "____abcdefghijklmnopqrstuvwxyz'", "____h\u0259l\u02c8o\u028a");
+    pack("--dtype=f32", "spelling", "model.bin");
+    outcome spelled = RUN("{\"text\":\"hello\"}\n{\"text\":\"it's 1\"}\n", "tokenize", "model.bin", "--in=-");
+    cr_assert_str_eq(spelled.out, "{\"ids\": [0, 11, 8, 15, 15, 18, 2], \"text\": \"hello\"}\n"
+                                  "{\"ids\": [0, 12, 23, 30, 22, 3, 3, 2], \"text\": \"it's\"}\n");
+    outcome spoken = RUN("{\"ids\":[0,4,5,6,7,8,9,2]}\n", "tokenize", "model.bin", "--in=-", "--side=target");
+    cr_assert_str_eq(spoken.out, "{\"ids\": [0, 4, 5, 6, 7, 8, 9, 2], \"text\": \"h\u0259l\u02c8o\u028a\"}\n");
     free_outcome(&spelled);
     free_outcome(&spoken);
-    json_decref(got_ids);
-    json_decref(got_texts);
-    json_decref(texts);
-    json_decref(ids);
-    json_decref(expected);
 }
 
 Test(model, tokenize_options_and_wrong_lines) {

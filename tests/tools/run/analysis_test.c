@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/support/tensor_values.h"
 #include "interact.h"
+#include "tests/support/data.h"
+#include "tests/support/tensor_values.h"
 
 TestSuite(analysis, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
@@ -35,11 +36,11 @@ static known open_known(const char *folder) {
     known k = {.model = "known.bin"};
     char path[1024];
     tfm_error error;
-    pack(shared_file(folder), k.model);
+    pack(golden_path(folder), k.model);
     snprintf(path, sizeof path, "%s/expected/expected.json", folder);
-    k.expected = json_load_file(shared_file(path), 0, NULL);
+    k.expected = json_load_file(golden_path(path), 0, NULL);
     snprintf(path, sizeof path, "%s/expected/expected.safetensors", folder);
-    cr_assert_eq(tfm_safetensors_open(&k.arrays, shared_file(path), &error), TFM_OK, "%s", error.message);
+    cr_assert_eq(tfm_safetensors_open(&k.arrays, golden_path(path), &error), TFM_OK, "%s", error.message);
     k.n = json_array_size(json_object_get(k.expected, "sequences"));
     cr_assert_gt(k.n, 0);
     return k;
@@ -106,9 +107,9 @@ static void expect_run(const outcome *run, int code, const char *out) {
 
 /* ---- classes ---- */
 
-/* Labels, scores and probabilities of the trained model, in both forms, whatever the windows. */
-Test(analysis, classes_of_a_trained_model) {
-    known k = open_known("checkpoints/bert-tiny-sst2");
+/* Labels, scores and probabilities, in both forms, whatever the windows. */
+Test(analysis, classes_of_known_logits) {
+    known k = open_known("distilbert-seqcls");
     const tfm_st_tensor *tensor;
     float *logits = load(&k, "batch.classifier_logits", &tensor);
     cr_assert_eq(tensor->shape[1], 2);
@@ -121,7 +122,7 @@ Test(analysis, classes_of_a_trained_model) {
     char *rest = NULL, *line = strtok_r(plain.out, "\n", &rest), *more = NULL, *pair = strtok_r(both.out, "\n", &more);
     for (size_t i = 0; i < k.n; i++) {
         double no = (double)logits[2 * i], yes = (double)logits[2 * i + 1], p = 1 / (1 + exp(-fabs(yes - no)));
-        const char *label = yes > no ? "positive" : "negative", *other = yes > no ? "negative" : "positive";
+        const char *label = yes > no ? "POSITIVE" : "NEGATIVE", *other = yes > no ? "NEGATIVE" : "POSITIVE";
         const json_t *object = json_array_get(objects, i), *classes = json_object_get(object, "classes");
         cr_expect_str_eq(word(object, "label"), label);
         cr_expect(fabs(number(object, "score") - fmax(no, yes)) < 1e-4);
@@ -154,7 +155,7 @@ Test(analysis, classes_of_a_trained_model) {
 /* Candidates are those of the expected logits, best first. */
 Test(analysis, masks_of_known_logits) {
     enum { MASK = 4, TOP = 7 };
-    known k = open_known("golden/bert-mlm");
+    known k = open_known("bert-mlm");
     const tfm_st_tensor *tensor;
     float *logits = load(&k, "batch.mlm_logits", &tensor);
     size_t longest = tensor->shape[1], width = tensor->shape[2], n_masks = 0;
@@ -228,7 +229,7 @@ static void check_vectors(const known *k, const char *rows, const float *expecte
 
 /* Means, first tokens and largest values; three formats with the same bits. */
 Test(analysis, vectors_of_known_states) {
-    known k = open_known("golden/bert");
+    known k = open_known("bert");
     const tfm_st_tensor *tensor;
     float *mean = load(&k, "batch.mean_pooled", &tensor),
           *normalized = load(&k, "batch.mean_pooled_normalized", &tensor);
@@ -333,10 +334,13 @@ Test(analysis, similarities) {
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) free_outcome(runs[i]);
 }
 
-/* ---- real vocabularies: text in, text out -------------------------------------------------------------------------
- */
+/* ---- text in, text out ---- */
 
-enum { D = 16, F = 24, VOCAB = 30522, POSITIONS = 32 };
+enum { D = 16, F = 24, VOCAB = 21, POSITIONS = 32 };
+
+/* BERT's special tokens, and words. */
+static const char vocabulary[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\ni\nlove\nparis\nlondon\n##ing\nthe\n"
+                                 "capital\nof\nfrance\nis\n.\nplaying\nchess\n##3\n";
 
 typedef struct checkpoint {
     struct {
@@ -383,7 +387,7 @@ static checkpoint make_body(void) {
 
 /* What the bias of masked words favours, as logits: "paris", "london", "##ing", [SEP]. */
 static float masked_bias(size_t id) {
-    return id == 3000 ? 160.0f : id == 2414 ? 120.0f : id == 2075 ? 80.0f : id == 102 ? 40.0f : 0.0f;
+    return id == 9 ? 160.0f : id == 10 ? 120.0f : id == 11 ? 80.0f : id == 3 ? 40.0f : 0.0f;
 }
 
 static void write_weights(const char *path, const checkpoint *c) {
@@ -411,15 +415,7 @@ static void write_weights(const char *path, const checkpoint *c) {
     cr_assert_eq(tfm_safetensors_writer_commit(&writer, &error), TFM_OK, "%s", error.message);
 }
 
-static void copy_file(const char *from, const char *to) {
-    FILE *in = fopen(from, "rb"), *out = fopen(to, "wb");
-    cr_assert(in && out, "%s", from);
-    for (int c; (c = fgetc(in)) != EOF;) fputc(c, out);
-    fclose(in);
-    fclose(out);
-}
-
-/* Random weights under the vocabulary of bert-base-uncased; packed as NAME.bin in the scratch directory. */
+/* Random weights under the vocabulary; packed as NAME.bin in the scratch directory. */
 static void pack_with_vocabulary(const char *name, const char *class, const checkpoint *c) {
     char config[600], model[64];
     snprintf(
@@ -431,14 +427,12 @@ static void pack_with_vocabulary(const char *name, const char *class, const chec
         class, D, VOCAB, F, POSITIONS);
     mkdir("checkpoint", 0700);
     write_text("checkpoint/config.json", config);
-    copy_file(shared_file("tokenizers/bert-base-uncased/tokenizer.json"), "checkpoint/tokenizer.json");
-    copy_file(shared_file("tokenizers/bert-base-uncased/tokenizer_config.json"), "checkpoint/tokenizer_config.json");
+    write_text("checkpoint/vocab.txt", vocabulary);
     write_weights("checkpoint/model.safetensors", c);
     snprintf(model, sizeof model, "%s.bin", name);
     pack("checkpoint", model);
     unlink("checkpoint/config.json");
-    unlink("checkpoint/tokenizer.json");
-    unlink("checkpoint/tokenizer_config.json");
+    unlink("checkpoint/vocab.txt");
     unlink("checkpoint/model.safetensors");
     rmdir("checkpoint");
 }
@@ -467,7 +461,7 @@ Test(analysis, masks_in_texts) {
     cr_expect_null(line);
     /* The same as with ids, several masks, each with the others still in the text. */
     outcome text = RUN(NULL, "masked.bin", "--json", "--top=2", "[MASK] love [MASK]", "no mask");
-    outcome ids = RUN(NULL, "masked.bin", "--json", "--top=2", "--ids", "101 103 2293 103 102");
+    outcome ids = RUN(NULL, "masked.bin", "--json", "--top=2", "--ids", "2 4 8 4 3");
     cr_expect_eq(text.code, 1);
     cr_expect(strstr(text.err, "argument 2: there is no mask token in the text; write [MASK] where"), "%s", text.err);
     json_t *a = all_objects(&text), *b = all_objects(&ids);
@@ -502,8 +496,7 @@ Test(analysis, classes_of_texts) {
     add_linear(&c, "classifier", 3, D);
     pack_with_vocabulary("classes", "BertForSequenceClassification", &c);
     outcome texts = RUN("I love Paris\na\tb\n\na\tb\tc\n", "classes.bin", "--json");
-    outcome ids = RUN("101 1045 2293 3000 102\n101 1037 102\t1038 102\n101 102\n101 1037 102 1038 102\n", "classes.bin",
-                      "--json", "--ids");
+    outcome ids = RUN("2 7 8 9 3\n2 5 3\t6 3\n2 3\n2 5 3 6 3\n", "classes.bin", "--json", "--ids");
     cr_expect_eq(texts.code, 1);
     cr_expect_eq(ids.code, 0, "%s", ids.err);
     cr_expect(strstr(texts.err, "line 4: a pair is two texts with one tab"), "%s", texts.err);

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "stories.h"
+#include "tests/support/data.h"
+
+#define DOG "One day, a little dog"
 
 TestSuite(completion, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
@@ -30,68 +33,66 @@ static const char *string_of(const json_t *object, const char *key) {
 
 /* ---- against the expected outputs ---- */
 
-/* Text without the special tokens around it, and without the spaces that words lose where they are first or last. */
-static const char *bare(char *text, bool ended) {
-    static const char start[] = "<|start_story|>", end[] = "<|end_story|>";
-    size_t n = strlen(text);
-    if (ended && n >= sizeof end - 1 && strcmp(text + n - (sizeof end - 1), end) == 0) text[n -= sizeof end - 1] = 0;
-    if (ended && n && text[n - 1] == ' ') text[n - 1] = 0;
-    if (strncmp(text, start, sizeof start - 1) == 0) text += sizeof start - 1;
-    return text + (*text == ' ');
-}
-
-static void check_output(const json_t *object, const json_t *want, const char *decoded, const char *name) {
-    const json_t *ids = json_object_get(want, "new_ids");
-    bool ended = json_is_true(json_object_get(want, "ended_with_eos"));
-    char *got_ids = json_dumps(json_object_get(object, "ids"), JSON_COMPACT), *ids_text = json_dumps(ids, JSON_COMPACT);
-    cr_expect_str_eq(got_ids, ids_text, "%s", name);
-    cr_expect_str_eq(string_of(object, "finish"), ended ? "end" : "length", "%s", name);
-    char *copy = strdup(decoded), got[4096];
-    snprintf(got, sizeof got, "%s%s", string_of(object, "prompt"), string_of(object, "text"));
-    cr_expect_str_eq(got, bare(copy, ended), "%s", name);
-    free(copy);
-    free(got_ids);
-    free(ids_text);
-}
-
-/* The options of a case as words; returns how many. */
-static size_t case_words(const json_t *kwargs, char (*words)[64]) {
-    static const char *const keys[] = {"num_beams", "max_new_tokens", "no_repeat_ngram_size", "repetition_penalty"};
+/* The settings of a case as options; the caller frees them. */
+static size_t case_words(const json_t *kwargs, const char **words) {
+    const char *key;
+    json_t *value;
     size_t n = 0;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *value = json_object_get(kwargs, keys[i]);
-        if (value) snprintf(words[n++], 64, "--%s=%g", keys[i], json_number_value(value));
+    json_object_foreach((json_t *)kwargs, key, value) {
+        char *word = NULL, *text = json_dumps(value, JSON_ENCODE_ANY);
+        cr_assert(asprintf(&word, "--%s=%s", key, text) > 0);
+        words[n++] = word;
+        free(text);
     }
     return n;
 }
 
+static void check_output(const json_t *got, const json_t *want, const char *name) {
+    const json_t *score = json_object_get(want, "sequences_score");
+    bool ended = json_is_true(json_object_get(want, "ended_with_eos"));
+    char *ids = json_dumps(json_object_get(got, "ids"), JSON_COMPACT);
+    cr_expect(json_equal(json_object_get(got, "ids"), json_object_get(want, "new_ids")), "%s: %s", name, ids);
+    cr_expect_str_eq(string_of(got, "finish"), ended ? "end" : "length", "%s", name);
+    if (score)
+        cr_expect_float_eq(json_number_value(json_object_get(got, "score")), json_number_value(score), 1e-4, "%s",
+                           name);
+    free(ids);
+}
+
+/* Every generation case of the golden checkpoint, its prompts as lines of ids. */
 Test(completion, equals_the_reference) {
     pack_stories();
-    json_t *expected = json_load_file(shared_file("checkpoints/tinystories-656k/expected/expected.json"), 0, NULL);
-    cr_assert(expected);
-    const json_t *texts = json_object_get(expected, "prompt_texts"), *one, *robust;
-    size_t c, i, checked = 0;
+    json_t *expected = json_load_file(golden_path("llama/expected/expected.json"), 0, NULL);
+    const json_t *prompts = json_object_get(expected, "prompts"), *prompt, *one;
+    size_t i, k, c, checked = 0;
+    FILE *lines = fopen("prompts", "w");
+    cr_assert(expected && lines);
+    json_array_foreach((json_t *)prompts, i, prompt) {
+        for (k = 0; k < json_array_size(prompt); k++)
+            fprintf(lines, "%s%" JSON_INTEGER_FORMAT, k ? " " : "", json_integer_value(json_array_get(prompt, k)));
+        putc('\n', lines);
+    }
+    fclose(lines);
+    char *input = read_text("prompts");
     json_array_foreach(json_object_get(expected, "generate"), c, one) {
-        char options[8][64];
-        const char *words[32] = {"--json", "--no-timing", "--echo"};
-        size_t n = 3, n_options = case_words(json_object_get(one, "kwargs"), options);
-        for (i = 0; i < n_options; i++) words[n++] = options[i];
-        words[n++] = "--";
-        for (i = 0; i < json_array_size(texts); i++) words[n++] = json_string_value(json_array_get(texts, i));
-        outcome run = tfmrun("", STORIES, words);
+        const char *words[32] = {"--json", "--no-timing", "--ids"};
+        size_t n = 3, n_options = case_words(json_object_get(one, "kwargs"), words + n);
+        outcome run = tfmrun(input, STORIES, words);
         cr_assert_eq(run.code, 0, "%s", run.err);
-        json_array_foreach(json_object_get(one, "robust"), i, robust) {
-            if (!json_is_true(robust)) continue;
+        for (i = 0; i < json_array_size(prompts); i++) {
             json_t *object = object_at(run.out, i);
-            const json_t *outputs = json_array_get(json_object_get(one, "outputs"), i);
-            const json_t *decoded = json_array_get(json_object_get(one, "decoded_prompt_and_new"), i);
-            check_output(object, json_array_get(outputs, 0), json_string_value(decoded), string_of(one, "name"));
+            const json_t *hypotheses = json_array_get(json_object_get(one, "outputs"), i);
+            const json_t *sequences = json_object_get(object, "sequences");
+            for (k = 0; k < json_array_size(hypotheses); k++, checked++)
+                check_output(sequences ? json_array_get(sequences, k) : object, json_array_get(hypotheses, k),
+                             string_of(one, "name"));
             json_decref(object);
-            checked++;
         }
+        for (i = 0; i < n_options; i++) free((char *)words[n + i]);
         free_outcome(&run);
     }
-    cr_expect_geq(checked, 24);
+    cr_expect_geq(checked, 40);
+    free(input);
     json_decref(expected);
 }
 
@@ -99,26 +100,26 @@ Test(completion, equals_the_reference) {
 
 Test(completion, in_every_form) {
     pack_stories();
-    outcome plain = RUN("", STORIES, "--max-new-tokens=90", "One day, a small dog");
+    outcome plain = RUN("", STORIES, "--max-new-tokens=90", DOG);
     cr_expect_eq(plain.code, 0, "%s", plain.err);
-    cr_expect_eq(strncmp(plain.out, " and a dog were walking in the woods.", 37), 0, "%s", plain.out);
+    cr_expect_eq(strncmp(plain.out, " bread there moon fish out'0", 28), 0, "%s", plain.out);
     cr_expect(strchr(plain.out, '\n') < plain.out + strlen(plain.out) - 1, "line breaks as they are: %s", plain.out);
-    write_text("prompt.txt", "One day, a small dog\n");
+    write_text("prompt.txt", DOG "\n");
     outcome file = RUN("", STORIES, "--max-new-tokens=90", "--prompt-file", "prompt.txt");
     expect_run(&file, 0, plain.out);
-    outcome standard = RUN("One day, a small dog", STORIES, "--max-new-tokens=90", "--prompt-file=-");
+    outcome standard = RUN(DOG, STORIES, "--max-new-tokens=90", "--prompt-file=-");
     expect_run(&standard, 0, plain.out);
-    outcome echo = RUN("", STORIES, "--max-new-tokens=90", "--echo", "One day, a small dog");
-    cr_expect_eq(strncmp(echo.out, "One day, a small dog and a dog", 30), 0, "%s", echo.out);
+    outcome echo = RUN("", STORIES, "--max-new-tokens=90", "--echo", DOG);
+    cr_expect_eq(strncmp(echo.out, DOG " bread there", 33), 0, "%s", echo.out);
     /* Lines stay lines. */
-    outcome lines = RUN("One day, a small dog\n\nOne day, a small dog\n", STORIES, "--max-new-tokens=90");
+    outcome lines = RUN(DOG "\n\n" DOG "\n", STORIES, "--max-new-tokens=90");
     size_t n = 0;
     for (const char *at = lines.out; (at = strchr(at, '\n')); at++) n++;
     cr_expect_eq(n, 3, "%s", lines.out);
-    cr_expect(strstr(lines.out, "far away.\\nIn the end"), "%s", lines.out);
-    cr_expect(strstr(lines.out, "\n\n and a dog"), "%s", lines.out);
-    outcome ids = RUN("1 80 429 552 604\n", STORIES, "--max-new-tokens=3", "--ids");
-    expect_run(&ids, 0, "1319 401 245\n");
+    cr_expect(strstr(lines.out, "her rain\\n hisi moonf"), "%s", lines.out);
+    cr_expect(strstr(lines.out, "\n\n bread there"), "%s", lines.out);
+    outcome ids = RUN("1 34 16 7 156 49 46 3 158 115\n", STORIES, "--max-new-tokens=3", "--ids");
+    expect_run(&ids, 0, "147 187 151\n");
     free_outcome(&plain);
     free_outcome(&file);
     free_outcome(&standard);
@@ -129,27 +130,27 @@ Test(completion, in_every_form) {
 
 Test(completion, ends_before_stop_strings) {
     pack_stories();
-    /* " and dog was in a small house. He liked to run and play ..." */
-    outcome one = RUN("", STORIES, "--stop", "ll hou", "The cat"); /* amid two words, so over tokens */
-    expect_run(&one, 0, " and dog was in a sma\n");
-    outcome first = RUN("", STORIES, "--stop=liked", "--stop=house", "The cat");
-    expect_run(&first, 0, " and dog was in a small \n");
-    outcome newline = RUN("", STORIES, "--max-new-tokens=120", "--stop=\\n", "One day, a small dog");
-    cr_expect(strstr(newline.out, "far away.\n") && !strstr(newline.out, "In the end"), "%s", newline.out);
-    outcome json = RUN("", STORIES, "--stop=house", "--json", "The cat");
+    /* " then away then away snow always! apple not sweet himb him them tree red" */
+    outcome one = RUN("", STORIES, "--stop", "ow alw", "The cat"); /* amid two words, so over tokens */
+    expect_run(&one, 0, " then away then away sn\n");
+    outcome first = RUN("", STORIES, "--stop=sweet", "--stop=apple", "The cat");
+    expect_run(&first, 0, " then away then away snow always! \n");
+    outcome newline = RUN("", STORIES, "--max-new-tokens=120", "--stop=\\n", DOG);
+    cr_expect(strstr(newline.out, "her rain\n") && !strstr(newline.out, "hisi"), "%s", newline.out);
+    outcome json = RUN("", STORIES, "--stop=apple", "--json", "The cat");
     json_t *object = object_at(json.out, 0);
-    cr_expect_str_eq(string_of(object, "text"), " and dog was in a small ");
+    cr_expect_str_eq(string_of(object, "text"), " then away then away snow always! ");
     cr_expect_str_eq(string_of(object, "finish"), "stop");
     cr_expect_lt(json_array_size(json_object_get(object, "ids")), 12, "it goes no further: %s", json.out);
     json_decref(object);
-    outcome several = RUN("", STORIES, "--stop=.", "--stop=said", "-n", "6", "--seed=1", "--json", "The cat");
+    outcome several = RUN("", STORIES, "--stop=.", "--stop=w", "-n", "6", "--seed=2", "--json", "The cat");
     object = object_at(several.out, 0);
     const json_t *sequences = json_object_get(object, "sequences"), *sequence;
     cr_assert_eq(json_array_size(sequences), 6);
     size_t i, stopped = 0;
     json_array_foreach(sequences, i, sequence) {
         const char *text = string_of(sequence, "text");
-        cr_expect(!strchr(text, '.') && !strstr(text, "said"), "%s", text);
+        cr_expect(!strchr(text, '.') && !strchr(text, 'w'), "%s", text);
         stopped += strcmp(string_of(sequence, "finish"), "stop") == 0;
     }
     cr_expect_geq(stopped, 4);
@@ -205,8 +206,11 @@ Test(completion, several_of_a_prompt) {
     cr_assert_eq(n, 6, "three lines each");
     for (size_t i = 0; i < 3; i++) cr_expect(strcmp(line[i], line[(i + 1) % 3]) != 0, "%s twice", line[i]);
     free_outcome(&run);
-    outcome forbidden = RUN("", STORIES, "--logit-bias", "100=-inf", "--json", "--max-new-tokens=1", "The cat");
-    cr_expect(!strstr(forbidden.out, "\"ids\":[100]"), "%s", forbidden.out);
+    outcome free_choice = RUN("", STORIES, "--json", "--max-new-tokens=1", "The cat");
+    cr_expect(strstr(free_choice.out, "\"ids\":[61]"), "%s", free_choice.out);
+    free_outcome(&free_choice);
+    outcome forbidden = RUN("", STORIES, "--logit-bias", "61=-inf", "--json", "--max-new-tokens=1", "The cat");
+    cr_expect(strstr(forbidden.out, "\"ids\":[") && !strstr(forbidden.out, "\"ids\":[61]"), "%s", forbidden.out);
     free_outcome(&forbidden);
     outcome forced = RUN("", STORIES, "--logit-bias", "7=1e4,100=-inf", "--ids", "--max-new-tokens=2", "1 80");
     expect_run(&forced, 0, "7 7\n");
@@ -231,14 +235,15 @@ Test(completion, ends_where_the_context_does) {
     outcome full = RUN("", STORIES, "--json", "--max-new-tokens=3000", "--eos-token-id=none", "The cat");
     json_t *object = object_at(full.out, 0);
     cr_expect_str_eq(string_of(object, "finish"), "length");
-    cr_expect_eq(json_array_size(json_object_get(object, "ids")), STORIES_CONTEXT + 1 - 4);
+    cr_expect_eq(json_array_size(json_object_get(object, "ids")), STORY_CONTEXT + 1 - 5);
     json_decref(object);
     free_outcome(&full);
     /* One that is limited beside one that is not, and each alone. */
-    const char *limit = "--max-new-tokens=507";
-    outcome both = RUN("The cat and the dog\nThe\n", STORIES, limit);
+    const char *limit = "--max-new-tokens=507", *endless = "--eos-token-id=none";
+    outcome both = RUN("The cat and the dog\nThe\n", STORIES, limit, endless);
     cr_expect_eq(both.code, 0, "%s", both.err);
-    outcome first = RUN("The cat and the dog\n", STORIES, limit), second = RUN("The\n", STORIES, limit);
+    outcome first = RUN("The cat and the dog\n", STORIES, limit, endless);
+    outcome second = RUN("The\n", STORIES, limit, endless);
     size_t n = strlen(first.out);
     cr_expect(strncmp(both.out, first.out, n) == 0 && strcmp(both.out + n, second.out) == 0, "%s", both.out);
     free_outcome(&both);
@@ -250,7 +255,7 @@ Test(completion, ends_where_the_context_does) {
     outcome longer = RUN(long_line, STORIES, "--max-new-tokens=3");
     cr_expect_eq(longer.code, 1);
     cr_expect(strstr(longer.err, "line 1: the input has") && strstr(longer.err, "512 at most"), "%s", longer.err);
-    cr_expect_str_eq(longer.out, "\n and dog was \n");
+    cr_expect_str_eq(longer.out, "\n then away then\n");
     free_outcome(&longer);
     outcome cut = RUN(long_line, STORIES, "--max-new-tokens=3", "--truncate", "--json");
     cr_expect_eq(cut.code, 0, "%s", cut.err);
@@ -278,8 +283,8 @@ Test(completion, mistakes_are_explained) {
         {{"--num-beams=2", "--stop=x", "x"}, 2, "--stop is not for beams"},
         {{"--num-beams=2", "--temperature=0.5", "x"}, 2, "does not go with sampling"},
         {{"--do-sample=false", "-n2", "x"}, 2, "--do-sample draws as many as you like"},
-        {{"--logit-bias=2048=1", "x"}, 2, "has no token 2048"},
-        {{"--max-length=2", "--json", "The cat"}, 1, "argument 1: the input has 4 tokens"},
+        {{"--logit-bias=200=1", "x"}, 2, "has no token 200"},
+        {{"--max-length=2", "--json", "The cat"}, 1, "argument 1: the input has 5 tokens"},
     };
     for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
         outcome run = tfmrun("", STORIES, mistakes[i].words);
@@ -315,7 +320,7 @@ Test(completion, of_messages) {
     json_decref(same);
     /* A template alone changes nothing: texts are gone on with. */
     outcome text = RUN("", CHATTING, "--max-new-tokens=3", "The cat");
-    expect_run(&text, 0, " and dog was \n");
+    expect_run(&text, 0, " then away then\n");
     outcome *all[] = {&one, &lines, &system, &plain, &file, &text};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_outcome(all[i]);
 }

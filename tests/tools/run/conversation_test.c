@@ -173,11 +173,11 @@ Test(chat, without_a_template_goes_on_with_texts) {
     child c = start(STORIES, "--max-new-tokens=10", NULL);
     cr_expect(strstr(c.transcript, "Type a text to go on with"), "%s", c.transcript);
     char *text = say(&c, "The cat", NULL);
-    cr_expect_str_eq(text, " and dog was in a small house. He liked to run and ");
+    cr_expect_str_eq(text, " then away then away snow always! apple not sweet");
     free(text);
-    command(&c, "/set stop small", "stop                     \"small\"  (set)");
+    command(&c, "/set stop apple", "stop                     \"apple\"  (set)");
     text = say(&c, "The cat", NULL);
-    cr_expect_str_eq(text, " and dog was in a ");
+    cr_expect_str_eq(text, " then away then away snow always! ");
     free(text);
     command(&c, "/unset stop", "stop                     none");
     command(&c, "/set stop x", "(set)");

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/data.h"
+
 extern char **environ;
 
 static const char *from_environment(const char *name) {
@@ -30,10 +32,8 @@ const char *shipped_folder(void) { return from_environment("TFM_MODEL_FOLDER"); 
 
 const char *golden_model(const char *name) {
     static char model[256];
-    char folder[256];
-    snprintf(folder, sizeof folder, "golden/%s", name);
     snprintf(model, sizeof model, "%s.bin", name);
-    const char *const words[] = {from_environment("TFM_TFMPACK"), shared_file(folder), model, NULL};
+    const char *const words[] = {from_environment("TFM_TFMPACK"), golden_path(name), model, NULL};
     outcome packed = run_program(words, NULL);
     cr_assert_eq(packed.code, 0, "tfmpack: %s", packed.err);
     free_outcome(&packed);

@@ -17,7 +17,7 @@ const char *tfmrun_path(void);
 const char *shipped_model(void);  /* multi30k-de-en, German to English */
 const char *shipped_folder(void); /* its checkpoint, with expected/ */
 
-/* Packs golden/NAME of the folder of checkpoints as NAME.bin into the scratch directory; skips the test without it. */
+/* Packs a golden checkpoint as NAME.bin into the scratch directory. */
 const char *golden_model(const char *name);
 
 /* Runs tfmrun on a model (NULL: none) with the words after it, NULL-terminated. RUN needs a word at least; NULL is

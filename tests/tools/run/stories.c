@@ -5,13 +5,10 @@
 #include <stdlib.h>
 
 static void pack(const char *model, const char *template) {
-    const char *const words[] = {getenv("TFM_TFMPACK"),
-                                 shared_file("checkpoints/tinystories-656k"),
-                                 model,
-                                 template ? "--chat-template" : NULL,
-                                 template,
-                                 NULL};
+    const char *const words[] = {
+        getenv("TFM_TFMPACK"), "stories", model, template ? "--chat-template" : NULL, template, NULL};
     cr_assert(words[0], "TFM_TFMPACK is not set; run the tests through meson");
+    make_story_checkpoint("stories");
     outcome packed = run_program(words, NULL);
     cr_assert_eq(packed.code, 0, "tfmpack: %s", packed.err);
     free_outcome(&packed);

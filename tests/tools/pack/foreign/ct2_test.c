@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "ct2_writer.h"
+#include "tests/support/data.h"
 #include "tests/tools/pack/packed.h"
 
 TestSuite(ct2, .timeout = 240);
@@ -87,10 +88,7 @@ static void compare_options(const tfm_file *a, const tfm_file *b) {
 }
 
 static void check_golden(const char *name, uint32_t version, tfm_ct2_type type) {
-    char from[1000];
-    const char *shared = getenv("TFM_SHARED");
-    snprintf(from, sizeof from, "%s/golden/%s", shared ? shared : "", name);
-    if (!shared || access(from, R_OK) != 0) cr_skip_test("no folder %s", from);
+    const char *from = golden_path(name);
     char *folder = ct2_convert(from, version, type);
     tfm_file *a = pack(from, folder, "a.bin"), *b = pack(folder, folder, "b.bin");
     compare_options(a, b);

@@ -8,8 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/pack/pack.h"
+#include "tests/support/data.h"
 #include "tools/pack/checkpoint/checkpoint.h"
+#include "tools/pack/pack.h"
 
 TestSuite(gguf_golden, .timeout = 120);
 
@@ -425,15 +426,8 @@ static void check_folder(const char *original, const char *name, conversion c, c
     scratch_remove(&folder);
 }
 
-/* A golden folder's path in memory the caller frees; the test is skipped without it. */
-static char *golden(const char *name) {
-    char folder_name[100];
-    const char *base = getenv("TFM_SHARED");
-    snprintf(folder_name, sizeof folder_name, "golden/%s", name);
-    const char *path = in(base ? base : "/nonexistent", folder_name);
-    if (access(path, R_OK) != 0) cr_skip_test("%s is not here; set TFM_SHARED", path);
-    return strdup(path);
-}
+/* A golden folder's path in memory the caller frees. */
+static char *golden(const char *name) { return strdup(golden_path(name)); }
 
 static void check(const char *name, const family *f, uint32_t type, bool again, const char *change_config) {
     char *original = golden(name);

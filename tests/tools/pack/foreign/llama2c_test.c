@@ -1,4 +1,4 @@
-/* llama2c_test.c - checkpoints and tokenizers of llama2.c: a trained one that tells its story, and broken ones. */
+/* llama2c_test.c - checkpoints and tokenizers of llama2.c: in every version, and broken ones. */
 #include "tests/tools/pack/checkpoints.h"
 
 #include <math.h>
@@ -14,86 +14,7 @@
 
 TestSuite(llama2c, .timeout = 120);
 
-/* What llama2.c itself writes greedily in 200 steps (the text its own test expects). */
-static const char story[] =
-    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a "
-    "big, red ball. She wanted to play with it, but it was too high.\n"
-    "Lily's mom said, \"Lily, let's go to the park.\" Lily was sad and didn't know what to do. She said, \"I want to "
-    "play with your ball, but I can't find it.\"\n"
-    "Lily was sad and didn't know what to do. She said, \"I'm sorry, Lily. I didn't know what to do.\"\n"
-    "Lily didn't want to help her mom, so she";
-
-static const char *shared(const char *name) {
-    const char *base = getenv("TFM_SHARED");
-    const char *path = in(base ? base : "/nonexistent", name);
-    if (access(path, R_OK) != 0) cr_skip_test("%s is not here; set TFM_SHARED", path);
-    return path;
-}
-
-typedef struct told {
-    tfm_model *model;
-    tfm_text text;
-} told;
-
-static int keep_text(void *user, size_t index, const tfm_result *result) {
-    told *t = user;
-    const tfm_hypothesis *h = result->hypotheses[0];
-    (void)index;
-    REQUIRE_OK(tfm_detokenize(t->model, TFM_TARGET, h->ids, h->n, true, &t->text, error));
-    return 0;
-}
-
-/* Packs and generates n tokens after "<s>" alone. */
-static void tell(const char *source, tfm_dtype dtype, uint32_t n, told *t) {
-    char *folder = scratch_make();
-    tfm_session *session;
-    tfm_pack_request request = {.source = source, .out = in(folder, "m.bin"), .options = {.dtype = dtype}};
-    REQUIRE_OK(tfm_pack(&request, error));
-    REQUIRE_OK(tfm_model_open(&t->model, in(folder, "m.bin"), NULL, error));
-    REQUIRE_OK(tfm_session_create(&session, t->model, NULL, error));
-    tfm_generate_params params = tfm_generate_params_default(t->model);
-    cr_assert_eq(params.max_length, 256);
-    params.max_new_tokens = n;
-    const int32_t start = 1;
-    const tfm_input input = {.ids = &start, .n = 1};
-    const tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep_text, .user = t};
-    REQUIRE_OK(tfm_generate(session, &input, 1, &params, &callbacks, error));
-    tfm_session_free(&session);
-    tfm_model_close(&t->model);
-    scratch_remove(&folder);
-}
-
-Test(llama2c, stories260k_greedy) {
-    told t = {0};
-    tell(shared("checkpoints/stories260K/stories260K.bin"), TFM_F32, 200, &t);
-    cr_assert(t.text.size == strlen(story) && memcmp(t.text.data, story, t.text.size) == 0, "%.*s", (int)t.text.size,
-              t.text.data);
-    tfm_text_free(&t.text);
-}
-
-/* A prompt is tokenized as llama2.c does it: <s>, a space, byte pairs. */
-Test(llama2c, stories260k_prompt) {
-    char *folder = scratch_make();
-    tfm_pack_request request = {.source = shared("checkpoints/stories260K/stories260K.bin"),
-                                .out = in(folder, "m.bin")};
-    tfm_model *packed;
-    REQUIRE_OK(tfm_pack(&request, error));
-    REQUIRE_OK(tfm_model_open(&packed, in(folder, "m.bin"), NULL, error));
-    const char *text = "Once upon a time, Zoë ate 3 plums.\n";
-    tfm_ids ids = {0};
-    tfm_text back = {0};
-    REQUIRE_OK(tfm_tokenize(packed, TFM_SOURCE, text, strlen(text), true, &ids, error));
-    cr_assert(ids.size > 5 && ids.data[0] == 1 && ids.data[1] == 403, "%d", ids.data[1]); /* " Once" */
-    REQUIRE_OK(tfm_detokenize(packed, TFM_TARGET, ids.data, ids.size, true, &back, error));
-    cr_assert(back.size == strlen(text) && memcmp(back.data, text, back.size) == 0, "%.*s", (int)back.size, back.data);
-    tfm_ids_free(&ids);
-    tfm_text_free(&back);
-    tfm_model_close(&packed);
-    scratch_remove(&folder);
-}
-
-/* ---- small ones
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- small ones ---- */
 
 enum { DIM = 16, HIDDEN = 24, LAYERS = 2, HEADS = 4, KV_HEADS = 2, VOCABULARY = 12, POSITIONS = 32, GROUP = 8 };
 
@@ -206,7 +127,7 @@ static void check_version(unsigned version, bool tied) {
     check_rows(file, "decoder.1.ffn.down.weight", 0, DIM, down + HIDDEN * DIM, false);
     check_rows(file, "decoder.0.ffn.up.weight", 0, HIDDEN, down + LAYERS * HIDDEN * DIM, false);
     check_rows(file, "decoder.1.attention.norm.weight", 0, DIM, norm + DIM, false);
-    if (!tied) check_rows(file, "output.weight", 0, VOCABULARY, c.values + c.n - (version ? 0 : 0) - vocabulary, false);
+    if (!tied) check_rows(file, "output.weight", 0, VOCABULARY, c.values + c.n - vocabulary, false);
     tfm_file_close(&file);
     scratch_remove(&folder);
     checkpoint_free(&c);
@@ -253,8 +174,7 @@ Test(llama2c, refusals) {
     checkpoint_free(&c);
 }
 
-/* ---- tokenizers beside checkpoints
- * -------------------------------------------------------------------------------------- */
+/* ---- tokenizers beside checkpoints ---- */
 
 static buffer tokens(size_t n) {
     static const char *const words[] = {"<unk>", "\n<s>\n", "\n</s>\n", " ", "a", "b",
@@ -288,6 +208,27 @@ static tfm_status pack_with(const char *folder, const char *name, const char *op
     checkpoint_free(&c);
     buffer_free(&b);
     return status;
+}
+
+/* A prompt is tokenized as llama2.c does it: <s>, a space, byte pairs. */
+Test(llama2c, prompt) {
+    char *folder = scratch_make();
+    const char *text = "ab b";
+    const int32_t expected[] = {1, 8, 3, 5};
+    bool there = false;
+    tfm_model *packed;
+    tfm_ids ids = {0};
+    tfm_text back = {0};
+    REQUIRE_OK(pack_with(folder, "tok12.bin", NULL, 12, &there, error));
+    REQUIRE_OK(tfm_model_open(&packed, in(folder, "m.bin"), NULL, error));
+    REQUIRE_OK(tfm_tokenize(packed, TFM_SOURCE, text, 4, true, &ids, error));
+    cr_assert(ids.size == 4 && memcmp(ids.data, expected, sizeof expected) == 0);
+    REQUIRE_OK(tfm_detokenize(packed, TFM_TARGET, ids.data, ids.size, true, &back, error));
+    cr_assert(back.size == 4 && memcmp(back.data, text, back.size) == 0, "%.*s", (int)back.size, back.data);
+    tfm_ids_free(&ids);
+    tfm_text_free(&back);
+    tfm_model_close(&packed);
+    scratch_remove(&folder);
 }
 
 Test(llama2c, where_tokenizers_are_found) {
