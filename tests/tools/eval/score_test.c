@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/version.h"
+
 #define TFMEVAL getenv("TFM_TFMEVAL")
 #define RUN(input, ...) run_program((const char *const[]){TFMEVAL, __VA_ARGS__, NULL}, input)
 
@@ -32,11 +34,11 @@ static void assert_shows(outcome result, const char *text) {
     free_outcome(&result);
 }
 
-#define BLEU_1 "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:tfm-0.1.0 = "
+#define BLEU_1 "BLEU|nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:tfm-" VERSION " = "
 
 Test(score, usage) {
     assert_shows(RUN(NULL, "--help"), "Usage: tfmeval COMMAND");
-    assert_shows(RUN(NULL, "--version"), "tfmeval (tfm) 0.1.0");
+    assert_shows(RUN(NULL, "--version"), "tfmeval (tfm) " VERSION);
     static const char *const commands[] = {"bleu", "chrf", "perplexity", "logits", "tokenize"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         assert_shows(RUN(NULL, commands[i], "--help"), "Usage: tfmeval ");
@@ -68,7 +70,7 @@ Test(score, bleu_of_a_small_corpus) {
                   BLEU_1 "53.8956 90.0/75.0/50.0/25.0 (BP = 1.000 ratio = 1.000 hyp_len = 10 ref_len = 10)\n");
     assert_shows(
         RUN(NULL, "bleu", "--ref", "ref", "--hyp", "hyp", "--smooth", "floor", "--tokenize", "none", "--lowercase"),
-        "BLEU|nrefs:1|case:lc|eff:no|tok:none|smooth:floor[0.10]|version:tfm-0.1.0 = ");
+        "BLEU|nrefs:1|case:lc|eff:no|tok:none|smooth:floor[0.10]|version:tfm-" VERSION " = ");
     assert_shows(RUN(NULL, "bleu", "--ref", "ref", "--hyp", "hyp", "--smooth", "add-k", "--smooth-value", "0.5"),
                  "|smooth:add-k[0.50]|");
 }
@@ -78,7 +80,8 @@ Test(score, several_references) {
     write_text("two", "a cat sat on a mat today\n");
     /* of "the cat sat on the mat": 6/6, "the cat" "cat sat" "sat on" "on the" "the mat" 5/5, 2/4, 0/3 */
     assert_prints(RUN("the cat sat on the mat\n", "bleu", "--ref", "one", "--ref", "two"),
-                  "BLEU|nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|version:tfm-0.1.0 = 53.73 100.0/100.0/50.0/16.7 "
+                  "BLEU|nrefs:2|case:mixed|eff:no|tok:13a|smooth:exp|version:tfm-" VERSION
+                  " = 53.73 100.0/100.0/50.0/16.7 "
                   "(BP = 1.000 ratio = 1.000 hyp_len = 6 ref_len = 6)\n");
 }
 
@@ -86,11 +89,11 @@ Test(score, chrf_in_both_forms) {
     write_text("ref", "abd\n");
     /* 100 * (2/3 + 1/2 + 0) / 3 */
     assert_prints(RUN("abc\n", "chrf", "--ref", "ref"),
-                  "chrF2|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:tfm-0.1.0 = 38.89\n");
+                  "chrF2|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:tfm-" VERSION " = 38.89\n");
     assert_shows(RUN("abc\n", "bleu", "--chrf", "--word-order", "2", "--ref", "ref", "--lowercase", "--whitespace"),
-                 "\nchrF2++|nrefs:1|case:lc|eff:yes|nc:6|nw:2|space:yes|version:tfm-0.1.0 = ");
+                 "\nchrF2++|nrefs:1|case:lc|eff:yes|nc:6|nw:2|space:yes|version:tfm-" VERSION " = ");
     assert_shows(RUN("abc\n", "chrf", "--beta", "3", "--eps-smoothing", "--char-order=3", "--ref", "ref"),
-                 "chrF3|nrefs:1|case:mixed|eff:no|nc:3|nw:0|space:no|version:tfm-0.1.0 = 38.89\n");
+                 "chrF3|nrefs:1|case:mixed|eff:no|nc:3|nw:0|space:no|version:tfm-" VERSION " = 38.89\n");
 }
 
 Test(score, json) {
@@ -109,7 +112,7 @@ Test(score, json) {
                  0);
     precision = json_number_value(json_array_get(json_object_get(bleu, "precisions"), 1));
     cr_assert_str_eq(name, "BLEU");
-    cr_assert_str_eq(signature, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:tfm-0.1.0");
+    cr_assert_str_eq(signature, "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:tfm-" VERSION);
     cr_assert_str_eq(verbose, "83.3/60.0/25.0/16.7 (BP = 1.000 ratio = 1.000 hyp_len = 6 ref_len = 6)");
     cr_assert_float_eq(score, 100 * pow(5.0 / 6 * 3 / 5 * 1 / 4 * 1 / 6, 0.25), 1e-12);
     cr_assert(correct == 0 && total == 3 && hyp_len == 6 && precision == 60);
@@ -156,7 +159,7 @@ Test(score, published_figures_of_multi30k) {
     assert_prints(RUN(NULL, "bleu", "--ref", ref, "--hyp", beam),
                   BLEU_1 "40.09 73.1/49.5/34.5/24.6 (BP = 0.958 ratio = 0.959 hyp_len = 12420 ref_len = 12955)\n");
     assert_shows(RUN(NULL, "bleu", "--lowercase", "--ref", ref, "--hyp", greedy),
-                 "|case:lc|eff:no|tok:13a|smooth:exp|version:tfm-0.1.0 = 38.83 ");
+                 "|case:lc|eff:no|tok:13a|smooth:exp|version:tfm-" VERSION " = 38.83 ");
     assert_shows(RUN(NULL, "bleu", "--lowercase", "--ref", ref, "--hyp", beam), " = 40.29 ");
     /* computed with sacreBLEU 2.6.0 */
     assert_shows(RUN(NULL, "chrf", "-w", "6", "--ref", ref, "--hyp", greedy), " = 58.076736\n");

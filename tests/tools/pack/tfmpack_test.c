@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/support/version.h"
+
 TestSuite(command, .timeout = 240);
 
 #define RUN(...) run_tfmpack((const char *const[]){__VA_ARGS__, NULL})
@@ -33,7 +35,7 @@ static char *small_folder(void) {
 Test(command, help_version_usage) {
     check_run(RUN("--help"), 0, "Usage: tfmpack", "");
     check_run(RUN("-h"), 0, "--tokenizer-only", "");
-    check_run(RUN("--version"), 0, "tfmpack 0.1.0 (kernels: ", "");
+    check_run(RUN("--version"), 0, "tfmpack " VERSION " (kernels: ", "");
     check_run(RUN("--list"), 0, "marian", "");
     check_run(RUN("a"), 2, "", "missing operand");
     check_run(RUN("a", "b", "c"), 2, "", "too many operands");
