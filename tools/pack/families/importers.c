@@ -7,7 +7,7 @@ extern const tfm_importer tfm_bert_importer, tfm_distilbert_importer, tfm_electr
 extern const tfm_importer tfm_bloom_importer, tfm_cohere_importer, tfm_gemma_importer, tfm_gemma2_importer,
     tfm_gpt2_importer, tfm_gpt_neo_importer, tfm_gpt_neox_importer, tfm_granite_importer, tfm_llama_importer,
     tfm_mistral_importer, tfm_opt_importer, tfm_phi_importer, tfm_phi3_importer, tfm_qwen2_importer, tfm_qwen3_importer,
-    tfm_stablelm_importer;
+    tfm_stablelm_importer, tfm_starcoder2_importer;
 
 const tfm_importer *const tfm_importers[] = {
     /* encoder-decoders */
@@ -40,5 +40,6 @@ const tfm_importer *const tfm_importers[] = {
     &tfm_qwen2_importer,
     &tfm_qwen3_importer,
     &tfm_stablelm_importer,
+    &tfm_starcoder2_importer,
     NULL,
 };
