@@ -15,7 +15,7 @@ import sys
 # The project's own file names are told from those of checkpoints and examples by these endings.
 NAMED = re.compile(r'`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|def))`|`((?:simd|format|runtime|tools|tests|perf|docs)/[\w/.-]*)`')
 # Files of others, and files that a reader is to write.
-FOREIGN = {'xxhash.h', 'translate.c', 'NAME_test.c', 'NAME_fuzz.c'}
+FOREIGN = {'xxhash.h', 'translate.c', 'NAME_test.c', 'NAME_fuzz.c', 'simd/NAME.c'}
 
 
 def files_of(root):
