@@ -15,7 +15,8 @@ import sys
 # The project's own file names are told from those of checkpoints and examples by these endings.
 NAMED = re.compile(r'`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|def))`|`((?:simd|format|runtime|tools|tests|perf|docs)/[\w/.-]*)`')
 # Files of others, and files that a reader is to write.
-FOREIGN = {'xxhash.h', 'translate.c', 'NAME_test.c', 'NAME_fuzz.c', 'simd/NAME.c'}
+FOREIGN = {'xxhash.h', 'translate.c', 'modeling_starcoder2.py', 'configuration_starcoder2.py', 'NAME_test.c',
+           'NAME_fuzz.c', 'simd/NAME.c'}
 
 
 def files_of(root):
@@ -39,6 +40,13 @@ def check_identifiers(text, identifiers):
     for name in sorted(set(re.findall(r'(?<![\w/.-])(?:tfm|TFM)_\w+', text)) - identifiers):
         if not (name.endswith('_') and any(i.startswith(name) for i in identifiers)):
             yield name
+
+
+def check_code(text, sources):
+    """Blocks of C that stand in no source."""
+    for block in re.findall(r'^```c\n(.*?)^```$', text, re.M | re.S):
+        if not any(block in source for source in sources):
+            yield 'C that stands in no source: ' + block.split('\n')[0]
 
 
 def identifiers_of(root, files):
@@ -90,6 +98,8 @@ def self_test():
         ('a part of a name is none', list(check_names('`lama.c`', files)), ['lama.c']),
         ('a function that is gone', list(check_identifiers('`tfm_open()`, `TFM_ISA_*`', {'tfm_close', 'TFM_ISA_X'})),
          ['tfm_open']),
+        ('code that is gone', list(check_code('```c\nint x;\n```\n```c\nint y;\n```\n', ['/* */\nint x;\n'])),
+         ['C that stands in no source: int y;']),
         ('options', list(compare_options(options_of('-x, --top-k N, --json'), {'--top-k'}, {'--top-k', '--jsonl'})),
          ['does not show --json', 'shows --jsonl, which there is not']),
     ]
@@ -119,6 +129,9 @@ def main():
         text = read(root, document)
         problems = [*check_names(text, files), *check_identifiers(text.replace('\\-', '-'), identifiers)]
         results.append((f'{document} names what there is', problems))
+    page = 'docs/adding-a-family.md'  # the page that shows a file of the tree
+    importers = [read(root, f) for f in files if f.startswith('tools/pack/families/') and f.endswith('.c')]
+    results.append((f'{page} shows what is in the tree', list(check_code(read(root, page), importers))))
     results += check_manuals(root, programs)
     return report(results)
 
