@@ -8,40 +8,42 @@
 
 #include "utf8_strict.h"
 
-#define TFM_CLASSES_PAGES (0x110000u / 256)
+#define TFM_CHAR_CLASS_PAGES (0x110000u / 256)
 
-typedef struct tfm_classes {
-    const uint32_t *index; /* (TFM_CLASSES_PAGES) numbers of pages */
+typedef struct tfm_char_classes {
+    const uint32_t *index; /* (TFM_CHAR_CLASS_PAGES) numbers of pages */
     const uint8_t *pages;  /* (n_pages, 256) */
-} tfm_classes;
+} tfm_char_classes;
 
-static inline uint8_t tfm_class_of(const tfm_classes *classes, uint32_t code) {
+static inline uint8_t tfm_char_class(const tfm_char_classes *classes, uint32_t code) {
     return classes->pages[(size_t)classes->index[code >> 8] * 256 + (code & 255)];
 }
 
 /* The character at text, which has n >= 1 bytes: its length, and its code; U+FFFD and 1 for a byte that begins none. */
 static inline size_t tfm_utf8_next(const char *text, size_t n, uint32_t *code) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) {
-        *code = s[0];
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (bytes[0] < 0x80) {
+        *code = bytes[0];
         return 1;
     }
     size_t length = tfm_utf8_char_length(text, n);
     switch (length) {
-    case 2: *code = (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu); return 2;
-    case 3: *code = (s[0] & 0xFu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu); return 3;
-    case 4: *code = (s[0] & 7u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu); return 4;
+    case 2: *code = (bytes[0] & 0x1Fu) << 6 | (bytes[1] & 0x3Fu); return 2;
+    case 3: *code = (bytes[0] & 0xFu) << 12 | (bytes[1] & 0x3Fu) << 6 | (bytes[2] & 0x3Fu); return 3;
+    case 4:
+        *code = (bytes[0] & 7u) << 18 | (bytes[1] & 0x3Fu) << 12 | (bytes[2] & 0x3Fu) << 6 | (bytes[3] & 0x3Fu);
+        return 4;
     default: *code = 0xFFFD; return 1;
     }
 }
 
 /* Class of the last character of text, which has n >= 1 bytes. */
-static inline uint8_t tfm_class_of_last(const tfm_classes *classes, const char *text, size_t n) {
+static inline uint8_t tfm_last_char_class(const tfm_char_classes *classes, const char *text, size_t n) {
     size_t at = n - 1;
     while (at > 0 && n - at < 4 && ((unsigned char)text[at] & 0xC0) == 0x80) at--;
     uint32_t code;
     if (tfm_utf8_next(text + at, n - at, &code) != n - at) code = 0xFFFD;
-    return tfm_class_of(classes, code);
+    return tfm_char_class(classes, code);
 }
 
 /* UTF-8 of a code point; its length. */

@@ -12,12 +12,12 @@
 #define TFM_NO_ID UINT32_MAX
 #define TFM_PIECE_WHOLE 0x80000000u /* in BPE's trie: the word of this spelling is this one piece */
 
-typedef enum tfm_model_kind {
-    TFM_MODEL_BPE,
-    TFM_MODEL_WORDPIECE,
-    TFM_MODEL_UNIGRAM,
-    TFM_MODEL_WORDLEVEL
-} tfm_model_kind;
+typedef enum tfm_word_model_kind {
+    TFM_WORD_MODEL_BPE,
+    TFM_WORD_MODEL_WORDPIECE,
+    TFM_WORD_MODEL_UNIGRAM,
+    TFM_WORD_MODEL_WORDLEVEL
+} tfm_word_model_kind;
 
 /* Marks of ids. */
 enum {
@@ -31,14 +31,14 @@ enum { TFM_ADDED_SINGLE_WORD = 1, TFM_ADDED_LSTRIP = 2, TFM_ADDED_RSTRIP = 4, TF
 /* Classes of characters beside added tokens. */
 enum { TFM_ADDED_SPACE = 1, TFM_ADDED_WORD = 2 };
 
-typedef struct tfm_added {
+typedef struct tfm_added_tokens {
     tfm_trie raw, normalized; /* content -> number + 1, looked for before and after normalisation */
     bool raw_first[256], normalized_first[256];
     const uint32_t *ids;
     const uint8_t *flags;
     size_t n;
-    tfm_classes classes; /* only if a flag is set */
-} tfm_added;
+    tfm_char_classes classes; /* only if a flag is set */
+} tfm_added_tokens;
 
 /* A merge of two pieces; a slot of the table is empty if rank is TFM_NO_ID. */
 typedef struct tfm_merge {
@@ -46,7 +46,7 @@ typedef struct tfm_merge {
 } tfm_merge;
 
 typedef struct tfm_word_model {
-    tfm_model_kind kind;
+    tfm_word_model_kind kind;
     tfm_trie pieces;          /* spelling -> id + 1, for BPE perhaps with TFM_PIECE_WHOLE */
     tfm_trie continuing;      /* WordPiece: inside a word, without the prefix */
     uint32_t unknown_id;      /* TFM_NO_ID: unknown characters vanish */
@@ -103,7 +103,7 @@ typedef struct tfm_template {
 } tfm_template;
 
 typedef struct tfm_pipeline {
-    tfm_added added;
+    tfm_added_tokens added;
     tfm_steps normalizer, pre_tokenizer;
     tfm_word_model model;
     tfm_decoder_steps decoder;
@@ -151,25 +151,23 @@ typedef struct tfm_pipeline_decoder {
 bool tfm_pipeline_decoder_init(tfm_pipeline_decoder *decoder, const tfm_pipeline *pipeline);
 void tfm_pipeline_decoder_free(tfm_pipeline_decoder *decoder);
 void tfm_pipeline_decoder_reset(tfm_pipeline_decoder *decoder);
-/* Appends the text that an id below the vocabulary's size makes certain. */
-bool tfm_pipeline_decoder_put(tfm_pipeline_decoder *decoder, uint32_t id, bool skip_special, tfm_text *out);
+/* Appends the text that n more ids, all below the vocabulary's size, make certain. */
+bool tfm_pipeline_decoder_put(tfm_pipeline_decoder *decoder, const int32_t *ids, size_t n, bool skip_special,
+                              tfm_text *out);
 /* Appends the rest; the decoder is then as new. */
 bool tfm_pipeline_decoder_end(tfm_pipeline_decoder *decoder, tfm_text *out);
 
 /* Appends the ids of one word; TFM_OK, TFM_ERROR_MEMORY. */
-tfm_status tfm_word_model_word(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
-tfm_status tfm_word_model_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_encode(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_encode_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
 /* The same without the shortcut of whole pieces; for tfmpack, which finds out what is whole. */
-tfm_status tfm_word_model_bpe_merge(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
-tfm_status tfm_word_model_unigram(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_merge_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
 
 /* Where to look for a pair of pieces first. */
 static inline size_t tfm_merge_slot(uint32_t left, uint32_t right, size_t n_slots) {
     uint64_t hash = ((uint64_t)left << 32 | right) * 0x9E3779B97F4A7C15u;
     return (size_t)(hash >> 24) & (n_slots - 1);
 }
-
-/* The text that a normalizer makes of another; for tfmpack. */
-tfm_status tfm_pipeline_normalize(const tfm_pipeline *pipeline, const char *text, size_t n, tfm_text *out);
 
 #endif

@@ -5,10 +5,12 @@
  * Short words are merged by looking for the lowest rank again and again, long ones with a heap of candidates, so that
  * time is O(n log n). A word that tfmpack has found to come out as one piece is looked up as a whole.
  */
+#include "pipeline.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "pipeline.h"
+#include "merge_heap.h"
 
 #define SHORT 32
 #define NONE UINT32_MAX
@@ -17,11 +19,6 @@ typedef struct symbol {
     uint32_t id;
     uint32_t previous, next;
 } symbol;
-
-typedef struct candidate {
-    uint32_t rank, left; /* left: index of a symbol */
-    uint32_t left_id, right_id;
-} candidate;
 
 typedef struct word {
     const tfm_word_model *model;
@@ -87,7 +84,7 @@ static uint32_t character(const tfm_word_model *m, const char *text, size_t n, b
 }
 
 /* Cuts a word into the pieces that merging begins with. */
-static bool cut(word *w, const char *text, size_t n) {
+static bool split_symbols(word *w, const char *text, size_t n) {
     const tfm_word_model *m = w->model;
     for (size_t at = 0; at < n;) {
         uint32_t code;
@@ -130,61 +127,44 @@ static void merge_short(word *w) {
 typedef struct queue {
     const tfm_word_model *model;
     symbol *symbols;
-    candidate *heap;
+    tfm_merge_candidate *heap; /* left, right: ids of the symbols */
     size_t n, capacity;
 } queue;
 
-static inline bool before(const candidate *a, const candidate *b) {
-    return a->rank < b->rank || (a->rank == b->rank && a->left < b->left);
-}
-
 /* Adds the merge of two neighbours if there is one. */
-static bool consider(queue *q, uint32_t left, uint32_t right) {
+static bool add_candidate(queue *q, uint32_t left, uint32_t right) {
     if (left == NONE || right == NONE) return true;
     uint32_t left_id = q->symbols[left].id, right_id = q->symbols[right].id;
     const tfm_merge *merge = find_merge(q->model, left_id, right_id);
     if (!merge) return true;
     if (q->n == q->capacity) {
         size_t capacity = q->capacity + q->capacity / 2;
-        candidate *heap = reallocarray(q->heap, capacity, sizeof *heap);
+        tfm_merge_candidate *heap = reallocarray(q->heap, capacity, sizeof *heap);
         if (!heap) return false;
         q->heap = heap;
         q->capacity = capacity;
     }
-    candidate c = {merge->rank, left, left_id, right_id};
-    size_t i = q->n++;
-    for (; i > 0 && before(&c, &q->heap[(i - 1) / 2]); i = (i - 1) / 2) q->heap[i] = q->heap[(i - 1) / 2];
-    q->heap[i] = c;
+    tfm_merge_candidate candidate = {tfm_merge_order(merge->rank, left), left_id, right_id};
+    tfm_merge_heap_push(q->heap, q->n++, candidate);
     return true;
-}
-
-static candidate pop(queue *q) {
-    candidate top = q->heap[0], last = q->heap[--q->n];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < q->n; i = child) {
-        if (child + 1 < q->n && before(&q->heap[child + 1], &q->heap[child])) child++;
-        if (!before(&q->heap[child], &last)) break;
-        q->heap[i] = q->heap[child];
-    }
-    q->heap[i] = last;
-    return top;
 }
 
 static bool merge_queue(queue *q, size_t n) {
     for (uint32_t i = 1; i < n; i++) {
-        if (!consider(q, i - 1, i)) return false;
+        if (!add_candidate(q, i - 1, i)) return false;
     }
     while (q->n > 0) {
-        candidate c = pop(q);
-        symbol *left = &q->symbols[c.left];
+        tfm_merge_candidate best = tfm_merge_heap_pop(q->heap, q->n--);
+        uint32_t at = tfm_merge_place(&best);
+        symbol *left = &q->symbols[at];
         uint32_t gone = left->next;
         /* Overtaken by another merge: pieces never become what they were. */
-        if (left->id != c.left_id || gone == NONE || q->symbols[gone].id != c.right_id) continue;
-        left->id = find_merge(q->model, c.left_id, c.right_id)->id;
+        if (left->id != best.left || gone == NONE || q->symbols[gone].id != best.right) continue;
+        left->id = find_merge(q->model, best.left, best.right)->id;
         left->next = q->symbols[gone].next;
-        if (left->next != NONE) q->symbols[left->next].previous = c.left;
+        if (left->next != NONE) q->symbols[left->next].previous = at;
         q->symbols[gone].id = NONE;
-        if (!consider(q, left->previous, c.left) || !consider(q, c.left, left->next)) return false;
+        if (!add_candidate(q, left->previous, at) || !add_candidate(q, at, left->next)) return false;
     }
     return true;
 }
@@ -208,14 +188,14 @@ static bool merge_long(word *w) {
     return ok;
 }
 
-tfm_status tfm_word_model_bpe_merge(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+tfm_status tfm_word_model_merge_bpe(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
     word w; /* the array on the stack is not cleared */
     w.model = model;
     w.ids = w.first;
     w.n = 0;
     w.capacity = sizeof w.first / sizeof w.first[0];
     w.unknown_run = 0;
-    bool ok = cut(&w, text, n);
+    bool ok = split_symbols(&w, text, n);
     if (ok && w.n > SHORT) {
         ok = merge_long(&w);
     } else if (ok && w.n > 1) {
@@ -227,7 +207,7 @@ tfm_status tfm_word_model_bpe_merge(const tfm_word_model *model, const char *tex
 }
 
 /* The piece that a whole word is, as far as tfmpack knows; TFM_NO_ID if it is none. */
-static uint32_t whole(const tfm_word_model *m, const char *text, size_t n) {
+static uint32_t whole_piece(const tfm_word_model *m, const char *text, size_t n) {
     uint32_t node = 0;
     if (!m->pieces.units || n + m->n_suffix > TFM_TRIE_MAX_KEY || !tfm_trie_walk(&m->pieces, &node, text, n) ||
         !tfm_trie_walk(&m->pieces, &node, m->suffix, m->n_suffix)) {
@@ -238,9 +218,9 @@ static uint32_t whole(const tfm_word_model *m, const char *text, size_t n) {
     return (value & TFM_PIECE_WHOLE) != 0 ? (value & ~TFM_PIECE_WHOLE) - 1 : TFM_NO_ID;
 }
 
-static tfm_status part(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
-    int32_t id = (int32_t)whole(model, text, n);
-    if (id < 0) return tfm_word_model_bpe_merge(model, text, n, ids);
+static tfm_status encode_part(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+    int32_t id = (int32_t)whole_piece(model, text, n);
+    if (id < 0) return tfm_word_model_merge_bpe(model, text, n, ids);
     if (ids->size == ids->capacity) return tfm_ids_append(ids, &id, 1) ? TFM_OK : TFM_ERROR_MEMORY;
     ids->data[ids->size++] = id;
     return TFM_OK;
@@ -258,12 +238,12 @@ static size_t part_end(const tfm_word_model *m, const char *text, size_t start, 
     return n;
 }
 
-tfm_status tfm_word_model_bpe(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
-    if (!model->word_start) return part(model, text, n, ids);
+tfm_status tfm_word_model_encode_bpe(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+    if (!model->word_start) return encode_part(model, text, n, ids);
     tfm_status status = TFM_OK;
     for (size_t at = 0; at < n && status == TFM_OK;) {
         size_t end = part_end(model, text, at, n);
-        status = part(model, text + at, end - at, ids);
+        status = encode_part(model, text + at, end - at, ids);
         at = end;
     }
     return status;

@@ -6,7 +6,7 @@
 
 typedef struct encoder {
     const tfm_pipeline *p;
-    tfm_step_work work;
+    tfm_step_scratch work;
     tfm_text valid;  /* the text with U+FFFD for what is no UTF-8, if there is such */
     tfm_text normal; /* of the stretch between added tokens */
     tfm_split_pieces pieces;
@@ -14,7 +14,7 @@ typedef struct encoder {
 } encoder;
 
 static void encoder_free(encoder *e) {
-    tfm_step_work_free(&e->work);
+    tfm_step_scratch_free(&e->work);
     tfm_text_free(&e->valid);
     tfm_text_free(&e->normal);
     tfm_split_pieces_free(&e->pieces);
@@ -24,7 +24,7 @@ static void encoder_free(encoder *e) {
 static tfm_status encode_words(encoder *e, const char *text, size_t n, bool at_start) {
     if (n == 0) return TFM_OK;
     const tfm_pipeline *p = e->p;
-    if (p->pre_tokenizer.n == 0) return tfm_word_model_word(&p->model, text, n, e->ids);
+    if (p->pre_tokenizer.n == 0) return tfm_word_model_encode(&p->model, text, n, e->ids);
     e->pieces.text.size = 0;
     e->pieces.n = 0;
     e->pieces.at_start = at_start;
@@ -32,7 +32,7 @@ static tfm_status encode_words(encoder *e, const char *text, size_t n, bool at_s
     tfm_status status = tfm_steps_split(&p->pre_tokenizer, &e->work, &e->pieces);
     for (size_t i = 0; i < e->pieces.n && status == TFM_OK; i++) {
         tfm_piece_span span = e->pieces.spans[i];
-        status = tfm_word_model_word(&p->model, e->pieces.text.data + span.start, span.end - span.start, e->ids);
+        status = tfm_word_model_encode(&p->model, e->pieces.text.data + span.start, span.end - span.start, e->ids);
     }
     return status;
 }
@@ -45,36 +45,37 @@ typedef struct added_match {
     uint32_t id;
 } added_match;
 
-static bool is_word(const tfm_added *a, const char *text, size_t n, bool last) {
+static bool is_word(const tfm_added_tokens *a, const char *text, size_t n, bool last) {
     uint32_t code;
     if (n == 0) return false;
-    if (last) return tfm_class_of_last(&a->classes, text, n) == TFM_ADDED_WORD;
+    if (last) return tfm_last_char_class(&a->classes, text, n) == TFM_ADDED_WORD;
     tfm_utf8_next(text, n, &code);
-    return tfm_class_of(&a->classes, code) == TFM_ADDED_WORD;
+    return tfm_char_class(&a->classes, code) == TFM_ADDED_WORD;
 }
 
 /* Takes white space on the sides along; false if the token is part of a word and must not be. */
-static bool apply_flags(const tfm_added *a, uint8_t flags, const char *text, size_t n, size_t done, added_match *m) {
+static bool apply_flags(const tfm_added_tokens *a, uint8_t flags, const char *text, size_t n, size_t done,
+                        added_match *m) {
     if ((flags & TFM_ADDED_SINGLE_WORD) != 0 &&
         (is_word(a, text, m->start, true) || is_word(a, text + m->end, n - m->end, false))) {
         return false;
     }
     while ((flags & TFM_ADDED_LSTRIP) != 0 && m->start > done &&
-           tfm_class_of_last(&a->classes, text, m->start) == TFM_ADDED_SPACE) {
+           tfm_last_char_class(&a->classes, text, m->start) == TFM_ADDED_SPACE) {
         do m->start--;
         while (m->start > done && ((unsigned char)text[m->start] & 0xC0) == 0x80);
     }
     while ((flags & TFM_ADDED_RSTRIP) != 0 && m->end < n) {
         uint32_t code;
         size_t length = tfm_utf8_next(text + m->end, n - m->end, &code);
-        if (tfm_class_of(&a->classes, code) != TFM_ADDED_SPACE) break;
+        if (tfm_char_class(&a->classes, code) != TFM_ADDED_SPACE) break;
         m->end += length;
     }
     return true;
 }
 
 /* The first token at or after `at`, the longest of those that begin there; text before `done` is taken. */
-static bool find_added(const tfm_added *a, const tfm_trie *trie, const bool *first, const char *text, size_t n,
+static bool find_added(const tfm_added_tokens *a, const tfm_trie *trie, const bool *first, const char *text, size_t n,
                        size_t at, size_t done, added_match *m) {
     for (; at < n; at++) {
         if (!first[(unsigned char)text[at]]) continue;
@@ -98,7 +99,7 @@ typedef tfm_status stretch(encoder *e, const char *text, size_t n, bool at_start
 
 /* Emits the tokens of one trie and gives the stretches between them to the next stage. */
 static tfm_status around_added(encoder *e, bool raw, const char *text, size_t n, bool at_start, stretch *next) {
-    const tfm_added *a = &e->p->added;
+    const tfm_added_tokens *a = &e->p->added;
     const tfm_trie *trie = raw ? &a->raw : &a->normalized;
     const bool *first = raw ? a->raw_first : a->normalized_first;
     if (!trie->units) return next(e, text, n, at_start);
@@ -188,12 +189,4 @@ tfm_status tfm_pipeline_encode(const tfm_pipeline *p, const char *a, size_t n_a,
     if (status == TFM_ERROR_MEMORY)
         return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the tokens of a text of %zu bytes", n_a);
     return tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long or too tangled; split it", n_a);
-}
-
-tfm_status tfm_pipeline_normalize(const tfm_pipeline *p, const char *text, size_t n, tfm_text *out) {
-    tfm_step_work work = {0};
-    bool at_start = true;
-    tfm_status status = tfm_steps_normalize(&p->normalizer, &work, text, n, &at_start, out);
-    tfm_step_work_free(&work);
-    return status;
 }

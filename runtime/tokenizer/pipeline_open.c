@@ -6,7 +6,10 @@
 
 #include "pipeline.h"
 
-static const char *const kinds[] = {"bpe", "wordpiece", "unigram", "wordlevel"};
+static const char *const kinds[] = {[TFM_WORD_MODEL_BPE] = "bpe",
+                                    [TFM_WORD_MODEL_WORDPIECE] = "wordpiece",
+                                    [TFM_WORD_MODEL_UNIGRAM] = "unigram",
+                                    [TFM_WORD_MODEL_WORDLEVEL] = "wordlevel"};
 
 static bool has(const tfm_table_reader *r, const char *key) { return tfm_table_find(r->table, key) != NULL; }
 
@@ -40,7 +43,7 @@ static void first_bytes(const tfm_trie *trie, bool *first) {
 }
 
 static void read_added(tfm_table_reader *r, tfm_pipeline *p) {
-    tfm_added *a = &p->added;
+    tfm_added_tokens *a = &p->added;
     if (!has(r, "added.ids")) return;
     a->ids = tfm_reader_indices(r, "added.ids", true, p->size, &a->n);
     const tfm_value *flags = tfm_reader_get(r, "added.flags", TFM_VALUE_U8S, true);
@@ -50,7 +53,7 @@ static void read_added(tfm_table_reader *r, tfm_pipeline *p) {
     uint8_t all = 0;
     for (size_t i = 0; i < a->n; i++) all |= a->flags[i];
     if (all > TFM_ADDED_FLAGS) tfm_reader_fail(r, "added.flags", "are unknown to this version");
-    if (all != 0) tfm_reader_classes(r, "added.classes", &a->classes);
+    if (all != 0) tfm_reader_char_classes(r, "added.classes", &a->classes);
     tfm_reader_trie(r, "added.raw", false, 0, a->n, &a->raw);
     tfm_reader_trie(r, "added.normalized", false, 0, a->n, &a->normalized);
     if (r->status != TFM_OK) return;
@@ -116,7 +119,7 @@ static void read_model(tfm_table_reader *r, tfm_pipeline *p) {
     tfm_word_model *m = &p->model;
     const tfm_value *type = tfm_reader_get(r, "type", TFM_VALUE_STRING, true);
     for (unsigned i = 0; type && i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (strcmp(type->data, kinds[i]) == 0) m->kind = (tfm_model_kind)i;
+        if (strcmp(type->data, kinds[i]) == 0) m->kind = (tfm_word_model_kind)i;
     }
     m->unknown_id = TFM_NO_ID;
     if (has(r, "unknown.id")) {
@@ -127,13 +130,13 @@ static void read_model(tfm_table_reader *r, tfm_pipeline *p) {
     size_t n, n_values = p->size;
     m->byte_ids = tfm_reader_indices(r, "bytes.ids", false, p->size, &n);
     if (m->byte_ids && n != 256) tfm_reader_fail(r, "bytes.ids", "has the wrong length");
-    if (m->kind == TFM_MODEL_BPE) read_bpe(r, m, p->size);
-    if (m->kind == TFM_MODEL_UNIGRAM) {
+    if (m->kind == TFM_WORD_MODEL_BPE) read_bpe(r, m, p->size);
+    if (m->kind == TFM_WORD_MODEL_UNIGRAM) {
         read_unigram(r, m);
         if (m->n_scores < n_values) n_values = m->n_scores;
     }
-    tfm_reader_trie(r, "pieces.trie", true, m->kind == TFM_MODEL_BPE ? TFM_PIECE_WHOLE : 0, n_values, &m->pieces);
-    if (m->kind != TFM_MODEL_WORDPIECE) return;
+    tfm_reader_trie(r, "pieces.trie", true, m->kind == TFM_WORD_MODEL_BPE ? TFM_PIECE_WHOLE : 0, n_values, &m->pieces);
+    if (m->kind != TFM_WORD_MODEL_WORDPIECE) return;
     tfm_reader_trie(r, "continuing.trie", false, 0, p->size, &m->continuing);
     const tfm_value *most = tfm_reader_get(r, "max_characters", TFM_VALUE_U64, true);
     if (most) m->max_characters = most->u64;
@@ -141,41 +144,50 @@ static void read_model(tfm_table_reader *r, tfm_pipeline *p) {
 
 /* ---- decoders and templates ---- */
 
-static const char *const decoder_ops[TFM_DECODER_KINDS] = {"bytes", "wordpiece", "metaspace", "bpe", "byte-fallback",
-                                                           "fuse",  "replace",   "strip",     "join"};
+static const char *const decoder_ops[TFM_DECODER_KINDS] = {[TFM_DECODER_BYTES] = "bytes",
+                                                           [TFM_DECODER_WORDPIECE] = "wordpiece",
+                                                           [TFM_DECODER_METASPACE] = "metaspace",
+                                                           [TFM_DECODER_BPE] = "bpe",
+                                                           [TFM_DECODER_BYTE_FALLBACK] = "byte-fallback",
+                                                           [TFM_DECODER_FUSE] = "fuse",
+                                                           [TFM_DECODER_REPLACE] = "replace",
+                                                           [TFM_DECODER_STRIP] = "strip",
+                                                           [TFM_DECODER_JOIN] = "join"};
 
-static void read_decoder_step(tfm_table_reader *r, size_t i, tfm_decoder_step *s) {
+static void read_decoder_step(tfm_table_reader *r, size_t i, tfm_decoder_step *step) {
     char key[64];
     const char *op = NULL;
     size_t n;
     snprintf(key, sizeof key, "decoder.%zu.op", i);
     get_string(r, key, &op, &n);
-    s->kind = TFM_DECODER_KINDS;
+    step->kind = TFM_DECODER_KINDS;
     for (unsigned k = 0; op && k < TFM_DECODER_KINDS; k++) {
-        if (strcmp(op, decoder_ops[k]) == 0) s->kind = (tfm_decoder_kind)k;
+        if (strcmp(op, decoder_ops[k]) == 0) step->kind = (tfm_decoder_kind)k;
     }
-    if (s->kind == TFM_DECODER_KINDS) tfm_reader_fail(r, key, "is unknown to this version");
-    if (s->kind == TFM_DECODER_BYTES || s->kind == TFM_DECODER_BYTE_FALLBACK || s->kind == TFM_DECODER_FUSE) return;
+    if (step->kind == TFM_DECODER_KINDS) tfm_reader_fail(r, key, "is unknown to this version");
+    if (step->kind == TFM_DECODER_BYTES || step->kind == TFM_DECODER_BYTE_FALLBACK || step->kind == TFM_DECODER_FUSE)
+        return;
     snprintf(key, sizeof key, "decoder.%zu.from", i);
-    get_string(r, key, &s->from, &s->n_from);
-    if (r->status == TFM_OK && s->n_from == 0 && s->kind != TFM_DECODER_JOIN && s->kind != TFM_DECODER_WORDPIECE) {
+    get_string(r, key, &step->from, &step->n_from);
+    if (r->status == TFM_OK && step->n_from == 0 && step->kind != TFM_DECODER_JOIN &&
+        step->kind != TFM_DECODER_WORDPIECE) {
         tfm_reader_fail(r, key, "is empty");
     }
-    if (s->kind == TFM_DECODER_REPLACE) {
+    if (step->kind == TFM_DECODER_REPLACE) {
         snprintf(key, sizeof key, "decoder.%zu.to", i);
-        get_string(r, key, &s->to, &s->n_to);
-    } else if (s->kind == TFM_DECODER_STRIP) {
-        if (r->status == TFM_OK && tfm_utf8_char_length(s->from, s->n_from) != s->n_from)
+        get_string(r, key, &step->to, &step->n_to);
+    } else if (step->kind == TFM_DECODER_STRIP) {
+        if (r->status == TFM_OK && tfm_utf8_char_length(step->from, step->n_from) != step->n_from)
             tfm_reader_fail(r, key, "is not one character");
         snprintf(key, sizeof key, "decoder.%zu.start", i);
         const tfm_value *start = tfm_reader_get(r, key, TFM_VALUE_U64, true);
         snprintf(key, sizeof key, "decoder.%zu.stop", i);
         const tfm_value *stop = tfm_reader_get(r, key, TFM_VALUE_U64, true);
-        if (start) s->start = start->u64;
-        if (stop) s->stop = stop->u64;
-    } else if (s->kind == TFM_DECODER_WORDPIECE || s->kind == TFM_DECODER_METASPACE) {
+        if (start) step->start = start->u64;
+        if (stop) step->stop = stop->u64;
+    } else if (step->kind == TFM_DECODER_WORDPIECE || step->kind == TFM_DECODER_METASPACE) {
         snprintf(key, sizeof key, "decoder.%zu.flag", i);
-        s->flag = tfm_reader_bool(r, key);
+        step->flag = tfm_reader_bool(r, key);
     }
 }
 

@@ -121,7 +121,7 @@ static bool reserve(lattice *l, size_t n) {
     return true;
 }
 
-tfm_status tfm_word_model_unigram(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
     lattice l; /* the array on the stack is not cleared */
     l.model = model;
     l.text = text;

@@ -25,11 +25,11 @@ static tfm_status wordpiece(const tfm_word_model *m, const char *word, size_t n,
     return put(ids, m->unknown_id);
 }
 
-tfm_status tfm_word_model_word(const tfm_word_model *m, const char *word, size_t n, tfm_ids *ids) {
+tfm_status tfm_word_model_encode(const tfm_word_model *m, const char *word, size_t n, tfm_ids *ids) {
     switch (m->kind) {
-    case TFM_MODEL_BPE: return tfm_word_model_bpe(m, word, n, ids);
-    case TFM_MODEL_WORDPIECE: return wordpiece(m, word, n, ids);
-    case TFM_MODEL_UNIGRAM: return tfm_word_model_unigram(m, word, n, ids);
+    case TFM_WORD_MODEL_BPE: return tfm_word_model_encode_bpe(m, word, n, ids);
+    case TFM_WORD_MODEL_WORDPIECE: return wordpiece(m, word, n, ids);
+    case TFM_WORD_MODEL_UNIGRAM: return tfm_word_model_encode_unigram(m, word, n, ids);
     default: {
         uint32_t id1 = tfm_trie_find(&m->pieces, word, n);
         return put(ids, id1 != 0 ? id1 - 1 : m->unknown_id);

@@ -36,7 +36,7 @@ typedef struct tfm_spm {
     bool merge_in_words; /* byte pairs: no piece has U+2581 after another character, so words are independent */
     bool has_unused;
     bool has_denormalizer;
-    tfm_normalizer normalizer, denormalizer;
+    tfm_spm_normalizer normalizer, denormalizer;
 
     tfm_trie pieces; /* what may occur in text */
     const float *scores;
@@ -83,8 +83,8 @@ typedef struct tfm_spm_decoder {
 bool tfm_spm_decoder_init(tfm_spm_decoder *decoder, const tfm_spm *spm);
 void tfm_spm_decoder_free(tfm_spm_decoder *decoder);
 void tfm_spm_decoder_reset(tfm_spm_decoder *decoder);
-/* Appends the text that an id below the vocabulary's size makes certain. */
-bool tfm_spm_decoder_put(tfm_spm_decoder *decoder, uint32_t id, bool skip_special, tfm_text *out);
+/* Appends the text that n more ids, all below the vocabulary's size, make certain. */
+bool tfm_spm_decoder_put(tfm_spm_decoder *decoder, const int32_t *ids, size_t n, bool skip_special, tfm_text *out);
 /* Appends the rest; the decoder is then as new. */
 bool tfm_spm_decoder_end(tfm_spm_decoder *decoder, tfm_text *out);
 
@@ -107,13 +107,17 @@ typedef struct tfm_spm_emitter {
     size_t unknown_start, unknown_end; /* the row of unknown characters not yet emitted */
 } tfm_spm_emitter;
 
+/* The id of exactly this spelling, among pieces and other entries of the vocabulary; unknown_id if there is none. */
+uint32_t tfm_spm_id_of_text(const tfm_spm *spm, const char *text, size_t n);
+
+/* False when memory is out, here and below. */
 bool tfm_spm_emit_piece(tfm_spm_emitter *emitter, uint32_t number);
 bool tfm_spm_emit_unknown(tfm_spm_emitter *emitter, size_t start, size_t end);
 /* Emits what is held back; call it at the end of the text. */
 bool tfm_spm_emit_end(tfm_spm_emitter *emitter);
 
-/* Segmentations of n bytes of normalised text; false when memory is out. */
-bool tfm_unigram_encode(tfm_spm_emitter *emitter, size_t n);
-bool tfm_bpe_encode(tfm_spm_emitter *emitter, size_t n);
+/* Segmentations of the n bytes of the emitter's text. */
+bool tfm_spm_segment_unigram(tfm_spm_emitter *emitter, size_t n);
+bool tfm_spm_segment_bpe(tfm_spm_emitter *emitter, size_t n);
 
 #endif

@@ -6,10 +6,12 @@
  * recognised by their length when they come up. Where no piece crosses the beginning of a word, words are segmented one
  * by one, which gives the same merges with a small heap.
  */
+#include "spm.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "spm.h"
+#include "merge_heap.h"
 #include "utf8_strict.h"
 
 #define NONE UINT32_MAX         /* no symbol; also: no piece begins with this symbol */
@@ -22,24 +24,18 @@ typedef struct symbol {
     uint32_t node; /* where the trie stands after this symbol, or NONE or FROZEN */
 } symbol;
 
-typedef struct merge {
-    float score;
-    uint32_t left, right;
-    uint32_t length; /* of both when the merge was found */
-} merge;
-
-typedef struct work {
+typedef struct segmenter {
     const tfm_spm *spm;
     const char *text;
     symbol *symbols;
-    merge *heap;
+    tfm_merge_candidate *heap; /* left: length of both symbols when it was found; right: the right symbol */
     size_t symbol_capacity, heap_capacity;
     uint32_t n_symbols;
     size_t n_heap;
     uint16_t *split; /* (n_pieces) length of the left part of unused pieces, or NULL */
     symbol first_symbols[ON_STACK];
-    merge first_heap[ON_STACK];
-} work;
+    tfm_merge_candidate first_heap[ON_STACK];
+} segmenter;
 
 /* Doubles an array that begins on the stack. */
 static void *grow(void *data, void *first, size_t *capacity, size_t element) {
@@ -52,97 +48,89 @@ static void *grow(void *data, void *first, size_t *capacity, size_t element) {
     return bigger;
 }
 
-static inline bool before(const merge *a, const merge *b) {
-    return a->score > b->score || (a->score == b->score && a->left < b->left);
+/* The higher a score, the lower its rank. */
+static uint32_t rank_of(float score) {
+    uint32_t bits;
+    score += 0.0f; /* -0 and 0 are equal */
+    memcpy(&bits, &score, sizeof bits);
+    return bits >> 31 != 0 ? bits : bits ^ 0x7FFFFFFFu;
 }
 
-static bool push(work *w, merge m) {
-    if (w->n_heap == w->heap_capacity) {
-        merge *heap = grow(w->heap, w->first_heap, &w->heap_capacity, sizeof(merge));
+static bool push(segmenter *seg, float score, uint32_t left, uint32_t right, uint32_t length) {
+    if (seg->n_heap == seg->heap_capacity) {
+        tfm_merge_candidate *heap = grow(seg->heap, seg->first_heap, &seg->heap_capacity, sizeof *heap);
         if (!heap) return false;
-        w->heap = heap;
+        seg->heap = heap;
     }
-    size_t i = w->n_heap++;
-    for (; i > 0 && before(&m, &w->heap[(i - 1) / 2]); i = (i - 1) / 2) w->heap[i] = w->heap[(i - 1) / 2];
-    w->heap[i] = m;
+    tfm_merge_heap_push(seg->heap, seg->n_heap++,
+                        (tfm_merge_candidate){tfm_merge_order(rank_of(score), left), length, right});
     return true;
-}
-
-static merge pop(work *w) {
-    merge top = w->heap[0], last = w->heap[--w->n_heap];
-    size_t i = 0;
-    for (size_t child; (child = 2 * i + 1) < w->n_heap; i = child) {
-        if (child + 1 < w->n_heap && before(&w->heap[child + 1], &w->heap[child])) child++;
-        if (!before(&w->heap[child], &last)) break;
-        w->heap[i] = w->heap[child];
-    }
-    w->heap[i] = last;
-    return top;
 }
 
 /* Adds the merge of two neighbours if it makes a piece. */
-static bool consider(work *w, uint32_t left, uint32_t right) {
+static bool add_candidate(segmenter *seg, uint32_t left, uint32_t right) {
     if (left == NONE || right == NONE) return true;
-    const symbol *l = &w->symbols[left], *r = &w->symbols[right];
+    const symbol *l = &seg->symbols[left], *r = &seg->symbols[right];
     if (l->node >= FROZEN || r->node == FROZEN || l->length + r->length > TFM_TRIE_MAX_KEY) return true;
-    const tfm_trie *pieces = &w->spm->pieces;
+    const tfm_trie *pieces = &seg->spm->pieces;
     uint32_t node = l->node;
-    if (!tfm_trie_walk(pieces, &node, w->text + r->start, r->length)) return true;
+    if (!tfm_trie_walk(pieces, &node, seg->text + r->start, r->length)) return true;
     uint32_t value = pieces->units[node].value;
     if (value == 0) return true;
     uint32_t number = (value & ~TFM_SPM_FLAGS) - 1;
-    if ((value & TFM_SPM_UNUSED) != 0 && w->split) w->split[number] = (uint16_t)l->length;
-    return push(w, (merge){w->spm->scores[number], left, right, l->length + r->length});
+    if ((value & TFM_SPM_UNUSED) != 0 && seg->split) seg->split[number] = (uint16_t)l->length;
+    return push(seg, seg->spm->scores[number], left, right, l->length + r->length);
 }
 
 /* Cuts bytes start .. end into user-defined symbols and characters. */
-static bool cut(work *w, size_t start, size_t end) {
-    const tfm_trie *fixed = &w->spm->normalizer.symbols;
-    w->n_symbols = 0;
+static bool split_symbols(segmenter *seg, size_t start, size_t end) {
+    const tfm_trie *fixed = &seg->spm->normalizer.symbols;
+    seg->n_symbols = 0;
     for (size_t at = start; at < end;) {
-        if (w->n_symbols == w->symbol_capacity) {
-            symbol *symbols = grow(w->symbols, w->first_symbols, &w->symbol_capacity, sizeof(symbol));
+        if (seg->n_symbols == seg->symbol_capacity) {
+            symbol *symbols = grow(seg->symbols, seg->first_symbols, &seg->symbol_capacity, sizeof(symbol));
             if (!symbols) return false;
-            w->symbols = symbols;
+            seg->symbols = symbols;
         }
         size_t length = 0;
         uint32_t node = 0;
-        if (fixed->units && tfm_trie_longest(fixed, w->text + at, end - at, &length) != 0) {
+        if (fixed->units && tfm_trie_longest(fixed, seg->text + at, end - at, &length) != 0) {
             node = FROZEN;
         } else {
-            length = tfm_utf8_step((unsigned char)w->text[at]);
+            length = tfm_utf8_step((unsigned char)seg->text[at]);
             if (length > end - at) length = end - at;
-            if (!tfm_trie_walk(&w->spm->pieces, &node, w->text + at, length)) node = NONE;
+            if (!tfm_trie_walk(&seg->spm->pieces, &node, seg->text + at, length)) node = NONE;
         }
-        uint32_t i = w->n_symbols++;
-        w->symbols[i] = (symbol){(uint32_t)at, (uint32_t)length, i == 0 ? NONE : i - 1, i + 1, node};
+        uint32_t i = seg->n_symbols++;
+        seg->symbols[i] = (symbol){(uint32_t)at, (uint32_t)length, i == 0 ? NONE : i - 1, i + 1, node};
         at += length;
     }
-    if (w->n_symbols > 0) w->symbols[w->n_symbols - 1].next = NONE;
+    if (seg->n_symbols > 0) seg->symbols[seg->n_symbols - 1].next = NONE;
     return true;
 }
 
-static bool merge_all(work *w) {
-    w->n_heap = 0;
-    for (uint32_t i = 1; i < w->n_symbols; i++) {
-        if (!consider(w, i - 1, i)) return false;
+static bool merge_all(segmenter *seg) {
+    seg->n_heap = 0;
+    for (uint32_t i = 1; i < seg->n_symbols; i++) {
+        if (!add_candidate(seg, i - 1, i)) return false;
     }
-    while (w->n_heap > 0) {
-        merge m = pop(w);
-        symbol *left = &w->symbols[m.left], *right = &w->symbols[m.right];
-        if (left->length == 0 || right->length == 0 || left->length + right->length != m.length) continue;
-        if (!tfm_trie_walk(&w->spm->pieces, &left->node, w->text + right->start, right->length)) left->node = NONE;
-        left->length = m.length;
+    while (seg->n_heap > 0) {
+        tfm_merge_candidate best = tfm_merge_heap_pop(seg->heap, seg->n_heap--);
+        uint32_t at = tfm_merge_place(&best), length = best.left;
+        symbol *left = &seg->symbols[at], *right = &seg->symbols[best.right];
+        if (left->length == 0 || right->length == 0 || left->length + right->length != length) continue;
+        if (!tfm_trie_walk(&seg->spm->pieces, &left->node, seg->text + right->start, right->length)) left->node = NONE;
+        left->length = length;
         left->next = right->next;
-        if (right->next != NONE) w->symbols[right->next].previous = m.left;
+        if (right->next != NONE) seg->symbols[right->next].previous = at;
         right->length = 0;
-        if (!consider(w, left->previous, m.left) || !consider(w, m.left, left->next)) return false;
+        if (!add_candidate(seg, left->previous, at) || !add_candidate(seg, at, left->next)) return false;
     }
     return true;
 }
 
 /* Emits a symbol; an unused piece is taken apart again as it was put together. */
-static bool emit(work *w, tfm_spm_emitter *emitter, size_t start, size_t length) {
+static bool emit_symbol(segmenter *seg, tfm_spm_emitter *emitter, size_t start, size_t length) {
     struct {
         size_t start, length;
     } stack[TFM_TRIE_MAX_KEY + 1];
@@ -152,9 +140,9 @@ static bool emit(work *w, tfm_spm_emitter *emitter, size_t start, size_t length)
     while (depth > 0) {
         depth--;
         size_t at = stack[depth].start, n = stack[depth].length;
-        uint32_t value = tfm_trie_find(&w->spm->pieces, w->text + at, n);
+        uint32_t value = tfm_trie_find(&seg->spm->pieces, seg->text + at, n);
         uint32_t number = (value & ~TFM_SPM_FLAGS) - 1;
-        size_t left = value != 0 && (value & TFM_SPM_UNUSED) != 0 && w->split ? w->split[number] : 0;
+        size_t left = value != 0 && (value & TFM_SPM_UNUSED) != 0 && seg->split ? seg->split[number] : 0;
         if (left > 0 && left < n) {
             stack[depth].start = at + left;
             stack[depth++].length = n - left;
@@ -167,11 +155,11 @@ static bool emit(work *w, tfm_spm_emitter *emitter, size_t start, size_t length)
     return true;
 }
 
-static bool segment(work *w, tfm_spm_emitter *emitter, size_t start, size_t end) {
-    if (!cut(w, start, end) || !merge_all(w)) return false;
-    for (uint32_t i = 0; i < w->n_symbols; i++) {
-        const symbol *s = &w->symbols[i];
-        if (s->length > 0 && !emit(w, emitter, s->start, s->length)) return false;
+static bool segment(segmenter *seg, tfm_spm_emitter *emitter, size_t start, size_t end) {
+    if (!split_symbols(seg, start, end) || !merge_all(seg)) return false;
+    for (uint32_t i = 0; i < seg->n_symbols; i++) {
+        if (seg->symbols[i].length > 0 && !emit_symbol(seg, emitter, seg->symbols[i].start, seg->symbols[i].length))
+            return false;
     }
     return true;
 }
@@ -189,24 +177,24 @@ static size_t word_end(const char *text, size_t start, size_t n) {
     return n;
 }
 
-bool tfm_bpe_encode(tfm_spm_emitter *emitter, size_t n) {
+bool tfm_spm_segment_bpe(tfm_spm_emitter *emitter, size_t n) {
     const tfm_spm *spm = emitter->spm;
-    work w; /* the arrays on the stack are not cleared */
-    w.spm = spm;
-    w.text = emitter->text;
-    w.symbols = w.first_symbols;
-    w.heap = w.first_heap;
-    w.symbol_capacity = w.heap_capacity = ON_STACK;
-    w.split = spm->has_unused ? calloc(spm->n_pieces, sizeof(uint16_t)) : NULL;
-    bool ok = !spm->has_unused || w.split;
+    segmenter seg; /* the arrays on the stack are not cleared */
+    seg.spm = spm;
+    seg.text = emitter->text;
+    seg.symbols = seg.first_symbols;
+    seg.heap = seg.first_heap;
+    seg.symbol_capacity = seg.heap_capacity = ON_STACK;
+    seg.split = spm->has_unused ? calloc(spm->n_pieces, sizeof(uint16_t)) : NULL;
+    bool ok = !spm->has_unused || seg.split;
     bool words = spm->merge_in_words && !spm->has_unused;
     for (size_t at = 0; ok && at < n;) {
-        size_t end = words ? word_end(w.text, at, n) : n;
-        ok = segment(&w, emitter, at, end);
+        size_t end = words ? word_end(seg.text, at, n) : n;
+        ok = segment(&seg, emitter, at, end);
         at = end;
     }
-    if (w.symbols != w.first_symbols) free(w.symbols);
-    if (w.heap != w.first_heap) free(w.heap);
-    free(w.split);
+    if (seg.symbols != seg.first_symbols) free(seg.symbols);
+    if (seg.heap != seg.first_heap) free(seg.heap);
+    free(seg.split);
     return ok;
 }

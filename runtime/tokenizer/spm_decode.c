@@ -20,23 +20,24 @@ int tfm_spm_byte(const char *text, size_t n) {
 
 /* Length of the white space (as Python's str.strip sees it) that text begins with; 0 for none. */
 static size_t whitespace(const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) return (s[0] >= 9 && s[0] <= 13) || (s[0] >= 28 && s[0] <= 32);
-    if (s[0] == 0xC2 && n >= 2) return s[1] == 0x85 || s[1] == 0xA0 ? 2 : 0;
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (bytes[0] < 0x80) return (bytes[0] >= 9 && bytes[0] <= 13) || (bytes[0] >= 28 && bytes[0] <= 32);
+    if (bytes[0] == 0xC2 && n >= 2) return bytes[1] == 0x85 || bytes[1] == 0xA0 ? 2 : 0;
     if (n < 3) return 0;
-    uint32_t bytes = (uint32_t)s[0] << 16 | (uint32_t)s[1] << 8 | s[2];
-    bool space = bytes == 0xE19A80 /* U+1680 */ || (bytes >= 0xE28080 && bytes <= 0xE2808A) /* U+2000 .. U+200A */ ||
-                 bytes == 0xE280A8 || bytes == 0xE280A9 /* U+2028, U+2029 */ || bytes == 0xE280AF /* U+202F */ ||
-                 bytes == 0xE2819F /* U+205F */ || bytes == 0xE38080 /* U+3000 */;
+    uint32_t three = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+    bool space = three == 0xE19A80 /* U+1680 */ || (three >= 0xE28080 && three <= 0xE2808A) /* U+2000 .. U+200A */ ||
+                 three == 0xE280A8 || three == 0xE280A9 /* U+2028, U+2029 */ || three == 0xE280AF /* U+202F */ ||
+                 three == 0xE2819F /* U+205F */ || three == 0xE38080 /* U+3000 */;
     return space ? 3 : 0;
 }
 
 /* Whether all of text, too short to be white space, may be the beginning of some. */
 static bool whitespace_begins(const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (n == 1) return s[0] == 0xC2 || (s[0] >= 0xE1 && s[0] <= 0xE3);
-    return n == 2 && ((s[0] == 0xE1 && s[1] == 0x9A) || (s[0] == 0xE2 && (s[1] == 0x80 || s[1] == 0x81)) ||
-                      (s[0] == 0xE3 && s[1] == 0x80));
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (n == 1) return bytes[0] == 0xC2 || (bytes[0] >= 0xE1 && bytes[0] <= 0xE3);
+    return n == 2 &&
+           ((bytes[0] == 0xE1 && bytes[1] == 0x9A) || (bytes[0] == 0xE2 && (bytes[1] == 0x80 || bytes[1] == 0x81)) ||
+            (bytes[0] == 0xE3 && bytes[1] == 0x80));
 }
 
 /* A part of the text, with its spaces. White space waits until something else follows it. */
@@ -131,7 +132,7 @@ static bool put_bytes(tfm_spm_decoder *d, bool more) {
 }
 
 static bool put_piece(tfm_spm_decoder *d, const char *text, size_t n) {
-    const tfm_normalizer *z = &d->spm->normalizer;
+    const tfm_spm_normalizer *z = &d->spm->normalizer;
     if (d->at_beginning && (z->add_dummy_prefix || z->remove_extra_whitespaces) && n >= 3 &&
         memcmp(text, TFM_UTF8_SPACE, 3) == 0) {
         text += 3;
@@ -173,7 +174,7 @@ static bool end_row(tfm_spm_decoder *d) {
     if (!put_bytes(d, false)) return false;
     if (!d->spm->has_denormalizer) return true;
     tfm_text normal = {0};
-    bool ok = tfm_normalize(&d->spm->denormalizer, d->row.data, d->row.size, &normal) &&
+    bool ok = tfm_spm_normalize(&d->spm->denormalizer, d->row.data, d->row.size, &normal) &&
               (normal.size == 0 || give(d, normal.data, normal.size));
     tfm_text_free(&normal);
     return ok;
@@ -210,11 +211,15 @@ void tfm_spm_decoder_reset(tfm_spm_decoder *d) {
     d->begun = false;
 }
 
-bool tfm_spm_decoder_put(tfm_spm_decoder *d, uint32_t id, bool skip_special, tfm_text *out) {
-    bool special = (d->spm->kinds[id] & TFM_SPM_SPECIAL) != 0;
-    if (special && skip_special) return true;
+bool tfm_spm_decoder_put(tfm_spm_decoder *d, const int32_t *ids, size_t n, bool skip_special, tfm_text *out) {
     d->out = out;
-    return special ? put_special(d, id) : put_id_text(d, id);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id = (uint32_t)ids[i];
+        bool special = (d->spm->kinds[id] & TFM_SPM_SPECIAL) != 0;
+        if (special && skip_special) continue;
+        if (special ? !put_special(d, id) : !put_id_text(d, id)) return false;
+    }
+    return true;
 }
 
 bool tfm_spm_decoder_end(tfm_spm_decoder *d, tfm_text *out) {
@@ -236,8 +241,7 @@ tfm_status tfm_spm_decode(const tfm_spm *spm, const int32_t *ids, size_t n, bool
     size_t start = text->size;
     tfm_spm_decoder d;
     bool ok = tfm_spm_decoder_init(&d, spm) && tfm_text_append(text, "", 0);
-    for (size_t i = 0; i < n && ok; i++) ok = tfm_spm_decoder_put(&d, (uint32_t)ids[i], skip_special, text);
-    ok = ok && tfm_spm_decoder_end(&d, text);
+    ok = ok && tfm_spm_decoder_put(&d, ids, n, skip_special, text) && tfm_spm_decoder_end(&d, text);
     tfm_spm_decoder_free(&d);
     if (ok) return TFM_OK;
     text->size = start;

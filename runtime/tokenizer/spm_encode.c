@@ -1,61 +1,21 @@
-/* spm_encode.c - text to ids: language codes, normalisation, segmentation, numbers to ids. */
+/* spm_encode.c - text to ids: language codes, normalisation, segmentation, ids around. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "runtime/tfm.h"
 #include "spm.h"
 
-static bool put_id(tfm_ids *ids, uint32_t id) {
-    int32_t value = (int32_t)id;
-    if (ids->size == ids->capacity) return tfm_ids_append(ids, &value, 1);
-    ids->data[ids->size++] = value;
-    return true;
-}
-
-static uint32_t id_of(const tfm_spm *spm, uint32_t number) { return spm->ids ? spm->ids[number] : number; }
-
-/* The id of exactly this spelling, among pieces and other entries of the vocabulary; unknown_id if there is none. */
-static uint32_t id_of_text(const tfm_spm *spm, const char *text, size_t n) {
-    uint32_t value = tfm_trie_find(&spm->others, text, n);
-    if (value != 0) return value - 1;
-    value = tfm_trie_find(&spm->pieces, text, n) & ~TFM_SPM_FLAGS;
-    return value != 0 ? id_of(spm, value - 1) : spm->unknown_id;
-}
-
-static bool emit_unknown_row(tfm_spm_emitter *e) {
-    const char *text = e->text + e->unknown_start;
-    size_t n = e->unknown_end - e->unknown_start;
-    e->unknown_start = e->unknown_end;
-    if (!e->spm->byte_ids) return put_id(e->ids, id_of_text(e->spm, text, n));
-    for (size_t i = 0; i < n; i++) {
-        if (!put_id(e->ids, e->spm->byte_ids[(unsigned char)text[i]])) return false;
-    }
-    return true;
-}
-
-bool tfm_spm_emit_piece(tfm_spm_emitter *e, uint32_t number) {
-    if (e->unknown_start != e->unknown_end && !emit_unknown_row(e)) return false;
-    return put_id(e->ids, id_of(e->spm, number));
-}
-
-bool tfm_spm_emit_unknown(tfm_spm_emitter *e, size_t start, size_t end) {
-    if (e->unknown_start == e->unknown_end) e->unknown_start = start;
-    e->unknown_end = end;
-    return true;
-}
-
-bool tfm_spm_emit_end(tfm_spm_emitter *e) { return e->unknown_start == e->unknown_end || emit_unknown_row(e); }
-
 static tfm_status encode_plain(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
     tfm_text normal = {0};
     tfm_status status = TFM_OK;
-    if (!tfm_normalize(&spm->normalizer, text, n, &normal)) {
+    if (!tfm_spm_normalize(&spm->normalizer, text, n, &normal)) {
         status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory to normalise a text of %zu bytes", n);
     } else if (normal.size > INT32_MAX) {
         status = tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long; split it", n);
     } else {
         tfm_spm_emitter emitter = {.spm = spm, .ids = ids, .text = normal.data};
-        bool ok = spm->byte_pairs ? tfm_bpe_encode(&emitter, normal.size) : tfm_unigram_encode(&emitter, normal.size);
+        bool ok = spm->byte_pairs ? tfm_spm_segment_bpe(&emitter, normal.size)
+                                  : tfm_spm_segment_unigram(&emitter, normal.size);
         if (!ok || !tfm_spm_emit_end(&emitter)) {
             status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory to split a text of %zu bytes into tokens", n);
         }
@@ -78,13 +38,18 @@ static bool find_code(const char *line, size_t n, size_t *start, size_t *end) {
     return true;
 }
 
+static bool put_code(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids) {
+    int32_t id = (int32_t)tfm_spm_id_of_text(spm, text, n);
+    return tfm_ids_append(ids, &id, 1);
+}
+
 /* Emits the code at the very beginning, if any, and copies the text without codes. */
 static bool take_codes(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_text *rest) {
     for (size_t at = 0; at < n;) {
         const char *newline = memchr(text + at, '\n', n - at);
         size_t line = newline ? (size_t)(newline - text) - at : n - at;
         size_t start = line, end = line;
-        if (find_code(text + at, line, &start, &end) && at + start == 0 && !put_id(ids, id_of_text(spm, text, end))) {
+        if (find_code(text + at, line, &start, &end) && at + start == 0 && !put_code(spm, text, end, ids)) {
             return false;
         }
         size_t tail = line - end + (newline != NULL);

@@ -20,7 +20,7 @@ static bool is_plain(const tfm_trie *trie, unsigned char byte) {
     return true;
 }
 
-void tfm_normalizer_prepare(tfm_normalizer *z) {
+void tfm_spm_normalizer_prepare(tfm_spm_normalizer *z) {
     for (unsigned byte = 0; byte < 128; byte++) {
         z->plain[byte] = is_plain(&z->rules, (unsigned char)byte) && is_plain(&z->symbols, (unsigned char)byte);
     }
@@ -34,7 +34,7 @@ typedef struct step {
 } step;
 
 /* A symbol, else the longest rule, else one character; a byte that begins none becomes U+FFFD. n >= 1. */
-static step normalize_prefix(const tfm_normalizer *z, const char *text, size_t n) {
+static step normalize_prefix(const tfm_spm_normalizer *z, const char *text, size_t n) {
     size_t length = 0;
     if (z->symbols.units && tfm_trie_longest(&z->symbols, text, n, &length) != 0) {
         return (step){text, length, length};
@@ -65,7 +65,7 @@ static bool reserve(tfm_text *out, size_t n) {
     return true;
 }
 
-static void put_space(const tfm_normalizer *z, tfm_text *out) {
+static void put_space(const tfm_spm_normalizer *z, tfm_text *out) {
     if (z->escape_whitespaces) {
         memcpy(out->data + out->size, TFM_UTF8_SPACE, 3);
         out->size += 3;
@@ -74,7 +74,7 @@ static void put_space(const tfm_normalizer *z, tfm_text *out) {
     }
 }
 
-static bool put(const tfm_normalizer *z, const char *text, size_t n, tfm_text *out) {
+static bool put(const tfm_spm_normalizer *z, const char *text, size_t n, tfm_text *out) {
     size_t room;
     if (__builtin_mul_overflow(n, (size_t)3, &room) || !reserve(out, room)) return false;
     for (size_t i = 0; i < n; i++) {
@@ -88,7 +88,7 @@ static bool put(const tfm_normalizer *z, const char *text, size_t n, tfm_text *o
 }
 
 /* Copies ASCII that no rule or symbol touches; stops before anything else. Returns the bytes consumed. */
-static size_t put_plain(const tfm_normalizer *z, const char *text, size_t n, bool *after_space, tfm_text *out) {
+static size_t put_plain(const tfm_spm_normalizer *z, const char *text, size_t n, bool *after_space, tfm_text *out) {
     size_t i = 0;
     for (; i < n; i++) {
         unsigned char byte = (unsigned char)text[i];
@@ -105,41 +105,41 @@ static size_t put_plain(const tfm_normalizer *z, const char *text, size_t n, boo
     return i;
 }
 
-static bool put_all(const tfm_normalizer *z, const char *text, size_t n, tfm_text *out) {
+static bool put_all(const tfm_spm_normalizer *z, const char *text, size_t n, tfm_text *out) {
     bool after_space = z->remove_extra_whitespaces;
     while (n > 0) {
         size_t consumed = put_plain(z, text, n, &after_space, out);
         text += consumed;
         n -= consumed;
         if (n == 0) break;
-        step s = normalize_prefix(z, text, n);
-        while (after_space && s.n > 0 && s.text[0] == ' ') {
-            s.text++;
-            s.n--;
+        step next = normalize_prefix(z, text, n);
+        while (after_space && next.n > 0 && next.text[0] == ' ') {
+            next.text++;
+            next.n--;
         }
-        if (s.n > 0) {
-            if (!put(z, s.text, s.n, out)) return false;
-            after_space = z->remove_extra_whitespaces && s.text[s.n - 1] == ' ';
+        if (next.n > 0) {
+            if (!put(z, next.text, next.n, out)) return false;
+            after_space = z->remove_extra_whitespaces && next.text[next.n - 1] == ' ';
         }
-        text += s.consumed;
-        n -= s.consumed;
+        text += next.consumed;
+        n -= next.consumed;
     }
     return true;
 }
 
-static void drop_trailing_spaces(const tfm_normalizer *z, size_t start, tfm_text *out) {
+static void drop_trailing_spaces(const tfm_spm_normalizer *z, size_t start, tfm_text *out) {
     const char *space = z->escape_whitespaces ? TFM_UTF8_SPACE : " ";
     size_t n = strlen(space);
     while (out->size - start >= n && memcmp(out->data + out->size - n, space, n) == 0) out->size -= n;
 }
 
-bool tfm_normalize(const tfm_normalizer *z, const char *text, size_t n, tfm_text *out) {
+bool tfm_spm_normalize(const tfm_spm_normalizer *z, const char *text, size_t n, tfm_text *out) {
     if (z->remove_extra_whitespaces) {
         while (n > 0) {
-            step s = normalize_prefix(z, text, n);
-            if (s.n != 1 || s.text[0] != ' ') break;
-            text += s.consumed;
-            n -= s.consumed;
+            step next = normalize_prefix(z, text, n);
+            if (next.n != 1 || next.text[0] != ' ') break;
+            text += next.consumed;
+            n -= next.consumed;
         }
     }
     if (n == 0) return true;

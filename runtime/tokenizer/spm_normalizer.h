@@ -8,7 +8,7 @@
 #include "runtime/tfm.h"
 #include "trie.h"
 
-typedef struct tfm_normalizer {
+typedef struct tfm_spm_normalizer {
     tfm_trie rules;          /* spelling -> number of its replacement, from 1 */
     const uint32_t *offsets; /* (n_replacements + 1) into replacements */
     const char *replacements;
@@ -19,12 +19,12 @@ typedef struct tfm_normalizer {
     bool escape_whitespaces;
     bool whitespace_as_suffix;
     bool plain[128]; /* ASCII that stays as it is whenever another ASCII byte or the end follows */
-} tfm_normalizer;
+} tfm_spm_normalizer;
 
 /* Fills plain[] from the other fields. */
-void tfm_normalizer_prepare(tfm_normalizer *normalizer);
+void tfm_spm_normalizer_prepare(tfm_spm_normalizer *normalizer);
 
 /* Appends the normal form of n bytes, which may be anything, to *out; false when memory is out. */
-bool tfm_normalize(const tfm_normalizer *normalizer, const char *text, size_t n, tfm_text *out);
+bool tfm_spm_normalize(const tfm_spm_normalizer *normalizer, const char *text, size_t n, tfm_text *out);
 
 #endif

@@ -6,7 +6,7 @@
 #include "spm.h"
 #include "table_reader.h"
 
-static void read_normalizer(tfm_table_reader *r, const char *name, tfm_normalizer *z) {
+static void read_normalizer(tfm_table_reader *r, const char *name, tfm_spm_normalizer *z) {
     char key[64], rules[64];
     snprintf(rules, sizeof rules, "%s.rules", name);
     if (tfm_table_find(r->table, rules)) {
@@ -102,7 +102,7 @@ tfm_status tfm_spm_open(tfm_spm *spm, const tfm_table *table, const char *what, 
                         "%s: it has options that this version does not know; use a newer one", what);
     }
     if (r.status != TFM_OK) return r.status;
-    tfm_normalizer_prepare(&spm->normalizer);
-    tfm_normalizer_prepare(&spm->denormalizer);
+    tfm_spm_normalizer_prepare(&spm->normalizer);
+    tfm_spm_normalizer_prepare(&spm->denormalizer);
     return TFM_OK;
 }

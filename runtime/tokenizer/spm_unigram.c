@@ -109,7 +109,7 @@ static size_t extend(const tfm_spm *spm, const char *text, size_t n, size_t char
     return reach;
 }
 
-bool tfm_unigram_encode(tfm_spm_emitter *emitter, size_t n) {
+bool tfm_spm_segment_unigram(tfm_spm_emitter *emitter, size_t n) {
     const char *text = emitter->text;
     lattice l; /* not cleared: 16 KB would cost more than a short text */
     l.arrivals = l.first;

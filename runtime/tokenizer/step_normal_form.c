@@ -37,7 +37,7 @@ static bool add(run *r, uint32_t code) {
         r->marks = marks;
         r->capacity = capacity;
     }
-    uint8_t class = tfm_class_of(&r->step->classes, code);
+    uint8_t class = tfm_char_class(&r->step->classes, code);
     r->marks[r->n++] = (mark){code, class == NO_CLASS ? 0 : class};
     return true;
 }
@@ -45,15 +45,15 @@ static bool add(run *r, uint32_t code) {
 /* Adds a character of n bytes, decomposed. */
 static bool add_decomposed(run *r, const char *text, size_t n, uint32_t code) {
     if (code >= S_BASE && code < S_BASE + L_N * V_N * T_N) {
-        uint32_t s = code - S_BASE;
-        return add(r, L_BASE + s / (V_N * T_N)) && add(r, V_BASE + s % (V_N * T_N) / T_N) &&
-               (s % T_N == 0 || add(r, T_BASE + s % T_N));
+        uint32_t index = code - S_BASE;
+        return add(r, L_BASE + index / (V_N * T_N)) && add(r, V_BASE + index % (V_N * T_N) / T_N) &&
+               (index % T_N == 0 || add(r, T_BASE + index % T_N));
     }
-    const tfm_step *s = r->step;
-    uint32_t rule = tfm_trie_find(&s->rules, text, n);
+    const tfm_step *step = r->step;
+    uint32_t rule = tfm_trie_find(&step->rules, text, n);
     if (rule == 0) return add(r, code);
-    const char *parts = s->replacements + s->offsets[rule - 1];
-    size_t size = s->offsets[rule] - s->offsets[rule - 1];
+    const char *parts = step->replacements + step->offsets[rule - 1];
+    size_t size = step->offsets[rule] - step->offsets[rule - 1];
     for (size_t at = 0; at < size;) {
         at += tfm_utf8_next(parts + at, size - at, &code);
         if (!add(r, code)) return false;
@@ -95,7 +95,7 @@ static bool reorder(run *r) {
 }
 
 /* What two characters compose to, or 0. */
-static uint32_t pair(const tfm_step *s, uint32_t a, uint32_t b) {
+static uint32_t pair(const tfm_step *step, uint32_t a, uint32_t b) {
     if (a >= L_BASE && a < L_BASE + L_N && b >= V_BASE && b < V_BASE + V_N) {
         return S_BASE + ((a - L_BASE) * V_N + (b - V_BASE)) * T_N;
     }
@@ -105,7 +105,7 @@ static uint32_t pair(const tfm_step *s, uint32_t a, uint32_t b) {
     char key[8];
     size_t n = tfm_utf8_encode(a, key);
     n += tfm_utf8_encode(b, key + n);
-    return tfm_trie_find(&s->pairs, key, n);
+    return tfm_trie_find(&step->pairs, key, n);
 }
 
 static void compose(run *r) {
@@ -138,34 +138,34 @@ static bool put(run *r, tfm_text *out) {
 }
 
 /* End of the characters from at on that are copied: inert, and followed by an inert one or the end. */
-static size_t inert(const tfm_step *s, const char *text, size_t n, size_t at) {
+static size_t inert(const tfm_step *step, const char *text, size_t n, size_t at) {
     size_t last = at; /* where the character before begins */
     while (at < n) {
         uint32_t code;
         size_t length = tfm_utf8_next(text + at, n - at, &code);
-        if (tfm_class_of(&s->classes, code) != 0) return last;
+        if (tfm_char_class(&step->classes, code) != 0) return last;
         last = at;
         at += length;
     }
     return n;
 }
 
-bool tfm_step_normal_form(const tfm_step *s, const char *text, size_t n, tfm_text *out) {
+bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, tfm_text *out) {
     run r; /* the array on the stack is not cleared */
-    r.step = s;
+    r.step = step;
     r.marks = r.first;
     r.n = 0;
     r.capacity = ON_STACK;
     bool ok = true;
     for (size_t at = 0; ok && at < n;) {
-        size_t end = inert(s, text, n, at);
+        size_t end = inert(step, text, n, at);
         ok = tfm_text_append(out, text + at, end - at);
         at = end;
         bool first = true;
         while (ok && at < n) {
             uint32_t code;
             size_t length = tfm_utf8_next(text + at, n - at, &code);
-            if (!first && tfm_class_of(&s->classes, code) == 0) break;
+            if (!first && tfm_char_class(&step->classes, code) == 0) break;
             ok = add_decomposed(&r, text + at, length, code);
             at += length;
             first = false;

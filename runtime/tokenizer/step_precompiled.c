@@ -61,15 +61,15 @@ static void extend(cluster *k, uint8_t next) {
 }
 
 /* Bytes of the cluster at text, which has n >= 1. */
-static size_t cluster_length(const tfm_step *s, const char *text, size_t n) {
+static size_t cluster_length(const tfm_step *step, const char *text, size_t n) {
     uint32_t code;
     size_t at = tfm_utf8_next(text, n, &code);
     if (code < 0x80 && code >= 32 && (at == n || (unsigned char)text[at] < 0x80)) return at;
     cluster k = {0};
-    extend(&k, tfm_class_of(&s->classes, code));
+    extend(&k, tfm_char_class(&step->classes, code));
     while (at < n) {
         size_t length = tfm_utf8_next(text + at, n - at, &code);
-        uint8_t next = tfm_class_of(&s->classes, code);
+        uint8_t next = tfm_char_class(&step->classes, code);
         if (!continues(&k, next)) break;
         extend(&k, next);
         at += length;
@@ -87,31 +87,32 @@ static uint32_t shortest(const tfm_trie *trie, const char *text, size_t n) {
     return 0;
 }
 
-static bool put(const tfm_step *s, const char *text, size_t n, uint32_t rule, tfm_text *out) {
+static bool put(const tfm_step *step, const char *text, size_t n, uint32_t rule, tfm_text *out) {
     if (rule == 0) return tfm_text_append(out, text, n);
-    return tfm_text_append(out, s->replacements + s->offsets[rule - 1], s->offsets[rule] - s->offsets[rule - 1]);
+    return tfm_text_append(out, step->replacements + step->offsets[rule - 1],
+                           step->offsets[rule] - step->offsets[rule - 1]);
 }
 
-bool tfm_step_precompiled(const tfm_step *s, const char *text, size_t n, bool *at_start, tfm_text *out) {
+bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, bool *at_start, tfm_text *out) {
     size_t start = out->size;
     for (size_t at = 0; at < n;) {
         size_t plain = at; /* ASCII before ASCII stands alone, but for a newline after a carriage return */
-        while (plain < n && (unsigned char)text[plain] < 0x80 && s->plain[(unsigned char)text[plain]] &&
+        while (plain < n && (unsigned char)text[plain] < 0x80 && step->plain[(unsigned char)text[plain]] &&
                (plain + 1 == n || (unsigned char)text[plain + 1] < 0x80)) {
             plain++;
         }
         if (!tfm_text_append(out, text + at, plain - at)) return false;
         at = plain;
         if (at == n) break;
-        size_t length = cluster_length(s, text + at, n - at);
-        uint32_t rule = length < 6 ? shortest(&s->rules, text + at, length) : 0;
+        size_t length = cluster_length(step, text + at, n - at);
+        uint32_t rule = length < 6 ? shortest(&step->rules, text + at, length) : 0;
         size_t end = at + length;
         bool whole = rule != 0;
         while (at < end) {
             uint32_t code;
             size_t part = whole ? length : tfm_utf8_next(text + at, end - at, &code);
-            if (!whole) rule = shortest(&s->rules, text + at, part);
-            if (!put(s, text + at, part, rule, out)) return false;
+            if (!whole) rule = shortest(&step->rules, text + at, part);
+            if (!put(step, text + at, part, rule, out)) return false;
             if (at == 0 && out->size == start) *at_start = false;
             at += part;
         }

@@ -46,7 +46,7 @@ typedef struct tfm_step {
     size_t n_replacements;
     bool plain[128]; /* ASCII that begins no rule */
     tfm_trie pairs;  /* normal forms that compose: two characters -> their composition */
-    tfm_classes classes;
+    tfm_char_classes classes;
     const uint8_t *byte_classes; /* (256), or NULL: the pieces are characters */
     pcre2_code *pattern;         /* over classes; NULL: each character of class 1 is a match */
     const char *text;
@@ -74,34 +74,33 @@ typedef struct tfm_split_pieces {
 } tfm_split_pieces;
 
 /* Memory of one call, kept from step to step. */
-typedef struct tfm_step_work {
+typedef struct tfm_step_scratch {
     pcre2_match_data *match;
     pcre2_match_context *context;
     uint8_t *classes;
     size_t capacity;
     tfm_split_pieces other; /* the next state of the pieces */
-} tfm_step_work;
+} tfm_step_scratch;
 
-void tfm_step_work_free(tfm_step_work *work);
+void tfm_step_scratch_free(tfm_step_scratch *work);
 void tfm_split_pieces_free(tfm_split_pieces *pieces);
 bool tfm_split_pieces_add(tfm_split_pieces *pieces, size_t start, size_t end);
 
 /* Reads NAME.count and the keys NAME.I.*; on failure *steps needs closing all the same. */
 void tfm_steps_read(tfm_table_reader *r, const char *name, tfm_steps *steps);
 void tfm_steps_close(tfm_steps *steps);
-void tfm_reader_classes(tfm_table_reader *r, const char *name, tfm_classes *classes);
 
 /*
  * Applies all steps but splits to a text in turn; the result is appended to *out. *at_start turns false where the
  * first character of the result is not the first of the text. Returns TFM_OK, TFM_ERROR_MEMORY or TFM_ERROR_LIMIT.
  */
-tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_work *work, const char *text, size_t n, bool *at_start,
-                               tfm_text *out);
+tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_scratch *work, const char *text, size_t n,
+                               bool *at_start, tfm_text *out);
 /* Applies all steps to pieces. */
-tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_work *work, tfm_split_pieces *pieces);
+tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_scratch *work, tfm_split_pieces *pieces);
 
 /* Single steps; bool ones return false when memory is out. */
-tfm_status tfm_step_text(const tfm_step *step, tfm_step_work *work, const char *text, size_t n, bool *at_start,
+tfm_status tfm_step_text(const tfm_step *step, tfm_step_scratch *work, const char *text, size_t n, bool *at_start,
                          tfm_text *out);
 bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, bool *at_start, tfm_text *out);
 bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, tfm_text *out);
@@ -110,8 +109,8 @@ bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, tfm_
  * Finds what a split's or replacement's pattern matches in a text, in order, and calls found for every stretch of it,
  * matched or not.
  */
-typedef bool tfm_found(void *arg, size_t start, size_t end, bool is_match);
-tfm_status tfm_step_matches(const tfm_step *step, tfm_step_work *work, const char *text, size_t n, tfm_found *found,
-                            void *arg);
+typedef bool tfm_match_sink(void *arg, size_t start, size_t end, bool is_match);
+tfm_status tfm_step_match(const tfm_step *step, tfm_step_scratch *work, const char *text, size_t n,
+                          tfm_match_sink *found, void *arg);
 
 #endif

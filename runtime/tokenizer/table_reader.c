@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 
-
 void tfm_reader_fail(tfm_table_reader *r, const char *key, const char *wrong) {
     if (r->status != TFM_OK) return;
     r->status = tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: %s: %s; the file was not made by tfmpack as it should be",
@@ -79,4 +78,17 @@ void tfm_reader_texts(tfm_table_reader *r, const char *name, const char **texts,
     *texts = text->data;
     *offsets = data;
     *n = ends->n - 1;
+}
+
+void tfm_reader_char_classes(tfm_table_reader *r, const char *name, tfm_char_classes *classes) {
+    char key[96];
+    snprintf(key, sizeof key, "%s.pages", name);
+    const tfm_value *pages = tfm_reader_get(r, key, TFM_VALUE_U8S, true);
+    snprintf(key, sizeof key, "%s.index", name);
+    size_t n;
+    const uint32_t *index = tfm_reader_indices(r, key, true, pages ? pages->n / 256 : 0, &n);
+    if (index && n != TFM_CHAR_CLASS_PAGES) tfm_reader_fail(r, key, "has the wrong length");
+    if (!pages || !index) return;
+    classes->index = index;
+    classes->pages = pages->data;
 }

@@ -5,6 +5,7 @@
 #define TFM_RUNTIME_TOKENIZER_TABLE_READER_H
 
 #include "format/table.h"
+#include "char_classes.h"
 #include "trie.h"
 
 typedef struct tfm_table_reader {
@@ -26,6 +27,9 @@ float tfm_reader_float(tfm_table_reader *r, const char *key);
 const uint32_t *tfm_reader_indices(tfm_table_reader *r, const char *key, bool required, size_t limit, size_t *n);
 void tfm_reader_trie(tfm_table_reader *r, const char *key, bool required, uint32_t flags, size_t n_values,
                      tfm_trie *trie);
+
+/* NAME.index and NAME.pages. */
+void tfm_reader_char_classes(tfm_table_reader *r, const char *name, tfm_char_classes *classes);
 
 /* Texts one after the other: NAME.text, and NAME.offsets with one more entry than there are texts. */
 void tfm_reader_texts(tfm_table_reader *r, const char *name, const char **texts, const uint32_t **offsets, size_t *n);

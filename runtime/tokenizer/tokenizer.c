@@ -91,15 +91,15 @@ static tfm_spellings spellings(const tfm_tokenizer *tokenizer) {
 }
 
 const char *tfm_tokenizer_piece(const tfm_tokenizer *tokenizer, int32_t id, size_t *n) {
-    tfm_spellings s = spellings(tokenizer);
-    if (id < 0 || (size_t)id >= s.n) return NULL;
-    *n = s.offsets[id + 1] - s.offsets[id];
-    return s.texts + s.offsets[id];
+    tfm_spellings all = spellings(tokenizer);
+    if (id < 0 || (size_t)id >= all.n) return NULL;
+    *n = all.offsets[id + 1] - all.offsets[id];
+    return all.texts + all.offsets[id];
 }
 
 int32_t tfm_tokenizer_id(const tfm_tokenizer *tokenizer, const char *piece, size_t n) {
-    tfm_spellings s = spellings(tokenizer);
-    return tfm_piece_index_find(tokenizer->index, &s, piece, n);
+    tfm_spellings all = spellings(tokenizer);
+    return tfm_piece_index_find(tokenizer->index, &all, piece, n);
 }
 
 /* What a template has around and between the texts. */

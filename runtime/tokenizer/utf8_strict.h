@@ -16,30 +16,31 @@ static inline unsigned tfm_utf8_trail(unsigned char c) { return (c & 0xC0u) == 0
 
 /* Length of the valid character at s, which has n >= 1 bytes; 0 if there is none. */
 static inline size_t tfm_utf8_char_length(const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) return 1;
-    if (s[0] < 0xC2) return 0;
-    if (s[0] < 0xE0) return n >= 2 && tfm_utf8_trail(s[1]) ? 2 : 0;
-    if (s[0] < 0xF0) {
-        if (n < 3 || !tfm_utf8_trail(s[1]) || !tfm_utf8_trail(s[2])) return 0;
-        if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] >= 0xA0)) return 0;
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (bytes[0] < 0x80) return 1;
+    if (bytes[0] < 0xC2) return 0;
+    if (bytes[0] < 0xE0) return n >= 2 && tfm_utf8_trail(bytes[1]) ? 2 : 0;
+    if (bytes[0] < 0xF0) {
+        if (n < 3 || !tfm_utf8_trail(bytes[1]) || !tfm_utf8_trail(bytes[2])) return 0;
+        if ((bytes[0] == 0xE0 && bytes[1] < 0xA0) || (bytes[0] == 0xED && bytes[1] >= 0xA0)) return 0;
         return 3;
     }
-    if (s[0] > 0xF4 || n < 4 || !tfm_utf8_trail(s[1]) || !tfm_utf8_trail(s[2]) || !tfm_utf8_trail(s[3])) return 0;
-    if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] >= 0x90)) return 0;
+    if (bytes[0] > 0xF4 || n < 4 || !tfm_utf8_trail(bytes[1]) || !tfm_utf8_trail(bytes[2]) || !tfm_utf8_trail(bytes[3]))
+        return 0;
+    if ((bytes[0] == 0xF0 && bytes[1] < 0x90) || (bytes[0] == 0xF4 && bytes[1] >= 0x90)) return 0;
     return 4;
 }
 
 /* Whether text, 1 to 3 bytes, is the beginning of valid characters and none itself. */
 static inline bool tfm_utf8_is_open(const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || n >= (s[0] < 0xE0 ? 2u : s[0] < 0xF0 ? 3u : 4u)) return false;
+    const unsigned char *bytes = (const unsigned char *)text;
+    if (bytes[0] < 0xC2 || bytes[0] > 0xF4 || n >= (bytes[0] < 0xE0 ? 2u : bytes[0] < 0xF0 ? 3u : 4u)) return false;
     if (n > 1) {
-        unsigned low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
-        unsigned high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
-        if (s[1] < low || s[1] > high) return false;
+        unsigned low = bytes[0] == 0xE0 ? 0xA0 : bytes[0] == 0xF0 ? 0x90 : 0x80;
+        unsigned high = bytes[0] == 0xED ? 0x9F : bytes[0] == 0xF4 ? 0x8F : 0xBF;
+        if (bytes[1] < low || bytes[1] > high) return false;
     }
-    return n < 3 || tfm_utf8_trail(s[2]);
+    return n < 3 || tfm_utf8_trail(bytes[2]);
 }
 
 /* Length the first byte alone announces: how a segmentation steps over text that was made valid before. */

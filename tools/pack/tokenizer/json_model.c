@@ -261,7 +261,7 @@ static tfm_status read_keys(bpe *b) {
 /* Marks in the trie the pieces that the word of their spelling comes out as. No two keys have one node, as ids differ.
  */
 static tfm_status mark_whole(bpe *b, uint32_t *trie, size_t n_words) {
-    tfm_word_model model = {.kind = TFM_MODEL_BPE,
+    tfm_word_model model = {.kind = TFM_WORD_MODEL_BPE,
                             .unknown_id = TFM_NO_ID,
                             .symbols = b->r->byte_level ? b->symbols : NULL,
                             .byte_ids = b->has_bytes ? b->byte_ids : NULL,
@@ -279,7 +279,7 @@ static tfm_status mark_whole(bpe *b, uint32_t *trie, size_t n_words) {
         if (key->n <= model.n_suffix || memcmp(key->text + key->n - model.n_suffix, model.suffix, model.n_suffix) != 0)
             continue;
         ids.size = 0;
-        status = tfm_word_model_bpe_merge(&model, key->text, key->n - model.n_suffix, &ids);
+        status = tfm_word_model_merge_bpe(&model, key->text, key->n - model.n_suffix, &ids);
         uint32_t node = 0;
         if (ids.size == 1 && (uint32_t)ids.data[0] == key->value - 1 &&
             tfm_trie_walk(&model.pieces, &node, key->text, key->n)) {

@@ -41,11 +41,11 @@ static tfm_status open_normalizer(const tfm_json_reader *r, void **bytes, tfm_ta
 
 /* What the normaliser makes of a token; decoders see it so as well. */
 static tfm_status normalize(tfm_json_reader *r, const tfm_steps *steps, uint32_t id, tfm_trie_key *key, char **text) {
-    tfm_step_work work = {0};
+    tfm_step_scratch work = {0};
     tfm_text out = {0};
     bool at_start = true;
     tfm_status status = tfm_steps_normalize(steps, &work, key->text, key->n, &at_start, &out);
-    tfm_step_work_free(&work);
+    tfm_step_scratch_free(&work);
     if (status != TFM_OK) {
         tfm_text_free(&out);
         return tfm_json_no_memory(r);
