@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "simd/kernels.h"
+#include "simd/isa.h"
 #include "disk.h"
 #include "hash.h"
 

@@ -245,7 +245,7 @@ static void bench_attention(const bench *b, tfm_dtype dtype, size_t n_query, siz
                                   .query_position = causal ? n_positions - n_query : 0,
                                   .causal = causal,
                                   .scale = 0.125f,
-                                  .scratch = perf_alloc(tfm_attention_scratch(n_query, 1, e))},
+                                  .scratch = perf_alloc(tfm_attention_scratch(b->kernels, e))},
                          .n_copies = cold ? ((size_t)128 << 20) / bytes + 1 : 1,
                          .n_pages = n_pages};
     void *data = make_caches(&a, dtype);

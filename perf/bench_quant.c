@@ -50,7 +50,7 @@ static void run_ours(void *arg) {
 
 static void make_product(product *p, const bench *b, size_t m, size_t n, size_t k, tfm_dtype dtype, bool cold) {
     size_t panel = tfm_panel_bytes(dtype, k), bytes = tfm_panel_count(n) * panel;
-    size_t stride = (k + TFM_I4_BLOCK - 1) / TFM_I4_BLOCK * TFM_I4_BLOCK;
+    size_t stride = tfm_quantized_stride(k);
     *p = (product){.b = b, .m = m, .n = n, .k = k, .bytes = bytes};
     p->n_copies = cold ? ((size_t)256 << 20) / bytes + 1 : 1;
     p->panels = perf_alloc(p->n_copies * bytes);

@@ -83,90 +83,45 @@ static void add_matrix(const tfm_linear *l, perf_part part) {
     state.matrices[state.n_matrices++].part = part;
 }
 
-static void gemm(const tfm_gemm_args *a, size_t row0, size_t row1, size_t panel0, size_t panel1) {
-    perf_part part = part_of(a->w);
-    double start = perf_seconds();
-    state.original->gemm(a, row0, row1, panel0, panel1);
-    count(part, start);
-}
-static void gemm_int(const tfm_gemm_args *a, size_t row0, size_t row1, size_t panel0, size_t panel1) {
-    perf_part part = part_of(a->w);
-    double start = perf_seconds();
-    state.original->gemm_int(a, row0, row1, panel0, panel1);
-    count(part, start);
-}
-static void quantize(const float *x, size_t x_stride, size_t k, const tfm_quantized *to, size_t row0, size_t row1) {
-    double start = perf_seconds();
-    state.original->quantize(x, x_stride, k, to, row0, row1);
-    count(PERF_PART_QUANTIZE, start);
-}
-static void attention(const tfm_attention_args *a) {
-    double start = perf_seconds();
-    state.original->attention(a);
-    count(a->causal ? PERF_PART_ATTENTION : PERF_PART_CROSS_ATTENTION, start);
-}
-static void kv_store(const tfm_kv_view *to, size_t first, size_t n_rows, size_t head_dim, const float *key,
-                     size_t key_stride, const float *value, size_t value_stride) {
-    double start = perf_seconds();
-    state.original->kv_store(to, first, n_rows, head_dim, key, key_stride, value, value_stride);
-    count(PERF_PART_STORE, start);
-}
-static void layer_norm(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,
-                       const float *weight, const float *bias, float eps) {
-    double start = perf_seconds();
-    state.original->layer_norm(x, x_stride, y, y_stride, m, n, weight, bias, eps);
-    count(PERF_PART_NORM, start);
-}
-static void rms_norm(const float *x, size_t x_stride, float *y, size_t y_stride, size_t m, size_t n,
-                     const float *weight, float eps) {
-    double start = perf_seconds();
-    state.original->rms_norm(x, x_stride, y, y_stride, m, n, weight, eps);
-    count(PERF_PART_NORM, start);
-}
-static void activate(const float *x, float *y, size_t n, tfm_activation act, const float *mul) {
-    double start = perf_seconds();
-    state.original->activate(x, y, n, act, mul);
-    count(PERF_PART_OTHER, start);
-}
-static void add(float *y, const float *x, size_t n) {
-    double start = perf_seconds();
-    state.original->add(y, x, n);
-    count(PERF_PART_OTHER, start);
-}
-static void softmax(float *x, size_t n) {
-    double start = perf_seconds();
-    state.original->softmax(x, n);
-    count(PERF_PART_SOFTMAX, start);
-}
-static float log_sum_exp(const float *x, size_t n) {
-    double start = perf_seconds();
-    float sum = state.original->log_sum_exp(x, n);
-    count(PERF_PART_SOFTMAX, start);
-    return sum;
-}
-static void log_softmax(const float *x, float *y, size_t n) {
-    double start = perf_seconds();
-    state.original->log_softmax(x, y, n);
-    count(PERF_PART_SOFTMAX, start);
-}
-static size_t top_k(const float *x, size_t n, size_t k, float *values, uint32_t *indices) {
-    double start = perf_seconds();
-    size_t found = state.original->top_k(x, n, k, values, indices);
-    count(PERF_PART_SOFTMAX, start);
-    return found;
-}
-static void embed_panels(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
-                         const uint32_t *positions, float *y, size_t y_stride) {
-    double start = perf_seconds();
-    state.original->embed_panels(table, ids, m, scale, position, positions, y, y_stride);
-    count(PERF_PART_EMBED, start);
-}
-static void embed_rows(const tfm_matrix *table, const int32_t *ids, size_t m, float scale, const float *position,
-                       const uint32_t *positions, float *y, size_t y_stride) {
-    double start = perf_seconds();
-    state.original->embed_rows(table, ids, m, scale, position, positions, y, y_stride);
-    count(PERF_PART_EMBED, start);
-}
+/* What the time of a kernel counts as; a product's as that of its matrix. The names are those of kernels.def. */
+#define PART_OF_gemm part_of(args->w)
+#define PART_OF_gemm_int part_of(args->w)
+#define PART_OF_quantize PERF_PART_QUANTIZE
+#define PART_OF_attention (args->causal ? PERF_PART_ATTENTION : PERF_PART_CROSS_ATTENTION)
+#define PART_OF_attention_weights PERF_PART_OTHER
+#define PART_OF_kv_store PERF_PART_STORE
+#define PART_OF_layer_norm PERF_PART_NORM
+#define PART_OF_rms_norm PERF_PART_NORM
+#define PART_OF_activate PERF_PART_OTHER
+#define PART_OF_softmax PERF_PART_SOFTMAX
+#define PART_OF_log_sum_exp PERF_PART_SOFTMAX
+#define PART_OF_log_softmax PERF_PART_SOFTMAX
+#define PART_OF_top_k PERF_PART_SOFTMAX
+#define PART_OF_embed_panels PERF_PART_EMBED
+#define PART_OF_embed_rows PERF_PART_EMBED
+#define PART_OF_rope PERF_PART_OTHER
+#define PART_OF_soft_cap PERF_PART_OTHER
+#define PART_OF_add PERF_PART_OTHER
+
+/* A call that is being clocked; counted when it goes out of scope, after the kernel's result is known. */
+typedef struct clocked_call {
+    perf_part part;
+    double start;
+} clocked_call;
+
+static void count_call(clocked_call *call) { count(call->part, call->start); }
+
+/* A kernel with the clock around it. Returning what a function without result "returns" is only pedantically wrong. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#define KERNEL(type, name, parameters, arguments)                                                                      \
+    static type clocked_##name parameters {                                                                            \
+        const perf_part part = PART_OF_##name;                                                                         \
+        __attribute__((cleanup(count_call), unused)) clocked_call call = {part, perf_seconds()};                       \
+        return state.original->name arguments;                                                                         \
+    }
+#include "simd/kernels.def"
+#pragma GCC diagnostic pop
 
 static void add_stack(const tfm_stack *stack) {
     for (uint32_t i = 0; stack->options && i < stack->options->n_layers; i++) {
@@ -203,22 +158,12 @@ static void calibrate(void) {
 
 void perf_clock_install(tfm_model *model) {
     state.original = model->kernels;
-    state.clocked = *model->kernels; /* kernels that are not listed here run unmeasured, as glue */
-    state.clocked.gemm = gemm;
-    state.clocked.gemm_int = gemm_int;
-    state.clocked.quantize = quantize;
-    state.clocked.attention = attention;
-    state.clocked.kv_store = kv_store;
-    state.clocked.layer_norm = layer_norm;
-    state.clocked.rms_norm = rms_norm;
-    state.clocked.activate = activate;
-    state.clocked.add = add;
-    state.clocked.softmax = softmax;
-    state.clocked.log_sum_exp = log_sum_exp;
-    state.clocked.log_softmax = log_softmax;
-    state.clocked.top_k = top_k;
-    state.clocked.embed_panels = embed_panels;
-    state.clocked.embed_rows = embed_rows;
+    state.clocked = (tfm_kernels){
+        .isa = model->kernels->isa,
+        .tile_rows = model->kernels->tile_rows,
+#define KERNEL(type, name, parameters, arguments) .name = clocked_##name,
+#include "simd/kernels.def"
+    };
     add_stack(&model->encoder);
     add_stack(&model->decoder);
     add_matrix(&model->output, PERF_PART_VOCAB);

@@ -46,9 +46,8 @@ TFM_API const char *tfm_version(void);
 /* ---- processors and threads ----------------------------------------------------------------------------- */
 
 /*
- * Name of the i-th instruction set this build has kernels for, best first ("avx512-vnni",
- * "avx512", "avx2-vnni", "avx2", "neon-dot", "neon", "scalar"),
- * or NULL past the last. *usable tells whether this processor can run it; usable may be NULL.
+ * Name of the i-th instruction set this build has kernels for ("avx512-vnni", "avx2", "scalar", ...), best first, or
+ * NULL past the last. *usable tells whether this processor can run it; usable may be NULL.
  */
 TFM_API const char *tfm_isa_list(size_t i, bool *usable);
 

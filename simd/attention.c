@@ -45,8 +45,6 @@ typedef struct score_args {
     float *scores;
 } score_args;
 
-static size_t element_bytes(tfm_dtype dtype) { return dtype == TFM_F32 ? 4 : dtype == TFM_F16 ? 2 : 1; }
-
 /* Scores of R rows against P pages of keys. */
 V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const score_args *s) {
     v16 acc[TILE_MAX];
@@ -57,7 +55,7 @@ V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const sco
     for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
     size_t d = 0;
     if (R <= AHEAD_ROWS && dtype != TFM_F32) {
-        const size_t step_bytes = STEP * TFM_PANEL * element_bytes(dtype);
+        const size_t step_bytes = STEP * TFM_PANEL * tfm_number_bytes(dtype);
         const char *next[TILE_PANELS_MAX];
         V16_UNROLL
         for (int j = 0; j < P; j++) next[j] = s->k + s->ahead[j] * s->page_stride;
@@ -91,7 +89,7 @@ typedef struct mix_args {
 
 /* out += weights x V for R rows and P panels of features, over positions in order. */
 V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_args *m) {
-    const size_t size = element_bytes(dtype), step_bytes = STEP * TFM_PANEL * size;
+    const size_t size = tfm_number_bytes(dtype), step_bytes = STEP * TFM_PANEL * size;
     v16 acc[TILE_MAX];
     V16_UNROLL
     for (int i = 0; i < R * P; i++) acc[i] = v16_load(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL);
@@ -255,7 +253,7 @@ static void mix_rows(const tile *t, size_t row, size_t n_rows, size_t block, spa
     for (size_t j = 0; j < t->n_panels;) {
         size_t n = tile_panels(n_rows, t->n_panels - j);
         mix_args m = {.weights = t->scores + row * BLOCK,
-                      .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * element_bytes(a->kv.dtype),
+                      .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * tfm_number_bytes(a->kv.dtype),
                       .pages = a->kv.pages,
                       .page_stride = a->kv.page_stride,
                       .origin = block,

@@ -1,6 +1,8 @@
 /* cpu.c - detection: cpuid and XGETBV on x86, getauxval on AArch64. */
 #include "cpu.h"
 
+bool tfm_cpu_has_scalar(void) { return true; }
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 
@@ -15,7 +17,7 @@ static unsigned long long saved_state(void) {
     return (unsigned long long)high << 32 | low;
 }
 
-static bool has_avx2(void) {
+bool tfm_cpu_has_avx2(void) {
     unsigned eax, ebx, ecx, edx;
     const unsigned leaf1 = bit_AVX | bit_FMA | bit_F16C;
     if ((saved_state() & STATE_YMM) != STATE_YMM) return false;
@@ -23,31 +25,23 @@ static bool has_avx2(void) {
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_AVX2);
 }
 
+/* VPDPBUSD on vectors of 32 bytes in its VEX form. */
+bool tfm_cpu_has_avx2_vnni(void) {
+    unsigned eax, ebx, ecx, edx;
+    return tfm_cpu_has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
+}
+
 /* One bundle: F, BW, VL, DQ, which every AVX-512 server processor since Skylake has. */
-static bool has_avx512(void) {
+bool tfm_cpu_has_avx512(void) {
     unsigned eax, ebx, ecx, edx;
     const unsigned leaf7 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ;
-    if (!has_avx2() || (saved_state() & STATE_ZMM) != STATE_ZMM) return false;
+    if (!tfm_cpu_has_avx2() || (saved_state() & STATE_ZMM) != STATE_ZMM) return false;
     return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & leaf7) == leaf7;
 }
 
-/* VPDPBUSD on vectors of 32 bytes in its VEX form. */
-static bool has_avx_vnni(void) {
+bool tfm_cpu_has_avx512_vnni(void) {
     unsigned eax, ebx, ecx, edx;
-    return has_avx2() && __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax >> 4 & 1);
-}
-
-static bool has_avx512_vnni(void) {
-    unsigned eax, ebx, ecx, edx;
-    return has_avx512() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx & bit_AVX512VNNI);
-}
-
-bool tfm_cpu_has(tfm_isa isa) {
-    if (isa == TFM_ISA_AVX2) return has_avx2();
-    if (isa == TFM_ISA_AVX2_VNNI) return has_avx_vnni();
-    if (isa == TFM_ISA_AVX512) return has_avx512();
-    if (isa == TFM_ISA_AVX512_VNNI) return has_avx512_vnni();
-    return isa == TFM_ISA_SCALAR;
+    return tfm_cpu_has_avx512() && __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ecx & bit_AVX512VNNI);
 }
 
 #elif defined(__aarch64__)
@@ -60,14 +54,8 @@ bool tfm_cpu_has(tfm_isa isa) {
 #define HWCAP_ASIMDDP (1 << 20)
 #endif
 
-bool tfm_cpu_has(tfm_isa isa) {
-    if (isa == TFM_ISA_NEON) return (getauxval(AT_HWCAP) & HWCAP_ASIMD) != 0;
-    if (isa == TFM_ISA_NEON_DOT) return (getauxval(AT_HWCAP) & HWCAP_ASIMD) && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP);
-    return isa == TFM_ISA_SCALAR;
-}
+bool tfm_cpu_has_neon(void) { return (getauxval(AT_HWCAP) & HWCAP_ASIMD) != 0; }
 
-#else
-
-bool tfm_cpu_has(tfm_isa isa) { return isa == TFM_ISA_SCALAR; }
+bool tfm_cpu_has_neon_dot(void) { return tfm_cpu_has_neon() && (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0; }
 
 #endif

@@ -24,30 +24,27 @@ static v16 from_panel(const source *s, size_t i, size_t n) {
     return s->dtype == TFM_F16 ? v16_load_f16(h) : v16_load_bf16(h);
 }
 
-/* Likewise of int8; i is a multiple of 16. The columns are padded to a multiple of 4. */
+/* Likewise of int8. */
 static v16 from_int8(const source *s, size_t i, size_t n) {
-    const unsigned char *scales = s->data + (s->k + 3) / 4 * 64;
     V16_ALIGN float x[TFM_PANEL] = {0};
     float scale;
-    memcpy(&scale, scales + s->lane * sizeof scale, sizeof scale);
-    for (size_t j = 0; j < n; j++) x[j] = (float)(s->data[(i + j) / 4 * 64 + s->lane * 4 + j % 4] - 128);
+    memcpy(&scale, s->data + tfm_i8_scales_at(s->k) + s->lane * sizeof scale, sizeof scale);
+    for (size_t j = 0; j < n; j++) x[j] = (float)(s->data[tfm_i8_at(i + j, s->lane)] - 128);
     return v16_mul(v16_load(x), v16_set(scale));
 }
 
-/* Likewise of int4: 16 columns are 4 bytes and 4 bytes, low halves first. */
+/* Likewise of int4; i is a multiple of 16, and the columns are padded to one of 64: two whole lines. */
 static v16 from_int4(const source *s, size_t i) {
-    const unsigned char *block = s->data + i / TFM_I4_BLOCK * TFM_I4_BLOCK_BYTES;
-    size_t group = i % TFM_I4_BLOCK / TFM_I4_GROUP;
-    const unsigned char *two = block + group * 256 + i % TFM_I4_GROUP / 8 * 64 + s->lane * 4;
     V16_ALIGN float x[TFM_PANEL];
-    for (size_t j = 0; j < 4; j++) {
-        x[j] = (float)((two[j] & 15) - 8);
-        x[4 + j] = (float)((two[j] >> 4) - 8);
-        x[8 + j] = (float)((two[64 + j] & 15) - 8);
-        x[12 + j] = (float)((two[64 + j] >> 4) - 8);
-    }
     uint16_t scale;
-    memcpy(&scale, block + 512 + (group * TFM_PANEL + s->lane) * sizeof scale, sizeof scale);
+    memcpy(&scale, s->data + tfm_i4_scales_at(i / TFM_I4_GROUP) + s->lane * sizeof scale, sizeof scale);
+    for (size_t line = 0; line < TFM_PANEL / TFM_I4_LINE; line++) {
+        const unsigned char *four = s->data + tfm_i4_at(i + line * TFM_I4_LINE, s->lane);
+        for (size_t j = 0; j < 4; j++) {
+            x[line * TFM_I4_LINE + j] = (float)((four[j] & 15) - 8);
+            x[line * TFM_I4_LINE + 4 + j] = (float)((four[j] >> 4) - 8);
+        }
+    }
     return v16_mul(v16_load(x), v16_set(tfm_f16_to_f32(scale)));
 }
 

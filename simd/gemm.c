@@ -45,7 +45,7 @@ static void finish_tile(const tile_args *t, size_t n_rows, size_t n_panels) {
 }
 
 V16_INLINE void tile(const int R, const int P, const tfm_dtype dtype, const tile_args *t) {
-    const size_t size = dtype == TFM_F32 ? 4 : 2;
+    const size_t size = tfm_number_bytes(dtype);
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
     V16_UNROLL

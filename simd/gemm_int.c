@@ -5,9 +5,8 @@
  * Sums of integers are exact, so that neither tiles nor blocks can change a bit. Panels are taken in groups that stay
  * in the second-level cache while row tiles stream past.
  */
-#include "simd/dot/dot.h"
 #include "epilogue.h"
-#include "isa_kernels.h"
+#include "integer_kernels.h"
 
 enum {
     GROUP_BYTES = 192 * 1024, /* weights of a group of panels */
@@ -31,21 +30,21 @@ V16_INLINE void tile_int8(const int R, const int P, const corner *t, float *out)
     const tfm_quantized *q = t->g->q;
     const int8_t *a = q->q + t->row * q->stride;
     const uint8_t *w = (const uint8_t *)t->g->w->data + t->panel * t->panel_bytes;
-    size_t steps = (t->g->w->k + 3) / 4;
+    size_t lines = tfm_i8_lines(t->g->w->k), scales = tfm_i8_scales_at(t->g->w->k);
     dot_sums sums[ACC_MAX];
     V16_UNROLL
     for (int i = 0; i < R * P; i++) sums[i] = dot_zero();
-    for (size_t s = 0; s < steps; s++) {
+    for (size_t line = 0; line < lines; line++) {
         dot_weights b[PANELS_MAX];
         V16_UNROLL
         for (int j = 0; j < P; j++) {
-            const uint8_t *p = w + (size_t)j * t->panel_bytes + s * 64;
+            const uint8_t *p = w + (size_t)j * t->panel_bytes + line * TFM_LINE_BYTES;
             b[j] = dot_load(p);
             __builtin_prefetch(p + AHEAD);
         }
         V16_UNROLL
         for (int r = 0; r < R; r++) {
-            dot_columns x = dot_spread(a + (size_t)r * q->stride + s * 4);
+            dot_columns x = dot_spread(a + (size_t)r * q->stride + line * TFM_I8_LINE);
             V16_UNROLL
             for (int j = 0; j < P; j++) sums[r * P + j] = dot_step(sums[r * P + j], b[j], x);
         }
@@ -55,44 +54,44 @@ V16_INLINE void tile_int8(const int R, const int P, const corner *t, float *out)
         int32_t minus = (int32_t)((uint32_t)t->totals[r] * DOT_OFFSET);
         V16_UNROLL
         for (int j = 0; j < P; j++) {
-            const uint8_t *scales = w + (size_t)j * t->panel_bytes + steps * 64;
-            v16 y = v16_mul(dot_float(sums[r * P + j], minus), v16_load((const float *)(const void *)scales));
+            const void *scale = w + (size_t)j * t->panel_bytes + scales;
+            v16 y = v16_mul(dot_float(sums[r * P + j], minus), v16_load(scale));
             v16_store(out + (r * P + j) * TFM_PANEL, v16_mul(y, v16_set(q->scale[t->row + (size_t)r])));
         }
     }
 }
 
-/* One group of 32 columns: w (P panels) at its weights, acc = fma(sums, scales, acc). */
-V16_INLINE void group_int4(const int R, const int P, const corner *t, const uint8_t *w, size_t scales, size_t group,
-                           v16 *acc) {
+/* One group of a block of columns, whose panels begin at `block`: acc = fma(sums, scales, acc). */
+V16_INLINE void group_int4(const int R, const int P, const corner *t, const uint8_t *block, const size_t in_block,
+                           size_t group, v16 *acc) {
     const tfm_quantized *q = t->g->q;
-    size_t sums_stride = q->stride / TFM_I4_GROUP;
+    const uint8_t *w = block + tfm_i4_line_at(in_block * TFM_I4_GROUP), *scales = block + tfm_i4_scales_at(in_block);
     const int8_t *a = q->q + t->row * q->stride + group * TFM_I4_GROUP;
     nib_sums sums[ACC_MAX];
     V16_UNROLL
     for (int i = 0; i < R * P; i++) sums[i] = nib_zero();
-    for (size_t s = 0; s < TFM_I4_GROUP / 8; s++) {
+    for (size_t line = 0; line < TFM_I4_GROUP / TFM_I4_LINE; line++) {
         nib_weights low[PANELS_MAX], high[PANELS_MAX];
         V16_UNROLL
         for (int j = 0; j < P; j++) {
-            const uint8_t *p = w + (size_t)j * t->panel_bytes + s * 64;
+            const uint8_t *p = w + (size_t)j * t->panel_bytes + line * TFM_LINE_BYTES;
             nib_load(p, &low[j], &high[j]);
             __builtin_prefetch(p + AHEAD);
         }
         V16_UNROLL
         for (int r = 0; r < R; r++) {
-            const int8_t *p = a + (size_t)r * q->stride + s * 8;
-            dot_columns x = dot_spread(p), y = dot_spread(p + 4);
+            const int8_t *p = a + (size_t)r * q->stride + line * TFM_I4_LINE;
+            dot_columns x = dot_spread(p), y = dot_spread(p + TFM_I4_LINE / 2);
             V16_UNROLL
             for (int j = 0; j < P; j++) sums[r * P + j] = nib_step(nib_step(sums[r * P + j], low[j], x), high[j], y);
         }
     }
     V16_UNROLL
     for (int j = 0; j < P; j++) {
-        v16 scale = v16_load_f16((const uint16_t *)(const void *)(w + (size_t)j * t->panel_bytes + scales));
+        v16 scale = v16_load_f16((const uint16_t *)(const void *)(scales + (size_t)j * t->panel_bytes));
         V16_UNROLL
         for (int r = 0; r < R; r++) {
-            int32_t sum = q->sums[(t->row + (size_t)r) * sums_stride + group];
+            int32_t sum = q->sums[(t->row + (size_t)r) * tfm_quantized_groups(q) + group];
             acc[r * P + j] = v16_fma(nib_float(sums[r * P + j], 8 * sum), scale, acc[r * P + j]);
         }
     }
@@ -104,9 +103,9 @@ V16_INLINE void tile_int4(const int R, const int P, const corner *t, float *out)
     v16 acc[ACC_MAX];
     V16_UNROLL
     for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
-    for (size_t block = 0; block < q->stride / TFM_I4_BLOCK; block++, w += TFM_I4_BLOCK_BYTES) {
-        group_int4(R, P, t, w, 512, 2 * block, acc);
-        group_int4(R, P, t, w + 256, 256 + 32, 2 * block + 1, acc);
+    for (size_t block = 0; block < tfm_i4_blocks(t->g->w->k); block++, w += TFM_I4_BLOCK_BYTES) {
+        group_int4(R, P, t, w, 0, 2 * block, acc);
+        group_int4(R, P, t, w, 1, 2 * block + 1, acc);
     }
     V16_UNROLL
     for (int i = 0; i < R * P; i++)
@@ -138,7 +137,7 @@ static size_t tile_panels(const tile_fn *tiles, size_t left) {
 }
 
 static void totals_of(const tfm_quantized *q, size_t row, size_t n_rows, int32_t *totals) {
-    size_t n = q->stride / TFM_I4_GROUP;
+    size_t n = tfm_quantized_groups(q);
     for (size_t r = 0; r < n_rows; r++) {
         totals[r] = 0;
         for (size_t i = 0; i < n; i++) totals[r] += q->sums[(row + r) * n + i];
@@ -161,10 +160,10 @@ static void row_tile(const tfm_gemm_args *g, const tile_fn *tiles, size_t row, s
     }
 }
 
-void GEMM_INT(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
-#if defined(DOT_MANY)
-    if (g->w->dtype == TFM_I8 && row1 - row0 >= DOT_MANY_ROWS) {
-        DOT_MANY(g, row0, row1, panel0, panel1);
+void DOT_NAME(tfm_gemm_int)(const tfm_gemm_args *g, size_t row0, size_t row1, size_t panel0, size_t panel1) {
+#if defined(DOT_TALL_GEMM_INT8)
+    if (g->w->dtype == TFM_I8 && row1 - row0 >= DOT_TALL_ROWS) {
+        DOT_TALL_GEMM_INT8(g, row0, row1, panel0, panel1);
         return;
     }
 #endif

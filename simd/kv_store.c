@@ -38,14 +38,12 @@ V16_INLINE void store_numbers(char *to, tfm_dtype dtype, v16 x) {
         v16_store_i8((int8_t *)to, x);
 }
 
-static size_t element_bytes(tfm_dtype dtype) { return dtype == TFM_F32 ? 4 : dtype == TFM_F16 ? 2 : 1; }
-
 /* A position's features in panels of TFM_PANEL; load_up_to makes the lanes past head_dim 0. */
 V16_INLINE void store_value(char *page, const tfm_dtype dtype, size_t lane, const float *value, size_t head_dim,
                             float factor) {
     for (size_t d = 0; d < head_dim; d += TFM_PANEL) {
         v16 x = load_up_to(value + d, head_dim - d);
-        store_numbers(page + (d + lane) * TFM_PANEL * element_bytes(dtype), dtype,
+        store_numbers(page + (d + lane) * TFM_PANEL * tfm_number_bytes(dtype), dtype,
                       dtype == TFM_I8 ? scaled(x, factor) : x);
     }
 }
@@ -54,7 +52,7 @@ V16_INLINE void store_value(char *page, const tfm_dtype dtype, size_t lane, cons
 V16_INLINE void scatter_key(char *page, const tfm_dtype dtype, size_t lane, const float *key, size_t head_dim,
                             float factor) {
     V16_ALIGN char numbers[TFM_PANEL * sizeof(float)];
-    const size_t size = element_bytes(dtype);
+    const size_t size = tfm_number_bytes(dtype);
     for (size_t d = 0; d < head_dim; d += TFM_PANEL) {
         size_t n = head_dim - d < TFM_PANEL ? head_dim - d : TFM_PANEL;
         v16 x = load_up_to(key + d, n);
@@ -68,7 +66,7 @@ V16_INLINE void turn_keys(char *page, const tfm_dtype dtype, size_t lane, size_t
                           size_t key_stride, size_t head_dim, const float *factors) {
     V16_ALIGN float rows[TFM_PANEL * TFM_PANEL], columns[TFM_PANEL * TFM_PANEL];
     V16_ALIGN char numbers[TFM_PANEL * sizeof(float)];
-    const size_t size = element_bytes(dtype);
+    const size_t size = tfm_number_bytes(dtype);
     memset(rows, 0, sizeof rows);
     for (size_t d = 0; d < head_dim; d += TFM_PANEL) {
         size_t n = head_dim - d < TFM_PANEL ? head_dim - d : TFM_PANEL;

@@ -1,4 +1,4 @@
-/* log.h - the one logarithm the kernels need, from SLEEF's deterministic scalar functions. */
+/* log.h - the one logarithm there is need of. */
 #ifndef TFM_SIMD_LOG_H
 #define TFM_SIMD_LOG_H
 

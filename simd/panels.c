@@ -1,97 +1,13 @@
-/* panels.c - element types, conversions between them, packing of panels. */
+/* panels.c - packing of panels, and moving what they hold. */
 #include "panels.h"
 
 #include <math.h>
-#include <stdbool.h>
-#include <string.h>
-
-static const struct {
-    const char *name;
-    size_t size;
-} dtypes[TFM_DTYPE_COUNT] = {[TFM_F32] = {"f32", 4},
-                             [TFM_F16] = {"f16", 2},
-                             [TFM_BF16] = {"bf16", 2},
-                             [TFM_I8] = {"int8", 0},
-                             [TFM_I4] = {"int4", 0}};
-
-static bool dtype_known(tfm_dtype dtype) { return (unsigned)dtype < TFM_DTYPE_COUNT; }
-
-size_t tfm_dtype_size(tfm_dtype dtype) { return dtype_known(dtype) ? dtypes[dtype].size : 0; }
-
-float tfm_dtype_bound(tfm_dtype dtype) {
-    static const float bounds[TFM_DTYPE_COUNT] = {
-        [TFM_F32] = INFINITY,
-        [TFM_F16] = 65520.0f,      /* halfway between the largest f16 and 65536; ties go to even, which is up here */
-        [TFM_BF16] = 0x1.ffp+127f, /* halfway between the largest bf16 and 2^128 */
-        [TFM_I8] = 0x1p+127f,      /* 127 times a rounded scale stays finite */
-        [TFM_I4] = 7.0f * 65504.0f};
-    return dtype_known(dtype) ? bounds[dtype] : 0.0f;
-}
 
 size_t tfm_panel_bytes(tfm_dtype dtype, size_t k) {
     size_t bytes;
-    if (dtype == TFM_I8) return k > TFM_I8_K_MAX ? 0 : (k + 3) / 4 * 64 + TFM_PANEL * sizeof(float);
-    if (dtype == TFM_I4) {
-        size_t blocks = k / TFM_I4_BLOCK + (k % TFM_I4_BLOCK != 0);
-        return __builtin_mul_overflow(blocks, TFM_I4_BLOCK_BYTES, &bytes) ? 0 : bytes;
-    }
+    if (dtype == TFM_I8) return k > TFM_I8_K_MAX ? 0 : tfm_i8_scales_at(k) + TFM_PANEL * sizeof(float);
+    if (dtype == TFM_I4) return __builtin_mul_overflow(tfm_i4_blocks(k), TFM_I4_BLOCK_BYTES, &bytes) ? 0 : bytes;
     return __builtin_mul_overflow(k, TFM_PANEL * tfm_dtype_size(dtype), &bytes) ? 0 : bytes;
-}
-
-const char *tfm_dtype_name(tfm_dtype dtype) { return dtype_known(dtype) ? dtypes[dtype].name : "unknown"; }
-
-tfm_dtype tfm_dtype_parse(const char *name) {
-    for (unsigned i = 0; i < TFM_DTYPE_COUNT; i++)
-        if (strcmp(name, dtypes[i].name) == 0) return (tfm_dtype)i;
-    return TFM_DTYPE_COUNT;
-}
-
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
-/* Rounds bits away from the low end, to nearest, ties to even. */
-static uint32_t shift_round(uint32_t bits, unsigned shift) {
-    uint32_t half = (uint32_t)1 << (shift - 1), rest = bits & (2 * half - 1), q = bits >> shift;
-    return q + (rest > half || (rest == half && (q & 1)));
-}
-
-float tfm_f16_to_f32(uint16_t h) {
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, mantissa = h & 0x3ff;
-    if (exponent == 0) { /* zero or subnormal: mantissa x 2^-24, exact in float */
-        float x = (float)mantissa * 0x1p-24f;
-        return float_of(sign | bits_of(x));
-    }
-    if (exponent == 31) /* a signalling NaN becomes quiet, as the processors' own conversions make it */
-        return float_of(sign | 0x7f800000 | mantissa << 13 | (uint32_t)(mantissa != 0) << 22);
-    return float_of(sign | (exponent + 112) << 23 | mantissa << 13);
-}
-
-float tfm_bf16_to_f32(uint16_t h) { return float_of((uint32_t)h << 16); }
-
-uint16_t tfm_f32_to_f16(float x) {
-    uint32_t bits = bits_of(x), magnitude = bits & 0x7fffffff;
-    uint16_t sign = (uint16_t)(bits >> 16 & 0x8000);
-    if (magnitude > 0x7f800000) return (uint16_t)(sign | 0x7e00 | (magnitude >> 13 & 0x3ff));
-    if (magnitude >= 0x477ff000) return (uint16_t)(sign | 0x7c00); /* 65520 and above round to infinity */
-    if (magnitude >= 0x38800000) return (uint16_t)(sign | shift_round(magnitude - (112u << 23), 13));
-    if (magnitude < 0x33000000) return sign; /* below half the smallest subnormal, 2^-25 */
-    uint32_t mantissa = (magnitude & 0x7fffff) | 0x800000;
-    return (uint16_t)(sign | shift_round(mantissa, 126 - (magnitude >> 23)));
-}
-
-uint16_t tfm_f32_to_bf16(float x) {
-    uint32_t bits = bits_of(x);
-    if ((bits & 0x7fffffff) > 0x7f800000) return (uint16_t)(bits >> 16 | 0x40);
-    return (uint16_t)shift_round(bits, 16);
 }
 
 /* x rounded to the nearest integer, ties to even, for |x| below 2^22; two additions, which compilers vectorise. */
@@ -108,8 +24,8 @@ static float largest(const float *x, size_t n) {
 
 /* The largest weight of a row sets its scale: with 127 levels on either side, clipping it never paid. */
 static void pack_int8(const float *rows, size_t row_stride, size_t n_rows, size_t k, unsigned char *panel) {
-    float *scales = (float *)(void *)(panel + (k + 3) / 4 * 64);
-    memset(panel, 128, (k + 3) / 4 * 64);
+    float *scales = (float *)(void *)(panel + tfm_i8_scales_at(k));
+    memset(panel, 128, tfm_i8_scales_at(k));
     memset(scales, 0, TFM_PANEL * sizeof(float));
     for (size_t r = 0; r < n_rows; r++) {
         const float *row = rows + r * row_stride;
@@ -119,27 +35,15 @@ static void pack_int8(const float *rows, size_t row_stride, size_t n_rows, size_
         for (size_t c = 0; c < k; c++) { /* a subnormal scale is coarse: the largest weight may be above 127 of it */
             float q = nearest(row[c] / scale);
             q = q < -127.0f ? -127.0f : q > 127.0f ? 127.0f : q;
-            panel[c / 4 * 64 + r * 4 + c % 4] = (unsigned char)(128 + (int)q);
+            panel[tfm_i8_at(c, r)] = (unsigned char)(128 + (int)q);
         }
     }
 }
 
 static void unpack_int8(const unsigned char *panel, size_t n_rows, size_t k, float *rows, size_t row_stride) {
-    const float *scales = (const float *)(const void *)(panel + (k + 3) / 4 * 64);
+    const float *scales = (const float *)(const void *)(panel + tfm_i8_scales_at(k));
     for (size_t r = 0; r < n_rows; r++)
-        for (size_t c = 0; c < k; c++)
-            rows[r * row_stride + c] = (float)(panel[c / 4 * 64 + r * 4 + c % 4] - 128) * scales[r];
-}
-
-/* Where column c of a lane stands in an int4 panel: its byte, and by how much it is shifted there. */
-static size_t int4_byte(size_t c, size_t lane, unsigned *shift) {
-    *shift = c % 8 < 4 ? 0 : 4;
-    return c / TFM_I4_BLOCK * TFM_I4_BLOCK_BYTES + c % TFM_I4_BLOCK / TFM_I4_GROUP * 256 + c % TFM_I4_GROUP / 8 * 64 +
-           lane * 4 + c % 4;
-}
-
-static uint16_t *int4_scales(unsigned char *panel, size_t group) {
-    return (uint16_t *)(void *)(panel + group / 2 * TFM_I4_BLOCK_BYTES + 512) + group % 2 * TFM_PANEL;
+        for (size_t c = 0; c < k; c++) rows[r * row_stride + c] = (float)(panel[tfm_i8_at(c, r)] - 128) * scales[r];
 }
 
 /* A group of columns of all lanes of a panel, columns outermost so that loops over lanes vectorise. */
@@ -150,7 +54,7 @@ typedef struct int4_group {
 /* x * inverse to the nearest level. Comparing as integers lets compilers vectorise it, and NaN has a level too. */
 static inline int int4_level(float x, float inverse) {
     const float big = 0x1.8p23f; /* where floats are a unit apart: what is added to it shows in its low bits */
-    int q = (int)(bits_of(x * inverse + big) - 0x4b400000u);
+    int q = (int)(tfm_bits_of_float(x * inverse + big) - 0x4b400000u);
     return q < -8 ? -8 : q > 7 ? 7 : q;
 }
 
@@ -198,12 +102,12 @@ static void int4_store_group(const int4_group *g, const uint16_t *scales, unsign
         float scale = tfm_f16_to_f32(scales[i]);
         inverse[i] = scale != 0.0f ? 1.0f / scale : 0.0f;
     }
-    memcpy(int4_scales(panel, group), scales, TFM_PANEL * sizeof(*scales));
+    memcpy(panel + tfm_i4_scales_at(group), scales, TFM_PANEL * sizeof *scales);
     for (size_t c = 0; c < TFM_I4_GROUP; c++)
         for (size_t i = 0; i < TFM_PANEL; i++) {
-            unsigned shift, level = (unsigned)(int4_level(g->x[c][i], inverse[i]) + 8);
-            size_t byte = int4_byte(group * TFM_I4_GROUP + c, i, &shift);
-            panel[byte] = (unsigned char)(panel[byte] | level << shift);
+            size_t column = group * TFM_I4_GROUP + c, byte = tfm_i4_at(column, i);
+            unsigned level = (unsigned)(int4_level(g->x[c][i], inverse[i]) + 8);
+            panel[byte] = (unsigned char)(panel[byte] | level << (tfm_i4_high(column) ? 4 : 0));
         }
 }
 
@@ -225,11 +129,10 @@ static void pack_int4(const float *rows, size_t row_stride, size_t n_rows, size_
 static void unpack_int4(const unsigned char *panel, size_t n_rows, size_t k, float *rows, size_t row_stride) {
     for (size_t r = 0; r < n_rows; r++)
         for (size_t c = 0; c < k; c++) {
-            unsigned shift;
-            size_t byte = int4_byte(c, r, &shift);
-            int q = panel[byte] >> shift & 15;
-            uint16_t scale = int4_scales((unsigned char *)panel, c / TFM_I4_GROUP)[r];
-            rows[r * row_stride + c] = (float)(q - 8) * tfm_f16_to_f32(scale);
+            unsigned char both = panel[tfm_i4_at(c, r)];
+            int q = tfm_i4_high(c) ? both >> 4 : both & 15;
+            const uint16_t *scales = (const uint16_t *)(const void *)(panel + tfm_i4_scales_at(c / TFM_I4_GROUP));
+            rows[r * row_stride + c] = (float)(q - 8) * tfm_f16_to_f32(scales[r]);
         }
 }
 
@@ -272,4 +175,29 @@ void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t 
                 rows[r * row_stride + c] = dtype == TFM_F16 ? tfm_f16_to_f32(h) : tfm_bf16_to_f32(h);
             }
         }
+}
+
+/* n lines of a panel, each of `unit` bytes a lane. */
+static void copy_lane(char *to, size_t to_lane, const char *from, size_t from_lane, size_t unit, size_t n) {
+    to += to_lane * unit;
+    from += from_lane * unit;
+    for (size_t i = 0; i < n; i++) memcpy(to + i * TFM_PANEL * unit, from + i * TFM_PANEL * unit, unit);
+}
+
+void tfm_panels_copy_row(tfm_dtype dtype, size_t k, void *to, size_t to_row, const void *from, size_t from_row) {
+    const size_t bytes = tfm_panel_bytes(dtype, k), to_lane = to_row % TFM_PANEL, from_lane = from_row % TFM_PANEL;
+    char *into = (char *)to + to_row / TFM_PANEL * bytes;
+    const char *out_of = (const char *)from + from_row / TFM_PANEL * bytes;
+    if (dtype == TFM_I4) {
+        const size_t scales = tfm_i4_scales_at(0), lines = TFM_I4_BLOCK / TFM_I4_LINE;
+        for (size_t block = 0; block < bytes; block += TFM_I4_BLOCK_BYTES) {
+            copy_lane(into + block, to_lane, out_of + block, from_lane, TFM_LINE_BYTES / TFM_PANEL, lines);
+            copy_lane(into + block + scales, to_lane, out_of + block + scales, from_lane, sizeof(uint16_t),
+                      TFM_I4_BLOCK / TFM_I4_GROUP);
+        }
+    } else if (dtype == TFM_I8) { /* a lane has 4 bytes of each line, and 4 of the scales behind them */
+        copy_lane(into, to_lane, out_of, from_lane, sizeof(float), tfm_i8_lines(k) + 1);
+    } else {
+        copy_lane(into, to_lane, out_of, from_lane, tfm_dtype_size(dtype), k);
+    }
 }

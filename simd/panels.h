@@ -1,5 +1,6 @@
 /*
- * panels.h - element types, and the panel layout of weight matrices: what lies in model.bin is what kernels read.
+ * panels.h - the panel layout of weight matrices: what lies in model.bin is what kernels read. All arithmetic of the
+ * layout is here and in panels.c.
  *
  * A matrix W (n, k), output columns by input columns, lies as panels of TFM_PANEL output columns, tfm_panel_bytes each.
  * Rows past n in the last panel are zero. One layout serves every instruction set. In panel r / 16, with lane r % 16:
@@ -17,41 +18,42 @@
 #ifndef TFM_SIMD_PANELS_H
 #define TFM_SIMD_PANELS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "dtype.h"
 
 #define TFM_PANEL 16
-
-/* The values are those of model.bin. */
-typedef enum tfm_dtype { TFM_F32 = 0, TFM_F16 = 1, TFM_BF16 = 2, TFM_I8 = 3, TFM_I4 = 4, TFM_DTYPE_COUNT } tfm_dtype;
 
 enum {
     TFM_I8_K_MAX = 1 << 17, /* columns of an int8 matrix: 127 * 127 * this fits an int32 */
     TFM_I4_GROUP = 32,      /* columns that share a scale */
-    TFM_I4_BLOCK = 64,
-    TFM_I4_BLOCK_BYTES = 576
+    TFM_I4_BLOCK = 64,      /* columns that are padded to, and lie together with their scales */
+    TFM_I4_BLOCK_BYTES = 576,
+    TFM_LINE_BYTES = 64, /* of the columns that lie together in all lanes, 4 bytes a lane: */
+    TFM_I8_LINE = 4,     /* so many of int8 */
+    TFM_I4_LINE = 8      /* or of int4, the first four in the low halves */
 };
-
-/* Types whose matrices exist in panels only and have scales. */
-static inline int tfm_dtype_quantized(tfm_dtype dtype) { return dtype == TFM_I8 || dtype == TFM_I4; }
-
-/* Bytes of an element of a float type; 0 for quantised and unknown types. */
-size_t tfm_dtype_size(tfm_dtype dtype);
-/* The least magnitude a type cannot hold, because it or a scale would become infinite; infinity for f32. */
-float tfm_dtype_bound(tfm_dtype dtype);
-/* Bytes of a panel of k columns, scales included; 0 if they do not fit a size_t or k is too large for the type. */
-size_t tfm_panel_bytes(tfm_dtype dtype, size_t k);
-/* "f32", "f16", "bf16", "int8", "int4"; the reverse returns TFM_DTYPE_COUNT for an unknown name. */
-const char *tfm_dtype_name(tfm_dtype dtype);
-tfm_dtype tfm_dtype_parse(const char *name);
 
 static inline size_t tfm_panel_count(size_t n) { return n / TFM_PANEL + (n % TFM_PANEL != 0); }
 
-/* Exact widening, and rounding to nearest even (overflow to infinity, NaN stays NaN). */
-float tfm_f16_to_f32(uint16_t h);
-float tfm_bf16_to_f32(uint16_t h);
-uint16_t tfm_f32_to_f16(float x);
-uint16_t tfm_f32_to_bf16(float x);
+/* Bytes of a panel of k columns, scales included; 0 if they do not fit a size_t or k is too large for the type. */
+size_t tfm_panel_bytes(tfm_dtype dtype, size_t k);
+
+/* Where in a panel of int8 things are, in bytes from its start: the line that holds a column, a weight, the scales. */
+static inline size_t tfm_i8_line_at(size_t column) { return column / TFM_I8_LINE * TFM_LINE_BYTES; }
+static inline size_t tfm_i8_at(size_t column, size_t lane) { return tfm_i8_line_at(column) + lane * 4 + column % 4; }
+static inline size_t tfm_i8_lines(size_t k) { return (k + TFM_I8_LINE - 1) / TFM_I8_LINE; }
+static inline size_t tfm_i8_scales_at(size_t k) { return tfm_i8_lines(k) * TFM_LINE_BYTES; }
+
+/* Likewise of int4; `group` counts the groups of TFM_I4_GROUP columns, which have their scales (f16) each. */
+static inline size_t tfm_i4_line_at(size_t column) {
+    return column / TFM_I4_BLOCK * TFM_I4_BLOCK_BYTES + column % TFM_I4_BLOCK / TFM_I4_LINE * TFM_LINE_BYTES;
+}
+static inline size_t tfm_i4_at(size_t column, size_t lane) { return tfm_i4_line_at(column) + lane * 4 + column % 4; }
+static inline bool tfm_i4_high(size_t column) { return column % TFM_I4_LINE >= TFM_I4_LINE / 2; }
+static inline size_t tfm_i4_blocks(size_t k) { return k / TFM_I4_BLOCK + (k % TFM_I4_BLOCK != 0); }
+static inline size_t tfm_i4_scales_at(size_t group) {
+    const size_t groups = TFM_I4_BLOCK / TFM_I4_GROUP, lines = TFM_I4_BLOCK / TFM_I4_LINE * TFM_LINE_BYTES;
+    return group / groups * TFM_I4_BLOCK_BYTES + lines + group % groups * TFM_PANEL * sizeof(uint16_t);
+}
 
 /*
  * Packs rows 16p .. 16p + n_rows - 1 of an f32 matrix (row-major, row_stride elements apart, k columns) as one panel of
@@ -61,5 +63,11 @@ uint16_t tfm_f32_to_bf16(float x);
  */
 void tfm_panel_pack(const float *rows, size_t row_stride, size_t n_rows, size_t k, tfm_dtype dtype, void *panel);
 void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t k, float *rows, size_t row_stride);
+
+/*
+ * Row to_row of a matrix in panels at `to` becomes row from_row of one at `from`, bit for bit, scales included; both
+ * are of type `dtype` and have k columns. Other rows of the panel stay as they are.
+ */
+void tfm_panels_copy_row(tfm_dtype dtype, size_t k, void *to, size_t to_row, const void *from, size_t from_row);
 
 #endif

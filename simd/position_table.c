@@ -1,10 +1,7 @@
-/* position_table.c - position tables, and the logarithm: double functions of SLEEF whose bits no processor changes. */
-#include "kernels.h"
-#include "log.h"
+/* position_table.c - sines and cosines from the double functions of SLEEF whose bits no processor changes. */
+#include "position_table.h"
 
 #include <sleef.h>
-
-double tfm_log(double x) { return Sleef_cinz_logd1_u10purec(x); }
 
 static void halves_wide(float *y, size_t n, size_t d, size_t first) {
     size_t half = d / 2;

@@ -36,7 +36,7 @@ static float largest(const float *x, size_t k) {
 
 static void quantize_row(const float *x, size_t k, const tfm_quantized *to, size_t row) {
     int8_t *q = to->q + row * to->stride;
-    size_t groups = to->stride / TFM_I4_GROUP;
+    size_t groups = tfm_quantized_groups(to);
     int32_t *sums = to->sums + row * groups;
     float max = largest(x, k), inverse = 127.0f / max;
     to->scale[row] = max / 127.0f;

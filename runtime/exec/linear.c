@@ -20,7 +20,7 @@ static void quantize_part(void *arg, unsigned worker, unsigned n_workers) {
 tfm_linear_input tfm_quantize_input(tfm_session *session, const float *x, size_t m, const tfm_linear *linear) {
     if (!tfm_dtype_quantized(linear->w.dtype)) return (tfm_linear_input){x, m, false};
     size_t k = linear->w.k;
-    session->quantized.stride = (k + TFM_I4_BLOCK - 1) / TFM_I4_BLOCK * TFM_I4_BLOCK;
+    session->quantized.stride = tfm_quantized_stride(k);
     quantize_job job = {session, x, m, k};
     tfm_pool_run_sized(session->pool, m * k * TFM_ELEMENT_WORK, quantize_part, &job);
     return (tfm_linear_input){x, m, true};

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "simd/log.h"
+#include "simd/position_table.h"
 
 /* ---- rotary position embeddings ---- */
 

@@ -55,7 +55,7 @@ static bool head_quantized(const tfm_model *m) {
            tfm_dtype_quantized(m->pooler.w.dtype);
 }
 
-static void widen(widths *w, const tfm_stack *stack) {
+static void widen(widths *w, const tfm_kernels *kernels, const tfm_stack *stack) {
     const tfm_stack_options *o = stack->options;
     if (!o) return;
     size_t q = (size_t)o->n_heads * o->head_dim, kv = (size_t)o->n_kv_heads * o->head_dim;
@@ -63,8 +63,7 @@ static void widen(widths *w, const tfm_stack *stack) {
     w->context = max_size(w->context, q);
     w->ff = max_size(w->ff, o->d_ff);
     w->gated |= o->gated != 0;
-    size_t group = o->n_heads / o->n_kv_heads;
-    w->scratch = max_size(w->scratch, tfm_attention_scratch(TFM_QUERY_TILE, group, o->head_dim));
+    w->scratch = max_size(w->scratch, tfm_attention_scratch(kernels, o->head_dim));
     for (uint32_t i = 0; i < o->n_layers; i++) w->quantized |= layer_quantized(&stack->layers[i]);
 }
 
@@ -82,11 +81,10 @@ static void place_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, 
 }
 
 static void place_quantized(tfm_quantized *q, tfm_arena *a, size_t rows, size_t k) {
-    size_t blocks = k / TFM_I4_BLOCK + (k % TFM_I4_BLOCK != 0);
-    q->stride = blocks * TFM_I4_BLOCK;
+    q->stride = tfm_quantized_stride(k);
     q->q = tfm_arena_take(a, rows, q->stride);
     q->scale = tfm_arena_take(a, rows, sizeof *q->scale);
-    q->sums = tfm_arena_take(a, rows * (q->stride / TFM_I4_GROUP), sizeof *q->sums);
+    q->sums = tfm_arena_take(a, rows * tfm_quantized_groups(q), sizeof *q->sums);
 }
 
 static void place_decoder(tfm_session *session, tfm_arena *a) {
@@ -136,8 +134,8 @@ static void place_batch(tfm_ragged_batch *batch, tfm_arena *a, size_t n_tokens, 
 static void place(tfm_session *session, tfm_arena *a) {
     const tfm_session_params *p = &session->params;
     widths w = {.quantized = head_quantized(session->model)};
-    widen(&w, &session->model->encoder);
-    widen(&w, &session->model->decoder);
+    widen(&w, session->model->kernels, &session->model->encoder);
+    widen(&w, session->model->kernels, &session->model->decoder);
     size_t t = p->max_batch_tokens, d = session->model->arch.d_model;
     size_t n_runs = max_size(p->max_sources, p->max_sequences);
     place_batch(&session->batch, a, t, n_runs);

@@ -93,41 +93,13 @@ void tfm_vocab_subset_allocate(tfm_vocab_subset *subset, tfm_arena *a, const tfm
     subset->logits = tfm_arena_take(a, n_rows * vocab, sizeof *subset->logits);
 }
 
-/*
- * A panel is lines of TFM_PANEL units, one for each lane: the unit is an element of a float type, four columns of int8
- * and the scales behind them (4 bytes); eight columns of int4 (4 bytes), and in every block two lines of scales (2
- * bytes).
- */
-static void copy_lane(char *to, size_t to_lane, const char *from, size_t from_lane, size_t unit, size_t n_lines) {
-    to += to_lane * unit;
-    from += from_lane * unit;
-    for (size_t i = 0; i < n_lines; i++) memcpy(to + i * TFM_PANEL * unit, from + i * TFM_PANEL * unit, unit);
-}
-
-static void copy_column(const tfm_matrix *w, char *to, size_t to_lane, const char *from, size_t from_lane) {
-    size_t bytes = tfm_panel_bytes(w->dtype, w->k);
-    if (w->dtype == TFM_I4) {
-        for (size_t block = 0; block < bytes; block += TFM_I4_BLOCK_BYTES) {
-            copy_lane(to + block, to_lane, from + block, from_lane, 4, 8);
-            copy_lane(to + block + 512, to_lane, from + block + 512, from_lane, 2, 2);
-        }
-    } else if (w->dtype == TFM_F16 || w->dtype == TFM_BF16) {
-        copy_lane(to, to_lane, from, from_lane, 2, w->k);
-    } else {
-        copy_lane(to, to_lane, from, from_lane, 4, bytes / (TFM_PANEL * 4));
-    }
-}
-
 static void gather_part(void *arg, unsigned worker, unsigned n_workers) {
     tfm_vocab_subset *subset = arg;
     const tfm_matrix *w = &subset->all->w;
-    size_t bytes = tfm_panel_bytes(w->dtype, w->k), begin, end;
+    size_t begin, end;
     tfm_partition(subset->linear.w.n, TFM_PANEL, worker, n_workers, &begin, &end);
-    for (size_t i = begin; i < end; i++) {
-        char *to = (char *)subset->panels + i / TFM_PANEL * bytes;
-        copy_column(w, to, i % TFM_PANEL, (const char *)w->data + subset->ids[i] / TFM_PANEL * bytes,
-                    subset->ids[i] % TFM_PANEL);
-    }
+    for (size_t i = begin; i < end; i++)
+        tfm_panels_copy_row(w->dtype, w->k, subset->panels, i, w->data, subset->ids[i]);
 }
 
 void tfm_vocab_subset_gather(tfm_vocab_subset *subset, tfm_pool *pool) {

@@ -20,29 +20,12 @@ void tfm_model_params_init(tfm_model_params *params, size_t size) {
 
 /* The kernels asked for by name, by the environment, or the best there are. */
 static tfm_status choose_kernels(const char *name, const tfm_kernels **kernels, tfm_error *error) {
-    const char *from = "";
-    if (!name) {
-        name = getenv("TFM_ISA");
-        from = "TFM_ISA: ";
-    }
-    if (!name || !*name || !strcmp(name, "auto")) {
-        *kernels = tfm_kernels_get(tfm_isa_best());
-        return TFM_OK;
-    }
-    tfm_isa isa = tfm_isa_parse(name);
-    if (isa == TFM_ISA_COUNT)
-        return tfm_fail(
-            error, TFM_ERROR_ARGUMENT,
-            "%sunknown instruction set \"%s\"; known are auto, scalar, neon, neon-dot, avx2, avx2-vnni, avx512 and "
-            "avx512-vnni",
-            from, name);
-    if (!tfm_isa_built(isa))
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%sthis build has no kernels for %s; the best here is %s", from,
-                        name, tfm_isa_name(tfm_isa_best()));
+    char sentence[TFM_ISA_SENTENCE];
+    tfm_isa isa;
+    tfm_isa_choice choice = tfm_isa_select(name, &isa, sentence);
+    if (choice != TFM_ISA_CHOSEN)
+        return tfm_fail(error, choice == TFM_ISA_UNKNOWN ? TFM_ERROR_ARGUMENT : TFM_ERROR_UNSUPPORTED, "%s", sentence);
     *kernels = tfm_kernels_get(isa);
-    if (!*kernels)
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%sthis processor cannot run %s; the best it can is %s", from,
-                        name, tfm_isa_name(tfm_isa_best()));
     return TFM_OK;
 }
 
@@ -149,7 +132,7 @@ void tfm_model_info_read(const tfm_model *model, tfm_model_info *info, size_t si
     const tfm_stack_options *target = o->has_decoder ? &o->decoder : &o->encoder;
     const tfm_model_info own = {
         .kind = o->kind,
-        .isa = model->kernels->name,
+        .isa = tfm_isa_name(model->kernels->isa),
         .family = o->family,
         .file_bytes = tfm_file_length(model->file),
         .n_parameters = tfm_weights_count(model->file),

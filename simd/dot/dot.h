@@ -10,9 +10,10 @@
  * int4 (nib_): nib_load splits 64 bytes into the 4 columns of the low and the 4 of the high halves, q + 8. nib_sums
  * hold one group of TFM_I4_GROUP columns.
  *
- * meson.build names the instructions by defining one of TFM_INTEGER_*. DOT_TILES and NIB_TILES are the tiles (rows x
- * panels) that fit the registers: one panel for every number of rows named, and perhaps a wider one. Where there is a
- * better way for int8 and many rows, DOT_MANY is its function and DOT_MANY_ROWS how many rows it takes to pay.
+ * meson.build names the instructions by defining one of TFM_INTEGER_*. DOT_ISA is their suffix in names. DOT_TILES and
+ * NIB_TILES are the tiles (rows x panels) that fit the registers: one panel for every number of rows named, and perhaps
+ * a wider one. Where many rows have a better way with int8 weights, DOT_TALL_GEMM_INT8 is the function that takes it
+ * and DOT_TALL_ROWS how many rows it takes to pay.
  */
 #ifndef TFM_SIMD_DOT_DOT_H
 #define TFM_SIMD_DOT_DOT_H
@@ -35,6 +36,13 @@
 #include "dot_neon_dot.h"
 #else
 #error "no instructions chosen for integer products"
+#endif
+
+/* Names of exported functions end in the instruction set: DOT_NAME(tfm_gemm_int) is tfm_gemm_int_avx2_vnni. */
+#if defined(TFM_INTEGER_EMULATED)
+#define DOT_NAME(base) V16_JOIN(V16_JOIN(base, DOT_ISA), emulated)
+#else
+#define DOT_NAME(base) V16_JOIN(base, DOT_ISA)
 #endif
 
 #endif

@@ -6,12 +6,16 @@
 #define TFM_SIMD_DOT_DOT_AVX2_H
 
 #include "dot_ymm.h"
+#include "simd/kernels.h"
 
+#define DOT_ISA avx2
 #define DOT_OFFSET 0
-#define DOT_MANY tfm_gemm_int_many_avx2
-#define DOT_MANY_ROWS 16
+#define DOT_TALL_GEMM_INT8 tfm_gemm_int8_winograd_avx2
+#define DOT_TALL_ROWS 16
 #define DOT_TILES(X) X(1, 1) X(1, 2) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 #define NIB_TILES(X) X(1, 1) X(1, 2) X(2, 1) X(2, 2) X(3, 1) X(4, 1)
+
+tfm_gemm_int_fn DOT_TALL_GEMM_INT8;
 
 /* Else gcc 12 copies the sums of a tile from register to register, and out of them, at each step. */
 #define DOT_IN_PLACE(sum) __asm__("" : "+x"(sum))

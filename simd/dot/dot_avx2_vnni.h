@@ -4,6 +4,7 @@
 
 #include "dot_ymm.h"
 
+#define DOT_ISA avx2_vnni
 #define DOT_OFFSET 128
 #define DOT_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 #define NIB_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)

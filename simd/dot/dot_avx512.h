@@ -7,6 +7,7 @@
 
 #include "dot_zmm.h"
 
+#define DOT_ISA avx512
 #define DOT_OFFSET 0
 #define DOT_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(4, 2) X(6, 1) X(8, 1) X(8, 2)
 #define NIB_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(4, 2) X(6, 1) X(6, 2)

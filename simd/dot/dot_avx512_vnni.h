@@ -4,6 +4,7 @@
 
 #include "dot_zmm.h"
 
+#define DOT_ISA avx512_vnni
 #define DOT_OFFSET 128
 #define DOT_TILES(X)                                                                                                   \
     X(1, 1) X(1, 8) X(2, 1) X(2, 4) X(3, 1) X(3, 4) X(4, 1) X(4, 4) X(6, 1) X(6, 2) X(8, 1) X(8, 2) X(12, 1) X(12, 2)
@@ -14,7 +15,7 @@ typedef __m512i dot_weights;
 V16_INLINE dot_weights dot_load(const uint8_t *p) { return dot_bytes(p); }
 /* Not the intrinsic where that can be: gcc 12 copies the sums of a tile around, and out of registers, at each step. */
 V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) {
-#if defined(TFM_V16_EMULATED)
+#if defined(TFM_INTEGER_EMULATED)
     s = _mm512_dpbusd_epi32(s, w, q);
 #else
     __asm__("vpdpbusd %2, %1, %0" : "+v"(s) : "v"(w), "v"(q));

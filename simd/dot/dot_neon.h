@@ -7,6 +7,7 @@
 
 #include "dot_neon_common.h"
 
+#define DOT_ISA neon
 #define DOT_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
 #define NIB_TILES(X) X(1, 1) X(2, 1) X(3, 1) X(4, 1)
 

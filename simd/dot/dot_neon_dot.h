@@ -4,6 +4,7 @@
 
 #include "dot_neon_common.h"
 
+#define DOT_ISA neon_dot
 #define DOT_TILES(X) X(1, 1) X(1, 4) X(2, 1) X(2, 2) X(3, 1) X(4, 1) X(5, 1) X(6, 1)
 #define NIB_TILES(X) X(1, 1) X(1, 2) X(2, 1) X(3, 1) X(4, 1)
 

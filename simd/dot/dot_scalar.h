@@ -4,6 +4,7 @@
 
 #include "simd/v16/v16.h"
 
+#define DOT_ISA scalar
 #define DOT_OFFSET 0
 #define DOT_TILES(X) X(1, 1)
 #define NIB_TILES(X) X(1, 1)

@@ -38,10 +38,14 @@
 #error "no instruction set chosen for the virtual vector"
 #endif
 
-/* Names of exported functions end in the instruction set: V16_NAME(tfm_gemm) is tfm_gemm_avx2. */
+/* Names of exported functions end in the vector form: V16_NAME(tfm_gemm) is tfm_gemm_avx2. */
 #define V16_JOIN_(a, b) a##_##b
 #define V16_JOIN(a, b) V16_JOIN_(a, b)
+#if defined(TFM_V16_EMULATED)
+#define V16_NAME(base) V16_JOIN(V16_JOIN(base, V16_ISA), emulated)
+#else
 #define V16_NAME(base) V16_JOIN(base, V16_ISA)
+#endif
 
 /* The constant-bounds loops over a tile must vanish, or the accumulators leave the registers. */
 #if defined(TFM_V16_SCALAR)

@@ -5,11 +5,11 @@
 /* The tests run this source on processors without AVX-512 through an emulation of its intrinsics. */
 #if defined(TFM_V16_EMULATED)
 #include TFM_V16_EMULATED
-#define V16_ISA avx512_emulated
 #else
 #include <immintrin.h>
-#define V16_ISA avx512
 #endif
+
+#define V16_ISA avx512
 
 /* 12 x 2 fills 24 of 32 registers; fewer rows take more panels, so that about 8 chains hide the latency of an FMA. */
 #define V16_TILE_ROWS 12

@@ -20,8 +20,6 @@ typedef struct attention {
     size_t extent; /* floats of out */
 } attention;
 
-static size_t element_bytes(tfm_dtype dtype) { return dtype == TFM_I8 ? 1 : tfm_dtype_size(dtype); }
-
 /* What the cache's type makes of one row: elements (as in the pages) and scale; held gets the numbers they stand for.
  */
 static float store_reference(tfm_dtype dtype, const float *row, size_t n, void *elements, float *held) {
@@ -144,13 +142,13 @@ static void make_attention(check_case *c, attention *t) {
     a->query = query;
     a->kv = view_of(&t->cache);
     if (check_chance(c, 30)) make_bias(c, t);
-    a->scratch = check_aligned(c, tfm_attention_scratch(a->n_query, group, head_dim));
     t->extent = rows ? (rows - 1) * a->out_stride + (group - 1) * a->out_group_stride + head_dim : 0;
 }
 
 static float *run(check_case *c, attention *t, const tfm_kernels *k) {
     float *out = check_floats(c, t->extent);
     t->args.out = out;
+    t->args.scratch = check_aligned(c, tfm_attention_scratch(k, t->args.head_dim));
     k->attention(&t->args);
     return out;
 }
@@ -235,9 +233,9 @@ void check_attention(check_case *c, const tfm_kernels *k) {
 void check_attention_cuts(check_case *c, const tfm_kernels *k) {
     attention t;
     make_attention(c, &t);
-    tfm_attention_args a = t.args;
     fill_cache(&t.cache, k);
     float *whole = run(c, &t, k), *pieces = check_floats(c, t.extent);
+    const tfm_attention_args a = t.args;
     if (a.causal) { /* forget all positions from the first query on */
         for (size_t i = 0; i < t.cache.n_pages; i++)
             memset(t.cache.data + i * t.cache.page_stride, 0xff, t.cache.layout.v);
@@ -309,7 +307,7 @@ void check_attention_weights(check_case *c, const tfm_kernels *k) {
 
 /* Position p's row, as the reference has it, in the pages at `data`. */
 static void place_reference(const cache *t, char *data, size_t p, void *elements, float *held) {
-    size_t size = element_bytes(t->dtype), lane = p % TFM_PANEL;
+    size_t size = tfm_number_bytes(t->dtype), lane = p % TFM_PANEL;
     char *page = data + t->pages[p / TFM_PANEL] * t->page_stride;
     float scale = store_reference(t->dtype, t->key + p * t->head_dim, t->head_dim, elements, held);
     if (t->dtype == TFM_I8) memcpy(page + t->layout.k_scale + lane * sizeof scale, &scale, sizeof scale);

@@ -1,4 +1,4 @@
-/* checker.c - see check.h. */
+/* checker.c - see checker.h. */
 #include "checker.h"
 
 #include <criterion/criterion.h>
@@ -119,42 +119,20 @@ bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why) {
     return !c.failed;
 }
 
-#if defined(TFM_EMULATED_AVX512)
-extern const tfm_kernels tfm_kernels_avx512_emulated;
-#endif
-#if defined(__x86_64__)
-typedef void gemm_int_fn(const tfm_gemm_args *args, size_t row0, size_t row1, size_t panel0, size_t panel1);
-gemm_int_fn tfm_gemm_int_avx2_vnni_emulated, tfm_gemm_int_avx512_vnni_emulated;
+/* meson.build names the emulated tables: EMULATED_TABLES is EMULATED(suffix) for each. */
+#define EMULATED(suffix) extern const tfm_kernels tfm_kernels_##suffix##_emulated;
+EMULATED_TABLES
+#undef EMULATED
+#define EMULATED(suffix) found[n++] = (check_table){#suffix " emulated", &tfm_kernels_##suffix##_emulated};
 
-/* A table with other integer products. */
-static const tfm_kernels *with_products(tfm_kernels *copy, const tfm_kernels *k, const char *name,
-                                        gemm_int_fn *gemm_int) {
-    *copy = *k;
-    copy->name = name;
-    copy->gemm_int = gemm_int;
-    return copy;
-}
-#endif
-
-size_t check_tables(const tfm_kernels *const **tables) {
-    static const tfm_kernels *found[TFM_ISA_COUNT + 3];
+size_t check_tables(const check_table **tables) {
+    static check_table found[2 * TFM_ISA_COUNT];
     size_t n = 0;
-    for (unsigned isa = 0; isa < TFM_ISA_COUNT; isa++)
-        if (tfm_isa_usable((tfm_isa)isa)) found[n++] = tfm_kernels_get((tfm_isa)isa);
-#if defined(TFM_EMULATED_AVX512)
-    static tfm_kernels avx512_vnni;
-    if (tfm_isa_usable(TFM_ISA_AVX2)) {
-        found[n++] = &tfm_kernels_avx512_emulated;
-        found[n++] = with_products(&avx512_vnni, &tfm_kernels_avx512_emulated, "avx512-vnni emulated",
-                                   tfm_gemm_int_avx512_vnni_emulated);
+    for (tfm_isa isa = 0; isa < TFM_ISA_COUNT; isa++)
+        if (tfm_isa_usable(isa)) found[n++] = (check_table){tfm_isa_name(isa), tfm_kernels_get(isa)};
+    if (tfm_isa_usable(TFM_ISA_AVX2)) { /* what the emulations are made of */
+        EMULATED_TABLES
     }
-#endif
-#if defined(__x86_64__)
-    static tfm_kernels avx2_vnni;
-    if (tfm_isa_usable(TFM_ISA_AVX2))
-        found[n++] = with_products(&avx2_vnni, tfm_kernels_get(TFM_ISA_AVX2), "avx2-vnni emulated",
-                                   tfm_gemm_int_avx2_vnni_emulated);
-#endif
     *tables = found;
     return n;
 }
@@ -168,7 +146,7 @@ size_t check_scaled(size_t n) {
 }
 
 void check_all(const char *name, check_fn fn, size_t n) {
-    const tfm_kernels *const *tables;
+    const check_table *tables;
     size_t n_tables = check_tables(&tables);
     cr_assert(n_tables > 0);
     n = check_scaled(n);
@@ -177,9 +155,9 @@ void check_all(const char *name, check_fn fn, size_t n) {
         for (; run < n; run++) {
             char why[sizeof((check_case *)NULL)->why];
             uint64_t seed = 1 + run * 0x10001;
-            bool passed = check_run(fn, tables[t], seed, why);
-            cr_assert(passed, "%s on %s, seed %llu: %s", name, tables[t]->name, (unsigned long long)seed, why);
+            bool passed = check_run(fn, tables[t].kernels, seed, why);
+            cr_assert(passed, "%s on %s, seed %llu: %s", name, tables[t].name, (unsigned long long)seed, why);
         }
-        cr_assert(run > 0, "%s: no case ran on %s", name, tables[t]->name);
+        cr_assert(run > 0, "%s: no case ran on %s", name, tables[t].name);
     }
 }

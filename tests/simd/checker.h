@@ -75,8 +75,13 @@ void check_untouched(check_case *c, const char *what, const float *x, size_t n,
 /* One case; true if the kernel passed. why (1024 bytes) gets the reason if not. */
 bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why);
 
+typedef struct check_table {
+    const char *name;
+    const tfm_kernels *kernels;
+} check_table;
+
 /* Every table this machine can run, scalar first, the emulated ones last where they are built; at least one. */
-size_t check_tables(const tfm_kernels *const **tables);
+size_t check_tables(const check_table **tables);
 const tfm_kernels *check_scalar(void);
 
 /* Runs n cases (times TFM_TEST_SCALE, if set, a percentage) on every table; asserts that all pass and some ran. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simd/position_table.h"
+
 static float float_of(uint32_t bits) {
     float x;
     memcpy(&x, &bits, sizeof x);
@@ -79,7 +81,7 @@ Test(numbers, bf16) { check_half(&half_types[1]); }
 
 /* Widening by vectors, as products do it, for all values that are numbers: 1 x weight, 16 at a time. */
 Test(numbers, widening_in_products) {
-    const tfm_kernels *const *tables;
+    const check_table *tables;
     size_t n_tables = check_tables(&tables), n_run = 0;
     static uint16_t weights[65536];
     static float got[65536];
@@ -88,10 +90,10 @@ Test(numbers, widening_in_products) {
         const half_type *t = &half_types[i % 2];
         tfm_matrix w = {weights, t->dtype, 65536, 1};
         tfm_gemm_args g = {.a = (const float[]){1.0f}, .a_stride = 1, .c = got, .c_stride = 65536, .w = &w, .scale = 1};
-        tables[i / 2]->gemm(&g, 0, 1, 0, 65536 / TFM_PANEL);
+        tables[i / 2].kernels->gemm(&g, 0, 1, 0, 65536 / TFM_PANEL);
         for (uint32_t h = 0; h < 65536; h++, n_run++) {
             float expected = t->widen((uint16_t)h) + 0.0f; /* the chain starts from +0, so -0 becomes +0 */
-            cr_assert(check_same(got[h], expected), "%s %s %04x: %a, expected %a", tables[i / 2]->name, t->name, h,
+            cr_assert(check_same(got[h], expected), "%s %s %04x: %a, expected %a", tables[i / 2].name, t->name, h,
                       (double)got[h], (double)expected);
         }
     }
@@ -266,7 +268,7 @@ Test(numbers, exp) {
 Test(numbers, activations) {
     enum { N = 4096 };
     static float x[N], y[N], scalar[N];
-    const tfm_kernels *const *tables;
+    const check_table *tables;
     size_t n_tables = check_tables(&tables);
     uint64_t step = 49999 * 100 / check_scaled(100), n_run = 0;
     double worst[TFM_ACT_COUNT] = {0};
@@ -278,14 +280,14 @@ Test(numbers, activations) {
         }
         for (size_t t = 0; t < n_tables; t++)
             for (unsigned act = 0; act < TFM_ACT_COUNT; act++) {
-                tables[t]->activate(x, y, n, (tfm_activation)act, NULL);
+                tables[t].kernels->activate(x, y, n, (tfm_activation)act, NULL);
                 check_scalar()->activate(x, scalar, n, (tfm_activation)act, NULL);
                 for (size_t i = 0; i < n; i++, n_run++) {
                     double expected = reference_activation(x[i], (tfm_activation)act);
                     double bound = reference_activation_bound(x[i], (tfm_activation)act) + 0x1p-149;
                     double error = fabs(y[i] - expected);
                     cr_assert(check_same(y[i], scalar[i]), "activation %u of %a on %s", act, (double)x[i],
-                              tables[t]->name);
+                              tables[t].name);
                     cr_assert(error <= bound, "activation %u of %a: %a, expected %a, error %g above %g", act,
                               (double)x[i], (double)y[i], expected, error, bound);
                     if (error > worst[act]) worst[act] = error;

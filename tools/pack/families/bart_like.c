@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "simd/kernels.h"
+#include "simd/position_table.h"
 #include "family.h"
 
 static const tfm_layer_names encoder_names = {

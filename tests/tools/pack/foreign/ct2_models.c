@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/kernels.h"
+#include "simd/position_table.h"
 #include "ct2_writer.h"
 
 typedef struct job {

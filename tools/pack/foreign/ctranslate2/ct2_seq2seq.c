@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/kernels.h"
+#include "simd/position_table.h"
 #include "ct2_model.h"
 
 /* Positions of a model that computes them end nowhere; sessions need a limit. */
