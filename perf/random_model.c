@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "format/model_file.h"
-#include "simd/kernels.h"
+#include "simd/position_table.h"
 #include "harness.h"
 
 /* Blocks of the original Transformer ("post" norms, ReLU, biases), or of Llama (RMS norms first, gated SiLU, none). */

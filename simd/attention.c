@@ -49,31 +49,25 @@ typedef struct score_args {
 V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const score_args *s) {
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
-    V16_UNROLL
-    for (int j = 0; j < P; j++) w[j] = s->k + s->pages[j] * s->page_stride;
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
+    V16_FOR(j, P) w[j] = s->k + s->pages[j] * s->page_stride;
+    V16_FOR(i, R * P) acc[i] = v16_set(0.0f);
     size_t d = 0;
     if (R <= AHEAD_ROWS && dtype != TFM_F32) {
         const size_t step_bytes = STEP * TFM_PANEL * tfm_number_bytes(dtype);
         const char *next[TILE_PANELS_MAX];
-        V16_UNROLL
-        for (int j = 0; j < P; j++) next[j] = s->k + s->ahead[j] * s->page_stride;
+        V16_FOR(j, P) next[j] = s->k + s->ahead[j] * s->page_stride;
         for (; d + STEP <= s->head_dim; d += STEP) {
-            V16_UNROLL
-            for (int j = 0; j < P; j++) {
+            V16_FOR(j, P) {
                 V16_UNROLL
                 for (size_t byte = 0; byte < step_bytes; byte += 64) __builtin_prefetch(next[j] + byte);
                 next[j] += step_bytes;
             }
             v16_chain(R, P, acc, s->query + d, s->head_dim, w, dtype, STEP, 0);
-            V16_UNROLL
-            for (int j = 0; j < P; j++) w[j] = (const char *)w[j] + step_bytes;
+            V16_FOR(j, P) w[j] = (const char *)w[j] + step_bytes;
         }
     }
     v16_chain(R, P, acc, s->query + d, s->head_dim, w, dtype, s->head_dim - d, 0);
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
+    V16_FOR(i, R * P) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
 }
 
 typedef struct mix_args {
@@ -91,38 +85,33 @@ typedef struct mix_args {
 V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_args *m) {
     const size_t size = tfm_number_bytes(dtype), step_bytes = STEP * TFM_PANEL * size;
     v16 acc[TILE_MAX];
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) acc[i] = v16_load(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL);
+    V16_FOR(i, R * P) acc[i] = v16_load(m->out + (i / P) * m->out_stride + i % P * TFM_PANEL);
     for (size_t p = m->positions.begin; p < m->positions.end;) {
         size_t lane = p % TFM_PANEL, n = TFM_PANEL - lane;
         if (n > m->positions.end - p) n = m->positions.end - p;
         const char *page = m->v + m->pages[p / TFM_PANEL] * m->page_stride;
         const void *w[TILE_PANELS_MAX];
-        V16_UNROLL
-        for (int j = 0; j < P; j++) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL * size;
+        V16_FOR(j, P) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL * size;
         const float *weights = m->weights + (p - m->origin);
         size_t i = 0;
         if (R <= AHEAD_ROWS && dtype != TFM_F32) {
             size_t ahead = p / TFM_PANEL + AHEAD_PAGES;
             const char *next = m->v + m->pages[ahead < m->last_page ? ahead : m->last_page] * m->page_stride;
             for (; i + STEP <= n; i += STEP) {
-                V16_UNROLL
-                for (int j = 0; j < P; j++) {
+                V16_FOR(j, P) {
                     V16_UNROLL
                     for (size_t byte = 0; byte < step_bytes; byte += 64)
-                        __builtin_prefetch(next + (size_t)j * TFM_PANEL * TFM_PANEL * size + byte);
+                        __builtin_prefetch(next + j * TFM_PANEL * TFM_PANEL * size + byte);
                 }
                 next += step_bytes;
                 v16_chain(R, P, acc, weights + i, BLOCK, w, dtype, STEP, 0);
-                V16_UNROLL
-                for (int j = 0; j < P; j++) w[j] = (const char *)w[j] + step_bytes;
+                V16_FOR(j, P) w[j] = (const char *)w[j] + step_bytes;
             }
         }
         v16_chain(R, P, acc, weights + i, BLOCK, w, dtype, n - i, 0);
         p += n;
     }
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) v16_store(m->out + (size_t)(i / P) * m->out_stride + i % P * TFM_PANEL, acc[i]);
+    V16_FOR(i, R * P) v16_store(m->out + (i / P) * m->out_stride + i % P * TFM_PANEL, acc[i]);
 }
 
 typedef void (*score_fn)(const score_args *s);

@@ -20,30 +20,26 @@ V16_INLINE v16 v16_load_weights(const void *w, tfm_dtype dtype, size_t element) 
 }
 
 /* a: rows a_stride apart; w[j]: 16 elements for each k. prefetch: elements ahead to fetch of each w[j], 0 for none. */
-V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, size_t a_stride, const void *const *w,
-                          tfm_dtype dtype, size_t n_k, const size_t prefetch) {
+V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, size_t a_stride,
+                          const void *const *w, tfm_dtype dtype, size_t n_k, const size_t prefetch) {
     const size_t size = tfm_number_bytes(dtype);
     for (size_t k = 0; k < n_k; k++) {
         v16 b[TILE_PANELS_MAX];
         if (R == 1) { /* each weight is used once: loading it late keeps the accumulators in registers */
             v16 x = v16_set(a[k]);
-            V16_UNROLL
-            for (int j = 0; j < P; j++) {
+            V16_FOR(j, P) {
                 if (prefetch) __builtin_prefetch((const char *)w[j] + (k * TFM_PANEL + prefetch) * size);
                 acc[j] = v16_fma(x, v16_load_weights(w[j], dtype, k * TFM_PANEL), acc[j]);
             }
             continue;
         }
-        V16_UNROLL
-        for (int j = 0; j < P; j++) {
+        V16_FOR(j, P) {
             b[j] = v16_load_weights(w[j], dtype, k * TFM_PANEL);
             if (prefetch) __builtin_prefetch((const char *)w[j] + (k * TFM_PANEL + prefetch) * size);
         }
-        V16_UNROLL
-        for (int r = 0; r < R; r++) {
-            v16 x = v16_set(a[(size_t)r * a_stride + k]);
-            V16_UNROLL
-            for (int j = 0; j < P; j++) acc[r * P + j] = v16_fma(x, b[j], acc[r * P + j]);
+        V16_FOR(r, R) {
+            v16 x = v16_set(a[r * a_stride + k]);
+            V16_FOR(j, P) acc[r * P + j] = v16_fma(x, b[j], acc[r * P + j]);
         }
     }
 }

@@ -48,21 +48,15 @@ V16_INLINE void tile(const int R, const int P, const tfm_dtype dtype, const tile
     const size_t size = tfm_number_bytes(dtype);
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
-    V16_UNROLL
-    for (int j = 0; j < P; j++) w[j] = t->w + (size_t)j * t->panel_stride;
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
+    V16_FOR(j, P) w[j] = t->w + j * t->panel_stride;
+    V16_FOR(i, R * P) acc[i] = v16_set(0.0f);
     if (t->resume) {
-        V16_UNROLL
-        for (int i = 0; i < R * P; i++)
-            acc[i] = v16_load(t->acc + (size_t)(i / P) * t->acc_stride + (size_t)(i % P) * TFM_PANEL);
+        V16_FOR(i, R * P) acc[i] = v16_load(t->acc + (i / P) * t->acc_stride + (i % P) * TFM_PANEL);
     }
     if (t->g) {
-        V16_UNROLL
-        for (int r = 0; r < R; r++) {
-            float *c = t->g->c + (t->row + (size_t)r) * t->g->c_stride + t->panel * TFM_PANEL;
-            V16_UNROLL
-            for (int j = 0; j < P; j++) __builtin_prefetch(c + j * TFM_PANEL, 1);
+        V16_FOR(r, R) {
+            float *c = t->g->c + (t->row + r) * t->g->c_stride + t->panel * TFM_PANEL;
+            V16_FOR(j, P) __builtin_prefetch(c + j * TFM_PANEL, 1);
         }
     }
     const float *a = t->a;
@@ -70,20 +64,16 @@ V16_INLINE void tile(const int R, const int P, const tfm_dtype dtype, const tile
     size_t k = 0;
     for (; k + STEP <= t->n_k; k += STEP) {
         for (size_t line = 0; line < t->next_bytes; line += 64) {
-            V16_UNROLL
-            for (int j = 0; j < P; j++) __builtin_prefetch(next + (size_t)j * t->panel_stride + line, 0, 2);
+            V16_FOR(j, P) __builtin_prefetch(next + j * t->panel_stride + line, 0, 2);
         }
         next += t->next_bytes;
-        v16_chain(R, P, acc, a, t->a_stride, w, dtype, STEP, V16_PREFETCH / (size_t)P);
+        v16_chain(R, P, acc, a, t->a_stride, w, dtype, STEP, V16_PREFETCH / P);
         a += STEP;
-        V16_UNROLL
-        for (int j = 0; j < P; j++) w[j] = (const char *)w[j] + STEP * TFM_PANEL * size;
+        V16_FOR(j, P) w[j] = (const char *)w[j] + STEP * TFM_PANEL * size;
     }
     v16_chain(R, P, acc, a, t->a_stride, w, dtype, t->n_k - k, 0);
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++)
-        v16_store(t->acc + (size_t)(i / P) * t->acc_stride + (size_t)(i % P) * TFM_PANEL, acc[i]);
-    if (t->g) finish_tile(t, (size_t)R, (size_t)P);
+    V16_FOR(i, R * P) v16_store(t->acc + (i / P) * t->acc_stride + (i % P) * TFM_PANEL, acc[i]);
+    if (t->g) finish_tile(t, R, P);
 }
 
 #define TILE(R, P)                                                                                                     \

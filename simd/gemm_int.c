@@ -30,33 +30,27 @@ V16_INLINE void tile_int8(const int R, const int P, const corner *t, float *out)
     const tfm_quantized *q = t->g->q;
     const int8_t *a = q->q + t->row * q->stride;
     const uint8_t *w = (const uint8_t *)t->g->w->data + t->panel * t->panel_bytes;
-    size_t lines = tfm_i8_lines(t->g->w->k), scales = tfm_i8_scales_at(t->g->w->k);
+    size_t lines = tfm_i8_lines(t->g->w->k);
     dot_sums sums[ACC_MAX];
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) sums[i] = dot_zero();
+    V16_FOR(i, R * P) sums[i] = dot_zero();
     for (size_t line = 0; line < lines; line++) {
         dot_weights b[PANELS_MAX];
-        V16_UNROLL
-        for (int j = 0; j < P; j++) {
-            const uint8_t *p = w + (size_t)j * t->panel_bytes + line * TFM_LINE_BYTES;
+        V16_FOR(j, P) {
+            const uint8_t *p = w + j * t->panel_bytes + line * TFM_LINE_BYTES;
             b[j] = dot_load(p);
             __builtin_prefetch(p + AHEAD);
         }
-        V16_UNROLL
-        for (int r = 0; r < R; r++) {
-            dot_columns x = dot_spread(a + (size_t)r * q->stride + line * TFM_I8_LINE);
-            V16_UNROLL
-            for (int j = 0; j < P; j++) sums[r * P + j] = dot_step(sums[r * P + j], b[j], x);
+        V16_FOR(r, R) {
+            dot_columns x = dot_spread(a + r * q->stride + line * TFM_I8_LINE);
+            V16_FOR(j, P) sums[r * P + j] = dot_step(sums[r * P + j], b[j], x);
         }
     }
-    V16_UNROLL
-    for (int r = 0; r < R; r++) {
+    V16_FOR(r, R) {
         int32_t minus = (int32_t)((uint32_t)t->totals[r] * DOT_OFFSET);
-        V16_UNROLL
-        for (int j = 0; j < P; j++) {
-            const void *scale = w + (size_t)j * t->panel_bytes + scales;
+        V16_FOR(j, P) {
+            const void *scale = w + j * t->panel_bytes + lines * TFM_LINE_BYTES;
             v16 y = v16_mul(dot_float(sums[r * P + j], minus), v16_load(scale));
-            v16_store(out + (r * P + j) * TFM_PANEL, v16_mul(y, v16_set(q->scale[t->row + (size_t)r])));
+            v16_store(out + (r * P + j) * TFM_PANEL, v16_mul(y, v16_set(q->scale[t->row + r])));
         }
     }
 }
@@ -65,33 +59,29 @@ V16_INLINE void tile_int8(const int R, const int P, const corner *t, float *out)
 V16_INLINE void group_int4(const int R, const int P, const corner *t, const uint8_t *block, const size_t in_block,
                            size_t group, v16 *acc) {
     const tfm_quantized *q = t->g->q;
-    const uint8_t *w = block + tfm_i4_line_at(in_block * TFM_I4_GROUP), *scales = block + tfm_i4_scales_at(in_block);
+    size_t groups = tfm_quantized_groups(q);
+    const uint8_t *w = block + tfm_i4_line_at(in_block * TFM_I4_GROUP);
     const int8_t *a = q->q + t->row * q->stride + group * TFM_I4_GROUP;
     nib_sums sums[ACC_MAX];
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) sums[i] = nib_zero();
+    V16_FOR(i, R * P) sums[i] = nib_zero();
     for (size_t line = 0; line < TFM_I4_GROUP / TFM_I4_LINE; line++) {
         nib_weights low[PANELS_MAX], high[PANELS_MAX];
-        V16_UNROLL
-        for (int j = 0; j < P; j++) {
-            const uint8_t *p = w + (size_t)j * t->panel_bytes + line * TFM_LINE_BYTES;
+        V16_FOR(j, P) {
+            const uint8_t *p = w + j * t->panel_bytes + line * TFM_LINE_BYTES;
             nib_load(p, &low[j], &high[j]);
             __builtin_prefetch(p + AHEAD);
         }
-        V16_UNROLL
-        for (int r = 0; r < R; r++) {
-            const int8_t *p = a + (size_t)r * q->stride + line * TFM_I4_LINE;
+        V16_FOR(r, R) {
+            const int8_t *p = a + r * q->stride + line * TFM_I4_LINE;
             dot_columns x = dot_spread(p), y = dot_spread(p + TFM_I4_LINE / 2);
-            V16_UNROLL
-            for (int j = 0; j < P; j++) sums[r * P + j] = nib_step(nib_step(sums[r * P + j], low[j], x), high[j], y);
+            V16_FOR(j, P) sums[r * P + j] = nib_step(nib_step(sums[r * P + j], low[j], x), high[j], y);
         }
     }
-    V16_UNROLL
-    for (int j = 0; j < P; j++) {
-        v16 scale = v16_load_f16((const uint16_t *)(const void *)(scales + (size_t)j * t->panel_bytes));
-        V16_UNROLL
-        for (int r = 0; r < R; r++) {
-            int32_t sum = q->sums[(t->row + (size_t)r) * tfm_quantized_groups(q) + group];
+    V16_FOR(j, P) {
+        const void *scales = block + j * t->panel_bytes + tfm_i4_scales_at(in_block);
+        v16 scale = v16_load_f16(scales);
+        V16_FOR(r, R) {
+            int32_t sum = q->sums[(t->row + r) * groups + group];
             acc[r * P + j] = v16_fma(nib_float(sums[r * P + j], 8 * sum), scale, acc[r * P + j]);
         }
     }
@@ -101,15 +91,12 @@ V16_INLINE void tile_int4(const int R, const int P, const corner *t, float *out)
     const tfm_quantized *q = t->g->q;
     const uint8_t *w = (const uint8_t *)t->g->w->data + t->panel * t->panel_bytes;
     v16 acc[ACC_MAX];
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++) acc[i] = v16_set(0.0f);
-    for (size_t block = 0; block < tfm_i4_blocks(t->g->w->k); block++, w += TFM_I4_BLOCK_BYTES) {
+    V16_FOR(i, R * P) acc[i] = v16_set(0.0f);
+    for (size_t block = 0; block < q->stride / TFM_I4_BLOCK; block++, w += TFM_I4_BLOCK_BYTES) {
         group_int4(R, P, t, w, 0, 2 * block, acc);
         group_int4(R, P, t, w, 1, 2 * block + 1, acc);
     }
-    V16_UNROLL
-    for (int i = 0; i < R * P; i++)
-        v16_store(out + i * TFM_PANEL, v16_mul(acc[i], v16_set(q->scale[t->row + (size_t)(i / P)])));
+    V16_FOR(i, R * P) v16_store(out + i * TFM_PANEL, v16_mul(acc[i], v16_set(q->scale[t->row + (i / P)])));
 }
 
 /* One tile of each shape and type; NULL where there is none. */

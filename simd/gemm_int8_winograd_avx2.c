@@ -85,16 +85,14 @@ V16_INLINE __m256i spread(const int16_t *pair) {
 static void tile(int16_t rows[][LINES * TFM_I8_LINE], int16_t weights[][TFM_I8_LINE * TFM_PANEL], size_t lines,
                  row_sums *sums) {
     __m256i a[ROWS], b[ROWS];
-    V16_UNROLL
-    for (int r = 0; r < ROWS; r++) {
+    V16_FOR(r, ROWS) {
         a[r] = load(sums[r].lanes);
         b[r] = load(sums[r].lanes + 8);
     }
     for (size_t s = 0; s < lines; s++) {
         const __m256i even_a = load(weights[s]), even_b = load(weights[s] + 16);
         const __m256i odd_a = load(weights[s] + 32), odd_b = load(weights[s] + 48);
-        V16_UNROLL
-        for (int r = 0; r < ROWS; r++) {
+        V16_FOR(r, ROWS) {
             __m256i even = spread(rows[r] + TFM_I8_LINE * s), odd = spread(rows[r] + TFM_I8_LINE * s + 2);
             a[r] =
                 _mm256_add_epi32(a[r], _mm256_madd_epi16(_mm256_add_epi16(even, odd_a), _mm256_add_epi16(odd, even_a)));
@@ -102,8 +100,7 @@ static void tile(int16_t rows[][LINES * TFM_I8_LINE], int16_t weights[][TFM_I8_L
                 _mm256_add_epi32(b[r], _mm256_madd_epi16(_mm256_add_epi16(even, odd_b), _mm256_add_epi16(odd, even_b)));
         }
     }
-    V16_UNROLL
-    for (int r = 0; r < ROWS; r++) {
+    V16_FOR(r, ROWS) {
         store(sums[r].lanes, a[r]);
         store(sums[r].lanes + 8, b[r]);
     }

@@ -10,13 +10,11 @@ V16_INLINE v16 load_at_most(const float *x, size_t n) { return n >= 16 ? v16_loa
 static float largest(const float *x, size_t k) {
     const v16 zero = v16_set(0.0f);
     v16 max[CHAINS], zeros[CHAINS]; /* 0 times each element: NaN where it is not finite */
-    V16_UNROLL
-    for (int j = 0; j < CHAINS; j++) max[j] = zeros[j] = zero;
+    V16_FOR(j, CHAINS) max[j] = zeros[j] = zero;
     size_t i = 0;
     for (; i + 16 * CHAINS <= k; i += 16 * CHAINS) {
-        V16_UNROLL
-        for (int j = 0; j < CHAINS; j++) {
-            v16 a = v16_load(x + i + 16 * (size_t)j);
+        V16_FOR(j, CHAINS) {
+            v16 a = v16_load(x + i + 16 * j);
             max[j] = v16_max(v16_abs(a), max[j]);
             zeros[j] = v16_fma(a, zero, zeros[j]);
         }

@@ -47,7 +47,7 @@
 #define V16_NAME(base) V16_JOIN(base, V16_ISA)
 #endif
 
-/* The constant-bounds loops over a tile must vanish, or the accumulators leave the registers. */
+/* Loops over a tile, whose bounds are constants: they must vanish, or the accumulators leave the registers. */
 #if defined(TFM_V16_SCALAR)
 #define V16_UNROLL
 #elif defined(__clang__)
@@ -55,6 +55,7 @@
 #else
 #define V16_UNROLL _Pragma("GCC unroll 32")
 #endif
+#define V16_FOR(i, n) V16_UNROLL for (int i = 0; i < (n); i++)
 
 V16_INLINE v16 v16_abs(v16 x) { return v16_copysign(x, v16_set(0.0f)); }
 

@@ -18,11 +18,11 @@ typedef struct v16 {
     float x[16];
 } v16;
 
-#define V16_EACH for (int i = 0; i < 16; i++)
+#define EACH_LANE for (int i = 0; i < 16; i++)
 
 V16_INLINE v16 v16_set(float s) {
     v16 r;
-    V16_EACH r.x[i] = s;
+    EACH_LANE r.x[i] = s;
     return r;
 }
 V16_INLINE v16 v16_load(const float *p) {
@@ -41,67 +41,67 @@ V16_INLINE void v16_store_partial(float *p, v16 a, size_t n) {
 }
 V16_INLINE v16 v16_load_f16(const uint16_t *p) {
     v16 r;
-    V16_EACH r.x[i] = tfm_f16_to_f32(p[i]);
+    EACH_LANE r.x[i] = tfm_f16_to_f32(p[i]);
     return r;
 }
 V16_INLINE v16 v16_load_bf16(const uint16_t *p) {
     v16 r;
-    V16_EACH r.x[i] = tfm_bf16_to_f32(p[i]);
+    EACH_LANE r.x[i] = tfm_bf16_to_f32(p[i]);
     return r;
 }
 V16_INLINE v16 v16_load_i8(const int8_t *p) {
     v16 r;
-    V16_EACH r.x[i] = p[i];
+    EACH_LANE r.x[i] = p[i];
     return r;
 }
-V16_INLINE void v16_store_f16(uint16_t *p, v16 a) { V16_EACH p[i] = tfm_f32_to_f16(a.x[i]); }
-V16_INLINE void v16_store_i8(int8_t *p, v16 a) { V16_EACH p[i] = (int8_t)nearbyintf(a.x[i]); }
+V16_INLINE void v16_store_f16(uint16_t *p, v16 a) { EACH_LANE p[i] = tfm_f32_to_f16(a.x[i]); }
+V16_INLINE void v16_store_i8(int8_t *p, v16 a) { EACH_LANE p[i] = (int8_t)nearbyintf(a.x[i]); }
 V16_INLINE v16 v16_add(v16 a, v16 b) {
-    V16_EACH a.x[i] = a.x[i] + b.x[i];
+    EACH_LANE a.x[i] = a.x[i] + b.x[i];
     return a;
 }
 V16_INLINE v16 v16_sub(v16 a, v16 b) {
-    V16_EACH a.x[i] = a.x[i] - b.x[i];
+    EACH_LANE a.x[i] = a.x[i] - b.x[i];
     return a;
 }
 V16_INLINE v16 v16_mul(v16 a, v16 b) {
-    V16_EACH a.x[i] = a.x[i] * b.x[i];
+    EACH_LANE a.x[i] = a.x[i] * b.x[i];
     return a;
 }
 V16_INLINE v16 v16_div(v16 a, v16 b) {
-    V16_EACH a.x[i] = a.x[i] / b.x[i];
+    EACH_LANE a.x[i] = a.x[i] / b.x[i];
     return a;
 }
 V16_INLINE v16 v16_fma(v16 a, v16 b, v16 c) {
-    V16_EACH c.x[i] = fmaf(a.x[i], b.x[i], c.x[i]);
+    EACH_LANE c.x[i] = fmaf(a.x[i], b.x[i], c.x[i]);
     return c;
 }
 V16_INLINE v16 v16_max(v16 a, v16 b) {
-    V16_EACH a.x[i] = a.x[i] > b.x[i] ? a.x[i] : b.x[i];
+    EACH_LANE a.x[i] = a.x[i] > b.x[i] ? a.x[i] : b.x[i];
     return a;
 }
 V16_INLINE v16 v16_min(v16 a, v16 b) {
-    V16_EACH a.x[i] = a.x[i] < b.x[i] ? a.x[i] : b.x[i];
+    EACH_LANE a.x[i] = a.x[i] < b.x[i] ? a.x[i] : b.x[i];
     return a;
 }
 /* a < b ? x : y */
 V16_INLINE v16 v16_select_lt(v16 a, v16 b, v16 x, v16 y) {
-    V16_EACH x.x[i] = a.x[i] < b.x[i] ? x.x[i] : y.x[i];
+    EACH_LANE x.x[i] = a.x[i] < b.x[i] ? x.x[i] : y.x[i];
     return x;
 }
 /* The first n lanes of x, the rest of y. */
 V16_INLINE v16 v16_first(size_t n, v16 x, v16 y) {
-    V16_EACH x.x[i] = (size_t)i < n ? x.x[i] : y.x[i];
+    EACH_LANE x.x[i] = (size_t)i < n ? x.x[i] : y.x[i];
     return x;
 }
 /* Bit i: a[i] > b[i]. */
 V16_INLINE uint32_t v16_gt_mask(v16 a, v16 b) {
     uint32_t m = 0;
-    V16_EACH m |= (uint32_t)(a.x[i] > b.x[i]) << i;
+    EACH_LANE m |= (uint32_t)(a.x[i] > b.x[i]) << i;
     return m;
 }
 V16_INLINE v16 v16_copysign(v16 a, v16 sign) {
-    V16_EACH a.x[i] = copysignf(a.x[i], sign.x[i]);
+    EACH_LANE a.x[i] = copysignf(a.x[i], sign.x[i]);
     return a;
 }
 /* Adds the low bits of t to the exponent of p: see v16_exp. */

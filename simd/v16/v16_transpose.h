@@ -9,8 +9,7 @@
 /* 8 x 8: pairs within 128 bits, then fours, then the halves. */
 V16_INLINE void transpose8(const float *from, float *to) {
     __m256 r[8], s[8];
-    V16_UNROLL
-    for (int i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * 16);
+    V16_FOR(i, 8) r[i] = _mm256_loadu_ps(from + i * 16);
     V16_UNROLL
     for (int i = 0; i < 8; i += 2) {
         s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
@@ -23,8 +22,7 @@ V16_INLINE void transpose8(const float *from, float *to) {
         r[i + 2] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0x44);
         r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
     }
-    V16_UNROLL
-    for (int i = 0; i < 4; i++) {
+    V16_FOR(i, 4) {
         _mm256_storeu_ps(to + i * 16, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
         _mm256_storeu_ps(to + (i + 4) * 16, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
     }
