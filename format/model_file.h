@@ -76,6 +76,8 @@ void tfm_file_close(tfm_file **file);
 
 const char *tfm_file_path(const tfm_file *file);
 uint64_t tfm_file_length(const tfm_file *file);
+/* The hash of the header, under which every byte of the file lies: files with the same hash are the same. */
+uint64_t tfm_file_hash(const tfm_file *file);
 /* The whole mapping, for the SIGBUS guard of the runtime. */
 const void *tfm_file_base(const tfm_file *file);
 /* One fstat: TFM_ERROR_CHANGED if the file no longer has the length it was opened with. */

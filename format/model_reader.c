@@ -224,6 +224,7 @@ static tfm_status check_unique(tfm_file *file, tfm_error *error) {
 static void *zeroed(size_t n, size_t size) { return calloc(n ? n : 1, size); }
 
 static tfm_status read_directory(tfm_file *file, const tfm_disk_header *header, tfm_error *error) {
+    file->header_hash = header->header_hash;
     file->directory_offset = header->directory_offset;
     file->sections = zeroed(header->n_sections, sizeof(*file->sections));
     file->tensors = zeroed(header->n_tensors, sizeof(*file->tensors));
@@ -340,6 +341,8 @@ void tfm_file_close(tfm_file **file) {
 const char *tfm_file_path(const tfm_file *file) { return file->path; }
 
 uint64_t tfm_file_length(const tfm_file *file) { return file->length; }
+
+uint64_t tfm_file_hash(const tfm_file *file) { return file->header_hash; }
 
 const void *tfm_file_base(const tfm_file *file) { return file->base; }
 

@@ -17,6 +17,7 @@ struct tfm_file {
     char *path;
     const unsigned char *base; /* of the mapping; NULL before it is made */
     uint64_t length;
+    uint64_t header_hash;
     uint64_t directory_offset;
     tfm_map_guard guard;
     tfm_hash_function *hash;

@@ -155,6 +155,7 @@ typedef struct tfm_model_info {
     uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */
     tfm_score_function score_function;
     bool has_pooler;
+    uint64_t hash; /* of the whole file: two files with the same hash are the same */
 } tfm_model_info;
 
 /* Facts of a model, at most `size` bytes of them, to *info; the strings live as long as the model. */
@@ -164,6 +165,13 @@ static inline tfm_model_info tfm_model_get_info(const tfm_model *model) {
     tfm_model_info_read(model, &info, sizeof info);
     return info;
 }
+
+/*
+ * What was packed with the model for people: source, source_format, license, created_by, command, ... The value of a
+ * key, or NULL; and the i-th key and value, in the order of keys, false past the last. All live as long as the model.
+ */
+TFM_API const char *tfm_model_metadata(const tfm_model *model, const char *key);
+TFM_API bool tfm_model_metadata_at(const tfm_model *model, size_t i, const char **key, const char **value);
 
 /* The name of class i of a classifier, or NULL; lives as long as the model. */
 TFM_API const char *tfm_model_label(const tfm_model *model, uint32_t i);
@@ -210,6 +218,15 @@ TFM_API tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const i
 
 /* The piece of an id as the vocabulary spells it, or NULL; lives as long as the model. *n is its length in bytes. */
 TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n);
+/* The reverse: the (lowest) id of a piece of n bytes, special tokens included; -1 if the vocabulary does not have it. */
+TFM_API int32_t tfm_token_id(const tfm_model *model, tfm_side side, const char *piece, size_t n);
+
+/*
+ * How many ids tfm_tokenize with special adds before and after those of a text, so that a program can keep a text
+ * within a limit. Error: TFM_ERROR_STATE (no tokenizer in the file).
+ */
+TFM_API tfm_status tfm_special_counts(const tfm_model *model, tfm_side side, size_t *before, size_t *after,
+                                      tfm_error *error);
 
 /* ---- conversations ---------------------------------------------------------------------------------------- */
 
@@ -291,10 +308,13 @@ TFM_API tfm_status tfm_session_create(tfm_session **session, tfm_model *model, c
 TFM_API void tfm_session_free(tfm_session **session);
 
 /*
- * Asks the call that runs on this session, in whatever thread, to return TFM_ERROR_CANCELLED soon. May be called
- * from a signal handler. The request is cleared when the next call on the session starts.
+ * Asks the call that runs on this session, in whatever thread, to return TFM_ERROR_CANCELLED soon; if none runs, or it
+ * is past stopping, the next one that would run anything does so. That answers the request. May be called from any
+ * thread and from a signal handler.
  */
 TFM_API void tfm_session_cancel(tfm_session *session);
+/* Withdraws a request that was not answered. */
+TFM_API void tfm_session_clear_cancel(tfm_session *session);
 
 /* ---- step by step: encode, decode --------------------------------------------------------------------------- */
 
@@ -347,11 +367,13 @@ static inline tfm_embed_params tfm_embed_params_default(const tfm_model *model) 
 /*
  * Runs an encoder-only model over n inputs. They are processed in turns if they are more than the session takes at
  * once; the results are the same bits however they are grouped. params may be NULL for the model's defaults.
+ * errors: NULL, and one input that cannot be run refuses them all; or (n), which gets the error of each input, and the
+ * others run.
  * Errors: as tfm_encode; TFM_ERROR_STATE for pooled or scores of a model that has no pooler or head, or a model that
  * is no encoder.
  */
 TFM_API tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples, size_t n,
-                               const tfm_embed_params *params, tfm_error *error);
+                               const tfm_embed_params *params, tfm_error *errors, tfm_error *error);
 
 /* Gives a source number back. Sequences that use it must have been freed. */
 TFM_API void tfm_source_free(tfm_session *session, int32_t source);
@@ -387,24 +409,50 @@ typedef struct tfm_span {
  */
 TFM_API tfm_status tfm_decode(tfm_session *session, const tfm_span *spans, size_t n_spans, tfm_error *error);
 
+/* Which attention: an encoder's, a decoder's over its own tokens, a decoder's over the source. Bits of a set. */
+typedef enum tfm_attention_kind {
+    TFM_ATTENTION_ENCODER = 1,
+    TFM_ATTENTION_SELF = 2,
+    TFM_ATTENTION_CROSS = 4
+} tfm_attention_kind;
+
+/* The attention of one layer over one sequence; all of it lives until the callback returns. */
+typedef struct tfm_attention_event {
+    tfm_attention_kind kind;
+    uint32_t layer, n_heads;
+    int32_t sequence;        /* of a decoder; of an encoder: the source, or in tfm_analyze the number of the input */
+    size_t first, n_queries; /* the queries stand at positions first, first + 1, ... of their sequence */
+    size_t n_keys;           /* the keys are positions 0 .. n_keys - 1 */
+    const float *weights; /* (n_heads, n_queries, n_keys), each row with sum 1; 0 for keys that a query does not see */
+} tfm_attention_event;
+
+typedef struct tfm_attention_tap {
+    size_t size;
+    unsigned kinds; /* a set of tfm_attention_kind */
+    int32_t layer;  /* -1: all */
+    int (*on_attention)(void *user, const tfm_attention_event *event);
+    void *user;
+} tfm_attention_tap;
+
 /*
- * Cross-attention weights of the newest token of a sequence in one layer, mean over heads ((n_source) floats), for
- * heat maps. layer -1: mean over layers. Must follow a tfm_decode with this sequence.
- * Errors: TFM_ERROR_STATE (not an encoder-decoder, or weights not kept: see tfm_session_keep_attention).
+ * Sets (NULL: ends) the session's tap: from now on every call that runs layers hands out their attention weights, as
+ * they come of scores with caps, biases, windows and the causal mask. on_attention is called on the thread of the call,
+ * after a layer's attention, in the order of layers and then of sequences; a nonzero return stops the call with
+ * TFM_ERROR_CANCELLED. It must not use the session. The weights change no other result; they cost time and memory for
+ * their size, and nothing while there is no tap.
+ * Errors: TFM_ERROR_ARGUMENT; TFM_ERROR_STATE (the model has none of the kinds).
  */
-TFM_API tfm_status tfm_cross_attention(tfm_session *session, int32_t sequence, int32_t layer, float *weights,
-                                       tfm_error *error);
-/* Makes tfm_decode keep what tfm_cross_attention asks for (it costs time and memory; off at first). */
-TFM_API tfm_status tfm_session_keep_attention(tfm_session *session, bool keep, tfm_error *error);
+TFM_API tfm_status tfm_session_tap_attention(tfm_session *session, const tfm_attention_tap *tap, tfm_error *error);
 
 /*
  * log P(target | input) token by token. targets[i] are the tokens after the decoder's start token; log_probs[i]
  * receives targets[i].n values, the log-probability of each token given those before it, from the plain softmax of
  * the logits. Inputs and targets beyond what the session holds at once are processed in turns.
- * For a decoder-only model inputs[i] is the prompt.
+ * For a decoder-only model inputs[i] is the prompt. errors: as in tfm_analyze.
+ * Errors: as tfm_encode and tfm_decode.
  */
 TFM_API tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
-                             float *const *log_probs, tfm_error *error);
+                             float *const *log_probs, tfm_error *errors, tfm_error *error);
 
 /* ---- generation -------------------------------------------------------------------------------------------- */
 

@@ -50,27 +50,38 @@ static tfm_status check_example(const tfm_session *session, const tfm_example *e
     return check_score_tokens(session, e, i, error);
 }
 
-/* As many examples as one pass takes, laid out one after the other; returns how many. */
-static size_t lay_out(tfm_session *session, const tfm_example *examples, size_t n) {
+/*
+ * A batch of examples from number `first` on, as many as one pass takes; those with an error are left out. The runs
+ * have the examples' numbers. Returns the number of the next one.
+ */
+static size_t lay_out(tfm_session *session, const tfm_example *examples, const tfm_error *errors, size_t first,
+                      size_t n) {
     tfm_ragged_batch *batch = &session->batch;
     const uint32_t *pages = session->encoder_pages;
+    size_t i = first;
     tfm_ragged_batch_clear(batch);
-    for (const tfm_example *e = examples; e < examples + n && batch->n_runs < session->params.max_sources; e++) {
+    for (; i < n && batch->n_runs < session->params.max_sources; i++) {
+        const tfm_example *e = &examples[i];
+        if (errors && errors[i].status != TFM_OK) continue;
         if (e->n > session->params.max_batch_tokens - batch->n_tokens) break;
         tfm_run *run = tfm_ragged_batch_append(batch, e->ids, e->n, 0);
+        run->sequence = (int32_t)i;
         run->pages = pages;
         for (size_t t = 0; batch->token_types && e->token_types && t < e->n; t++)
             batch->token_types[run->row + t] = (uint32_t)e->token_types[t];
         pages += tfm_kv_pages(e->n);
     }
-    return batch->n_runs;
+    return i;
 }
 
 /* ---- results ---- */
 
-/* The last hidden states (n, d_model) of example i of the batch. */
-static const float *states_of(const tfm_session *session, size_t i) {
-    return session->x + session->batch.runs[i].row * session->model->arch.d_model;
+/* The example of a run, and its last hidden states (n, d_model). */
+static const tfm_example *example_of(const tfm_example *examples, const tfm_run *run) {
+    return &examples[run->sequence];
+}
+static const float *states_of(const tfm_session *session, const tfm_run *run) {
+    return session->x + run->row * session->model->arch.d_model;
 }
 
 /* One vector of the hidden states (n, d) of a sentence, computed in double and rounded once. */
@@ -100,12 +111,16 @@ static void apply_pooler(tfm_session *session, size_t m) {
 }
 
 /* The first tokens of all examples through the pooler, in one product. */
-static void write_pooled(tfm_session *session, const tfm_example *examples, size_t n) {
+static void write_pooled(tfm_session *session, const tfm_example *examples) {
+    const tfm_ragged_batch *batch = &session->batch;
     size_t d = session->model->arch.d_model;
-    for (size_t i = 0; i < n; i++) memcpy(session->head + i * d, states_of(session, i), d * sizeof(float));
-    apply_pooler(session, n);
-    for (size_t i = 0; i < n; i++)
-        if (examples[i].pooled) memcpy(examples[i].pooled, session->h + i * d, d * sizeof(float));
+    for (size_t i = 0; i < batch->n_runs; i++)
+        memcpy(session->head + i * d, states_of(session, &batch->runs[i]), d * sizeof(float));
+    apply_pooler(session, batch->n_runs);
+    for (size_t i = 0; i < batch->n_runs; i++) {
+        const tfm_example *e = example_of(examples, &batch->runs[i]);
+        if (e->pooled) memcpy(e->pooled, session->h + i * d, d * sizeof(float));
+    }
 }
 
 /* ---- scores ---- */
@@ -125,14 +140,15 @@ static void gather(const tfm_session *session, const tfm_example *e, const float
         memcpy(out + i * d, states + e->score_tokens[i] * d, d * sizeof(float));
 }
 
-/* Writes rows [first, first + n) of all scores, counted over the examples in order, to where they belong. */
-static void scatter(const tfm_session *session, const tfm_example *examples, size_t n_examples, size_t first,
-                    size_t n) {
+/* Writes rows [first, first + n) of all scores, counted over the runs in order, to where they belong. */
+static void scatter(const tfm_session *session, const tfm_example *examples, size_t first, size_t n) {
+    const tfm_ragged_batch *batch = &session->batch;
     size_t width = session->model->output.w.n, row = 0;
-    for (size_t i = 0; i < n_examples && row < first + n; i++) {
-        size_t rows = n_score_rows(session, &examples[i]);
+    for (size_t i = 0; i < batch->n_runs && row < first + n; i++) {
+        const tfm_example *e = example_of(examples, &batch->runs[i]);
+        size_t rows = n_score_rows(session, e);
         for (size_t r = row < first ? first - row : 0; r < rows && row + r < first + n; r++)
-            memcpy(examples[i].scores + r * width, session->logits + (row + r - first) * width, width * sizeof(float));
+            memcpy(e->scores + r * width, session->logits + (row + r - first) * width, width * sizeof(float));
         row += rows;
     }
 }
@@ -155,54 +171,69 @@ static float *apply_head(tfm_session *session, size_t m) {
     return x;
 }
 
-static tfm_status write_scores(tfm_session *session, const tfm_example *examples, size_t n, tfm_error *error) {
+static tfm_status write_scores(tfm_session *session, const tfm_example *examples, tfm_error *error) {
+    const tfm_ragged_batch *batch = &session->batch;
     size_t d = session->model->arch.d_model, m = 0;
-    for (size_t i = 0; i < n; i++) {
-        gather(session, &examples[i], states_of(session, i), session->head + m * d);
-        m += n_score_rows(session, &examples[i]);
+    for (const tfm_run *run = batch->runs; run < batch->runs + batch->n_runs; run++) {
+        const tfm_example *e = example_of(examples, run);
+        gather(session, e, states_of(session, run), session->head + m * d);
+        m += n_score_rows(session, e);
     }
     const float *x = apply_head(session, m);
     for (size_t first = 0; first < m; first += session->logits_rows) {
         size_t rows = m - first < session->logits_rows ? m - first : session->logits_rows;
         tfm_status status = tfm_project(session, &session->model->output, x + first * d, rows, session->logits, error);
         if (status != TFM_OK) return status;
-        scatter(session, examples, n, first, rows);
+        scatter(session, examples, first, rows);
     }
     return TFM_OK;
 }
 
-static tfm_status write_results(tfm_session *session, const tfm_example *examples, size_t n,
-                                const tfm_embed_params *params, tfm_error *error) {
+static tfm_status write_results(tfm_session *session, const tfm_example *examples, const tfm_embed_params *params,
+                                tfm_error *error) {
+    const tfm_ragged_batch *batch = &session->batch;
     size_t d = session->model->arch.d_model;
     bool pooled = false, scores = false;
-    for (size_t i = 0; i < n; i++) {
-        const tfm_example *e = &examples[i];
-        if (e->states) memcpy(e->states, states_of(session, i), e->n * d * sizeof(float));
-        if (e->embedding) embed_sentence(states_of(session, i), e->n, d, params, e->embedding);
+    for (const tfm_run *run = batch->runs; run < batch->runs + batch->n_runs; run++) {
+        const tfm_example *e = example_of(examples, run);
+        if (e->states) memcpy(e->states, states_of(session, run), e->n * d * sizeof(float));
+        if (e->embedding) embed_sentence(states_of(session, run), e->n, d, params, e->embedding);
         pooled |= e->pooled != NULL;
         scores |= e->scores != NULL;
     }
     tfm_status status = tfm_model_verify_group(session->model, &session->model->output_group, session->pool, error);
-    if (status == TFM_OK && pooled) write_pooled(session, examples, n);
-    if (status == TFM_OK && scores) status = write_scores(session, examples, n, error);
+    if (status == TFM_OK && pooled) write_pooled(session, examples);
+    if (status == TFM_OK && scores) status = write_scores(session, examples, error);
     return status != TFM_OK ? status : tfm_model_check_unchanged(session->model, error);
 }
 
+/* ---- the call ---- */
+
+/* Errors of examples go to errors, or if that is NULL the first of them is the call's. */
+static tfm_status check_examples(const tfm_session *session, const tfm_example *examples, size_t n, tfm_error *errors,
+                                 tfm_error *error) {
+    for (size_t i = 0; i < n; i++) {
+        if (errors) errors[i] = (tfm_error){0};
+        tfm_status status = check_example(session, &examples[i], i, errors ? &errors[i] : error);
+        if (status != TFM_OK && !errors) return status;
+    }
+    return TFM_OK;
+}
+
 tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples, size_t n, const tfm_embed_params *params,
-                       tfm_error *error) {
-    atomic_store(&session->cancelled, false);
+                       tfm_error *errors, tfm_error *error) {
     if (session->model->arch.kind != TFM_KIND_ENCODER)
         return tfm_fail(error, TFM_ERROR_STATE, "%s is no encoder-only model", tfm_file_path(session->model->file));
     tfm_embed_params own = tfm_embed_params_default(session->model);
     tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_embed_params", error);
     if (status == TFM_OK && (unsigned)own.pooling > TFM_POOLING_MAX)
         status = tfm_fail(error, TFM_ERROR_ARGUMENT, "pooling is %d, which is none of tfm_pooling", (int)own.pooling);
-    for (size_t i = 0; status == TFM_OK && i < n; i++) status = check_example(session, &examples[i], i, error);
-    for (size_t done = 0; status == TFM_OK && done < n;) {
-        size_t count = lay_out(session, examples + done, n - done);
+    if (status == TFM_OK) status = check_examples(session, examples, n, errors, error);
+    for (size_t next = 0; status == TFM_OK && next < n;) {
+        next = lay_out(session, examples, errors, next, n);
+        if (session->batch.n_runs == 0) break; /* none is left that can be run */
         status = tfm_forward(session, &session->model->encoder, &session->batch, error);
-        if (status == TFM_OK) status = write_results(session, examples + done, count, &own, error);
-        done += count;
+        if (status == TFM_OK) status = write_results(session, examples, &own, error);
     }
     return status;
 }

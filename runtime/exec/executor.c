@@ -17,7 +17,7 @@ static void extend_rope(const tfm_pass *p, tfm_rope_cache *rope) {
 /* What must hold before a layer runs. */
 static tfm_status check_layer(tfm_session *session, tfm_layer *layer, tfm_error *error) {
     tfm_status status = tfm_model_verify_group(session->model, &layer->group, session->pool, error);
-    return status != TFM_OK ? status : tfm_session_check(session, error);
+    return status != TFM_OK ? status : tfm_session_take_cancel(session, error);
 }
 
 tfm_status tfm_forward(tfm_session *session, tfm_stack *stack, tfm_ragged_batch *batch, tfm_error *error) {
@@ -26,14 +26,16 @@ tfm_status tfm_forward(tfm_session *session, tfm_stack *stack, tfm_ragged_batch 
     const tfm_stack_options *o = stack->options;
     tfm_pass pass = {.session = session, .stack = stack, .state = state, .batch = batch, .causal = is_decoder};
 
-    tfm_status status = tfm_model_verify_group(session->model, &stack->group, session->pool, error);
+    /* A request that came before counts, also where there are no layers to look for one. */
+    tfm_status status = tfm_session_take_cancel(session, error);
+    if (status == TFM_OK) status = tfm_model_verify_group(session->model, &stack->group, session->pool, error);
     if (status != TFM_OK) return status;
     if (o->position == TFM_POSITION_ROPE) extend_rope(&pass, &state->rope);
     tfm_embed_batch(session, stack, batch);
     for (uint32_t i = 0; i < o->n_layers; i++) {
         status = check_layer(session, &stack->layers[i], error);
+        if (status == TFM_OK) status = tfm_run_layer(&pass, i, error);
         if (status != TFM_OK) return status;
-        tfm_run_layer(&pass, i);
     }
     if (o->final_norm) tfm_apply_norm(session, o, &stack->final_norm, session->x, batch->n_tokens, session->x);
     return tfm_model_check_unchanged(session->model, error);

@@ -5,7 +5,8 @@
  * (head_dim, 16) followed by panels of values (ceil(head_dim / 16), 16, 16), which is what the attention kernel reads,
  * with their scales if they are int8.
  * Sequences list their pages by number; a page that several list is copied before one of them writes to it. So forking
- * a beam copies a list of numbers, and reordering beams copies nothing.
+ * a beam copies a list of numbers, and reordering beams copies nothing. A page that is full is not written again while
+ * anybody lists it: what it holds is decided by the tokens up to its end.
  */
 #ifndef TFM_RUNTIME_EXEC_KV_CACHE_H
 #define TFM_RUNTIME_EXEC_KV_CACHE_H
@@ -37,6 +38,7 @@ bool tfm_kv_cache_shape(tfm_kv_cache *cache, tfm_dtype dtype, size_t n_layers, s
 
 /* A page with one reference, or UINT32_MAX if none is left. Its contents are finite; lanes past head_dim are zero. */
 uint32_t tfm_kv_page_alloc(tfm_kv_cache *cache);
+/* One reference more, and one less, to each of n pages; a page without references is free for tfm_kv_page_alloc. */
 void tfm_kv_page_retain(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n);
 void tfm_kv_page_release(tfm_kv_cache *cache, const uint32_t *pages, uint32_t n);
 

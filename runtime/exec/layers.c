@@ -90,31 +90,33 @@ static void prepare_heads(const tfm_pass *p, const tfm_attention_sublayer *atten
 }
 
 /* session->context = attention over x, the sublayer's input. */
-static void self_attention(const tfm_pass *p, uint32_t index, const float *x) {
+static tfm_status self_attention(const tfm_pass *p, uint32_t index, const float *x, tfm_error *error) {
     tfm_session *session = p->session;
     const tfm_stack_options *o = p->stack->options;
     const tfm_attention_sublayer *attention = &p->stack->layers[index].attention;
     size_t q = (size_t)o->n_heads * o->head_dim, kv = (size_t)o->n_kv_heads * o->head_dim;
     tfm_apply_linear(session, &attention->qkv, x, p->batch->n_tokens, session->qkv, (tfm_epilogue){0});
     prepare_heads(p, attention);
-    tfm_attention_run(
-        &(tfm_attention_pass){.session = session,
-                              .batch = p->batch,
-                              .options = o,
-                              .cache = &p->state->kv,
-                              .layer = p->causal ? index : 0, /* an encoder's cache holds one layer at a time */
-                              .causal = p->causal,
-                              .window = o->windows ? o->windows[index] : 0,
-                              .bias = p->state->bias.values ? &p->state->bias : NULL,
-                              .query_stride = q + 2 * kv,
-                              .key = session->qkv + q,
-                              .value = session->qkv + q + kv});
+    tfm_attention_pass pass = {.session = session,
+                               .batch = p->batch,
+                               .options = o,
+                               .cache = &p->state->kv,
+                               .layer = p->causal ? index : 0, /* an encoder's cache holds one layer at a time */
+                               .causal = p->causal,
+                               .window = o->windows ? o->windows[index] : 0,
+                               .bias = p->state->bias.values ? &p->state->bias : NULL,
+                               .query_stride = q + 2 * kv,
+                               .key = session->qkv + q,
+                               .value = session->qkv + q + kv};
+    tfm_attention_run(&pass);
+    tfm_attention_kind kind = p->causal ? TFM_ATTENTION_SELF : TFM_ATTENTION_ENCODER;
+    return session->taps.kinds & kind ? tfm_attention_emit(&pass, kind, index, error) : TFM_OK;
 }
 
 /* ---- cross-attention ---- */
 
 /* session->context = attention over the sources, whose keys and values are in the cache. */
-static void cross_attention(const tfm_pass *p, uint32_t index, const float *x) {
+static tfm_status cross_attention(const tfm_pass *p, uint32_t index, const float *x, tfm_error *error) {
     tfm_session *session = p->session;
     const tfm_stack_options *o = p->stack->options;
     tfm_apply_linear(session, &p->stack->layers[index].cross.q, x, p->batch->n_tokens, session->qkv, (tfm_epilogue){0});
@@ -126,7 +128,8 @@ static void cross_attention(const tfm_pass *p, uint32_t index, const float *x) {
                                .cross = true,
                                .query_stride = (size_t)o->n_heads * o->head_dim};
     tfm_attention_run(&pass);
-    if (session->kept_attention) tfm_attention_keep(&pass);
+    return session->taps.kinds & TFM_ATTENTION_CROSS ? tfm_attention_emit(&pass, TFM_ATTENTION_CROSS, index, error)
+                                                     : TFM_OK;
 }
 
 /* ---- feed-forward ---- */
@@ -149,36 +152,39 @@ static const float *feed_forward(const tfm_pass *p, const tfm_ffn_sublayer *ffn,
 /* ---- layers ---- */
 
 /* "Attention Is All You Need", figure 1: the sublayers one after the other. */
-static void sequential_layer(const tfm_pass *p, const tfm_layer *layer, uint32_t index) {
+static tfm_status sequential_layer(const tfm_pass *p, const tfm_layer *layer, uint32_t index, tfm_error *error) {
     const tfm_attention_sublayer *attention = &layer->attention;
-    self_attention(p, index, pre_norm(p, &attention->norm));
+    tfm_status status = self_attention(p, index, pre_norm(p, &attention->norm), error);
+    if (status != TFM_OK) return status;
     add_residual(p, &attention->out, p->session->context, &attention->norm, &attention->post_norm);
 
     if (p->stack->cross) {
         const tfm_cross_sublayer *cross = &layer->cross;
-        cross_attention(p, index, pre_norm(p, &cross->norm));
+        status = cross_attention(p, index, pre_norm(p, &cross->norm), error);
+        if (status != TFM_OK) return status;
         add_residual(p, &cross->out, p->session->context, &cross->norm, &cross->post_norm);
     }
 
     const tfm_ffn_sublayer *ffn = &layer->ffn;
     const float *inner = feed_forward(p, ffn, pre_norm(p, &ffn->norm));
     add_residual(p, &ffn->down, inner, &ffn->norm, &ffn->post_norm);
+    return TFM_OK;
 }
 
 /* x + attention(norm(x)) + ffn(norm(x)): both sublayers read x before either adds to it. */
-static void parallel_layer(const tfm_pass *p, const tfm_layer *layer, uint32_t index) {
+static tfm_status parallel_layer(const tfm_pass *p, const tfm_layer *layer, uint32_t index, tfm_error *error) {
     const float *h = pre_norm(p, &layer->attention.norm);
-    self_attention(p, index, h);
+    tfm_status status = self_attention(p, index, h, error);
+    if (status != TFM_OK) return status;
     if (p->stack->options->sublayers != TFM_PARALLEL_SHARED) h = pre_norm(p, &layer->ffn.norm);
     const float *inner = feed_forward(p, &layer->ffn, h);
     add_residual(p, &layer->attention.out, p->session->context, NULL, NULL);
     add_residual(p, &layer->ffn.down, inner, NULL, NULL);
+    return TFM_OK;
 }
 
-void tfm_run_layer(const tfm_pass *p, uint32_t index) {
+tfm_status tfm_run_layer(const tfm_pass *p, uint32_t index, tfm_error *error) {
     const tfm_layer *layer = &p->stack->layers[index];
-    if (p->stack->options->sublayers == TFM_SEQUENTIAL)
-        sequential_layer(p, layer, index);
-    else
-        parallel_layer(p, layer, index);
+    bool sequential = p->stack->options->sublayers == TFM_SEQUENTIAL;
+    return (sequential ? sequential_layer : parallel_layer)(p, layer, index, error);
 }

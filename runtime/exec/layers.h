@@ -15,7 +15,10 @@ typedef struct tfm_pass {
     bool causal;
 } tfm_pass;
 
-/* Layer number `index` of the stack: reads the residual stream and adds to it. */
-void tfm_run_layer(const tfm_pass *pass, uint32_t index);
+/*
+ * Layer number `index` of the stack: reads the residual stream and adds to it. The only errors are those of taps of
+ * attention (attention_tap.h).
+ */
+tfm_status tfm_run_layer(const tfm_pass *pass, uint32_t index, tfm_error *error);
 
 #endif

@@ -68,7 +68,7 @@ static void widen(widths *w, const tfm_kernels *kernels, const tfm_stack *stack)
 }
 
 /* Tables of what depends on positions, for sequences of at most n tokens. */
-static void place_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, bool causal, tfm_stack_state *state) {
+static void layout_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, bool causal, tfm_stack_state *state) {
     if (o->position == TFM_POSITION_ROPE) {
         state->rope.n_max = n;
         state->rope.table = tfm_arena_take(a, n * o->rope_dim, sizeof(float));
@@ -80,18 +80,18 @@ static void place_positions(tfm_arena *a, const tfm_stack_options *o, size_t n, 
     }
 }
 
-static void place_quantized(tfm_quantized *q, tfm_arena *a, size_t rows, size_t k) {
+static void layout_quantized(tfm_quantized *q, tfm_arena *a, size_t rows, size_t k) {
     q->stride = tfm_quantized_stride(k);
     q->q = tfm_arena_take(a, rows, q->stride);
     q->scale = tfm_arena_take(a, rows, sizeof *q->scale);
     q->sums = tfm_arena_take(a, rows * tfm_quantized_groups(q), sizeof *q->sums);
 }
 
-static void place_decoder(tfm_session *session, tfm_arena *a) {
+static void layout_decoder(tfm_session *session, tfm_arena *a) {
     const tfm_session_params *p = &session->params;
     take_cache(a, &session->decoder.kv);
     take_cache(a, &session->cross_kv);
-    place_positions(a, &session->model->arch.decoder, p->max_target, true, &session->decoder);
+    layout_positions(a, &session->model->arch.decoder, p->max_target, true, &session->decoder);
     session->logits_rows = p->max_sequences;
     session->logits =
         tfm_arena_take(a, (size_t)p->max_sequences * session->model->arch.decoder.vocab_size, sizeof(float));
@@ -102,11 +102,11 @@ static void place_decoder(tfm_session *session, tfm_arena *a) {
         session->sequences[i].pages = pages + (size_t)i * per_sequence;
 }
 
-static void place_encoder(tfm_session *session, tfm_arena *a) {
+static void layout_encoder(tfm_session *session, tfm_arena *a) {
     const tfm_session_params *p = &session->params;
     take_cache(a, &session->encoder.kv);
     session->encoder_pages = tfm_arena_take(a, session->encoder.kv.n_pages, sizeof *session->encoder_pages);
-    place_positions(a, &session->model->arch.encoder, p->max_source, false, &session->encoder);
+    layout_positions(a, &session->model->arch.encoder, p->max_source, false, &session->encoder);
     if (session->model->arch.encoder.token_types > 0)
         session->batch.token_types = tfm_arena_take(a, p->max_batch_tokens, sizeof *session->batch.token_types);
     session->sources = tfm_arena_take(a, p->max_sources, sizeof *session->sources);
@@ -116,7 +116,7 @@ static void place_encoder(tfm_session *session, tfm_arena *a) {
 }
 
 /* What an encoder-only model has after its last layer. */
-static void place_head(tfm_session *session, tfm_arena *a) {
+static void layout_head(tfm_session *session, tfm_arena *a) {
     enum { SCORE_ROWS = 128 }; /* enough that their product reads its weights seldom */
     size_t d = session->model->arch.d_model;
     session->head = tfm_arena_take(a, session->params.max_batch_tokens * d, sizeof(float));
@@ -124,21 +124,21 @@ static void place_head(tfm_session *session, tfm_arena *a) {
     session->logits = tfm_arena_take(a, SCORE_ROWS * session->model->output.w.n, sizeof(float));
 }
 
-static void place_batch(tfm_ragged_batch *batch, tfm_arena *a, size_t n_tokens, size_t n_runs) {
+static void layout_batch(tfm_ragged_batch *batch, tfm_arena *a, size_t n_tokens, size_t n_runs) {
     batch->runs = tfm_arena_take(a, n_runs, sizeof *batch->runs);
     batch->ids = tfm_arena_take(a, n_tokens, sizeof *batch->ids);
     batch->positions = tfm_arena_take(a, n_tokens, sizeof *batch->positions);
 }
 
-/* Lays everything out; called once to count and once to place. */
-static void place(tfm_session *session, tfm_arena *a) {
+/* Lays everything out; called once to count and once with the memory. */
+static void layout(tfm_session *session, tfm_arena *a) {
     const tfm_session_params *p = &session->params;
     widths w = {.quantized = head_quantized(session->model)};
     widen(&w, session->model->kernels, &session->model->encoder);
     widen(&w, session->model->kernels, &session->model->decoder);
     size_t t = p->max_batch_tokens, d = session->model->arch.d_model;
     size_t n_runs = max_size(p->max_sources, p->max_sequences);
-    place_batch(&session->batch, a, t, n_runs);
+    layout_batch(&session->batch, a, t, n_runs);
     session->last_rows = tfm_arena_take(a, n_runs, sizeof *session->last_rows);
     session->x = tfm_arena_take(a, t * d, sizeof(float));
     session->h = tfm_arena_take(a, t * d, sizeof(float));
@@ -146,12 +146,12 @@ static void place(tfm_session *session, tfm_arena *a) {
     session->context = tfm_arena_take(a, t * w.context, sizeof(float));
     session->up = tfm_arena_take(a, t * w.ff, sizeof(float));
     session->gate = w.gated ? tfm_arena_take(a, t * w.ff, sizeof(float)) : NULL;
-    if (w.quantized) place_quantized(&session->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
+    if (w.quantized) layout_quantized(&session->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
     session->scratch_bytes = (w.scratch + 63) & ~(size_t)63;
     session->scratch = tfm_arena_take(a, tfm_pool_threads(session->pool), session->scratch_bytes);
-    if (session->model->arch.has_encoder) place_encoder(session, a);
-    if (session->model->arch.has_decoder) place_decoder(session, a);
-    if (session->model->arch.kind == TFM_KIND_ENCODER) place_head(session, a);
+    if (session->model->arch.has_encoder) layout_encoder(session, a);
+    if (session->model->arch.has_decoder) layout_decoder(session, a);
+    if (session->model->arch.kind == TFM_KIND_ENCODER) layout_head(session, a);
 }
 
 /* Replaces zeros by what the model allows and refuses what it does not. */
@@ -179,25 +179,26 @@ static tfm_status settle_params(tfm_session *session, tfm_error *error) {
 
 static bool shape_caches(tfm_session *session) {
     const tfm_session_params *p = &session->params;
-    const tfm_architecture *o = &session->model->arch;
+    const tfm_architecture *arch = &session->model->arch;
     bool fits = true;
-    if (o->has_encoder)
-        fits &= tfm_kv_cache_shape(&session->encoder.kv, TFM_F32, 1, o->encoder.n_kv_heads, o->encoder.head_dim,
+    if (arch->has_encoder)
+        fits &= tfm_kv_cache_shape(&session->encoder.kv, TFM_F32, 1, arch->encoder.n_kv_heads, arch->encoder.head_dim,
                                    (uint64_t)tfm_kv_pages(p->max_batch_tokens) + p->max_sources);
-    if (o->has_decoder)
+    if (arch->has_decoder)
+        fits &= tfm_kv_cache_shape(&session->decoder.kv, kv_dtype(p->kv_type), arch->decoder.n_layers,
+                                   arch->decoder.n_kv_heads, arch->decoder.head_dim,
+                                   (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
+    if (arch->kind == TFM_KIND_ENCODER_DECODER)
         fits &=
-            tfm_kv_cache_shape(&session->decoder.kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_kv_heads,
-                               o->decoder.head_dim, (uint64_t)p->max_sequences * tfm_kv_pages(p->max_target));
-    if (o->kind == TFM_KIND_ENCODER_DECODER)
-        fits &= tfm_kv_cache_shape(&session->cross_kv, kv_dtype(p->kv_type), o->decoder.n_layers, o->decoder.n_heads,
-                                   o->decoder.head_dim, (uint64_t)p->max_sources * tfm_kv_pages(p->max_source));
+            tfm_kv_cache_shape(&session->cross_kv, kv_dtype(p->kv_type), arch->decoder.n_layers, arch->decoder.n_heads,
+                               arch->decoder.head_dim, (uint64_t)p->max_sources * tfm_kv_pages(p->max_source));
     return fits;
 }
 
 static tfm_status reserve(tfm_session *session, tfm_error *error) {
     tfm_arena count = {0};
     if (shape_caches(session))
-        place(session, &count);
+        layout(session, &count);
     else
         count.overflow = true;
     void *memory = MAP_FAILED;
@@ -209,7 +210,7 @@ static tfm_status reserve(tfm_session *session, tfm_error *error) {
                         session->params.max_sequences, session->params.max_target);
     session->memory = memory;
     session->memory_bytes = count.used;
-    place(session, &(tfm_arena){.base = memory});
+    layout(session, &(tfm_arena){.base = memory});
     for (uint32_t i = 0; i < session->encoder.kv.n_pages; i++) session->encoder_pages[i] = i;
     if (session->encoder.bias.values) tfm_position_bias_fill(&session->encoder.bias, &session->model->encoder);
     if (session->decoder.bias.values) tfm_position_bias_fill(&session->decoder.bias, &session->model->decoder);
@@ -242,14 +243,18 @@ void tfm_session_free(tfm_session **out) {
     tfm_session *session = *out;
     *out = NULL;
     if (session->memory) munmap(session->memory, session->memory_bytes);
-    free(session->kept_attention);
-    free(session->kept_row);
+    free(session->taps.weights);
     free(session);
 }
 
-void tfm_session_cancel(tfm_session *session) { atomic_store(&session->cancelled, true); }
+/* ---- cancelling ---- */
 
-tfm_status tfm_session_check(const tfm_session *session, tfm_error *error) {
-    if (!atomic_load_explicit(&session->cancelled, memory_order_relaxed)) return TFM_OK;
+void tfm_session_cancel(tfm_session *session) { atomic_store(&session->cancel_requested, true); }
+
+void tfm_session_clear_cancel(tfm_session *session) { atomic_store(&session->cancel_requested, false); }
+
+tfm_status tfm_session_take_cancel(tfm_session *session, tfm_error *error) {
+    if (!atomic_load_explicit(&session->cancel_requested, memory_order_relaxed)) return TFM_OK;
+    if (!atomic_exchange(&session->cancel_requested, false)) return TFM_OK;
     return tfm_fail(error, TFM_ERROR_CANCELLED, "cancelled");
 }

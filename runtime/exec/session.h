@@ -40,11 +40,22 @@ typedef struct tfm_sequence_slot {
     uint64_t step;   /* the last one it was in */
 } tfm_sequence_slot;
 
+/* Those who may listen to attention weights at the same time. */
+typedef enum tfm_tap_owner { TFM_TAP_OF_CALLER, TFM_TAP_OF_GENERATE, TFM_TAP_OWNERS } tfm_tap_owner;
+
+typedef struct tfm_attention_taps {
+    unsigned kinds;                        /* of all taps together; 0: nobody listens */
+    tfm_attention_tap tap[TFM_TAP_OWNERS]; /* kinds 0: not set */
+    float *weights;                        /* (capacity) of the event that is handed out */
+    size_t capacity;
+} tfm_attention_taps;
+
 struct tfm_session {
     tfm_model *model;
     tfm_pool *pool;
     tfm_session_params params; /* with zeros replaced */
-    atomic_bool cancelled;
+    atomic_bool cancel_requested;
+    tfm_attention_taps taps;
     void *memory; /* everything below, one mapping */
     size_t memory_bytes;
 
@@ -72,9 +83,6 @@ struct tfm_session {
     float *head;   /* (T, d_model) states on their way through an encoder's head, NULL without an encoder-only model */
     float *logits; /* (logits_rows, widest row of logits or scores) */
     size_t logits_rows; /* decoders: max_sequences */
-
-    float *kept_attention; /* (max_sequences, decoder layers, max_source) or NULL; see tfm_session_keep_attention */
-    float *kept_row;       /* (max_source) scratch */
 };
 
 /* Whether id is a token of a vocabulary of that size. */
@@ -83,7 +91,7 @@ static inline bool tfm_id_valid(int32_t id, uint32_t vocab_size) { return id >= 
 /* Query rows that one item of attention work holds. */
 #define TFM_QUERY_TILE 64
 
-/* TFM_ERROR_CANCELLED after tfm_session_cancel. */
-tfm_status tfm_session_check(const tfm_session *session, tfm_error *error);
+/* TFM_ERROR_CANCELLED if tfm_session_cancel asked for it; that takes the request. */
+tfm_status tfm_session_take_cancel(tfm_session *session, tfm_error *error);
 
 #endif

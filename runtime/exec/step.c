@@ -91,7 +91,6 @@ tfm_status tfm_encode(tfm_session *session, const tfm_tokens *inputs, size_t n_i
                       float *const *states, tfm_error *error) {
     size_t d = session->model->arch.d_model;
     tfm_step_result result;
-    atomic_store(&session->cancelled, false);
     tfm_status status = tfm_encode_step(session, inputs, n_inputs, sources, &result, error);
     if (status != TFM_OK || !states) return status;
     const float *from = result.states;
@@ -214,7 +213,6 @@ static tfm_status write_results(tfm_session *session, const tfm_span *spans, con
 
 tfm_status tfm_decode(tfm_session *session, const tfm_span *spans, size_t n_spans, tfm_error *error) {
     tfm_step_result result;
-    atomic_store(&session->cancelled, false);
     tfm_status status = tfm_decode_step(session, spans, n_spans, &result, error);
     if (status != TFM_OK) return status;
     status = write_results(session, spans, &result, error);

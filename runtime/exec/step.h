@@ -21,10 +21,7 @@ typedef struct tfm_step_result {
     size_t logits_rows;
 } tfm_step_result;
 
-/*
- * tfm_encode with its result: a run for each input. A cancellation that was asked for before the call counts, as in all
- * functions here.
- */
+/* tfm_encode with its result: a run for each input. */
 tfm_status tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_inputs, int32_t *sources,
                            tfm_step_result *result, tfm_error *error);
 

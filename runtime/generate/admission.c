@@ -34,7 +34,7 @@ tfm_status tfm_decode_batch_create(tfm_decode_batch *batch, tfm_session *session
 
 void tfm_decode_batch_free(tfm_decode_batch *batch) {
     while (batch->n_running > 0) tfm_decode_batch_remove(batch, batch->running[batch->n_running - 1]);
-    if (batch->keeps_attention) tfm_session_keep_attention(batch->session, false, NULL);
+    tfm_mean_attention_close(&batch->mean);
     free(batch->memory);
     free(batch->sampler_memory);
     free(batch->subset_memory);
@@ -78,9 +78,9 @@ static tfm_status reserve_for(tfm_decode_batch *b, const tfm_request *r, tfm_err
         status = reserve(b, allocate_samplers, &b->sampler_memory, "drawing tokens", error);
     if (status == TFM_OK && r->params.shortlist && !b->subset_memory)
         status = reserve(b, allocate_subset, &b->subset_memory, "a part of the vocabulary", error);
-    if (status != TFM_OK || !r->params.keep_attention || b->session->kept_attention) return status;
-    b->keeps_attention = true;
-    return tfm_session_keep_attention(b->session, true, error);
+    if (status == TFM_OK && r->params.keep_attention && !b->mean.session)
+        status = tfm_mean_attention_open(&b->mean, b->session, error);
+    return status;
 }
 
 /* ---- entering ---- */

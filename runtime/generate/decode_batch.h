@@ -11,6 +11,7 @@
 #ifndef TFM_RUNTIME_GENERATE_DECODE_BATCH_H
 #define TFM_RUNTIME_GENERATE_DECODE_BATCH_H
 
+#include "mean_attention.h"
 #include "request.h"
 #include "vocab_subset.h"
 
@@ -33,8 +34,8 @@ typedef struct tfm_decode_batch {
     bool has_subset, subset_current; /* subset_current: it is that of the requests that run */
     void *sampler_memory, *subset_memory;
 
-    bool keeps_attention; /* the session does so for a request that runs or ran */
-    float *logits;        /* (rows, vocab_size) of the step */
+    tfm_mean_attention mean; /* open from the first request on that keeps attention */
+    float *logits;           /* (rows, vocab_size) of the step */
 } tfm_decode_batch;
 
 /* An empty batch. Errors: TFM_ERROR_MEMORY. Nothing is allocated by a step, only where the first of its kind enters. */

@@ -238,7 +238,6 @@ static tfm_status run(generation *g) {
 tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
                         const tfm_generate_callbacks *callbacks, tfm_error *error) {
     generation g = {.session = session, .inputs = inputs, .n = n, .params = session->model->defaults, .error = error};
-    atomic_store(&session->cancelled, false);
     tfm_status status = take_params(&g, params, callbacks);
     if (status == TFM_OK && n > 0) status = run(&g);
     if (status != TFM_OK || g.refusal.status == TFM_OK) return status;

@@ -7,13 +7,18 @@
 #include "runtime/exec/executor.h"
 #include "runtime/exec/sequences.h"
 #include "runtime/exec/step.h"
+#include "runtime/os/arena.h"
 
 typedef struct scorer {
     tfm_session *session;
     const tfm_tokens *inputs, *targets;
+    size_t n;
     float *const *log_probs;
+    tfm_error *errors; /* (n) of items, or NULL */
     tfm_error *error;
-    int32_t *feed; /* tokens of the items of a group, one after the other */
+
+    size_t n_slots; /* items that are worked on at the same time */
+    int32_t *feed;  /* tokens of the items of a group, one after the other */
     int32_t *sources, *sequences;
     tfm_span *spans;
     tfm_tokens *encode;
@@ -106,23 +111,53 @@ static tfm_status score_group(scorer *c, size_t first, size_t n) {
     return status;
 }
 
-static tfm_status check_item(const scorer *c, size_t i) {
-    uint32_t vocab = c->session->model->arch.decoder.vocab_size;
-    for (size_t t = 0; t < c->targets[i].n; t++)
-        if (!tfm_id_valid(c->targets[i].ids[t], vocab))
-            return tfm_fail(c->error, TFM_ERROR_ARGUMENT, "target %zu: token id %d is outside the vocabulary (0 .. %u)",
-                            i, c->targets[i].ids[t], vocab - 1);
-    if (feed_length(c, i) > c->session->params.max_target)
-        return tfm_fail(c->error, TFM_ERROR_LIMIT, "target %zu has %zu tokens; allowed are %u", i, c->targets[i].n,
-                        c->session->params.max_target);
-    if (c->inputs[i].n == 0) return tfm_fail(c->error, TFM_ERROR_LIMIT, "input %zu has no tokens", i);
+/* ---- what is asked ---- */
+
+static tfm_status check_ids(const tfm_tokens *tokens, const char *what, size_t i, uint32_t vocab, tfm_error *error) {
+    for (size_t t = 0; t < tokens->n; t++)
+        if (!tfm_id_valid(tokens->ids[t], vocab))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s %zu: token id %d is outside the vocabulary (0 .. %u)", what,
+                            i, tokens->ids[t], vocab - 1);
     return TFM_OK;
 }
 
-/* As many items from first on as one pass takes; at least one. */
-static size_t group_size(const scorer *c, size_t first, size_t n, size_t places) {
+static tfm_status check_item(const scorer *c, size_t i, tfm_error *error) {
+    const tfm_architecture *arch = &c->session->model->arch;
+    const tfm_session_params *limits = &c->session->params;
+    uint32_t input_vocab = arch->has_encoder ? arch->encoder.vocab_size : arch->decoder.vocab_size;
+    tfm_status status = check_ids(&c->targets[i], "target", i, arch->decoder.vocab_size, error);
+    if (status != TFM_OK) return status;
+    if (c->inputs[i].n == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has no tokens", i);
+    if (arch->has_encoder && c->inputs[i].n > limits->max_source)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %u", i, c->inputs[i].n,
+                        limits->max_source);
+    if (feed_length(c, i) > limits->max_target)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "target %zu has %zu tokens; allowed are %u", i, c->targets[i].n,
+                        limits->max_target);
+    return check_ids(&c->inputs[i], "input", i, input_vocab, error);
+}
+
+/* Errors of items go to errors, or if that is NULL the first of them is the call's. */
+static tfm_status check_items(const scorer *c) {
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->errors) c->errors[i] = (tfm_error){0};
+        tfm_status status = check_item(c, i, c->errors ? &c->errors[i] : c->error);
+        if (status != TFM_OK && !c->errors) return status;
+    }
+    return TFM_OK;
+}
+
+/* Whether there is anything to do: a target without tokens has nothing to score. */
+static bool is_to_score(const scorer *c, size_t i) {
+    return c->targets[i].n > 0 && (!c->errors || c->errors[i].status == TFM_OK);
+}
+
+/* ---- groups ---- */
+
+/* As many items from first on as one pass takes; at least one, unless that is not to be scored. */
+static size_t group_size(const scorer *c, size_t first) {
     size_t count = 0, n_source = 0, n_target = 0, most = c->session->params.max_batch_tokens;
-    while (first + count < n && count < places && c->targets[first + count].n > 0) {
+    while (first + count < c->n && count < c->n_slots && is_to_score(c, first + count)) {
         n_source += c->inputs[first + count].n;
         n_target += feed_length(c, first + count);
         if (count > 0 && (n_source > most || n_target > most)) break;
@@ -131,42 +166,52 @@ static size_t group_size(const scorer *c, size_t first, size_t n, size_t places)
     return count;
 }
 
-static tfm_status score_all(scorer *c, size_t n, size_t places) {
+static tfm_status score_all(scorer *c) {
     tfm_status status = TFM_OK;
-    for (size_t i = 0; status == TFM_OK && i < n; i++) status = check_item(c, i);
-    for (size_t first = 0; status == TFM_OK && first < n;) {
-        size_t count = group_size(c, first, n, places);
+    for (size_t first = 0; status == TFM_OK && first < c->n;) {
+        size_t count = group_size(c, first);
         if (count > 0) status = score_group(c, first, count);
-        first += count > 0 ? count : 1; /* a target without tokens has nothing to score */
+        first += count > 0 ? count : 1;
     }
     return status;
 }
 
+static void layout(scorer *c, tfm_arena *arena) {
+    const tfm_session_params *limits = &c->session->params;
+    size_t feed = limits->max_batch_tokens > limits->max_target ? limits->max_batch_tokens : limits->max_target;
+    c->feed = tfm_arena_take(arena, feed, sizeof *c->feed);
+    c->sources = tfm_arena_take(arena, c->n_slots, sizeof *c->sources);
+    c->sequences = tfm_arena_take(arena, c->n_slots, sizeof *c->sequences);
+    c->spans = tfm_arena_take(arena, c->n_slots, sizeof *c->spans);
+    c->encode = tfm_arena_take(arena, c->n_slots, sizeof *c->encode);
+}
+
 tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
-                     float *const *log_probs, tfm_error *error) {
-    atomic_store(&session->cancelled, false);
-    if (!session->model->arch.has_decoder)
+                     float *const *log_probs, tfm_error *errors, tfm_error *error) {
+    const tfm_architecture *arch = &session->model->arch;
+    if (!arch->has_decoder)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot score",
                         tfm_file_path(session->model->file));
-    size_t places = tfm_free_sequences(session);
-    if (session->model->arch.has_encoder && places > tfm_free_sources(session)) places = tfm_free_sources(session);
-    if (places == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "no source or sequence of the session is free");
-    if (places > n) places = n ? n : 1;
-    size_t feed = session->params.max_batch_tokens;
-    if (feed < session->params.max_target) feed = session->params.max_target;
-    scorer c = {session, inputs, targets, log_probs, error, NULL, NULL, NULL, NULL, NULL};
-    c.feed = calloc(feed, sizeof *c.feed);
-    c.sources = calloc(places, sizeof *c.sources);
-    c.sequences = calloc(places, sizeof *c.sequences);
-    c.spans = calloc(places, sizeof *c.spans);
-    c.encode = calloc(places, sizeof *c.encode);
-    tfm_status status = c.feed && c.sources && c.sequences && c.spans && c.encode
-                            ? score_all(&c, n, places)
-                            : tfm_fail(error, TFM_ERROR_MEMORY, "no memory to score %zu targets", n);
-    free(c.feed);
-    free(c.sources);
-    free(c.sequences);
-    free(c.spans);
-    free(c.encode);
+    scorer c = {.session = session,
+                .inputs = inputs,
+                .targets = targets,
+                .n = n,
+                .log_probs = log_probs,
+                .errors = errors,
+                .error = error,
+                .n_slots = tfm_free_sequences(session)};
+    size_t n_sources = tfm_free_sources(session);
+    if (arch->has_encoder && c.n_slots > n_sources) c.n_slots = n_sources;
+    if (c.n_slots == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "no source or sequence of the session is free");
+    if (c.n_slots > n) c.n_slots = n;
+    tfm_status status = check_items(&c);
+    if (status != TFM_OK) return status;
+    tfm_arena count = {0};
+    layout(&c, &count);
+    void *memory = count.overflow ? NULL : calloc(1, count.used);
+    if (!memory) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to score %zu targets", n);
+    layout(&c, &(tfm_arena){.base = memory});
+    status = score_all(&c);
+    free(memory);
     return status;
 }

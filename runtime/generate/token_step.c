@@ -28,7 +28,11 @@ static size_t lay_out_rows(tfm_decode_batch *b) {
 /* Hidden states of the rows, and their product with the vocabulary or the subset of it that they need. */
 static tfm_status compute_logits(tfm_decode_batch *b, size_t n_rows, tfm_error *error) {
     tfm_step_result result;
+    bool keep_attention = false;
+    for (size_t i = 0; i < b->n_running; i++) keep_attention |= b->running[i]->params.keep_attention;
+    if (keep_attention) tfm_mean_attention_start(&b->mean);
     tfm_status status = tfm_decode_step(b->session, b->spans, n_rows, &result, error);
+    if (keep_attention) tfm_mean_attention_stop(&b->mean);
     if (status != TFM_OK) return status;
     b->logits = result.logits;
     return tfm_project_rows(b->session, &result, result.last_rows, n_rows,
@@ -86,17 +90,14 @@ static void score_part(void *arg, unsigned worker, unsigned n_workers) {
 /* ---- the next tokens of one request ---- */
 
 /* The attention of a step belongs to the tokens chosen in it, whether they go on or end. */
-static tfm_status keep_attention(tfm_decode_batch *b, tfm_request *r, tfm_error *error) {
+static void keep_attention(const tfm_decode_batch *b, tfm_request *r) {
     tfm_search *search = &r->search;
     for (int32_t node = r->first_node; node < search->n_nodes; node++) {
         uint32_t beam = 0;
         while (beam + 1 < search->n_rows && search->beams[beam].node != search->nodes[node].parent) beam++;
-        tfm_status status =
-            tfm_cross_attention(b->session, search->beams[beam].sequence, -1,
-                                search->attention + (size_t)node * b->session->params.max_source, error);
-        if (status != TFM_OK) return status;
+        memcpy(search->attention + (size_t)node * b->session->params.max_source,
+               tfm_mean_attention_row(&b->mean, search->beams[beam].sequence), r->input->n * sizeof *search->attention);
     }
-    return TFM_OK;
 }
 
 /* Without beams: each output's token; the caller may end the output with it. */
@@ -145,8 +146,8 @@ static tfm_status choose_tokens(tfm_decode_batch *b, tfm_request *r, tfm_error *
                              search->length, r->params.num_beams);
         return TFM_OK;
     }
-    tfm_status status = r->params.keep_attention ? keep_attention(b, r, error) : TFM_OK;
-    if (status == TFM_OK) status = call_on_token(r, error);
+    if (r->params.keep_attention) keep_attention(b, r);
+    tfm_status status = call_on_token(r, error);
     if (status != TFM_OK) return status;
     tfm_search_settle(search);
     if (!search->done) status = reorder(b, r, error);

@@ -18,48 +18,48 @@ typedef struct field {
     size_t offset;
     double min, max;   /* of numbers; counts below min and above max are refused */
     const char *words; /* FIELD_WORD: the words in order of their values, separated by spaces */
-    bool optional;     /* missing: the fallback */
+    bool optional;     /* missing: the fallback, of words the first */
     double fallback;
 } field;
 
 #define ACTIVATIONS "none relu gelu gelu_tanh silu tanh"
 
 /* The limits keep every product of two sizes far from overflow, and a hostile file from asking for the moon. */
-#define AT(member) offsetof(tfm_stack_options, member)
+#define STACK(member) .name = #member, .offset = offsetof(tfm_stack_options, member)
 static const field stack_fields[] = {
-    {"vocab_size", FIELD_COUNT, AT(vocab_size), 1, 1 << 24, NULL, false, 0},
-    {"n_layers", FIELD_COUNT, AT(n_layers), 0, 1024, NULL, false, 0},
-    {"n_heads", FIELD_COUNT, AT(n_heads), 1, 4096, NULL, false, 0},
-    {"n_kv_heads", FIELD_COUNT, AT(n_kv_heads), 1, 4096, NULL, false, 0},
-    {"head_dim", FIELD_COUNT, AT(head_dim), 1, 4096, NULL, false, 0},
-    {"d_ff", FIELD_COUNT, AT(d_ff), 1, 1 << 20, NULL, false, 0},
-    {"activation", FIELD_WORD, AT(activation), 0, 0, ACTIVATIONS, false, 0},
-    {"gated", FIELD_FLAG, AT(gated), 0, 1, NULL, false, 0},
-    {"norm", FIELD_WORD, AT(norm), 0, 0, "layer rms", false, 0},
-    {"norm_bias", FIELD_FLAG, AT(norm_bias), 0, 1, NULL, true, 1},
-    {"norm_placement", FIELD_WORD, AT(norm_placement), 0, 0, "post pre both", false, 0},
-    {"norm_eps", FIELD_FLOAT, AT(norm_eps), 0, 1, NULL, false, 0},
-    {"sublayers", FIELD_WORD, AT(sublayers), 0, 0, "sequential parallel parallel_shared", true, TFM_SEQUENTIAL},
-    {"residual_scale", FIELD_FLOAT, AT(residual_scale), -1e6, 1e6, NULL, true, 1},
-    {"position", FIELD_WORD, AT(position), 0, 0, "none table rope alibi relative", false, 0},
-    {"position_offset", FIELD_COUNT, AT(position_offset), 0, 1 << 20, NULL, true, 0},
-    {"max_positions", FIELD_COUNT, AT(max_positions), 1, 1 << 22, NULL, false, 0},
-    {"rope_dim", FIELD_COUNT, AT(rope_dim), 2, 4096, NULL, true, 0},
-    {"rope_layout", FIELD_WORD, AT(rope_layout), 0, 0, "halves interleaved", true, 0},
-    {"rope_factor", FIELD_FLOAT, AT(rope_factor), 0, 1e6, NULL, true, 1},
-    {"relative_buckets", FIELD_COUNT, AT(relative_buckets), 2, 1 << 16, NULL, true, 0},
-    {"relative_max_distance", FIELD_COUNT, AT(relative_max_distance), 1, 1 << 22, NULL, true, 0},
-    {"embed_scale", FIELD_FLOAT, AT(embed_scale), -1e6, 1e6, NULL, false, 0},
-    {"token_types", FIELD_COUNT, AT(token_types), 0, 1 << 16, NULL, true, 0},
-    {"embed_norm", FIELD_FLAG, AT(embed_norm), 0, 1, NULL, false, 0},
-    {"final_norm", FIELD_FLAG, AT(final_norm), 0, 1, NULL, false, 0},
-    {"attention_scale", FIELD_FLOAT, AT(attention_scale), 0, 1e6, NULL, false, 0},
-    {"attention_soft_cap", FIELD_FLOAT, AT(attention_soft_cap), 0, 1e6, NULL, true, 0},
-    {"qk_norm", FIELD_WORD, AT(qk_norm), 0, 0, "none shared heads", true, TFM_QK_NORM_NONE},
-    {"biases", FIELD_WORD, AT(biases), 0, 0, "none all qkv attention ffn out_ffn", false, 0},
+    {STACK(vocab_size), .kind = FIELD_COUNT, .min = 1, .max = 1 << 24},
+    {STACK(n_layers), .kind = FIELD_COUNT, .max = 1024},
+    {STACK(n_heads), .kind = FIELD_COUNT, .min = 1, .max = 4096},
+    {STACK(n_kv_heads), .kind = FIELD_COUNT, .min = 1, .max = 4096},
+    {STACK(head_dim), .kind = FIELD_COUNT, .min = 1, .max = 4096},
+    {STACK(d_ff), .kind = FIELD_COUNT, .min = 1, .max = 1 << 20},
+    {STACK(activation), .kind = FIELD_WORD, .words = ACTIVATIONS},
+    {STACK(gated), .kind = FIELD_FLAG, .max = 1},
+    {STACK(norm), .kind = FIELD_WORD, .words = "layer rms"},
+    {STACK(norm_bias), .kind = FIELD_FLAG, .max = 1, .optional = true, .fallback = 1},
+    {STACK(norm_placement), .kind = FIELD_WORD, .words = "post pre both"},
+    {STACK(norm_eps), .kind = FIELD_FLOAT, .max = 1},
+    {STACK(sublayers), .kind = FIELD_WORD, .words = "sequential parallel parallel_shared", .optional = true},
+    {STACK(residual_scale), .kind = FIELD_FLOAT, .min = -1e6, .max = 1e6, .optional = true, .fallback = 1},
+    {STACK(position), .kind = FIELD_WORD, .words = "none table rope alibi relative"},
+    {STACK(position_offset), .kind = FIELD_COUNT, .max = 1 << 20, .optional = true},
+    {STACK(max_positions), .kind = FIELD_COUNT, .min = 1, .max = 1 << 22},
+    {STACK(rope_dim), .kind = FIELD_COUNT, .min = 2, .max = 4096, .optional = true},
+    {STACK(rope_layout), .kind = FIELD_WORD, .words = "halves interleaved", .optional = true},
+    {STACK(rope_factor), .kind = FIELD_FLOAT, .max = 1e6, .optional = true, .fallback = 1},
+    {STACK(relative_buckets), .kind = FIELD_COUNT, .min = 2, .max = 1 << 16, .optional = true},
+    {STACK(relative_max_distance), .kind = FIELD_COUNT, .min = 1, .max = 1 << 22, .optional = true},
+    {STACK(embed_scale), .kind = FIELD_FLOAT, .min = -1e6, .max = 1e6},
+    {STACK(token_types), .kind = FIELD_COUNT, .max = 1 << 16, .optional = true},
+    {STACK(embed_norm), .kind = FIELD_FLAG, .max = 1},
+    {STACK(final_norm), .kind = FIELD_FLAG, .max = 1},
+    {STACK(attention_scale), .kind = FIELD_FLOAT, .max = 1e6},
+    {STACK(attention_soft_cap), .kind = FIELD_FLOAT, .max = 1e6, .optional = true},
+    {STACK(qk_norm), .kind = FIELD_WORD, .words = "none shared heads", .optional = true},
+    {STACK(biases), .kind = FIELD_WORD, .words = "none all qkv attention ffn out_ffn"},
 };
 #define N_STACK_FIELDS (sizeof stack_fields / sizeof *stack_fields)
-#undef AT
+#undef STACK
 
 /* The words of biases as bits. */
 static const uint32_t bias_bits[] = {0,
@@ -72,23 +72,24 @@ static const uint32_t bias_bits[] = {0,
 /* Arrays of a stack; unlike fields they are used where they lie. */
 static const char *const stack_arrays[] = {"windows", "rope_frequencies", "alibi_slopes", NULL};
 
-#define AT(member) offsetof(tfm_architecture, member)
+#define MODEL(key, member) .name = key, .offset = offsetof(tfm_architecture, member)
 static const field model_fields[] = {
-    {"d_model", FIELD_COUNT, AT(d_model), 1, 1 << 20, NULL, false, 0},
-    {"output.scale", FIELD_FLOAT, AT(output_scale), -1e6, 1e6, NULL, true, 1},
-    {"output.soft_cap", FIELD_FLOAT, AT(output_soft_cap), 0, 1e6, NULL, true, 0},
-    {"head", FIELD_WORD, AT(head.kind), 0, 0, "none masked_lm token sequence", true, TFM_HEAD_NONE},
-    {"head.dense", FIELD_FLAG, AT(head.dense), 0, 1, NULL, true, 0},
-    {"head.norm", FIELD_FLAG, AT(head.norm), 0, 1, NULL, true, 0},
-    {"head.activation", FIELD_WORD, AT(head.activation), 0, 0, ACTIVATIONS, true, TFM_ACT_NONE},
-    {"head.classes", FIELD_COUNT, AT(head.classes), 1, 1 << 20, NULL, true, 0},
-    {"head.function", FIELD_WORD, AT(head.function), 0, 0, "softmax sigmoid none", true, TFM_SCORES_SOFTMAX},
-    {"pooler", FIELD_FLAG, AT(head.pooler), 0, 1, NULL, true, 0},
-    {"pooling", FIELD_WORD, AT(head.pooling), 0, 0, "mean cls max", true, TFM_POOLING_MEAN},
-    {"pooling.normalize", FIELD_FLAG, AT(head.normalize), 0, 1, NULL, true, 0},
+    {MODEL("d_model", d_model), .kind = FIELD_COUNT, .min = 1, .max = 1 << 20},
+    {MODEL("output.scale", output_scale), .kind = FIELD_FLOAT, .min = -1e6, .max = 1e6, .optional = true,
+     .fallback = 1},
+    {MODEL("output.soft_cap", output_soft_cap), .kind = FIELD_FLOAT, .max = 1e6, .optional = true},
+    {MODEL("head", head.kind), .kind = FIELD_WORD, .words = "none masked_lm token sequence", .optional = true},
+    {MODEL("head.dense", head.dense), .kind = FIELD_FLAG, .max = 1, .optional = true},
+    {MODEL("head.norm", head.norm), .kind = FIELD_FLAG, .max = 1, .optional = true},
+    {MODEL("head.activation", head.activation), .kind = FIELD_WORD, .words = ACTIVATIONS, .optional = true},
+    {MODEL("head.classes", head.classes), .kind = FIELD_COUNT, .min = 1, .max = 1 << 20, .optional = true},
+    {MODEL("head.function", head.function), .kind = FIELD_WORD, .words = "softmax sigmoid none", .optional = true},
+    {MODEL("pooler", head.pooler), .kind = FIELD_FLAG, .max = 1, .optional = true},
+    {MODEL("pooling", head.pooling), .kind = FIELD_WORD, .words = "mean cls max", .optional = true},
+    {MODEL("pooling.normalize", head.normalize), .kind = FIELD_FLAG, .max = 1, .optional = true},
 };
 #define N_MODEL_FIELDS (sizeof model_fields / sizeof *model_fields)
-#undef AT
+#undef MODEL
 
 typedef struct reader {
     const tfm_table *table;
@@ -173,9 +174,9 @@ static bool all_finite(const float *x, size_t n) {
 static tfm_status read_arrays(reader *in, const char *stack, tfm_stack_options *o) {
     const void *windows, *frequencies, *slopes;
     tfm_status status = read_array(in, stack, stack_arrays[0], TFM_VALUE_U32S, o->n_layers, &windows);
-    if (!status) status = read_array(in, stack, stack_arrays[1], TFM_VALUE_F32S, o->rope_dim, &frequencies);
-    if (!status) status = read_array(in, stack, stack_arrays[2], TFM_VALUE_F32S, o->n_heads, &slopes);
-    if (status) return status;
+    if (status == TFM_OK) status = read_array(in, stack, stack_arrays[1], TFM_VALUE_F32S, o->rope_dim, &frequencies);
+    if (status == TFM_OK) status = read_array(in, stack, stack_arrays[2], TFM_VALUE_F32S, o->n_heads, &slopes);
+    if (status != TFM_OK) return status;
     o->windows = windows;
     o->rope_frequencies = frequencies;
     o->alibi_slopes = slopes;
@@ -185,10 +186,9 @@ static tfm_status read_arrays(reader *in, const char *stack, tfm_stack_options *
 }
 
 /* What one option asks of others. */
-static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_options *o,
-                              const tfm_architecture *options) {
+static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_options *o, const tfm_architecture *arch) {
     const char *why = NULL;
-    bool rope = o->position == TFM_POSITION_ROPE, decoder = o == &options->decoder;
+    bool rope = o->position == TFM_POSITION_ROPE, decoder = o == &arch->decoder;
     if (o->n_heads % o->n_kv_heads != 0)
         why = "has a number of heads that is no multiple of its key/value heads";
     else if (rope && (!o->rope_frequencies || o->rope_dim % 2 != 0 || o->rope_dim > o->head_dim))
@@ -197,7 +197,7 @@ static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_opt
         why = "has no alibi_slopes";
     else if (o->position == TFM_POSITION_RELATIVE && (o->relative_buckets < 4 || o->relative_max_distance == 0))
         why = "has no relative_buckets (4 at least) or relative_max_distance";
-    else if (o->sublayers != TFM_SEQUENTIAL && (o->norm_placement != TFM_NORM_PRE || (decoder && options->has_encoder)))
+    else if (o->sublayers != TFM_SEQUENTIAL && (o->norm_placement != TFM_NORM_PRE || (decoder && arch->has_encoder)))
         why = "has parallel sublayers, which need norm_placement pre and no cross-attention";
     else if (o->residual_scale == 0.0f)
         why = "has a residual_scale of 0, which leaves nothing of its layers";
@@ -213,24 +213,25 @@ static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_opt
     return why ? bad_option(in, stack, why) : TFM_OK;
 }
 
-static tfm_status read_stack(reader *in, const char *stack, tfm_stack_options *o, const tfm_architecture *options) {
+static tfm_status read_stack(reader *in, const char *stack, tfm_stack_options *o, const tfm_architecture *arch) {
     char prefix[16];
     snprintf(prefix, sizeof prefix, "%s.", stack);
     tfm_status status = TFM_OK;
-    for (size_t i = 0; !status && i < N_STACK_FIELDS; i++) status = read_field(in, prefix, &stack_fields[i], o);
-    if (status) return status;
+    for (size_t i = 0; status == TFM_OK && i < N_STACK_FIELDS; i++)
+        status = read_field(in, prefix, &stack_fields[i], o);
+    if (status != TFM_OK) return status;
     o->biases = bias_bits[o->biases];
     status = read_arrays(in, stack, o);
-    return status ? status : check_stack(in, stack, o, options);
+    return status != TFM_OK ? status : check_stack(in, stack, o, arch);
 }
 
 /* What comes after the last layer. */
-static tfm_status check_output(reader *in, tfm_architecture *options) {
-    tfm_head_options *head = &options->head;
+static tfm_status check_output(reader *in, tfm_architecture *arch) {
+    tfm_head_options *head = &arch->head;
     bool classes = head->kind == TFM_HEAD_TOKEN || head->kind == TFM_HEAD_SEQUENCE;
-    if ((head->kind != TFM_HEAD_NONE || head->pooler) && options->kind != TFM_KIND_ENCODER)
+    if ((head->kind != TFM_HEAD_NONE || head->pooler) && arch->kind != TFM_KIND_ENCODER)
         return bad_option(in, "head", "is for encoders");
-    if (options->output_scale == 0.0f) return bad_option(in, "output.scale", "is 0, which leaves nothing of logits");
+    if (arch->output_scale == 0.0f) return bad_option(in, "output.scale", "is 0, which leaves nothing of logits");
     if (classes && head->classes == 0) return bad_option(in, "head.classes", "is missing");
     head->labels = tfm_table_find(in->table, "head.labels");
     if (head->labels && (head->labels->type != TFM_VALUE_STRINGS || !classes || head->labels->n != head->classes))
@@ -247,21 +248,20 @@ static bool known_to_stack(const char *name) {
 }
 
 /* The first key of the table that no field has: it would change results in a way this version does not know. */
-static tfm_status unknown_key(reader *in, const tfm_architecture *options) {
+static tfm_status unknown_key(reader *in, const tfm_architecture *arch) {
     for (size_t i = 0; i < tfm_table_count(in->table); i++) {
         const char *key = tfm_table_at(in->table, i)->key;
         bool known = !strcmp(key, "kind") || !strcmp(key, "family") || !strcmp(key, "head.labels");
         for (size_t f = 0; !known && f < N_MODEL_FIELDS; f++) known = !strcmp(key, model_fields[f].name);
-        bool stack = (options->has_encoder && !strncmp(key, "encoder.", 8)) ||
-                     (options->has_decoder && !strncmp(key, "decoder.", 8));
+        bool stack =
+            (arch->has_encoder && !strncmp(key, "encoder.", 8)) || (arch->has_decoder && !strncmp(key, "decoder.", 8));
         if (!known && !(stack && known_to_stack(key + 8))) return bad_option(in, key, "is not known to this version");
     }
     return TFM_OK;
 }
 
-tfm_status tfm_architecture_read(tfm_architecture *options, const tfm_table *table, const char *path,
-                                 tfm_error *error) {
-    *options = (tfm_architecture){.family = ""};
+tfm_status tfm_architecture_read(tfm_architecture *arch, const tfm_table *table, const char *path, tfm_error *error) {
+    *arch = (tfm_architecture){.family = ""};
     reader in = {table, path, error};
     if (!table) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: section architecture is missing", path);
 
@@ -270,17 +270,18 @@ tfm_status tfm_architecture_read(tfm_architecture *options, const tfm_table *tab
                     ? word_index("encoder-decoder encoder decoder tokenizer", kind->data)
                     : -1;
     if (index < 0) return bad_option(&in, "kind", kind ? "has a value this version does not know" : "is missing");
-    options->kind = (tfm_kind)index;
-    options->has_encoder = options->kind == TFM_KIND_ENCODER_DECODER || options->kind == TFM_KIND_ENCODER;
-    options->has_decoder = options->kind == TFM_KIND_ENCODER_DECODER || options->kind == TFM_KIND_DECODER;
+    arch->kind = (tfm_kind)index;
+    arch->has_encoder = arch->kind == TFM_KIND_ENCODER_DECODER || arch->kind == TFM_KIND_ENCODER;
+    arch->has_decoder = arch->kind == TFM_KIND_ENCODER_DECODER || arch->kind == TFM_KIND_DECODER;
 
-    options->family = tfm_table_string(table, "family", "");
+    arch->family = tfm_table_string(table, "family", "");
     tfm_status status = TFM_OK;
-    if (options->kind != TFM_KIND_TOKENIZER) {
-        for (size_t i = 0; !status && i < N_MODEL_FIELDS; i++) status = read_field(&in, "", &model_fields[i], options);
-        if (!status) status = check_output(&in, options);
+    if (arch->kind != TFM_KIND_TOKENIZER) {
+        for (size_t i = 0; status == TFM_OK && i < N_MODEL_FIELDS; i++)
+            status = read_field(&in, "", &model_fields[i], arch);
+        if (status == TFM_OK) status = check_output(&in, arch);
     }
-    if (!status && options->has_encoder) status = read_stack(&in, "encoder", &options->encoder, options);
-    if (!status && options->has_decoder) status = read_stack(&in, "decoder", &options->decoder, options);
-    return status ? status : unknown_key(&in, options);
+    if (status == TFM_OK && arch->has_encoder) status = read_stack(&in, "encoder", &arch->encoder, arch);
+    if (status == TFM_OK && arch->has_decoder) status = read_stack(&in, "decoder", &arch->decoder, arch);
+    return status != TFM_OK ? status : unknown_key(&in, arch);
 }

@@ -5,8 +5,8 @@
 #define TFM_RUNTIME_MODEL_ARCHITECTURE_H
 
 #include "format/table.h"
-#include "simd/kernels.h"
 #include "runtime/tfm.h"
+#include "simd/kernels.h"
 
 typedef enum tfm_norm_kind { TFM_NORM_LAYER, TFM_NORM_RMS } tfm_norm_kind;
 typedef enum tfm_norm_placement { TFM_NORM_POST, TFM_NORM_PRE, TFM_NORM_BOTH } tfm_norm_placement;
@@ -79,6 +79,6 @@ typedef struct tfm_architecture {
  * Reads and checks every option; a key that is missing, unknown or out of range is an error that names it. path names
  * the file in errors.
  */
-tfm_status tfm_architecture_read(tfm_architecture *options, const tfm_table *table, const char *path, tfm_error *error);
+tfm_status tfm_architecture_read(tfm_architecture *arch, const tfm_table *table, const char *path, tfm_error *error);
 
 #endif

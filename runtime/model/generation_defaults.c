@@ -31,27 +31,29 @@ static const struct field {
     field_kind kind;
     size_t offset;
 } fields[] = {
-    {"num_beams", FIELD_U32, offsetof(tfm_generate_params, num_beams)},
-    {"num_return_sequences", FIELD_U32, offsetof(tfm_generate_params, num_return_sequences)},
-    {"max_length", FIELD_U32, offsetof(tfm_generate_params, max_length)},
-    {"max_new_tokens", FIELD_U32, offsetof(tfm_generate_params, max_new_tokens)},
-    {"min_length", FIELD_U32, offsetof(tfm_generate_params, min_length)},
-    {"min_new_tokens", FIELD_U32, offsetof(tfm_generate_params, min_new_tokens)},
-    {"no_repeat_ngram_size", FIELD_U32, offsetof(tfm_generate_params, no_repeat_ngram_size)},
-    {"renormalize_logits", FIELD_FLAG, offsetof(tfm_generate_params, renormalize_logits)},
-    {"decoder_start_token_id", FIELD_ID, offsetof(tfm_generate_params, decoder_start_token_id)},
-    {"forced_bos_token_id", FIELD_ID, offsetof(tfm_generate_params, forced_bos_token_id)},
-    {"forced_eos_token_id", FIELD_ID, offsetof(tfm_generate_params, forced_eos_token_id)},
-    {"bos_token_id", FIELD_ID, offsetof(tfm_generate_params, bos_token_id)},
-    {"pad_token_id", FIELD_ID, offsetof(tfm_generate_params, pad_token_id)},
-    {"length_penalty", FIELD_DOUBLE, offsetof(tfm_generate_params, length_penalty)},
-    {"repetition_penalty", FIELD_DOUBLE, offsetof(tfm_generate_params, repetition_penalty)},
-    {"do_sample", FIELD_FLAG, offsetof(tfm_generate_params, do_sample)},
-    {"top_k", FIELD_U32, offsetof(tfm_generate_params, top_k)},
-    {"temperature", FIELD_DOUBLE, offsetof(tfm_generate_params, temperature)},
-    {"top_p", FIELD_DOUBLE, offsetof(tfm_generate_params, top_p)},
-    {"min_p", FIELD_DOUBLE, offsetof(tfm_generate_params, min_p)},
-    {"typical_p", FIELD_DOUBLE, offsetof(tfm_generate_params, typical_p)},
+    {.key = "num_beams", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, num_beams)},
+    {.key = "num_return_sequences", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, num_return_sequences)},
+    {.key = "max_length", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, max_length)},
+    {.key = "max_new_tokens", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, max_new_tokens)},
+    {.key = "min_length", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, min_length)},
+    {.key = "min_new_tokens", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, min_new_tokens)},
+    {.key = "no_repeat_ngram_size", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, no_repeat_ngram_size)},
+    {.key = "renormalize_logits", .kind = FIELD_FLAG, .offset = offsetof(tfm_generate_params, renormalize_logits)},
+    {.key = "decoder_start_token_id",
+     .kind = FIELD_ID,
+     .offset = offsetof(tfm_generate_params, decoder_start_token_id)},
+    {.key = "forced_bos_token_id", .kind = FIELD_ID, .offset = offsetof(tfm_generate_params, forced_bos_token_id)},
+    {.key = "forced_eos_token_id", .kind = FIELD_ID, .offset = offsetof(tfm_generate_params, forced_eos_token_id)},
+    {.key = "bos_token_id", .kind = FIELD_ID, .offset = offsetof(tfm_generate_params, bos_token_id)},
+    {.key = "pad_token_id", .kind = FIELD_ID, .offset = offsetof(tfm_generate_params, pad_token_id)},
+    {.key = "length_penalty", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, length_penalty)},
+    {.key = "repetition_penalty", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, repetition_penalty)},
+    {.key = "do_sample", .kind = FIELD_FLAG, .offset = offsetof(tfm_generate_params, do_sample)},
+    {.key = "top_k", .kind = FIELD_U32, .offset = offsetof(tfm_generate_params, top_k)},
+    {.key = "temperature", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, temperature)},
+    {.key = "top_p", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, top_p)},
+    {.key = "min_p", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, min_p)},
+    {.key = "typical_p", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, typical_p)},
 };
 
 static tfm_status refuse(const tfm_model *model, const char *key, const char *why, tfm_error *error) {
@@ -136,8 +138,8 @@ static tfm_status read_lists(tfm_model *model, const tfm_table *table, tfm_error
     for (size_t i = 0; i < 3; i++) {
         if (!values[i]) continue;
         tfm_status status = read_ids(model, values[i], list, error);
-        if (!status && i == 2) status = split_words(model, list_keys[i], list, values[i]->n, error);
-        if (status) return status;
+        if (status == TFM_OK && i == 2) status = split_words(model, list_keys[i], list, values[i]->n, error);
+        if (status != TFM_OK) return status;
         if (i == 0) {
             model->defaults.eos_token_ids = list;
             model->defaults.n_eos_token_ids = values[i]->n;
@@ -172,7 +174,7 @@ tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error) {
             if (f == sizeof fields / sizeof *fields) return refuse(model, value->key, "is not known", error);
             status = read_scalar(model, &fields[f], value, error);
         }
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     if (model->defaults.decoder_start_token_id < 0)
         model->defaults.decoder_start_token_id = model->defaults.bos_token_id;

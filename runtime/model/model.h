@@ -6,12 +6,12 @@
 
 #include <stdatomic.h>
 
-#include "format/model_file.h"
-#include "simd/kernels.h"
-#include "runtime/chat.h"
 #include "architecture.h"
+#include "format/model_file.h"
+#include "runtime/chat.h"
 #include "runtime/tfm.h"
 #include "runtime/tokenizer/tokenizer.h"
+#include "simd/kernels.h"
 
 typedef struct tfm_linear {
     tfm_matrix w;      /* (n, k) panels */
@@ -79,39 +79,60 @@ typedef struct tfm_shortlist {
 } tfm_shortlist;
 
 struct tfm_model {
+    /* The file, mapped. What is found in it lies in the mapping unless something else is said. */
     tfm_file *file;
+    bool lazy;          /* tensors are verified at first use */
+    atomic_bool shrank; /* under us: set by the handler of SIGBUS */
+
+    /* What is computed, and with which kernels: section architecture and the tensors. */
     tfm_architecture arch;
     const tfm_kernels *kernels;
     tfm_stack encoder, decoder;
+
+    /* After the last layer. */
     tfm_linear output; /* (vocab, d_model) with final bias; (classes, d_model) of a classifier */
     tfm_linear head_dense, pooler;
     tfm_norm head_norm;
-    tfm_weight_group output_group;               /* all of these */
-    tfm_tokenizer *tokenizer, *target_tokenizer; /* target_tokenizer NULL: one for both */
-    tfm_generate_params defaults;
-    int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults */
-    tfm_tokens *words; /* bad words, into lists */
-    tfm_shortlist shortlist;
-    tfm_chat *chat; /* NULL: no template */
+    tfm_weight_group output_group; /* all of these */
+
+    /* Text to ids and back: sections tokenizer, tokenizer.target and chat. All have their own memory. */
+    tfm_tokenizer *tokenizer, *target_tokenizer; /* NULL: none; target_tokenizer NULL: one for both */
+    tfm_chat *chat;                              /* NULL: no template */
     tfm_chat_token chat_tokens[4];
     size_t n_chat_tokens;
-    bool lazy; /* tensors are verified at first use */
-    atomic_bool shrank;
+
+    /* How outputs are chosen: sections generation and shortlist. */
+    tfm_generate_params defaults;
+    int32_t *lists;    /* eos ids, suppressed tokens, bad words of defaults, in memory of the model */
+    tfm_tokens *words; /* bad words, into lists */
+    tfm_shortlist shortlist;
 };
 
-/* weights.c: finds and checks every tensor the options ask for. */
+/* ---- weights.c ---- */
+
+/*
+ * Binds every tensor that the options ask for to its place, once its shape, type and layout are checked. Errors:
+ * TFM_ERROR_FORMAT (also for a tensor that the options do not ask for), TFM_ERROR_MEMORY.
+ */
 tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error);
 void tfm_weights_release(tfm_model *model);
+/* Parameters of the checkpoint. */
 uint64_t tfm_weights_count(const tfm_file *file);
 
-/* generation_defaults.c: reads section generation into model->defaults. */
+/* ---- generation_defaults.c ---- */
+
+/* Reads section generation into model->defaults. Errors: TFM_ERROR_UNSUPPORTED, TFM_ERROR_MEMORY. */
 tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error);
+
+/* ---- model.c ---- */
 
 /* Verifies the tensors of a group unless that was done; nothing to do in models opened with TFM_VERIFY_ALL. */
 tfm_status tfm_model_verify_group(tfm_model *model, tfm_weight_group *group, tfm_pool *pool, tfm_error *error);
 
 /* TFM_ERROR_CHANGED if the file shrank under us since it was opened. */
 tfm_status tfm_model_check_unchanged(const tfm_model *model, tfm_error *error);
+
+/* ---- model_text.c ---- */
 
 /* The tokenizer of a side, or NULL. */
 const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side);

@@ -220,13 +220,13 @@ static tfm_status bind_head(binder *b) {
 
 static tfm_status bind_all(binder *b) {
     tfm_model *model = b->model;
-    const tfm_architecture *o = &model->arch;
+    const tfm_architecture *arch = &model->arch;
     tfm_status status = TFM_OK;
-    if (o->has_encoder) status = bind_stack(b, "encoder", &o->encoder, false, &model->encoder);
-    if (status == TFM_OK && o->has_decoder)
-        status = bind_stack(b, "decoder", &o->decoder, o->has_encoder, &model->decoder);
-    if (status == TFM_OK && o->has_decoder) status = bind_output(b, &model->decoder, o->decoder.vocab_size, true);
-    if (status == TFM_OK && !o->has_decoder) status = bind_head(b);
+    if (arch->has_encoder) status = bind_stack(b, "encoder", &arch->encoder, false, &model->encoder);
+    if (status == TFM_OK && arch->has_decoder)
+        status = bind_stack(b, "decoder", &arch->decoder, arch->has_encoder, &model->decoder);
+    if (status == TFM_OK && arch->has_decoder) status = bind_output(b, &model->decoder, arch->decoder.vocab_size, true);
+    if (status == TFM_OK && !arch->has_decoder) status = bind_head(b);
     for (size_t i = 0; status == TFM_OK && i < tfm_file_tensor_count(model->file); i++)
         if (!b->bound[i])
             status = refuse(b, tfm_file_tensor_at(model->file, i)->name, "is not asked for by the options");

@@ -103,8 +103,8 @@ int32_t tfm_tokenizer_id(const tfm_tokenizer *tokenizer, const char *piece, size
 }
 
 /* What a template has around and between the texts. */
-static tfm_special_counts count_special(const tfm_template *template) {
-    tfm_special_counts counts = {0};
+static tfm_special_split count_special(const tfm_template *template) {
+    tfm_special_split counts = {0};
     bool text_before = false;
     for (size_t i = 0; i < template->n; i++) {
         bool is_text = template->parts[2 * i] < 2;
@@ -119,8 +119,8 @@ static tfm_special_counts count_special(const tfm_template *template) {
     return counts;
 }
 
-bool tfm_tokenizer_special_counts(const tfm_tokenizer *tokenizer, bool pair, tfm_special_counts *counts) {
-    *counts = (tfm_special_counts){0};
+bool tfm_tokenizer_special_counts(const tfm_tokenizer *tokenizer, bool pair, tfm_special_split *counts) {
+    *counts = (tfm_special_split){0};
     if (!tokenizer->is_spm) {
         *counts = count_special(pair ? &tokenizer->pipeline.pair : &tokenizer->pipeline.single);
         return true;

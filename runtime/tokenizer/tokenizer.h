@@ -43,11 +43,11 @@ const char *tfm_tokenizer_piece(const tfm_tokenizer *tokenizer, int32_t id, size
 int32_t tfm_tokenizer_id(const tfm_tokenizer *tokenizer, const char *piece, size_t n);
 
 /* How many ids tfm_tokenizer_encode and tfm_tokenizer_encode_pair add to those of the texts where special is true. */
-typedef struct tfm_special_counts {
+typedef struct tfm_special_split {
     size_t before, between, after; /* the first text, the two of a pair, the last text */
-} tfm_special_counts;
+} tfm_special_split;
 
 /* False, and all 0: the tokenizer has no form for pairs. */
-bool tfm_tokenizer_special_counts(const tfm_tokenizer *tokenizer, bool pair, tfm_special_counts *counts);
+bool tfm_tokenizer_special_counts(const tfm_tokenizer *tokenizer, bool pair, tfm_special_split *counts);
 
 #endif

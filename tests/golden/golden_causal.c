@@ -134,7 +134,7 @@ static void check_no_embedding(golden *g) {
     float *embedding = golden_allocate(g->d_model, sizeof *embedding);
     tfm_example example = {.ids = g->inputs.of[0].ids, .n = g->inputs.of[0].n, .embedding = embedding};
     tfm_embed_params params = {.size = sizeof params, .pooling = TFM_POOLING_MEAN};
-    tfm_status status = tfm_analyze(g->session, &example, 1, &params, &g->error);
+    tfm_status status = tfm_analyze(g->session, &example, 1, &params, NULL, &g->error);
     tap_ok(status != TFM_OK && strstr(g->error.message, g->lacks->message), "%s: no embedding: %s (missing: %s)",
            g->name, g->lacks->message, g->lacks->missing);
     free(embedding);

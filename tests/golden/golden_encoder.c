@@ -31,7 +31,7 @@ static tfm_status run(results *r, size_t first, size_t n, size_t at) {
     for (int normalize = 0; status == TFM_OK && normalize < 2; normalize++) {
         tfm_embed_params params = {.size = sizeof params, .pooling = TFM_POOLING_MEAN, .normalize = normalize != 0};
         for (size_t i = 0; i < n; i++) examples[i] = example(r, first + i, at + first + i, normalize != 0);
-        status = tfm_analyze(g->session, examples, n, &params, &g->error);
+        status = tfm_analyze(g->session, examples, n, &params, NULL, &g->error);
     }
     free(examples);
     return status;

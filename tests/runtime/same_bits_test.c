@@ -218,7 +218,7 @@ static void analyze(bench *b, size_t first, size_t n, float *results, size_t siz
         examples[i].states = at += info.d_model;
         examples[i].scores = info.head != TFM_HEAD_NONE ? at + N_LONGEST * info.d_model : NULL;
     }
-    must(b, tfm_analyze(b->session, examples, n, &params, &b->error));
+    must(b, tfm_analyze(b->session, examples, n, &params, NULL, &b->error));
 }
 
 static uint64_t hash_analysis(bench *b, bool batch) {

@@ -62,6 +62,34 @@ static void check_tokenizer(translation *t) {
     tap_ok(n_wrong == 0, "source ids of %zu sentences", t->data.n);
 }
 
+/* Every piece is found again, and what special adds to a text is what tfm_special_counts says. */
+static void check_pieces(translation *t) {
+    tfm_model_info info = tfm_model_get_info(t->model);
+    const uint32_t sizes[2] = {info.source_vocab_size, info.target_vocab_size};
+    size_t n_wrong = 0, n, found_n, before, after;
+    for (int side = TFM_SOURCE; side <= TFM_TARGET; side++) {
+        for (int32_t id = 0; id < (int32_t)sizes[side]; id++) {
+            const char *piece = tfm_token_piece(t->model, (tfm_side)side, id, &n);
+            int32_t found = piece ? tfm_token_id(t->model, (tfm_side)side, piece, n) : id;
+            const char *same = piece ? tfm_token_piece(t->model, (tfm_side)side, found, &found_n) : NULL;
+            n_wrong += piece && (!same || found > id || found_n != n || memcmp(piece, same, n) != 0);
+        }
+        n_wrong += tfm_token_id(t->model, (tfm_side)side, "no such piece", 13) != -1;
+        tfm_ids plain = {0}, special = {0};
+        const char *line = t->data.german[0];
+        tfm_status status = tfm_special_counts(t->model, (tfm_side)side, &before, &after, &t->error);
+        if (status == TFM_OK)
+            status = tfm_tokenize(t->model, (tfm_side)side, line, strlen(line), false, &plain, &t->error);
+        if (status == TFM_OK)
+            status = tfm_tokenize(t->model, (tfm_side)side, line, strlen(line), true, &special, &t->error);
+        n_wrong += status != TFM_OK || special.size != before + plain.size + after ||
+                   memcmp(special.data + before, plain.data, plain.size * sizeof *plain.data) != 0;
+        tfm_ids_free(&plain);
+        tfm_ids_free(&special);
+    }
+    tap_ok(n_wrong == 0, "pieces of %u and %u ids, and the ids around a text", sizes[0], sizes[1]);
+}
+
 /* ---- BLEU ---- */
 
 static void tokenized(const tfm_bleu_tokenizer *tokenizer, const char *line, tfm_bytes *out) {
@@ -207,11 +235,11 @@ static void check_sentence_vectors(translation *t, vectors *v, const json_t *sen
     float *states = calloc(target.n * d + 1, sizeof *states), *logits = calloc(target.n * vocab + 1, sizeof *logits);
     int32_t number, sequence;
     tfm_status status = tfm_encode(t->session, &source, 1, &number, &encoded, &t->error);
-    if (!status) status = tfm_sequence_new(t->session, number, &sequence, &t->error);
+    if (status == TFM_OK) status = tfm_sequence_new(t->session, number, &sequence, &t->error);
     tfm_span span = {.ids = target.ids, .n = target.n, .logits = logits, .states = states, .all_logits = true};
-    if (!status) span.sequence = sequence;
-    if (!status) status = tfm_decode(t->session, &span, 1, &t->error);
-    if (status) tap_bail_out("%s", t->error.message);
+    if (status == TFM_OK) span.sequence = sequence;
+    if (status == TFM_OK) status = tfm_decode(t->session, &span, 1, &t->error);
+    if (status != TFM_OK) tap_bail_out("%s", t->error.message);
     tfm_sequence_free(t->session, sequence);
     tfm_source_free(t->session, number);
 
@@ -265,13 +293,14 @@ int main(int argc, char **argv) {
     translation t = {.checkpoint = argv[1]};
     multi30k_read(&t.data, argv[1], 0);
     tfm_status status = tfm_pool_create(&t.pool, 0, &t.error);
-    if (!status) status = tfm_model_open(&t.model, argv[2], NULL, &t.error);
+    if (status == TFM_OK) status = tfm_model_open(&t.model, argv[2], NULL, &t.error);
     tfm_session_params params = tfm_session_params_default();
     params.pool = t.pool;
-    if (!status) status = tfm_session_create(&t.session, t.model, &params, &t.error);
-    if (status) tap_bail_out("%s", t.error.message);
+    if (status == TFM_OK) status = tfm_session_create(&t.session, t.model, &params, &t.error);
+    if (status != TFM_OK) tap_bail_out("%s", t.error.message);
     name_dtype(&t);
     check_tokenizer(&t);
+    check_pieces(&t);
     if (t.exact) check_vectors(&t);
     check_search(&t, "greedy", 1, t.data.greedy, t.data.greedy_text);
     check_search(&t, "beam 4", 4, t.data.beam4, t.data.beam4_text);

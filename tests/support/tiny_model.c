@@ -41,6 +41,17 @@ tiny_config tiny_config_default(void) {
                          .seed = 20240607};
 }
 
+tiny_config tiny_config_decoder(void) {
+    tiny_config c = tiny_config_default();
+    c.kind = "decoder";
+    c.decoder.position_table = false;
+    c.decoder.pre_norm = c.decoder.final_norm = true;
+    c.decoder.n_heads = 6;
+    c.decoder.n_kv_heads = 2;
+    c.decoder.head_dim = 10;
+    return c;
+}
+
 static void stop(const char *what, const tfm_error *error) {
     fprintf(stderr, "tiny model: %s%s%s\n", what, error ? ": " : "", error ? error->message : "");
     abort();
@@ -161,6 +172,7 @@ static void add_stack(maker *m, const tiny_stack *s, const char *name, bool cros
     }
     if (s->position_word && !strcmp(s->position_word, "relative"))
         add_table(m, s->relative_buckets, s->n_heads, 0, 2, name_of("%s.relative", name));
+    if (s->token_types) add_table(m, s->token_types, d, 0, 0.7, name_of("%s.token_type", name));
     snprintf(stem, sizeof stem, "%s.", name);
     if (s->embed_norm) add_norm(m, s, stem, "embed_norm");
     if (s->final_norm) add_norm(m, s, stem, "norm");
@@ -191,6 +203,16 @@ static void add_shared(maker *m, const tiny_config *c) {
     if (c->output_bias) add(m, c->decoder.vocab_size, 0, 0, 0.5, "output.bias");
 }
 
+/* What an encoder has after its last layer. */
+static void add_head(maker *m, const tiny_config *c) {
+    uint64_t d = c->d_model;
+    if (c->pooler) add_linear(m, "", "pooler", d, d, true);
+    if (!c->head) return;
+    if (c->head_dense) add_linear(m, "", "head.dense", d, d, true);
+    if (c->head_norm) add_norm(m, &c->encoder, "", "head.norm");
+    add_linear(m, "", "output", c->head_classes ? c->head_classes : c->encoder.vocab_size, d, true);
+}
+
 tiny_model *tiny_model_make(const tiny_config *config) {
     tiny_model *model = calloc(1, sizeof *model);
     if (!model) stop("no memory", NULL);
@@ -201,6 +223,7 @@ tiny_model *tiny_model_make(const tiny_config *config) {
     if (has(config, "encoder")) add_stack(&m, &config->encoder, "encoder", false, !config->embed_rows);
     if (has(config, "decoder"))
         add_stack(&m, &config->decoder, "decoder", both, !config->embed_rows || !config->output_weight);
+    if (!has(config, "decoder")) add_head(&m, config);
     return model;
 }
 
@@ -230,6 +253,7 @@ static void set_more(tfm_table_builder *table, const tiny_stack *s, const char *
     if (s->residual_scale != 0) tfm_table_set_f64(table, name_of("%s.residual_scale", name), s->residual_scale);
     if (s->soft_cap != 0) tfm_table_set_f64(table, name_of("%s.attention_soft_cap", name), s->soft_cap);
     if (s->qk_norm) tfm_table_set_string(table, name_of("%s.qk_norm", name), qk_norms[s->qk_norm]);
+    if (s->token_types) tfm_table_set_u64(table, name_of("%s.token_types", name), s->token_types);
     if (s->window) {
         uint32_t windows[16] = {0};
         for (uint32_t i = 0; i < 16; i += 2) windows[i] = s->window;
@@ -297,6 +321,16 @@ static void set_stack(tfm_table_builder *table, const tiny_stack *s, const char 
     tfm_table_set_f64(table, name_of("%s.attention_scale", name), s->attention_scale);
 }
 
+static void set_head(tfm_table_builder *table, const tiny_config *c) {
+    if (c->pooler) tfm_table_set_u64(table, "pooler", 1);
+    if (!c->head) return;
+    tfm_table_set_string(table, "head", c->head);
+    if (c->head_dense) tfm_table_set_u64(table, "head.dense", 1);
+    if (c->head_dense) tfm_table_set_string(table, "head.activation", "gelu");
+    if (c->head_norm) tfm_table_set_u64(table, "head.norm", 1);
+    if (c->head_classes) tfm_table_set_u64(table, "head.classes", c->head_classes);
+}
+
 tfm_table_builder *tiny_architecture(const tiny_config *c) {
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) stop("no memory", NULL);
@@ -305,6 +339,7 @@ tfm_table_builder *tiny_architecture(const tiny_config *c) {
     tfm_table_set_u64(table, "d_model", c->d_model);
     if (c->output_scale != 0) tfm_table_set_f64(table, "output.scale", c->output_scale);
     if (c->output_soft_cap != 0) tfm_table_set_f64(table, "output.soft_cap", c->output_soft_cap);
+    if (!has(c, "decoder")) set_head(table, c);
     if (has(c, "encoder")) set_stack(table, &c->encoder, "encoder");
     if (has(c, "decoder")) set_stack(table, &c->decoder, "decoder");
     return table;
@@ -327,6 +362,15 @@ static tfm_status write_tensor(tfm_writer *writer, const tiny_tensor *t, tfm_dty
                              t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows, t->columns, error);
 }
 
+static tfm_status write_metadata(tfm_writer *writer, void (*fill)(tfm_table_builder *table), tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) stop("no memory", NULL);
+    fill(table);
+    tfm_status status = tfm_writer_section(writer, "metadata", table, error);
+    tfm_table_builder_free(&table);
+    return status;
+}
+
 void tiny_model_write(const tiny_model *model, const char *path) {
     tfm_error error;
     tfm_writer *writer;
@@ -336,6 +380,7 @@ void tiny_model_write(const tiny_model *model, const char *path) {
     if (model->config.generation) model->config.generation(tables[1]);
     status = tfm_writer_section(writer, "architecture", tables[0], &error);
     if (!status) status = tfm_writer_section(writer, "generation", tables[1], &error);
+    if (!status && model->config.metadata) status = write_metadata(writer, model->config.metadata, &error);
     for (size_t i = 0; !status && i < model->n; i++)
         status = write_tensor(writer, &model->tensors[i], model->config.dtype, &error);
     if (!status) status = tfm_writer_commit(&writer, &error);

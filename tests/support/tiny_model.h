@@ -26,6 +26,7 @@ typedef struct tiny_stack {
     uint32_t window;  /* in every second layer, from the first on */
     uint32_t qk_norm; /* tfm_qk_norm */
     bool qk_norm_bias;
+    uint32_t token_types;
 } tiny_stack;
 
 /* Frequency of pair i, slope of head h. */
@@ -41,8 +42,13 @@ typedef struct tiny_config {
     tfm_dtype dtype;
     double logit_gain; /* spread of logits */
     double output_scale, output_soft_cap;
+    /* Of an encoder: "masked_lm", "token" or "sequence", or NULL. */
+    const char *head;
+    bool head_dense, head_norm, pooler; /* the dense layer's activation is gelu */
+    uint32_t head_classes;              /* not of "masked_lm" */
     uint64_t seed;
     void (*generation)(tfm_table_builder *table); /* adds to the section, or NULL */
+    void (*metadata)(tfm_table_builder *table);   /* makes the section, or NULL: there is none */
 } tiny_config;
 
 #define TINY_NORM_EPS 1e-5
@@ -65,6 +71,8 @@ typedef struct tiny_model {
 
 /* An encoder-decoder of odd sizes: d_model 15, 3 heads of 5, vocabulary 37, post-norm, all biases. */
 tiny_config tiny_config_default(void);
+/* A decoder-only model: pre-norm, no positions, 6 heads of 10 that share 2 of keys and values. */
+tiny_config tiny_config_decoder(void);
 /* The functions end the process with a message if something fails. */
 tiny_model *tiny_model_make(const tiny_config *config);
 void tiny_model_write(const tiny_model *model, const char *path);

@@ -195,7 +195,7 @@ static tfm_status score_batch(scorer *s, tfm_error *error) {
         log_probs[i] = next;
         next += p->n_target;
     }
-    return tfm_score(s->session, inputs, targets, s->n_pairs, log_probs, error);
+    return tfm_score(s->session, inputs, targets, s->n_pairs, log_probs, NULL, error);
 }
 
 /* Sums of float32 log-probabilities, in double and in the order of the tokens. */

@@ -78,7 +78,7 @@ static tfm_status run_encoder(tfm_logits *r, size_t first, size_t n, tfm_error *
         row += line->n_source;
         score_row += tfm_logits_rows(r, line);
     }
-    tfm_status status = tfm_analyze(r->session, examples, n, NULL, error);
+    tfm_status status = tfm_analyze(r->session, examples, n, NULL, NULL, error);
     for (size_t i = 0; status == TFM_OK && i < n; i++) {
         const tfm_example *e = &examples[i];
         status = write_rows(r, e->states, e->n, d, error);

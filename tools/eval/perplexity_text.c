@@ -61,7 +61,7 @@ static tfm_status score(reader *r, tfm_error *error) {
             n_tokens += w.end - w.begin;
             n++;
         }
-        tfm_status status = tfm_score(r->session, inputs, targets, n, log_probs, error);
+        tfm_status status = tfm_score(r->session, inputs, targets, n, log_probs, NULL, error);
         if (status != TFM_OK) return status;
     }
     return TFM_OK;

@@ -188,6 +188,7 @@ static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
                        .n_prefix = prefix->size,
                        .sequence = a->request->sequence};
     interrupted = tokens_come = 0;
+    tfm_session_clear_cancel(engine->session); /* an interrupt that came when the last answer was finished was for it */
     running = engine->session;
     tfm_status status = tfm_generate(engine->session, &input, 1, &a->params, &callbacks, error);
     running = NULL;

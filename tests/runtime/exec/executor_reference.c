@@ -18,6 +18,14 @@ typedef struct pass {
     uint32_t layer;
 } pass;
 
+static reference_listener *listener;
+static void *listener_user;
+
+void reference_listen(reference_listener *on_weights, void *user) {
+    listener = on_weights;
+    listener_user = user;
+}
+
 static double *allocate(size_t n) {
     double *memory = calloc(n ? n : 1, sizeof *memory);
     if (!memory) abort();
@@ -43,19 +51,26 @@ static double activate(const char *activation, double x) {
     abort();
 }
 
-/* y (m, n) = x (m, k) W^T + b; in memory the caller frees. */
-static double *linear(const pass *p, const char *stem, const char *part, const double *x, size_t m, size_t n,
-                      size_t k) {
-    const float *w = find(p->model, "%s.%s.weight", stem, part), *bias = find(p->model, "%s.%s.bias", stem, part);
-    double *y = allocate(m * n);
+void reference_linear(const tiny_model *model, const char *name, const char *activation, const double *x, size_t m,
+                      size_t n, size_t k, double *y) {
+    const float *w = find(model, "%s.weight", name), *bias = find(model, "%s.bias", name);
     if (!w) abort();
     for (size_t row = 0; row < m; row++) {
         for (size_t i = 0; i < n; i++) {
             double sum = bias ? (double)bias[i] : 0;
             for (size_t j = 0; j < k; j++) sum += x[row * k + j] * (double)w[i * k + j];
-            y[row * n + i] = sum;
+            y[row * n + i] = activate(activation, sum);
         }
     }
+}
+
+/* y (m, n) = x (m, k) W^T + b; in memory the caller frees. */
+static double *linear(const pass *p, const char *stem, const char *part, const double *x, size_t m, size_t n,
+                      size_t k) {
+    char name[TFM_NAME_MAX + 1];
+    double *y = allocate(m * n);
+    snprintf(name, sizeof name, "%s.%s", stem, part);
+    reference_linear(p->model, name, "none", x, m, n, k, y);
     return y;
 }
 
@@ -73,15 +88,20 @@ static void norm(const pass *p, const char *stem, const double *x, double *y, si
     for (size_t row = 0; row < m; row++) norm_row(p, weight, bias, x + row * p->d, y + row * p->d, p->d);
 }
 
+void reference_norm(const tiny_model *model, const char *name, const double *x, size_t m, double *y) {
+    pass p = {.model = model, .stack = &model->config.encoder, .d = model->config.d_model};
+    norm(&p, name, x, y, m);
+}
+
 /* What a score is made of besides query and key. */
 typedef struct scoring {
     double scale, soft_cap;
     const double *bias; /* of each key, or NULL */
 } scoring;
 
-/* One query over n keys and values, stride apart: the plain formula. */
+/* One query over n keys and values, stride apart: the plain formula. place: what the weights are of. */
 static void attend(const double *query, const double *keys, const double *values, size_t n, size_t stride,
-                   size_t head_dim, scoring how, double *out) {
+                   size_t head_dim, scoring how, double *out, reference_place place) {
     double *scores = allocate(n), largest = -INFINITY, sum = 0;
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < head_dim; j++) scores[i] += query[j] * keys[i * stride + j];
@@ -91,9 +111,11 @@ static void attend(const double *query, const double *keys, const double *values
         largest = fmax(largest, scores[i]);
     }
     for (size_t i = 0; i < n; i++) sum += scores[i] = exp(scores[i] - largest);
+    for (size_t i = 0; i < n; i++) scores[i] /= sum;
+    if (listener) listener(listener_user, &place, scores, n);
     for (size_t j = 0; j < head_dim; j++) out[j] = 0;
     for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < head_dim; j++) out[j] += scores[i] / sum * values[i * stride + j];
+        for (size_t j = 0; j < head_dim; j++) out[j] += scores[i] * values[i * stride + j];
     free(scores);
 }
 
@@ -156,7 +178,8 @@ static double *self_attention(const pass *p, const char *stem, const double *x) 
             double *bias = biases_of(p, h, t, end, causal);
             scoring how = {s->attention_scale, s->soft_cap, bias ? bias + begin : NULL};
             attend(qkv + t * stride + h * e, qkv + begin * stride + q + g * e, qkv + begin * stride + q + kv + g * e,
-                   end - begin, stride, e, how, context + t * q + h * e);
+                   end - begin, stride, e, how, context + t * q + h * e,
+                   (reference_place){causal ? TFM_ATTENTION_SELF : TFM_ATTENTION_ENCODER, p->layer, h, t, begin});
             free(bias);
         }
     }
@@ -174,7 +197,8 @@ static double *cross_attention(const pass *p, const char *stem, const double *x)
     for (size_t t = 0; t < p->n; t++)
         for (size_t h = 0; h < s->n_heads; h++)
             attend(queries + t * q + h * e, kv + h * e, kv + q + h * e, p->n_source, 2 * q, e,
-                   (scoring){s->attention_scale, 0, NULL}, context + t * q + h * e);
+                   (scoring){s->attention_scale, 0, NULL}, context + t * q + h * e,
+                   (reference_place){TFM_ATTENTION_CROSS, p->layer, h, t, 0});
     double *y = linear(p, stem, "out", context, p->n, p->d, q);
     free(queries);
     free(kv);
@@ -238,22 +262,24 @@ static void run_layer(pass *p) {
     run_sublayer(p, feed_forward, "ffn");
 }
 
-static void embed(pass *p, const int32_t *ids) {
+static void embed(pass *p, const int32_t *ids, const int32_t *types) {
     const float *table = find(p->model, "%s.embed", p->name), *position = find(p->model, "%s.position", p->name);
+    const float *type_table = find(p->model, "%s.token_type", p->name);
     if (!table) table = find(p->model, "embed");
     if (!position) position = find(p->model, "position");
     for (size_t t = 0; t < p->n; t++) {
         for (size_t i = 0; i < p->d; i++) {
             double value = (double)table[(size_t)ids[t] * p->d + i] * p->stack->embed_scale;
             if (p->stack->position_table) value += (double)position[(t + p->stack->position_offset) * p->d + i];
+            if (type_table) value += (double)type_table[(size_t)(types ? types[t] : 0) * p->d + i];
             p->x[t * p->d + i] = value;
         }
     }
 }
 
-static void forward(pass *p, const int32_t *ids) {
+static void forward(pass *p, const int32_t *ids, const int32_t *types) {
     char name[TFM_NAME_MAX + 1];
-    embed(p, ids);
+    embed(p, ids, types);
     snprintf(name, sizeof name, "%s.embed_norm", p->name);
     if (p->stack->embed_norm) norm(p, name, p->x, p->x, p->n);
     for (p->layer = 0; p->layer < p->stack->n_layers; p->layer++) run_layer(p);
@@ -261,14 +287,14 @@ static void forward(pass *p, const int32_t *ids) {
     if (p->stack->final_norm) norm(p, name, p->x, p->x, p->n);
 }
 
-void reference_encode(const tiny_model *model, const int32_t *ids, size_t n, double *states) {
+void reference_encode(const tiny_model *model, const int32_t *ids, const int32_t *types, size_t n, double *states) {
     pass p = {.model = model,
               .stack = &model->config.encoder,
               .name = "encoder",
               .d = model->config.d_model,
               .n = n,
               .x = states};
-    forward(&p, ids);
+    forward(&p, ids, types);
 }
 
 void reference_decode(const tiny_model *model, const int32_t *ids, size_t n, const double *encoded, size_t n_source,
@@ -281,7 +307,7 @@ void reference_decode(const tiny_model *model, const int32_t *ids, size_t n, con
               .x = states,
               .encoded = encoded,
               .n_source = n_source};
-    forward(&p, ids);
+    forward(&p, ids, NULL);
     const float *w = find(model, "output.weight"), *bias = find(model, "output.bias");
     if (!w) w = find(model, "decoder.embed");
     if (!w) w = find(model, "embed");

@@ -42,7 +42,7 @@ static void check_sizes(fixture *f, size_t n_source, size_t n_target) {
         float *states = allocate(n_source * f->d, sizeof *states);
         tfm_tokens input = {source_ids, n_source};
         REQUIRE_OK(tfm_encode(f->session, &input, 1, &source, &states, error));
-        reference_encode(f->tiny, source_ids, n_source, expected);
+        reference_encode(f->tiny, source_ids, NULL, n_source, expected);
         compare(f->tiny, "encoder states", states, expected, n_source * f->d, n_source);
         free(states);
     }
@@ -207,21 +207,10 @@ Test(forward, encoder_only) {
 
 /* ---- options of other families ---- */
 
-static tiny_config decoder_config(void) {
-    tiny_config c = tiny_config_default();
-    c.kind = "decoder";
-    c.decoder.position_table = false;
-    c.decoder.pre_norm = c.decoder.final_norm = true;
-    c.decoder.n_heads = 6;
-    c.decoder.n_kv_heads = 2;
-    c.decoder.head_dim = 10;
-    return c;
-}
-
 Test(forward, rotations) {
     for (unsigned bits = 0; bits < 4; bits++) {
         for (uint32_t dim = 2; dim <= 10; dim += 4) {
-            tiny_config c = decoder_config();
+            tiny_config c = tiny_config_decoder();
             c.decoder.position_word = "rope";
             c.decoder.rope_dim = dim;
             c.decoder.rope_interleaved = bits & 1;
@@ -229,7 +218,7 @@ Test(forward, rotations) {
             check_config(&c);
         }
     }
-    tiny_config c = decoder_config(); /* more than a vector of pairs */
+    tiny_config c = tiny_config_decoder(); /* more than a vector of pairs */
     c.decoder.head_dim = 53;
     c.decoder.position_word = "rope";
     for (uint32_t dim = 32; dim <= 52; dim += 10) {
@@ -270,7 +259,7 @@ Test(forward, biases_by_distance) {
 
 Test(forward, windows_and_caps) {
     for (uint32_t window = 1; window <= 20; window += 6) {
-        tiny_config c = decoder_config();
+        tiny_config c = tiny_config_decoder();
         c.decoder.window = window;
         c.decoder.n_layers = 3;
         c.decoder.soft_cap = window == 7 ? 0.8 : 0;
@@ -279,7 +268,7 @@ Test(forward, windows_and_caps) {
         check_config(&c);
     }
     fixture f;
-    tiny_config c = decoder_config();
+    tiny_config c = tiny_config_decoder();
     c.decoder.window = 40;
     fixture_open(&f, &c, NULL);
     check_sizes(&f, 1, 300);
@@ -288,7 +277,7 @@ Test(forward, windows_and_caps) {
 
 Test(forward, norms_of_queries_and_keys) {
     for (unsigned bits = 0; bits < 16; bits++) {
-        tiny_config c = decoder_config();
+        tiny_config c = tiny_config_decoder();
         c.decoder.qk_norm = 1 + (bits & 1);
         c.decoder.rms = bits & 2;
         c.decoder.qk_norm_bias = bits & 4;
@@ -300,7 +289,7 @@ Test(forward, norms_of_queries_and_keys) {
 
 Test(forward, parallel_sublayers_and_norms_on_both_sides) {
     for (unsigned bits = 0; bits < 12; bits++) {
-        tiny_config c = decoder_config();
+        tiny_config c = tiny_config_decoder();
         c.decoder.sublayers = bits % 3;
         c.decoder.both_norms = bits % 3 == 0;
         c.decoder.pre_norm = !c.decoder.both_norms;
@@ -357,93 +346,4 @@ Test(forward, random_options) {
         }
         check_config(&c);
     }
-}
-
-/* ---- the same bits ---- */
-
-static void check_cuts(const tiny_config *config) {
-    enum { N = 40 };
-    fixture f;
-    fixture_open(&f, config, NULL);
-    bool encodes = !config || strstr(config->kind, "encoder");
-    int32_t source_ids[9], ids[N];
-    fixture_ids(source_ids, 9, 37, 1);
-    fixture_ids(ids, N, 37, 2);
-    float *whole = allocate(N * f.vocab, sizeof *whole), *pieces = allocate(N * f.vocab, sizeof *pieces);
-    int32_t source = encodes ? fixture_source(&f, source_ids, 9) : -1, sequence = fixture_sequence(&f, source);
-    fixture_feed(&f, sequence, ids, N, whole);
-    for (size_t piece = 1; piece < N; piece += piece < 5 ? 1 : 6) {
-        tfm_sequence_truncate(f.session, sequence, 0);
-        memset(pieces, 0xff, N * f.vocab * sizeof *pieces);
-        for (size_t at = 0; at < N; at += piece)
-            fixture_feed(&f, sequence, ids + at, N - at < piece ? N - at : piece, pieces + at * f.vocab);
-        cr_assert(!memcmp(whole, pieces, N * f.vocab * sizeof *whole), "pieces of %zu tokens", piece);
-    }
-    free(whole);
-    free(pieces);
-    fixture_close(&f);
-}
-
-/* Any way to cut a sequence into calls gives the logits of the whole. */
-Test(forward, cuts_do_not_matter) {
-    check_cuts(NULL);
-    tiny_config c = decoder_config();
-    c.decoder.position_word = "rope";
-    c.decoder.rope_dim = 6;
-    c.decoder.qk_norm = 1;
-    c.decoder.window = 9;
-    c.decoder.sublayers = 1;
-    check_cuts(&c);
-    c = decoder_config();
-    c.decoder.position_word = "alibi";
-    c.decoder.both_norms = true;
-    c.decoder.soft_cap = 2;
-    c.output_soft_cap = 3;
-    check_cuts(&c);
-}
-
-/* Sequences of different lengths together and alone, with the states as well. */
-Test(forward, batches_do_not_matter) {
-    enum { N = 12 };
-    fixture f;
-    fixture_open(&f, NULL, NULL);
-    int32_t ids[N][64], sources[N], target[N][30];
-    float *states[N], *alone = allocate(64 * f.d, sizeof *alone);
-    float *logits[N], *logits_alone = allocate(30 * f.vocab, sizeof *logits_alone);
-    tfm_tokens inputs[N];
-    tfm_span spans[N];
-    for (size_t i = 0; i < N; i++) {
-        size_t n = 1 + (i * 37) % 64;
-        fixture_ids(ids[i], n, 37, i);
-        fixture_ids(target[i], 1 + i * 2, 37, i + 100);
-        inputs[i] = (tfm_tokens){ids[i], n};
-        states[i] = allocate(n * f.d, sizeof(float));
-        logits[i] = allocate(30 * f.vocab, sizeof(float));
-    }
-    REQUIRE_OK(tfm_encode(f.session, inputs, N, sources, states, error));
-    for (size_t i = 0; i < N; i++)
-        spans[i] = (tfm_span){.sequence = fixture_sequence(&f, sources[i]),
-                              .ids = target[i],
-                              .n = 1 + i * 2,
-                              .logits = logits[i],
-                              .all_logits = i % 2 == 0};
-    REQUIRE_OK(tfm_decode(f.session, spans, N, error));
-    for (size_t i = 0; i < N; i++) {
-        int32_t source;
-        REQUIRE_OK(tfm_encode(f.session, &inputs[i], 1, &source, &alone, error));
-        cr_assert(!memcmp(alone, states[i], inputs[i].n * f.d * sizeof *alone), "states of input %zu", i);
-        tfm_span span = spans[i];
-        span.sequence = fixture_sequence(&f, source);
-        span.logits = logits_alone;
-        REQUIRE_OK(tfm_decode(f.session, &span, 1, error));
-        size_t rows = span.all_logits ? span.n : 1;
-        cr_assert(!memcmp(logits_alone, logits[i], rows * f.vocab * sizeof *alone), "logits of input %zu", i);
-        tfm_sequence_free(f.session, span.sequence);
-        tfm_source_free(f.session, source);
-        free(states[i]);
-        free(logits[i]);
-    }
-    free(alone);
-    free(logits_alone);
-    fixture_close(&f);
 }

@@ -184,7 +184,7 @@ Test(sampled, log_probabilities_are_those_before_filters) {
             float scores[32], *out = scores;
             double sum = 0;
             tfm_tokens input = {in.items[i].ids, in.items[i].n}, target = {o->ids, o->n};
-            REQUIRE_OK(tfm_score(f.session, &input, &target, 1, &out, error));
+            REQUIRE_OK(tfm_score(f.session, &input, &target, 1, &out, NULL, error));
             for (size_t t = 0; t < o->n; t++) {
                 cr_assert(fabsf(scores[t] - o->log_probs[t]) < 1e-5f);
                 sum += (double)o->log_probs[t];

@@ -35,7 +35,7 @@ static void check_texts(const tfm_tokenizer *t, const json_t *texts, const json_
 
 /* How many ids are put around texts. */
 static void check_special_counts(const tfm_tokenizer *t, const json_t *expected, const json_t *pairs) {
-    tfm_special_counts counts;
+    tfm_special_split counts;
     cr_assert(tfm_tokenizer_special_counts(t, false, &counts));
     cr_expect_eq(counts.before, json_array_size(json_object_get(expected, "special_prefix")));
     cr_expect_eq(counts.between, 0);

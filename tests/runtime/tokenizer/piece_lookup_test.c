@@ -98,7 +98,7 @@ Test(piece_lookup, from_several_threads) {
 /* ---- special ids ---- */
 
 static void counts_are(const tfm_tokenizer *t, bool pair, size_t before, size_t between, size_t after) {
-    tfm_special_counts counts;
+    tfm_special_split counts;
     tfm_ids plain = {0}, special = {0};
     cr_assert(tfm_tokenizer_special_counts(t, pair, &counts));
     cr_expect_eq(counts.before, before);
@@ -145,7 +145,7 @@ Test(piece_lookup, special_counts_of_sentencepiece) {
     write_scratch("tokenizer_config.json", "{\"add_eos_token\": true}", 23);
     packed p = must_pack(scratch());
     counts_are(p.source, false, 1, 0, 1);
-    tfm_special_counts counts = {1, 1, 1};
+    tfm_special_split counts = {1, 1, 1};
     cr_expect_not(tfm_tokenizer_special_counts(p.source, true, &counts));
     cr_expect_eq(counts.before + counts.between + counts.after, 0);
     packed_close(&p);

@@ -83,7 +83,7 @@ static void check_special(const char *folder, const char *config, const char *se
     write_scratch("tokenizer_config.json", settings, strlen(settings));
     packed p = must_pack(scratch());
     tfm_ids plain = {0}, special = {0};
-    tfm_special_counts counts;
+    tfm_special_split counts;
     cr_assert_eq(tfm_tokenizer_encode(p.source, text, strlen(text), false, &plain, NULL), TFM_OK);
     cr_assert_eq(tfm_tokenizer_encode(p.source, text, strlen(text), true, &special, NULL), TFM_OK);
     cr_assert(tfm_tokenizer_special_counts(p.source, false, &counts));

@@ -84,7 +84,7 @@ static tfm_status analyze(windows *w, item *items, size_t n, tfm_error *error) {
             w->examples[n_examples++] = tfm_analysis_example(&w->a, &items[k].inputs[i], items[k].results[i]);
         }
     }
-    return tfm_analyze(w->a.engine->session, w->examples, n_examples, &w->a.embed, error);
+    return tfm_analyze(w->a.engine->session, w->examples, n_examples, &w->a.embed, NULL, error);
 }
 
 static tfm_status print_items(windows *w, item *items, size_t n, tfm_error *error) {

@@ -315,7 +315,7 @@ static void check_scores(const char *config, const reference_encoder *e, size_t 
     cr_assert_eq(tfm_model_get_info(run).n_outputs, width);
     tfm_example example = {
         .ids = some_ids, .n = N_IDS, .token_types = e->types ? some_types : NULL, .states = states, .scores = scores};
-    REQUIRE_OK(tfm_analyze(session, &example, 1, NULL, error));
+    REQUIRE_OK(tfm_analyze(session, &example, 1, NULL, NULL, error));
     for (size_t i = 0; i < N_IDS * D; i++)
         cr_assert(fabs((double)states[i] - expected[i]) < 1e-5, "state %zu: %g, not %g", i, (double)states[i],
                   expected[i]);
@@ -332,15 +332,15 @@ static void check_scores(const char *config, const reference_encoder *e, size_t 
     some.score_tokens = chosen;
     some.n_score_tokens = 2;
     if (rows == 1) {
-        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, error), TFM_ERROR_STATE, "scores whole inputs");
+        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, NULL, error), TFM_ERROR_STATE, "scores whole inputs");
     } else {
-        REQUIRE_OK(tfm_analyze(session, (tfm_example[]){example, some}, 2, NULL, error));
+        REQUIRE_OK(tfm_analyze(session, (tfm_example[]){example, some}, 2, NULL, NULL, error));
         for (size_t i = 0; i < 2; i++)
             cr_assert_arr_eq(few + i * width, scores + chosen[i] * width, width * sizeof *few, "token %u", chosen[i]);
         some.score_tokens = (const uint32_t[]){N_IDS, 0};
-        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, error), TFM_ERROR_ARGUMENT, "scores of token 11");
+        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, NULL, error), TFM_ERROR_ARGUMENT, "scores of token 11");
         some.n_score_tokens = N_IDS + 1;
-        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, error), TFM_ERROR_ARGUMENT, "scores of 12 tokens");
+        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, NULL, error), TFM_ERROR_ARGUMENT, "scores of 12 tokens");
     }
     tfm_session_free(&session);
     tfm_model_close(&run);

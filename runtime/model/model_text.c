@@ -1,0 +1,56 @@
+/* model_text.c - text and ids by a model's tokenizers. */
+#include "model.h"
+
+const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) {
+    return side == TFM_TARGET && model->target_tokenizer ? model->target_tokenizer : model->tokenizer;
+}
+
+static tfm_status need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **out, tfm_error *error) {
+    *out = tfm_model_tokenizer(model, side);
+    if (*out) return TFM_OK;
+    return tfm_fail(error, TFM_ERROR_STATE,
+                    "%s has no tokenizer: give token ids instead of text, or pack it from a "
+                    "folder with tokenizer files",
+                    tfm_file_path(model->file));
+}
+
+tfm_status tfm_tokenize(const tfm_model *model, tfm_side side, const char *text, size_t n, bool special, tfm_ids *ids,
+                        tfm_error *error) {
+    const tfm_tokenizer *tokenizer;
+    tfm_status status = need_tokenizer(model, side, &tokenizer, error);
+    return status != TFM_OK ? status : tfm_tokenizer_encode(tokenizer, text, n, special, ids, error);
+}
+
+tfm_status tfm_tokenize_pair(const tfm_model *model, const char *a, size_t n_a, const char *b, size_t n_b, bool special,
+                             tfm_ids *ids, tfm_ids *types, tfm_error *error) {
+    const tfm_tokenizer *tokenizer;
+    tfm_status status = need_tokenizer(model, TFM_SOURCE, &tokenizer, error);
+    return status != TFM_OK ? status : tfm_tokenizer_encode_pair(tokenizer, a, n_a, b, n_b, special, ids, types, error);
+}
+
+tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const int32_t *ids, size_t n, bool skip_special,
+                          tfm_text *text, tfm_error *error) {
+    const tfm_tokenizer *tokenizer;
+    tfm_status status = need_tokenizer(model, side, &tokenizer, error);
+    return status != TFM_OK ? status : tfm_tokenizer_decode(tokenizer, ids, n, skip_special, text, error);
+}
+
+const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n) {
+    const tfm_tokenizer *tokenizer = tfm_model_tokenizer(model, side);
+    return tokenizer ? tfm_tokenizer_piece(tokenizer, id, n) : NULL;
+}
+
+int32_t tfm_token_id(const tfm_model *model, tfm_side side, const char *piece, size_t n) {
+    const tfm_tokenizer *tokenizer = tfm_model_tokenizer(model, side);
+    return tokenizer ? tfm_tokenizer_id(tokenizer, piece, n) : -1;
+}
+
+tfm_status tfm_special_counts(const tfm_model *model, tfm_side side, size_t *before, size_t *after, tfm_error *error) {
+    const tfm_tokenizer *tokenizer;
+    tfm_special_split split = {0};
+    tfm_status status = need_tokenizer(model, side, &tokenizer, error);
+    if (status == TFM_OK) tfm_tokenizer_special_counts(tokenizer, false, &split);
+    *before = split.before;
+    *after = split.after;
+    return status;
+}
