@@ -81,7 +81,7 @@ static tfm_status collect(const tfm_file *file, const tfm_table *origin, pieces 
                 all->capacity = capacity;
             }
             tfm_status status = parse_entry(file, tensor, entry, &next, &all->list[all->n], error);
-            if (status) return status;
+            if (status != TFM_OK) return status;
             all->n++;
         }
         if (next != 0 && next != tensor->shape[0]) return damaged(file, tensor->name, error);
@@ -124,7 +124,7 @@ static tfm_status write_panels(tfm_safetensors_writer *writer, const piece *p, t
     float *scratch = malloc(TFM_PANEL * k * sizeof(float));
     tfm_status status = TFM_OK;
     if (!rows || !scratch) status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", p->name);
-    for (uint64_t row = p->first; !status && row < p->first + p->n;) {
+    for (uint64_t row = p->first; status == TFM_OK && row < p->first + p->n;) {
         uint64_t end = (row / TFM_PANEL + 1) * TFM_PANEL;
         if (end > p->first + p->n) end = p->first + p->n;
         take_rows(p->tensor, row, end, scratch, rows);
@@ -163,26 +163,26 @@ tfm_status tfm_export(const tfm_file *file, const char *out, bool force, tfm_pro
     tfm_safetensors_writer *writer = NULL;
     uint64_t done = 0, total = 0;
     tfm_status status = check_out(out, force, error);
-    if (!status) status = collect(file, origin, &all, error);
-    if (!status) {
+    if (status == TFM_OK) status = collect(file, origin, &all, error);
+    if (status == TFM_OK) {
         qsort(all.list, all.n, sizeof *all.list, compare_pieces);
         status = tfm_safetensors_writer_create(&writer, out, error);
     }
-    if (!status) status = tfm_safetensors_writer_metadata(writer, "format", "pt", error);
-    for (size_t i = 0; !status && i < all.n; i++) {
+    if (status == TFM_OK) status = tfm_safetensors_writer_metadata(writer, "format", "pt", error);
+    for (size_t i = 0; status == TFM_OK && i < all.n; i++) {
         const piece *p = &all.list[i];
         status = tfm_safetensors_writer_declare(writer, p->name, tfm_st_dtype_from_tfm(export_dtype(p->tensor)),
                                                 p->rank, p->shape, error);
         total += p->n * (p->tensor->rank == 2 ? p->tensor->shape[1] : 1);
     }
-    for (size_t i = 0; !status && i < all.n; i++) {
+    for (size_t i = 0; status == TFM_OK && i < all.n; i++) {
         const piece *p = &all.list[i];
         status = write_piece(writer, p, error);
         done += p->n * (p->tensor->rank == 2 ? p->tensor->shape[1] : 1);
-        if (!status && progress && progress(progress_user, done, total))
+        if (status == TFM_OK && progress && progress(progress_user, done, total))
             status = tfm_fail(error, TFM_ERROR_CANCELLED, "interrupted");
     }
-    if (!status)
+    if (status == TFM_OK)
         status = tfm_safetensors_writer_commit(&writer, error);
     else
         tfm_safetensors_writer_abort(&writer);

@@ -19,7 +19,7 @@ static const char *type_name(tfm_value_type type) {
     return type < sizeof names / sizeof *names && names[type] ? names[type] : "unknown";
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static json_t *array_json(const tfm_value *value) {
     if (value->type == TFM_VALUE_U8S || value->n > LISTED_MAX)
@@ -100,7 +100,7 @@ static tfm_status inspect_json(const tfm_file *file, const tfm_pack_facts *facts
     return TFM_OK;
 }
 
-/* ---- text ----------------------------------------------------------------------------------------------------- */
+/* ---- text ---- */
 
 /* Bytes in the unit people read. */
 static const char *size_text(uint64_t bytes, char *text, size_t size) {

@@ -14,7 +14,7 @@
 #include "tools/pack/foreign/llama2c/llama2c.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
 
-/* ---- where to write ------------------------------------------------------------------------------------------- */
+/* ---- where to write ---- */
 
 static bool is_model_file(const char *path) {
     unsigned char start[8];
@@ -40,7 +40,7 @@ static tfm_status check_out(const tfm_pack_request *request, tfm_error *error) {
     return TFM_OK;
 }
 
-/* ---- sections ------------------------------------------------------------------------------------------------- */
+/* ---- sections ---- */
 
 /* A table takes UTF-8 only, and names of files may be anything. */
 static void keep_ascii(char *text) {
@@ -85,7 +85,7 @@ static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *req
                                  const char *format, tfm_error *error) {
     char name[256], created_by[64], command[800];
     tfm_status status = folder_name(folder, name, sizeof name, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section metadata");
     describe_command(request, command, sizeof command);
@@ -109,7 +109,7 @@ static tfm_status write_tokenizer_kind(tfm_writer *writer, tfm_error *error) {
     return status;
 }
 
-/* ---- families ------------------------------------------------------------------------------------------------- */
+/* ---- families ---- */
 
 /* Whether word is one of the words of a list separated by spaces. */
 static bool in_list(const char *list, const char *word) {
@@ -123,12 +123,12 @@ static bool in_list(const char *list, const char *word) {
     return false;
 }
 
-static tfm_status find_importer(const tfm_checkpoint *source, const tfm_importer **importer, tfm_error *error) {
-    const char *type = json_string_value(json_object_get(tfm_checkpoint_config(source), "model_type"));
+static tfm_status find_importer(const tfm_checkpoint *checkpoint, const tfm_importer **importer, tfm_error *error) {
+    const char *type = json_string_value(json_object_get(tfm_checkpoint_config(checkpoint), "model_type"));
     if (!type)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                         "%s/config.json: has no model_type; cannot tell what model this is",
-                        tfm_checkpoint_path(source));
+                        tfm_checkpoint_path(checkpoint));
     char known[sizeof error->message] = "";
     for (size_t i = 0, used = 0; tfm_importers[i]; i++) {
         if (in_list(tfm_importers[i]->model_types, type)) {
@@ -141,37 +141,37 @@ static tfm_status find_importer(const tfm_checkpoint *source, const tfm_importer
     }
     return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                     "%s/config.json: model_type '%.60s' is not supported (see tfmpack --list); known are: %s",
-                    tfm_checkpoint_path(source), type, known);
+                    tfm_checkpoint_path(checkpoint), type, known);
 }
 
-/* ---- packing -------------------------------------------------------------------------------------------------- */
+/* ---- packing ---- */
 
-/* The tokenizer of a source, or of the place the user named for it. */
-static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_checkpoint *source, tfm_writer *writer,
+/* The tokenizer of a checkpoint, or of the place the user named for it. */
+static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                   tfm_error *error) {
     const char *path = request->tokenizer;
     size_t n = path ? strlen(path) : 0;
-    if (!path) return tfm_checkpoint_write_tokenizers(source, writer, error);
+    if (!path) return tfm_checkpoint_write_tokenizers(checkpoint, writer, error);
     if (n < 4 || strcmp(path + n - 4, ".bin") != 0) return tfm_pack_tokenizers(path, writer, true, error);
-    json_int_t size = json_integer_value(json_object_get(tfm_checkpoint_config(source), "vocab_size"));
+    json_int_t size = json_integer_value(json_object_get(tfm_checkpoint_config(checkpoint), "vocab_size"));
     return tfm_llama2c_write_tokenizer(path, (uint64_t)size, writer, error);
 }
 
-/* source: NULL for a folder or a file of a tokenizer alone. */
-static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_checkpoint *source, tfm_writer *writer,
+/* checkpoint: NULL for a folder or a file of a tokenizer alone. */
+static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                  tfm_error *error) {
-    tfm_status status = source ? write_tokenizer(request, source, writer, error)
-                               : tfm_pack_tokenizers(request->source, writer, true, error);
+    tfm_status status = checkpoint ? write_tokenizer(request, checkpoint, writer, error)
+                                   : tfm_pack_tokenizers(request->source, writer, true, error);
     size_t n;
-    if (!status && !tfm_writer_section_data(writer, "tokenizer", &n))
+    if (status == TFM_OK && !tfm_writer_section_data(writer, "tokenizer", &n))
         status = tfm_fail(error, TFM_ERROR_IO, "%s: has no tokenizer", request->source);
-    if (!status) status = write_tokenizer_kind(writer, error);
-    if (!status) status = write_metadata(writer, request, request->source, "tokenizer", error);
+    if (status == TFM_OK) status = write_tokenizer_kind(writer, error);
+    if (status == TFM_OK) status = write_metadata(writer, request, request->source, "tokenizer", error);
     return status;
 }
 
-/* The type of ours that is nearest to the one most elements of the source's matrices have. */
-static tfm_dtype nearest_dtype(const tfm_checkpoint *source, const char **theirs) {
+/* The type of ours that is nearest to the one most elements of the checkpoint's matrices have. */
+static tfm_dtype nearest_dtype(const tfm_checkpoint *checkpoint, const char **theirs) {
     static const struct {
         const char *theirs;
         tfm_dtype ours;
@@ -181,8 +181,8 @@ static tfm_dtype nearest_dtype(const tfm_checkpoint *source, const char **theirs
     const size_t n_types = sizeof types / sizeof *types;
     double elements[sizeof types / sizeof *types] = {0};
     size_t most = 0;
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++) {
-        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
+    for (size_t i = 0; i < tfm_checkpoint_count(checkpoint); i++) {
+        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(checkpoint, i);
         for (size_t k = 0; k < n_types; k++)
             if (t->rank > 1 && strcmp(t->dtype_name, types[k].theirs) == 0)
                 elements[k] += (double)t->shape[0] * (double)t->shape[1];
@@ -194,56 +194,58 @@ static tfm_dtype nearest_dtype(const tfm_checkpoint *source, const char **theirs
 }
 
 /* Puts the type that `auto` means into the request, and says so. */
-static void choose_dtype(tfm_pack_request *request, const tfm_checkpoint *source) {
+static void choose_dtype(tfm_pack_request *request, const tfm_checkpoint *checkpoint) {
     char text[100];
     const char *theirs;
     if (!request->dtype_auto) return;
-    request->options.dtype = nearest_dtype(source, &theirs);
+    request->options.dtype = nearest_dtype(checkpoint, &theirs);
     snprintf(text, sizeof text, "most weights are %s: packed as %s", theirs, tfm_dtype_name(request->options.dtype));
     if (request->options.note) request->options.note(request->options.note_user, text);
 }
 
-static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *source, tfm_writer *writer,
+static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *checkpoint, tfm_writer *writer,
                              tfm_error *error) {
     const tfm_importer *importer = NULL;
-    if (tfm_checkpoint_count(source) == 0)
+    if (tfm_checkpoint_count(checkpoint) == 0)
         return tfm_fail(error, TFM_ERROR_FORMAT,
                         "%s: has no tensors; a tokenizer alone is packed with --tokenizer-only",
-                        tfm_checkpoint_path(source));
-    const char *folder = tfm_checkpoint_path(source), *note = tfm_checkpoint_note(source);
-    tfm_status status = find_importer(source, &importer, error);
-    if (status) return status;
+                        tfm_checkpoint_path(checkpoint));
+    const char *folder = tfm_checkpoint_path(checkpoint), *note = tfm_checkpoint_note(checkpoint);
+    tfm_status status = find_importer(checkpoint, &importer, error);
+    if (status != TFM_OK) return status;
     if (note && request->options.note) request->options.note(request->options.note_user, note);
-    status = write_tokenizer(request, source, writer, error);
-    if (!status) status = tfm_pack_chat_template(source, request->chat_template, writer, &request->options, error);
-    if (!status) status = importer->import(source, writer, &request->options, error);
-    if (!status && request->shortlist.path)
+    status = write_tokenizer(request, checkpoint, writer, error);
+    if (status == TFM_OK)
+        status = tfm_pack_chat_template(checkpoint, request->chat_template, writer, &request->options, error);
+    if (status == TFM_OK) status = importer->import(checkpoint, writer, &request->options, error);
+    if (status == TFM_OK && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
-    if (!status) status = write_metadata(writer, request, folder, tfm_checkpoint_container(source), error);
+    if (status == TFM_OK) status = write_metadata(writer, request, folder, tfm_checkpoint_container(checkpoint), error);
     return status;
 }
 
 tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     tfm_pack_request copy = *asked;
     const tfm_pack_request *request = &copy;
-    tfm_checkpoint *source = NULL;
+    tfm_checkpoint *checkpoint = NULL;
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
-    if (!status && (!request->tokenizer_only || tfm_checkpoint_has_format(request->source)))
-        status = tfm_checkpoint_open(&source, request->source, error);
-    if (!status && !request->tokenizer_only) choose_dtype(&copy, source);
-    if (!status) status = tfm_writer_create(&writer, request->out, error);
-    if (!status)
-        status = request->tokenizer_only ? pack_tokenizer(request, source, writer, error)
-                                         : pack_model(request, source, writer, error);
+    if (status == TFM_OK && (!request->tokenizer_only || tfm_checkpoint_has_format(request->source)))
+        status = tfm_checkpoint_open(&checkpoint, request->source, error);
+    if (status == TFM_OK && !request->tokenizer_only) choose_dtype(&copy, checkpoint);
+    if (status == TFM_OK) status = tfm_writer_create(&writer, request->out, error);
+    if (status == TFM_OK)
+        status = request->tokenizer_only ? pack_tokenizer(request, checkpoint, writer, error)
+                                         : pack_model(request, checkpoint, writer, error);
     /* A request to stop that came after the last tensor still counts. */
-    if (!status && request->options.progress && request->options.progress(request->options.progress_user, 1, 1))
+    if (status == TFM_OK && request->options.progress &&
+        request->options.progress(request->options.progress_user, 1, 1))
         status = tfm_fail(error, TFM_ERROR_CANCELLED, "interrupted");
-    if (status)
+    if (status != TFM_OK)
         tfm_writer_abort(&writer);
     else
         status = tfm_writer_commit(&writer, error);
-    tfm_checkpoint_close(&source);
+    tfm_checkpoint_close(&checkpoint);
     return status;
 }
 

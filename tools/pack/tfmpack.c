@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "pack.h"
 #include "simd/kernels.h"
 #include "tools/common/options.h"
-#include "pack.h"
 #include "tools/pack/checkpoint/checkpoint_internal.h"
 
 typedef struct settings {
@@ -90,7 +90,7 @@ static const tfm_option options[] = {
 };
 static const tfm_option_table table = {.options = options, .n = sizeof options / sizeof *options};
 
-/* ---- signals and progress ------------------------------------------------------------------------------------- */
+/* ---- signals and progress ---- */
 
 static volatile sig_atomic_t stop_signal;
 
@@ -143,7 +143,7 @@ static void on_rounded(void *user, const tfm_rounding *r) {
                                     (json_int_t)r->worst_row, "worst_row_error", r->worst_row_error));
 }
 
-/* ---- output --------------------------------------------------------------------------------------------------- */
+/* ---- output ---- */
 
 static int print_json(json_t *object) {
     int failed = !object || json_dumpf(object, stdout, JSON_COMPACT) != 0 || fputc('\n', stdout) == EOF;
@@ -188,7 +188,7 @@ static void print_report(const json_t *matrices) {
     }
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------- */
+/* ---- commands ---- */
 
 static void print_summary(const char *out, const tfm_pack_facts *facts, double seconds) {
     char bytes[40], parameters[40], embeddings[40] = "";
@@ -256,16 +256,16 @@ static int run_pack(work *w, const char *source, const char *out) {
     w->bar.what = "packing";
     tfm_status status = tfm_pack(&request, &error);
     tfm_progress_end(&w->bar);
-    return status ? fail(w, &error) : pack_summary(w, out, tfm_seconds() - start);
+    return status != TFM_OK ? fail(w, &error) : pack_summary(w, out, tfm_seconds() - start);
 }
 
 static int run_inspect(const work *w, const char *path) {
     tfm_error error;
     tfm_file *file;
     tfm_status status = tfm_file_open(&file, path, &error);
-    if (!status) status = tfm_inspect(file, w->settings->json, stdout, &error);
+    if (status == TFM_OK) status = tfm_inspect(file, w->settings->json, stdout, &error);
     tfm_file_close(&file);
-    return status ? fail(w, &error) : TFM_EXIT_OK;
+    return status != TFM_OK ? fail(w, &error) : TFM_EXIT_OK;
 }
 
 static int run_verify(work *w, const char *path) {
@@ -275,7 +275,7 @@ static int run_verify(work *w, const char *path) {
     double start = tfm_seconds();
     w->bar.what = "verifying";
     tfm_status status = tfm_file_open(&file, path, &error);
-    if (!status) {
+    if (status == TFM_OK) {
         bytes = tfm_file_length(file);
         status = tfm_file_verify(file, NULL, on_progress, w, &error);
     }
@@ -285,10 +285,11 @@ static int run_verify(work *w, const char *path) {
     double seconds = tfm_seconds() - start;
     if (w->settings->json) {
         int code = print_json(json_pack("{s:s, s:b, s:I, s:f, s:s?}", "file", path, "ok", status == TFM_OK, "bytes",
-                                        (json_int_t)bytes, "seconds", seconds, "error", status ? error.message : NULL));
-        return code ? code : status ? TFM_EXIT_FAILURE : TFM_EXIT_OK;
+                                        (json_int_t)bytes, "seconds", seconds, "error",
+                                        status != TFM_OK ? error.message : NULL));
+        return code ? code : status != TFM_OK ? TFM_EXIT_FAILURE : TFM_EXIT_OK;
     }
-    if (status) return fail(w, &error);
+    if (status != TFM_OK) return fail(w, &error);
     char text[40];
     if (!w->settings->quiet)
         printf("%s: good, %s bytes verified in %.2f s\n", path, grouped(bytes, text, sizeof text), seconds);
@@ -301,12 +302,12 @@ static int run_export(work *w, const char *path, const char *out) {
     tfm_pack_facts facts = {0};
     w->bar.what = "exporting";
     tfm_status status = tfm_file_open(&file, path, &error);
-    if (!status) status = tfm_file_verify(file, NULL, NULL, NULL, &error); /* never hand on damaged weights */
-    if (!status) status = tfm_export(file, out, w->settings->force, on_progress, w, &error);
-    if (!status) tfm_pack_get_facts(file, &facts);
+    if (status == TFM_OK) status = tfm_file_verify(file, NULL, NULL, NULL, &error); /* never hand on damaged weights */
+    if (status == TFM_OK) status = tfm_export(file, out, w->settings->force, on_progress, w, &error);
+    if (status == TFM_OK) tfm_pack_get_facts(file, &facts);
     tfm_file_close(&file);
     tfm_progress_end(&w->bar);
-    if (status) return fail(w, &error);
+    if (status != TFM_OK) return fail(w, &error);
     if (strncmp(facts.dtype, "int", 3) == 0 || strncmp(facts.dtype_embed, "int", 3) == 0)
         on_note(
             w,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static tfm_status no_memory(const tfm_array_views *views, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", views->source->folder);
+    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", views->checkpoint->folder);
 }
 
 /* Whether what a view takes lies in an array of this shape. */
@@ -22,11 +22,11 @@ tfm_status tfm_array_views_add(tfm_array_views *views, const char *name, const t
         if (!fits(view, shape))
             return tfm_fail(error, TFM_ERROR_FORMAT,
                             "%s: what becomes '%s' has the shape (%" PRIu64 ", %" PRIu64 "), which does not fit",
-                            views->source->folder, name, shape.n, shape.k);
+                            views->checkpoint->folder, name, shape.n, shape.k);
     }
     if (__builtin_add_overflow(view->rows, view->before, &rows) || __builtin_add_overflow(rows, view->after, &rows) ||
         __builtin_mul_overflow(rows, view->width, &size) || size > UINT64_MAX / sizeof(float))
-        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: what becomes '%s' is too large", views->source->folder, name);
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: what becomes '%s' is too large", views->checkpoint->folder, name);
     if (views->n == views->capacity) {
         const size_t capacity = views->capacity ? 2 * views->capacity : 128;
         tfm_array_view *list = realloc(views->list, capacity * sizeof *list);
@@ -36,9 +36,9 @@ tfm_status tfm_array_views_add(tfm_array_views *views, const char *name, const t
     }
     views->list[views->n] = *view;
     const uint64_t dims[2] = {rows, view->width};
-    tfm_status status = tfm_checkpoint_add_provided(views->source, name, view->dtype_name, view->is_vector ? 1 : 2,
+    tfm_status status = tfm_checkpoint_add_provided(views->checkpoint, name, view->dtype_name, view->is_vector ? 1 : 2,
                                                     dims, views->n, error);
-    if (!status) views->n++;
+    if (status == TFM_OK) views->n++;
     return status;
 }
 
@@ -54,12 +54,12 @@ static tfm_status turn(tfm_array_views *views, uint32_t array, tfm_error *error)
         return no_memory(views, error);
     float *row = malloc((size_t)(shape.k * sizeof *row) + 1), *turned = malloc((size_t)bytes + 1);
     tfm_status status = row && turned ? TFM_OK : no_memory(views, error);
-    for (uint64_t i = 0; !status && i < shape.n; i++) {
+    for (uint64_t i = 0; status == TFM_OK && i < shape.n; i++) {
         status = views->read(views->state, array, i, 1, row, error);
-        for (uint64_t k = 0; !status && k < shape.k; k++) turned[k * shape.n + i] = row[k];
+        for (uint64_t k = 0; status == TFM_OK && k < shape.k; k++) turned[k * shape.n + i] = row[k];
     }
     free(row);
-    if (status) {
+    if (status != TFM_OK) {
         free(turned);
         return status;
     }
@@ -80,12 +80,13 @@ static tfm_status read_array(tfm_array_views *views, const tfm_array_view *v, ui
                              float *rows, tfm_error *error) {
     if (v->transposed) {
         tfm_status status = turn(views, v->array, error);
-        if (!status) memcpy(rows, views->turned + (v->first + row0) * v->width, n_rows * v->width * sizeof *rows);
+        if (status == TFM_OK)
+            memcpy(rows, views->turned + (v->first + row0) * v->width, n_rows * v->width * sizeof *rows);
         return status;
     }
     if (!v->heads) return views->read(views->state, v->array, v->first + row0, n_rows, rows, error);
     tfm_status status = TFM_OK;
-    for (uint64_t i = 0; !status && i < n_rows; i++)
+    for (uint64_t i = 0; status == TFM_OK && i < n_rows; i++)
         status =
             views->read(views->state, v->array, v->first + row_of_head(v, row0 + i), 1, rows + i * v->width, error);
     return status;
@@ -109,7 +110,7 @@ tfm_status tfm_array_views_read(tfm_array_views *views, uint64_t key, uint64_t r
             v->fill(rows, v->first + row0 - v->before, n, v->width);
         } else {
             tfm_status status = read_array(views, v, row0 - v->before, n, rows, error);
-            if (status) return status;
+            if (status != TFM_OK) return status;
         }
         rows += n * v->width;
         row0 += n;

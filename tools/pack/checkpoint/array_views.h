@@ -31,7 +31,7 @@ typedef struct tfm_array_shape {
 } tfm_array_shape;
 
 typedef struct tfm_array_views {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     tfm_array_view *list;
     size_t n, capacity;
     void *state; /* of what follows */

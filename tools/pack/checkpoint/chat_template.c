@@ -21,7 +21,7 @@ typedef struct chat_files {
 } chat_files;
 
 static void note(const chat_files *files, const char *text) {
-    if (files->options->note != NULL) files->options->note(files->options->note_user, text);
+    if (files->options->note) files->options->note(files->options->note_user, text);
 }
 
 static bool is_file(const char *path) {
@@ -45,22 +45,22 @@ static tfm_status find_file(const chat_files *files, const char *name, char **pa
 static tfm_status read_json(const chat_files *files, const char *name, json_t **json, tfm_error *error) {
     char *path;
     tfm_status status = find_file(files, name, &path, error);
-    if (path == NULL) return status;
+    if (!path) return status;
     json_error_t wrong;
     /* model_max_length is often 10^30, beyond the integers of jansson; no integer is used here. */
     *json = json_load_file(path, JSON_DECODE_INT_AS_REAL, &wrong);
-    if (*json == NULL) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
+    if (!*json) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
     free(path);
     return status;
 }
 
-/* ---- the template ---------------------------------------------------------------------------------------------- */
+/* ---- the template ---- */
 
 static tfm_status set_text(chat_files *files, const char *text, const char *from, tfm_error *error) {
     free(files->text);
     files->text = strdup(text);
     files->from = from;
-    return files->text != NULL ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+    return files->text ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
 }
 
 static tfm_status check_text(const char *path, const char *text, size_t n, tfm_error *error) {
@@ -81,8 +81,8 @@ static tfm_status read_text(chat_files *files, const char *path, const char *fro
     tfm_status status = tfm_read_file(path, FILE_MAX, &bytes, error);
     if (status != TFM_OK) return status;
     status = check_text(path, bytes.data, bytes.size, error);
-    char *text = status == TFM_OK ? strndup(bytes.data != NULL ? bytes.data : "", bytes.size) : NULL;
-    if (status == TFM_OK && text == NULL) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    char *text = status == TFM_OK ? strndup(bytes.data ? bytes.data : "", bytes.size) : NULL;
+    if (status == TFM_OK && !text) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     if (status == TFM_OK) status = set_text(files, text, from, error);
     free(text);
     tfm_bytes_free(&bytes);
@@ -97,20 +97,21 @@ static tfm_status take_value(chat_files *files, const json_t *value, const char 
     json_array_foreach(value, i, entry) {
         const char *name = json_string_value(json_object_get(entry, "name"));
         const char *text = json_string_value(json_object_get(entry, "template"));
-        if (name != NULL && text != NULL && strcmp(name, "default") == 0) return set_text(files, text, from, error);
+        if (name && text && strcmp(name, "default") == 0) return set_text(files, text, from, error);
     }
-    if (value != NULL && !json_is_null(value))
+    if (value && !json_is_null(value))
         note(files, "the checkpoint has chat templates, but none that is a text or is called default: none is packed");
     return TFM_OK;
 }
 
-static tfm_status find_template(chat_files *files, const tfm_checkpoint *source, const char *path, tfm_error *error) {
-    if (path != NULL) return read_text(files, path, "--chat-template", error);
-    if (tfm_checkpoint_chat_template(source) != NULL)
-        return set_text(files, tfm_checkpoint_chat_template(source), tfm_checkpoint_container(source), error);
+static tfm_status find_template(chat_files *files, const tfm_checkpoint *checkpoint, const char *path,
+                                tfm_error *error) {
+    if (path) return read_text(files, path, "--chat-template", error);
+    if (tfm_checkpoint_chat_template(checkpoint))
+        return set_text(files, tfm_checkpoint_chat_template(checkpoint), tfm_checkpoint_container(checkpoint), error);
     char *file;
     tfm_status status = find_file(files, "chat_template.jinja", &file, error);
-    if (file != NULL) {
+    if (file) {
         status = read_text(files, file, "chat_template.jinja", error);
         free(file);
         return status;
@@ -118,7 +119,7 @@ static tfm_status find_template(chat_files *files, const tfm_checkpoint *source,
     if (status == TFM_OK)
         status = take_value(files, json_object_get(files->tokenizer_config, "chat_template"), "tokenizer_config.json",
                             error);
-    if (status != TFM_OK || files->text != NULL) return status;
+    if (status != TFM_OK || files->text) return status;
     json_t *processor = NULL;
     status = read_json(files, "chat_template.json", &processor, error);
     if (status == TFM_OK)
@@ -127,7 +128,7 @@ static tfm_status find_template(chat_files *files, const tfm_checkpoint *source,
     return status;
 }
 
-/* ---- special tokens -------------------------------------------------------------------------------------------- */
+/* ---- special tokens ---- */
 
 /* The text of a token that is a string or an object of one. */
 static const char *token_text(const json_t *object, const char *key) {
@@ -135,26 +136,26 @@ static const char *token_text(const json_t *object, const char *key) {
     return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
 }
 
-static void write_tokens(const chat_files *files, const tfm_checkpoint *source, tfm_table_builder *table) {
+static void write_tokens(const chat_files *files, const tfm_checkpoint *checkpoint, tfm_table_builder *table) {
     static const char *const keys[] = {"bos_token", "eos_token", "pad_token", "unk_token"};
     /* Tokenizers that list their tokens have said all in tokenizer_config.json. */
     bool complete = json_object_get(files->tokenizer_config, "added_tokens_decoder") != NULL;
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const char *text = token_text(files->tokenizer_config, keys[i]);
-        if (text == NULL && !complete) text = token_text(files->special_tokens_map, keys[i]);
-        if (text == NULL && files->tokenizer_config == NULL) text = token_text(tfm_checkpoint_config(source), keys[i]);
-        if (text != NULL) tfm_table_set_string(table, keys[i], text);
+        if (!text && !complete) text = token_text(files->special_tokens_map, keys[i]);
+        if (!text && !files->tokenizer_config) text = token_text(tfm_checkpoint_config(checkpoint), keys[i]);
+        if (text) tfm_table_set_string(table, keys[i], text);
     }
 }
 
-/* ---- the section ----------------------------------------------------------------------------------------------- */
+/* ---- the section ---- */
 
 /* Says what of the template is not known; it is packed all the same, for later versions and for what never meets it. */
 static tfm_status check_template(const chat_files *files, tfm_error *error) {
     tfm_chat *chat;
     char text[400];
     tfm_status status = tfm_chat_open(&chat, files->text, strlen(files->text), error);
-    if (status == TFM_OK && tfm_chat_problem(chat) != NULL) {
+    if (status == TFM_OK && tfm_chat_problem(chat)) {
         snprintf(text, sizeof text, "the chat template (%s) is packed, but cannot be used as a whole: %s", files->from,
                  tfm_chat_problem(chat));
         note(files, text);
@@ -163,26 +164,26 @@ static tfm_status check_template(const chat_files *files, tfm_error *error) {
     return status;
 }
 
-static tfm_status write_section(const chat_files *files, const tfm_checkpoint *source, tfm_writer *writer,
+static tfm_status write_section(const chat_files *files, const tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 tfm_error *error) {
     tfm_status status = check_template(files, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    if (table == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section chat");
+    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section chat");
     tfm_table_set_string(table, "template", files->text);
-    write_tokens(files, source, table);
+    write_tokens(files, checkpoint, table);
     status = tfm_writer_section(writer, "chat", table, error);
     tfm_table_builder_free(&table);
     return status;
 }
 
-tfm_status tfm_pack_chat_template(const tfm_checkpoint *source, const char *path, tfm_writer *writer,
+tfm_status tfm_pack_chat_template(const tfm_checkpoint *checkpoint, const char *path, tfm_writer *writer,
                                   const tfm_pack_options *options, tfm_error *error) {
-    chat_files files = {.folder = tfm_checkpoint_path(source), .options = options};
+    chat_files files = {.folder = tfm_checkpoint_path(checkpoint), .options = options};
     tfm_status status = read_json(&files, "tokenizer_config.json", &files.tokenizer_config, error);
     if (status == TFM_OK) status = read_json(&files, "special_tokens_map.json", &files.special_tokens_map, error);
-    if (status == TFM_OK) status = find_template(&files, source, path, error);
-    if (status == TFM_OK && files.text != NULL) status = write_section(&files, source, writer, error);
+    if (status == TFM_OK) status = find_template(&files, checkpoint, path, error);
+    if (status == TFM_OK && files.text) status = write_section(&files, checkpoint, writer, error);
     json_decref(files.tokenizer_config);
     json_decref(files.special_tokens_map);
     free(files.text);

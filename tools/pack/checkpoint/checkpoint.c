@@ -22,7 +22,7 @@ static tfm_status no_memory(const char *path, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
 }
 
-/* ---- tables --------------------------------------------------------------------------------------------------- */
+/* ---- tables ---- */
 
 static bool grow(void *array, size_t n, size_t *capacity, size_t element) {
     if (n < *capacity) return true;
@@ -35,11 +35,11 @@ static bool grow(void *array, size_t n, size_t *capacity, size_t element) {
     return true;
 }
 
-tfm_status tfm_checkpoint_add_blob(tfm_checkpoint *source, tfm_blob blob, uint32_t *index, tfm_error *error) {
-    if (!grow(&source->blobs, source->n_blobs, &source->blobs_size, sizeof *source->blobs))
-        return no_memory(source->files[blob.file].path, error);
-    source->blobs[source->n_blobs] = blob;
-    *index = (uint32_t)source->n_blobs++;
+tfm_status tfm_checkpoint_add_blob(tfm_checkpoint *checkpoint, tfm_blob blob, uint32_t *index, tfm_error *error) {
+    if (!grow(&checkpoint->blobs, checkpoint->n_blobs, &checkpoint->blobs_size, sizeof *checkpoint->blobs))
+        return no_memory(checkpoint->files[blob.file].path, error);
+    checkpoint->blobs[checkpoint->n_blobs] = blob;
+    *index = (uint32_t)checkpoint->n_blobs++;
     return TFM_OK;
 }
 
@@ -52,20 +52,20 @@ static bool good_name(const char *name) {
 }
 
 /* The next entry, with name, rank and shape; strides are in elements, NULL: contiguous. */
-static tfm_status add_entry(tfm_checkpoint *source, const char *path, const char *name, uint32_t rank,
+static tfm_status add_entry(tfm_checkpoint *checkpoint, const char *path, const char *name, uint32_t rank,
                             const uint64_t *shape, const uint64_t *stride, tfm_stored_tensor **entry,
                             tfm_error *error) {
     if (!good_name(name)) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: a tensor has an unusable name", path);
     if (rank > TFM_RANK_MAX)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s': %u dimensions; at most %d are supported", path,
                         name, rank, TFM_RANK_MAX);
-    if (!grow(&source->tensors, source->n_tensors, &source->tensors_size, sizeof *source->tensors))
+    if (!grow(&checkpoint->tensors, checkpoint->n_tensors, &checkpoint->tensors_size, sizeof *checkpoint->tensors))
         return no_memory(path, error);
-    tfm_stored_tensor *stored = &source->tensors[source->n_tensors];
+    tfm_stored_tensor *stored = &checkpoint->tensors[checkpoint->n_tensors];
     memset(stored, 0, sizeof *stored);
     stored->name = strdup(name);
     if (!stored->name) return no_memory(path, error);
-    stored->tensor.index = source->n_tensors++;
+    stored->tensor.index = checkpoint->n_tensors++;
     stored->tensor.name = stored->name;
     stored->tensor.rank = rank;
     uint64_t contiguous = 1;
@@ -79,12 +79,12 @@ static tfm_status add_entry(tfm_checkpoint *source, const char *path, const char
     return TFM_OK;
 }
 
-tfm_status tfm_checkpoint_add_tensor(tfm_checkpoint *source, const char *name, tfm_st_dtype dtype, uint32_t rank,
+tfm_status tfm_checkpoint_add_tensor(tfm_checkpoint *checkpoint, const char *name, tfm_st_dtype dtype, uint32_t rank,
                                      const uint64_t *shape, const uint64_t *stride, uint32_t file, uint32_t blob,
                                      uint64_t offset, tfm_error *error) {
     tfm_stored_tensor *stored;
-    tfm_status status = add_entry(source, source->files[file].path, name, rank, shape, stride, &stored, error);
-    if (status) return status;
+    tfm_status status = add_entry(checkpoint, checkpoint->files[file].path, name, rank, shape, stride, &stored, error);
+    if (status != TFM_OK) return status;
     stored->tensor.dtype = tfm_st_dtype_to_tfm(dtype);
     stored->tensor.dtype_name = tfm_st_dtype_name(dtype);
     stored->file = file;
@@ -94,24 +94,24 @@ tfm_status tfm_checkpoint_add_tensor(tfm_checkpoint *source, const char *name, t
     return TFM_OK;
 }
 
-tfm_status tfm_checkpoint_add_provided(tfm_checkpoint *source, const char *name, const char *dtype_name, uint32_t rank,
-                                       const uint64_t *shape, uint64_t key, tfm_error *error) {
+tfm_status tfm_checkpoint_add_provided(tfm_checkpoint *checkpoint, const char *name, const char *dtype_name,
+                                       uint32_t rank, const uint64_t *shape, uint64_t key, tfm_error *error) {
     tfm_stored_tensor *stored;
-    tfm_status status = add_entry(source, source->folder, name, rank, shape, NULL, &stored, error);
-    if (status) return status;
+    tfm_status status = add_entry(checkpoint, checkpoint->folder, name, rank, shape, NULL, &stored, error);
+    if (status != TFM_OK) return status;
     stored->tensor.dtype = TFM_F32; /* what reading gives */
     stored->tensor.dtype_name = dtype_name;
     stored->offset = key;
     return TFM_OK;
 }
 
-static int compare_names(const void *a, const void *b, void *source) {
-    const tfm_checkpoint *s = source;
+static int compare_names(const void *a, const void *b, void *checkpoint) {
+    const tfm_checkpoint *s = checkpoint;
     return strcmp(s->tensors[*(const uint32_t *)a].name, s->tensors[*(const uint32_t *)b].name);
 }
 
-static int compare_places(const void *a, const void *b, void *source) {
-    const tfm_checkpoint *s = source;
+static int compare_places(const void *a, const void *b, void *checkpoint) {
+    const tfm_checkpoint *s = checkpoint;
     const tfm_stored_tensor *x = &s->tensors[*(const uint32_t *)a], *y = &s->tensors[*(const uint32_t *)b];
     if (x->blob != y->blob) return x->blob < y->blob ? -1 : 1;
     if (x->offset != y->offset) return x->offset < y->offset ? -1 : 1;
@@ -121,25 +121,25 @@ static int compare_places(const void *a, const void *b, void *source) {
 }
 
 /* Sorts names, refuses duplicates, and numbers the places so that names of one place have one number. */
-static tfm_status index_tensors(tfm_checkpoint *source, tfm_error *error) {
-    size_t n = source->n_tensors;
-    source->by_name = malloc((n + 1) * sizeof *source->by_name);
-    if (!source->by_name) return no_memory(source->folder, error);
-    for (size_t i = 0; i < n; i++) source->by_name[i] = (uint32_t)i;
-    qsort_r(source->by_name, n, sizeof *source->by_name, compare_places, source);
+static tfm_status index_tensors(tfm_checkpoint *checkpoint, tfm_error *error) {
+    size_t n = checkpoint->n_tensors;
+    checkpoint->by_name = malloc((n + 1) * sizeof *checkpoint->by_name);
+    if (!checkpoint->by_name) return no_memory(checkpoint->folder, error);
+    for (size_t i = 0; i < n; i++) checkpoint->by_name[i] = (uint32_t)i;
+    qsort_r(checkpoint->by_name, n, sizeof *checkpoint->by_name, compare_places, checkpoint);
     for (size_t i = 0, place = 0; i < n; i++) {
-        if (i > 0 && compare_places(&source->by_name[i - 1], &source->by_name[i], source) != 0) place++;
-        source->tensors[source->by_name[i]].tensor.storage = place;
+        if (i > 0 && compare_places(&checkpoint->by_name[i - 1], &checkpoint->by_name[i], checkpoint) != 0) place++;
+        checkpoint->tensors[checkpoint->by_name[i]].tensor.storage = place;
     }
-    qsort_r(source->by_name, n, sizeof *source->by_name, compare_names, source);
+    qsort_r(checkpoint->by_name, n, sizeof *checkpoint->by_name, compare_names, checkpoint);
     for (size_t i = 1; i < n; i++)
-        if (compare_names(&source->by_name[i - 1], &source->by_name[i], source) == 0)
-            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s' is there twice", source->folder,
-                            source->tensors[source->by_name[i]].name);
+        if (compare_names(&checkpoint->by_name[i - 1], &checkpoint->by_name[i], checkpoint) == 0)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s' is there twice", checkpoint->folder,
+                            checkpoint->tensors[checkpoint->by_name[i]].name);
     return TFM_OK;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 static char *join(const char *folder, const char *name) {
     char *path;
@@ -177,56 +177,56 @@ static tfm_status load_json(const char *folder, const char *name, bool required,
     return status;
 }
 
-static tfm_status add_file(tfm_checkpoint *source, const char *name, bool safetensors, tfm_error *error) {
-    tfm_checkpoint_file *files = realloc(source->files, (source->n_files + 1) * sizeof *files);
-    if (!files) return no_memory(source->folder, error);
-    source->files = files;
-    tfm_checkpoint_file *file = &files[source->n_files];
+static tfm_status add_file(tfm_checkpoint *checkpoint, const char *name, bool safetensors, tfm_error *error) {
+    tfm_checkpoint_file *files = realloc(checkpoint->files, (checkpoint->n_files + 1) * sizeof *files);
+    if (!files) return no_memory(checkpoint->folder, error);
+    checkpoint->files = files;
+    tfm_checkpoint_file *file = &files[checkpoint->n_files];
     memset(file, 0, sizeof *file);
     file->fd = -1;
-    file->path = join(source->folder, name);
-    if (!file->path) return no_memory(source->folder, error);
-    file->name = file->path + strlen(source->folder) + 1;
-    uint32_t index = (uint32_t)source->n_files++;
-    return safetensors ? tfm_checkpoint_add_safetensors(source, index, error)
-                       : tfm_checkpoint_add_pytorch(source, index, error);
+    file->path = join(checkpoint->folder, name);
+    if (!file->path) return no_memory(checkpoint->folder, error);
+    file->name = file->path + strlen(checkpoint->folder) + 1;
+    uint32_t index = (uint32_t)checkpoint->n_files++;
+    return safetensors ? tfm_checkpoint_add_safetensors(checkpoint, index, error)
+                       : tfm_checkpoint_add_pytorch(checkpoint, index, error);
 }
 
-/* ---- shards --------------------------------------------------------------------------------------------------- */
+/* ---- shards ---- */
 
-static const tfm_checkpoint_file *find_file(const tfm_checkpoint *source, const char *name) {
-    for (size_t i = 0; i < source->n_files; i++)
-        if (strcmp(source->files[i].name, name) == 0) return &source->files[i];
+static const tfm_checkpoint_file *find_file(const tfm_checkpoint *checkpoint, const char *name) {
+    for (size_t i = 0; i < checkpoint->n_files; i++)
+        if (strcmp(checkpoint->files[i].name, name) == 0) return &checkpoint->files[i];
     return NULL;
 }
 
 /* Every tensor must be where the index says, and the index must name every tensor. */
-static tfm_status check_map(const tfm_checkpoint *source, const json_t *map, const char *index, tfm_error *error) {
+static tfm_status check_map(const tfm_checkpoint *checkpoint, const json_t *map, const char *index, tfm_error *error) {
     const char *name;
     json_t *file;
     json_object_foreach((json_t *)map, name, file) {
-        const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(source, name);
-        if (!tensor ||
-            find_file(source, json_string_value(file)) != &source->files[((const tfm_stored_tensor *)tensor)->file])
+        const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(checkpoint, name);
+        if (!tensor || find_file(checkpoint, json_string_value(file)) !=
+                           &checkpoint->files[((const tfm_stored_tensor *)tensor)->file])
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s/%s: tensor '%s' is not in %s, where the index has it",
-                            source->folder, index, name, json_string_value(file));
+                            checkpoint->folder, index, name, json_string_value(file));
     }
-    for (size_t i = 0; i < source->n_tensors; i++)
-        if (!json_object_get(map, source->tensors[i].name))
+    for (size_t i = 0; i < checkpoint->n_tensors; i++)
+        if (!json_object_get(map, checkpoint->tensors[i].name))
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensor '%s' is not in %s/%s",
-                            source->files[source->tensors[i].file].path, source->tensors[i].name, source->folder,
-                            index);
+                            checkpoint->files[checkpoint->tensors[i].file].path, checkpoint->tensors[i].name,
+                            checkpoint->folder, index);
     return TFM_OK;
 }
 
-static tfm_status open_shards(tfm_checkpoint *source, const char *index, const char *suffix, tfm_error *error) {
+static tfm_status open_shards(tfm_checkpoint *checkpoint, const char *index, const char *suffix, tfm_error *error) {
     json_t *object, *file;
     const char *name;
-    tfm_status status = load_json(source->folder, index, true, &object, error);
+    tfm_status status = load_json(checkpoint->folder, index, true, &object, error);
     const json_t *map = json_object_get(object, "weight_map");
-    if (!status && !json_is_object(map))
-        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s/%s: has no weight_map", source->folder, index);
-    if (!status) {
+    if (status == TFM_OK && !json_is_object(map))
+        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s/%s: has no weight_map", checkpoint->folder, index);
+    if (status == TFM_OK) {
         json_object_foreach((json_t *)map, name, file) {
             const char *shard = json_string_value(file);
             size_t n = shard ? strlen(shard) : 0, tail = strlen(suffix);
@@ -234,39 +234,39 @@ static tfm_status open_shards(tfm_checkpoint *source, const char *index, const c
                 status = tfm_fail(error, TFM_ERROR_FORMAT,
                                   "%s/%s: refused: tensor '%s' is said to be in '%s'; a shard must be a %s file of the "
                                   "same folder",
-                                  source->folder, index, name, shard ? shard : "(not a string)", suffix);
-            else if (!find_file(source, shard))
-                status = add_file(source, shard, strcmp(suffix, ".safetensors") == 0, error);
-            if (status) break;
+                                  checkpoint->folder, index, name, shard ? shard : "(not a string)", suffix);
+            else if (!find_file(checkpoint, shard))
+                status = add_file(checkpoint, shard, strcmp(suffix, ".safetensors") == 0, error);
+            if (status != TFM_OK) break;
         }
     }
-    if (!status) status = index_tensors(source, error);
-    if (!status) status = check_map(source, map, index, error);
+    if (status == TFM_OK) status = index_tensors(checkpoint, error);
+    if (status == TFM_OK) status = check_map(checkpoint, map, index, error);
     json_decref(object);
     return status;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
-static tfm_status open_container(tfm_checkpoint *source, container which, tfm_error *error) {
+static tfm_status open_container(tfm_checkpoint *checkpoint, container which, tfm_error *error) {
     tfm_status status;
     switch (which) {
     case SAFETENSORS_INDEX:
-        source->format = "safetensors (sharded)";
-        return open_shards(source, container_files[which], ".safetensors", error);
+        checkpoint->format = "safetensors (sharded)";
+        return open_shards(checkpoint, container_files[which], ".safetensors", error);
     case PYTORCH_INDEX:
-        status = open_shards(source, container_files[which], ".bin", error);
-        source->format = "pytorch (sharded)";
+        status = open_shards(checkpoint, container_files[which], ".bin", error);
+        checkpoint->format = "pytorch (sharded)";
         return status;
-    case SAFETENSORS: source->format = "safetensors"; break;
+    case SAFETENSORS: checkpoint->format = "safetensors"; break;
     default: break; /* add_file tells the two forms of PyTorch apart */
     }
-    status = add_file(source, container_files[which], which == SAFETENSORS, error);
-    return status ? status : index_tensors(source, error);
+    status = add_file(checkpoint, container_files[which], which == SAFETENSORS, error);
+    return status == TFM_OK ? index_tensors(checkpoint, error) : status;
 }
 
 /* Folder and container of what the user named. */
-static tfm_status choose(tfm_checkpoint *source, const char *path, container *which, tfm_error *error) {
+static tfm_status choose(tfm_checkpoint *checkpoint, const char *path, container *which, tfm_error *error) {
     struct stat st;
     if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
     *which = CONTAINERS;
@@ -279,35 +279,37 @@ static tfm_status choose(tfm_checkpoint *source, const char *path, container *wh
                             "%s: not a checkpoint folder; give the folder that has config.json and model.safetensors "
                             "or pytorch_model.bin",
                             path);
-        source->folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-        return source->folder ? TFM_OK : no_memory(path, error);
+        checkpoint->folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+        return checkpoint->folder ? TFM_OK : no_memory(path, error);
     }
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
-    source->folder = strndup(path, n);
-    if (!source->folder) return no_memory(path, error);
+    checkpoint->folder = strndup(path, n);
+    if (!checkpoint->folder) return no_memory(path, error);
     for (int i = 0; i < CONTAINERS && *which == CONTAINERS; i++)
-        if (exists(source->folder, container_files[i])) *which = (container)i;
+        if (exists(checkpoint->folder, container_files[i])) *which = (container)i;
     if (*which == CONTAINERS)
         return tfm_fail(error, TFM_ERROR_IO,
                         "%s: has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, "
                         "pytorch_model.bin.index.json",
                         path);
     for (int i = *which + 1; i < CONTAINERS; i++)
-        if (exists(source->folder, container_files[i])) {
-            if (asprintf(&source->note, "%s is used, %s is not read", container_files[*which], container_files[i]) < 0)
-                source->note = NULL;
+        if (exists(checkpoint->folder, container_files[i])) {
+            if (asprintf(&checkpoint->note, "%s is used, %s is not read", container_files[*which], container_files[i]) <
+                0)
+                checkpoint->note = NULL;
             break;
         }
     return TFM_OK;
 }
 
-static tfm_status open_folder(tfm_checkpoint *source, const char *path, tfm_error *error) {
+static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     container which = CONTAINERS;
-    tfm_status status = choose(source, path, &which, error);
-    if (!status) status = load_json(source->folder, "config.json", true, &source->config, error);
-    if (!status) status = load_json(source->folder, "generation_config.json", false, &source->generation_config, error);
-    if (!status) status = open_container(source, which, error);
+    tfm_status status = choose(checkpoint, path, &which, error);
+    if (status == TFM_OK) status = load_json(checkpoint->folder, "config.json", true, &checkpoint->config, error);
+    if (status == TFM_OK)
+        status = load_json(checkpoint->folder, "generation_config.json", false, &checkpoint->generation_config, error);
+    if (status == TFM_OK) status = open_container(checkpoint, which, error);
     return status;
 }
 
@@ -321,37 +323,37 @@ static const tfm_checkpoint_format *find_form(const char *path) {
 
 bool tfm_checkpoint_has_format(const char *path) { return find_form(path) != NULL; }
 
-static tfm_status open_form(tfm_checkpoint *source, const tfm_checkpoint_format *form, const char *path,
+static tfm_status open_form(tfm_checkpoint *checkpoint, const tfm_checkpoint_format *form, const char *path,
                             tfm_error *error) {
     size_t n = strlen(path);
     while (n > 1 && path[n - 1] == '/') n--;
-    source->folder = strndup(path, n);
-    source->format = form->name;
-    if (!source->folder) return no_memory(path, error);
-    tfm_status status = form->open(source, source->folder, error);
-    return status ? status : index_tensors(source, error);
+    checkpoint->folder = strndup(path, n);
+    checkpoint->format = form->name;
+    if (!checkpoint->folder) return no_memory(path, error);
+    tfm_status status = form->open(checkpoint, checkpoint->folder, error);
+    return status == TFM_OK ? index_tensors(checkpoint, error) : status;
 }
 
 tfm_status tfm_checkpoint_open(tfm_checkpoint **result, const char *path, tfm_error *error) {
     *result = NULL;
-    tfm_checkpoint *source = calloc(1, sizeof *source);
-    if (!source) return no_memory(path, error);
-    source->cached_blob = UINT32_MAX;
+    tfm_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
+    if (!checkpoint) return no_memory(path, error);
+    checkpoint->cached_blob = UINT32_MAX;
     const tfm_checkpoint_format *form = find_form(path);
-    tfm_status status = form ? open_form(source, form, path, error) : open_folder(source, path, error);
-    if (status)
-        tfm_checkpoint_close(&source);
+    tfm_status status = form ? open_form(checkpoint, form, path, error) : open_folder(checkpoint, path, error);
+    if (status != TFM_OK)
+        tfm_checkpoint_close(&checkpoint);
     else
-        *result = source;
+        *result = checkpoint;
     return status;
 }
 
 void tfm_checkpoint_close(tfm_checkpoint **handle) {
-    tfm_checkpoint *source = *handle;
-    if (!source) return;
-    for (size_t i = 0; i < source->n_tensors; i++) free(source->tensors[i].name);
-    for (size_t i = 0; i < source->n_files; i++) {
-        tfm_checkpoint_file *file = &source->files[i];
+    tfm_checkpoint *checkpoint = *handle;
+    if (!checkpoint) return;
+    for (size_t i = 0; i < checkpoint->n_tensors; i++) free(checkpoint->tensors[i].name);
+    for (size_t i = 0; i < checkpoint->n_files; i++) {
+        tfm_checkpoint_file *file = &checkpoint->files[i];
         if (file->safetensors)
             tfm_safetensors_close(&file->safetensors);
         else if (file->fd >= 0)
@@ -359,47 +361,49 @@ void tfm_checkpoint_close(tfm_checkpoint **handle) {
         if (file->zip) zip_discard(file->zip);
         free(file->path);
     }
-    if (source->provider.close) source->provider.close(source->provider.state);
-    json_decref(source->config);
-    json_decref(source->generation_config);
-    free(source->chat_template);
-    free(source->files);
-    free(source->blobs);
-    free(source->tensors);
-    free(source->by_name);
-    free(source->cache);
-    free(source->folder);
-    free(source->note);
-    free(source);
+    if (checkpoint->provider.close) checkpoint->provider.close(checkpoint->provider.state);
+    json_decref(checkpoint->config);
+    json_decref(checkpoint->generation_config);
+    free(checkpoint->chat_template);
+    free(checkpoint->files);
+    free(checkpoint->blobs);
+    free(checkpoint->tensors);
+    free(checkpoint->by_name);
+    free(checkpoint->cache);
+    free(checkpoint->folder);
+    free(checkpoint->note);
+    free(checkpoint);
     *handle = NULL;
 }
 
-/* ---- access --------------------------------------------------------------------------------------------------- */
+/* ---- access ---- */
 
-const char *tfm_checkpoint_path(const tfm_checkpoint *source) { return source->folder; }
-const char *tfm_checkpoint_container(const tfm_checkpoint *source) { return source->format; }
-const char *tfm_checkpoint_note(const tfm_checkpoint *source) { return source->note; }
-const json_t *tfm_checkpoint_config(const tfm_checkpoint *source) { return source->config; }
-const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *source) { return source->generation_config; }
-const char *tfm_checkpoint_chat_template(const tfm_checkpoint *source) { return source->chat_template; }
+const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint) { return checkpoint->folder; }
+const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint) { return checkpoint->format; }
+const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint) { return checkpoint->note; }
+const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint) { return checkpoint->config; }
+const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint) {
+    return checkpoint->generation_config;
+}
+const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint) { return checkpoint->chat_template; }
 
-tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *source, tfm_writer *writer, tfm_error *error) {
-    const tfm_provider *p = &source->provider;
-    if (!p->read) return tfm_pack_tokenizers(source->folder, writer, false, error);
+tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer, tfm_error *error) {
+    const tfm_provider *p = &checkpoint->provider;
+    if (!p->read) return tfm_pack_tokenizers(checkpoint->folder, writer, false, error);
     return p->write_tokenizers ? p->write_tokenizers(p->state, writer, error) : TFM_OK;
 }
 
-size_t tfm_checkpoint_count(const tfm_checkpoint *source) { return source->n_tensors; }
+size_t tfm_checkpoint_count(const tfm_checkpoint *checkpoint) { return checkpoint->n_tensors; }
 
-const tfm_checkpoint_tensor *tfm_checkpoint_at(const tfm_checkpoint *source, size_t i) {
-    return i < source->n_tensors ? &source->tensors[i].tensor : NULL;
+const tfm_checkpoint_tensor *tfm_checkpoint_at(const tfm_checkpoint *checkpoint, size_t i) {
+    return i < checkpoint->n_tensors ? &checkpoint->tensors[i].tensor : NULL;
 }
 
-const tfm_checkpoint_tensor *tfm_checkpoint_find(const tfm_checkpoint *source, const char *name) {
-    size_t low = 0, high = source->n_tensors;
+const tfm_checkpoint_tensor *tfm_checkpoint_find(const tfm_checkpoint *checkpoint, const char *name) {
+    size_t low = 0, high = checkpoint->n_tensors;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const tfm_stored_tensor *stored = &source->tensors[source->by_name[middle]];
+        const tfm_stored_tensor *stored = &checkpoint->tensors[checkpoint->by_name[middle]];
         int order = strcmp(name, stored->name);
         if (order == 0) return &stored->tensor;
         if (order < 0)

@@ -14,7 +14,7 @@ typedef struct tfm_checkpoint tfm_checkpoint;
 
 typedef struct tfm_checkpoint_tensor {
     const char *name;
-    size_t index;           /* tfm_checkpoint_at(source, index) is this one */
+    size_t index;           /* tfm_checkpoint_at(checkpoint, index) is this one */
     tfm_dtype dtype;        /* TFM_DTYPE_COUNT: a type that cannot be read as floats (an integer buffer, a double) */
     const char *dtype_name; /* "F32", "I64", ... */
     uint32_t rank;          /* 0 .. TFM_RANK_MAX */
@@ -29,43 +29,43 @@ typedef struct tfm_checkpoint_tensor {
  * pytorch_model.bin.index.json. The path of one of these files opens the folder it is in with that file. Bounds of all
  * headers are checked here. Errors name the file.
  */
-tfm_status tfm_checkpoint_open(tfm_checkpoint **source, const char *path, tfm_error *error);
-void tfm_checkpoint_close(tfm_checkpoint **source);
+tfm_status tfm_checkpoint_open(tfm_checkpoint **checkpoint, const char *path, tfm_error *error);
+void tfm_checkpoint_close(tfm_checkpoint **checkpoint);
 
 /* Whether a path is of a form of its own, with its own way to keep a tokenizer. */
 bool tfm_checkpoint_has_format(const char *path);
 
 /* The folder. */
-const char *tfm_checkpoint_path(const tfm_checkpoint *source);
+const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint);
 /* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)" */
-const char *tfm_checkpoint_container(const tfm_checkpoint *source);
+const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint);
 /* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
-const char *tfm_checkpoint_note(const tfm_checkpoint *source);
+const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint);
 /* config.json, or what stands for it; generation_config.json or NULL */
-const json_t *tfm_checkpoint_config(const tfm_checkpoint *source);
-const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *source);
+const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint);
+const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint);
 /* The chat template the checkpoint has (Jinja), or NULL. */
-const char *tfm_checkpoint_chat_template(const tfm_checkpoint *source);
+const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint);
 /* Writes the sections of the checkpoint's tokenizer; nothing where it has none. */
-tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *source, tfm_writer *writer, tfm_error *error);
+tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer, tfm_error *error);
 
-size_t tfm_checkpoint_count(const tfm_checkpoint *source);
-const tfm_checkpoint_tensor *tfm_checkpoint_at(const tfm_checkpoint *source, size_t i);
-const tfm_checkpoint_tensor *tfm_checkpoint_find(const tfm_checkpoint *source, const char *name);
+size_t tfm_checkpoint_count(const tfm_checkpoint *checkpoint);
+const tfm_checkpoint_tensor *tfm_checkpoint_at(const tfm_checkpoint *checkpoint, size_t i);
+const tfm_checkpoint_tensor *tfm_checkpoint_find(const tfm_checkpoint *checkpoint, const char *name);
 
 /*
  * Reads rows [row0, row0 + n_rows) of a tensor as f32, row-major (a vector is n rows of one element, a number one row;
  * strides of the file are resolved). Non-finite values are refused by name with TFM_ERROR_CORRUPT, which no other error
  * has. Memory: a small buffer, and for PyTorch's zip form one storage.
  */
-tfm_status tfm_checkpoint_read(tfm_checkpoint *source, const tfm_checkpoint_tensor *tensor, uint64_t row0,
+tfm_status tfm_checkpoint_read(tfm_checkpoint *checkpoint, const tfm_checkpoint_tensor *tensor, uint64_t row0,
                                uint64_t n_rows, float *rows, tfm_error *error);
 
 /*
  * Whether two tensors have the same type, shape and values, bit for bit. Names of one storage are equal without a look
  * at the values; copies that are not contiguous count as different.
  */
-tfm_status tfm_checkpoint_equal(tfm_checkpoint *source, const tfm_checkpoint_tensor *a, const tfm_checkpoint_tensor *b,
-                                bool *equal, tfm_error *error);
+tfm_status tfm_checkpoint_equal(tfm_checkpoint *checkpoint, const tfm_checkpoint_tensor *a,
+                                const tfm_checkpoint_tensor *b, bool *equal, tfm_error *error);
 
 #endif

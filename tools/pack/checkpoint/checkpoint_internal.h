@@ -1,15 +1,15 @@
 /*
  * checkpoint_internal.h - what the container readers (safetensors, PyTorch, and the forms of source_forms.c) fill in
- * for source.c.
+ * for checkpoint.c.
  */
 #ifndef TFM_TOOLS_PACK_CHECKPOINT_CHECKPOINT_INTERNAL_H
 #define TFM_TOOLS_PACK_CHECKPOINT_CHECKPOINT_INTERNAL_H
 
 #include <zip.h>
 
+#include "checkpoint.h"
 #include "tools/common/bytes.h"
 #include "tools/safetensors/safetensors.h"
-#include "checkpoint.h"
 
 /* A run of bytes: part of a file, or an entry of a zip archive. */
 typedef struct tfm_blob {
@@ -38,7 +38,7 @@ typedef struct tfm_checkpoint_file {
 } tfm_checkpoint_file;
 
 /*
- * How a source that is no Hugging Face folder gives its values and its tokenizer. Such a form makes config (and
+ * How a checkpoint that is no Hugging Face folder gives its values and its tokenizer. Such a form makes config (and
  * generation_config, chat_template where it has them) itself and adds its tensors, under the names a Hugging Face
  * folder would have for them, with tfm_checkpoint_add_provided.
  */
@@ -54,13 +54,13 @@ typedef struct tfm_provider {
 
 /*
  * A form of checkpoint that is no Hugging Face folder. `is` looks at a path (any file or folder) and says whether it is
- * of this form; cheap, never fails. `open` fills in format, config and tensors and sets source->provider at once, so
- * that close runs on every path.
+ * of this form; cheap, never fails. `open` fills in format, config and tensors and sets checkpoint->provider at once,
+ * so that close runs on every path.
  */
 typedef struct tfm_checkpoint_format {
     const char *name, *what; /* "gguf", one line for --list */
     bool (*is)(const char *path, bool is_folder);
-    tfm_status (*open)(tfm_checkpoint *source, const char *path, tfm_error *error);
+    tfm_status (*open)(tfm_checkpoint *checkpoint, const char *path, tfm_error *error);
 } tfm_checkpoint_format;
 
 /* All forms, NULL-terminated. */
@@ -85,23 +85,23 @@ struct tfm_checkpoint {
     uint32_t cached_blob; /* UINT32_MAX: none */
 };
 
-tfm_status tfm_checkpoint_add_blob(tfm_checkpoint *source, tfm_blob blob, uint32_t *index, tfm_error *error);
+tfm_status tfm_checkpoint_add_blob(tfm_checkpoint *checkpoint, tfm_blob blob, uint32_t *index, tfm_error *error);
 /* stride NULL: contiguous. The caller has checked that the elements lie inside the blob. */
-tfm_status tfm_checkpoint_add_tensor(tfm_checkpoint *source, const char *name, tfm_st_dtype dtype, uint32_t rank,
+tfm_status tfm_checkpoint_add_tensor(tfm_checkpoint *checkpoint, const char *name, tfm_st_dtype dtype, uint32_t rank,
                                      const uint64_t *shape, const uint64_t *stride, uint32_t file, uint32_t blob,
                                      uint64_t offset, tfm_error *error);
 
 /* A tensor of a provider, contiguous; dtype_name is a string that lives as long as the program ("Q4_K"). key: also its
  * storage: tensors with one key are one. */
-tfm_status tfm_checkpoint_add_provided(tfm_checkpoint *source, const char *name, const char *dtype_name, uint32_t rank,
-                                       const uint64_t *shape, uint64_t key, tfm_error *error);
+tfm_status tfm_checkpoint_add_provided(tfm_checkpoint *checkpoint, const char *name, const char *dtype_name,
+                                       uint32_t rank, const uint64_t *shape, uint64_t key, tfm_error *error);
 
 /* Add all tensors of files[file]. */
-tfm_status tfm_checkpoint_add_safetensors(tfm_checkpoint *source, uint32_t file, tfm_error *error);
-tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *source, uint32_t file, tfm_error *error);
+tfm_status tfm_checkpoint_add_safetensors(tfm_checkpoint *checkpoint, uint32_t file, tfm_error *error);
+tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *checkpoint, uint32_t file, tfm_error *error);
 
 /* Bytes [offset, offset + n) of a blob. */
-tfm_status tfm_checkpoint_bytes(tfm_checkpoint *source, uint32_t blob, uint64_t offset, void *data, size_t n,
+tfm_status tfm_checkpoint_bytes(tfm_checkpoint *checkpoint, uint32_t blob, uint64_t offset, void *data, size_t n,
                                 tfm_error *error);
 
 #endif

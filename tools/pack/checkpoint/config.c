@@ -4,12 +4,12 @@
 #include <string.h>
 
 void tfm_config_fail(tfm_config *config, tfm_status status, const char *key, const char *why) {
-    if (config->status) return;
+    if (config->status != TFM_OK) return;
     config->status = tfm_fail(config->error, status, "%s/%s: %s %s", config->folder, config->file, key, why);
 }
 
 static const json_t *get(const tfm_config *config, const char *key) {
-    const json_t *value = config->status ? NULL : json_object_get(config->object, key);
+    const json_t *value = config->status != TFM_OK ? NULL : json_object_get(config->object, key);
     return json_is_null(value) ? NULL : value;
 }
 

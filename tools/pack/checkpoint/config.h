@@ -35,7 +35,7 @@ typedef struct tfm_generation_ids {
  * Writes the section generation: from generation_config.json alone where there is one, as transformers does, else from
  * config.json and the family's defaults. vocab_size: ids that the decoder knows.
  */
-tfm_status tfm_write_generation(tfm_checkpoint *source, tfm_writer *writer, const tfm_generation_ids *defaults,
+tfm_status tfm_write_generation(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_generation_ids *defaults,
                                 uint64_t vocab_size, const tfm_pack_options *options, tfm_error *error);
 
 #endif

@@ -17,7 +17,7 @@ static void write_number(tfm_config *config, tfm_table_builder *table, const cha
     const json_t *value = json_object_get(config->object, key);
     if (!value || json_is_null(value)) return;
     uint64_t number = tfm_config_u64(config, key, 0, max, 0);
-    if (!config->status) tfm_table_set_u64(table, key, number);
+    if (config->status == TFM_OK) tfm_table_set_u64(table, key, number);
 }
 
 static void write_real(tfm_config *config, tfm_table_builder *table, const char *key) {
@@ -214,15 +214,15 @@ static void write_start(tfm_config *config, const json_t *model_config, tfm_tabl
         tfm_table_set_u64(table, "decoder_start_token_id", (uint64_t)json_integer_value(value));
 }
 
-tfm_status tfm_write_generation(tfm_checkpoint *source, tfm_writer *writer, const tfm_generation_ids *defaults,
+tfm_status tfm_write_generation(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_generation_ids *defaults,
                                 uint64_t vocab_size, const tfm_pack_options *options, tfm_error *error) {
-    const json_t *own = tfm_checkpoint_generation_config(source);
-    json_t *merged = own ? json_incref((json_t *)own) : from_config(tfm_checkpoint_config(source), defaults);
+    const json_t *own = tfm_checkpoint_generation_config(checkpoint);
+    json_t *merged = own ? json_incref((json_t *)own) : from_config(tfm_checkpoint_config(checkpoint), defaults);
     tfm_table_builder *table = tfm_table_builder_new();
-    tfm_config config = {tfm_checkpoint_path(source), own ? "generation_config.json" : "config.json", merged, TFM_OK,
-                         error};
+    tfm_config config = {tfm_checkpoint_path(checkpoint), own ? "generation_config.json" : "config.json", merged,
+                         TFM_OK, error};
     if (!table || !merged) {
-        config.status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(source));
+        config.status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
     } else {
         for (size_t i = 0; numbers[i]; i++) write_number(&config, table, numbers[i], UINT32_MAX);
         for (size_t i = 0; ids[i]; i++) write_number(&config, table, ids[i], INT32_MAX);
@@ -235,11 +235,11 @@ tfm_status tfm_write_generation(tfm_checkpoint *source, tfm_writer *writer, cons
         write_ids(&config, table, "eos_token_id");
         write_ids(&config, table, "suppress_tokens");
         write_bad_words(&config, table);
-        if (!defaults->causal) write_start(&config, tfm_checkpoint_config(source), table, vocab_size);
+        if (!defaults->causal) write_start(&config, tfm_checkpoint_config(checkpoint), table, vocab_size);
         note_unsupported(&config, options);
     }
     tfm_status status = config.status;
-    if (!status) status = tfm_writer_section(writer, "generation", table, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "generation", table, error);
     tfm_table_builder_free(&table);
     json_decref(merged);
     return status;

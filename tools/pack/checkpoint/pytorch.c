@@ -18,7 +18,7 @@ static tfm_status no_memory(const tfm_checkpoint_file *file, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
 }
 
-/* ---- storages ------------------------------------------------------------------------------------------------- */
+/* ---- storages ---- */
 
 static int compare_keys(const void *a, const void *b, void *storages) {
     const tfm_pk_storage *s = storages;
@@ -71,9 +71,9 @@ static bool storage_bytes(const tfm_pk_storage *storage, uint64_t *bytes) {
 }
 
 /* The tensors of a state dict, once all storages have their blobs. */
-static tfm_status add_state(tfm_checkpoint *source, uint32_t index, const tfm_unpickler *unpickler,
+static tfm_status add_state(tfm_checkpoint *checkpoint, uint32_t index, const tfm_unpickler *unpickler,
                             const tfm_pk_value *state, const storages *s, tfm_error *error) {
-    const char *path = source->files[index].path;
+    const char *path = checkpoint->files[index].path;
     if (state->kind != TFM_PK_DICT)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: not a state dict (a dictionary from names to tensors)",
                         path);
@@ -90,14 +90,14 @@ static tfm_status add_state(tfm_checkpoint *source, uint32_t index, const tfm_un
                             key->text);
         const tfm_pk_tensor *tensor = tfm_unpickler_tensor(unpickler, value->index);
         tfm_status status =
-            tfm_checkpoint_add_tensor(source, key->text, tensor->dtype, tensor->rank, tensor->shape, tensor->stride,
+            tfm_checkpoint_add_tensor(checkpoint, key->text, tensor->dtype, tensor->rank, tensor->shape, tensor->stride,
                                       index, s->blob[tensor->storage], tensor->offset, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     return TFM_OK;
 }
 
-/* ---- zip ------------------------------------------------------------------------------------------------------ */
+/* ---- zip ---- */
 
 /* A small entry as a NUL-terminated text; *data stays NULL if there is none of that name. */
 static tfm_status read_entry(const tfm_checkpoint_file *file, const char *name, uint64_t limit, char **data, size_t *n,
@@ -113,9 +113,10 @@ static tfm_status read_entry(const tfm_checkpoint_file *file, const char *name, 
     *n = (size_t)st.size;
     tfm_status status = *data ? TFM_OK : no_memory(file, error);
     char more;
-    if (!status && (zip_fread(entry, *data, st.size) != (zip_int64_t)st.size || zip_fread(entry, &more, 1) != 0))
+    if (status == TFM_OK &&
+        (zip_fread(entry, *data, st.size) != (zip_int64_t)st.size || zip_fread(entry, &more, 1) != 0))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: entry %.100s is damaged", file->path, name);
-    if (!status) (*data)[st.size] = '\0';
+    if (status == TFM_OK) (*data)[st.size] = '\0';
     zip_fclose(entry);
     return status;
 }
@@ -143,7 +144,7 @@ static tfm_status check_byte_order(const tfm_checkpoint_file *file, const char *
     size_t n = 0;
     if (asprintf(&name, "%sbyteorder", prefix) < 0) return no_memory(file, error);
     tfm_status status = read_entry(file, name, 64, &order, &n, error);
-    if (!status && order && strcmp(order, "little") != 0)
+    if (status == TFM_OK && order && strcmp(order, "little") != 0)
         status = tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: its byte order is not little-endian", file->path);
     free(order);
     free(name);
@@ -151,9 +152,9 @@ static tfm_status check_byte_order(const tfm_checkpoint_file *file, const char *
 }
 
 /* Finds the archive's entry of every storage and checks its size. */
-static tfm_status locate_entries(tfm_checkpoint *source, uint32_t index, const char *prefix, storages *s,
+static tfm_status locate_entries(tfm_checkpoint *checkpoint, uint32_t index, const char *prefix, storages *s,
                                  tfm_error *error) {
-    const tfm_checkpoint_file *file = &source->files[index];
+    const tfm_checkpoint_file *file = &checkpoint->files[index];
     for (size_t i = 0; i < s->n;) {
         const tfm_pk_storage *storage = &s->list[s->order[i]];
         uint64_t bytes;
@@ -168,15 +169,15 @@ static tfm_status locate_entries(tfm_checkpoint *source, uint32_t index, const c
         if (!(st.valid & ZIP_STAT_SIZE) || !storage_bytes(storage, &bytes) || st.size != bytes)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' has not the size its tensors need",
                             file->path, storage->key);
-        tfm_status status = tfm_checkpoint_add_blob(source, (tfm_blob){index, true, st.index, bytes}, &blob, error);
-        if (status) return status;
+        tfm_status status = tfm_checkpoint_add_blob(checkpoint, (tfm_blob){index, true, st.index, bytes}, &blob, error);
+        if (status != TFM_OK) return status;
         i = storages_assign(s, i, blob);
     }
     return TFM_OK;
 }
 
-static tfm_status open_zip(tfm_checkpoint *source, uint32_t index, tfm_error *error) {
-    tfm_checkpoint_file *file = &source->files[index];
+static tfm_status open_zip(tfm_checkpoint *checkpoint, uint32_t index, tfm_error *error) {
+    tfm_checkpoint_file *file = &checkpoint->files[index];
     int code = 0;
     file->zip = zip_open(file->path, ZIP_RDONLY, &code);
     if (!file->zip) {
@@ -193,18 +194,18 @@ static tfm_status open_zip(tfm_checkpoint *source, uint32_t index, tfm_error *er
     const tfm_pk_value *state = NULL;
     storages s = {0};
     tfm_status status = find_prefix(file, &prefix, error);
-    if (!status) status = check_byte_order(file, prefix, error);
-    if (!status && asprintf(&name, "%sdata.pkl", prefix) < 0) {
+    if (status == TFM_OK) status = check_byte_order(file, prefix, error);
+    if (status == TFM_OK && asprintf(&name, "%sdata.pkl", prefix) < 0) {
         name = NULL;
         status = no_memory(file, error);
     }
-    if (!status) status = read_entry(file, name, PICKLE_MAX, &pickle, &n, error);
-    if (!status && !(pickle && (unpickler = tfm_unpickler_memory(file->path, pickle, n))))
+    if (status == TFM_OK) status = read_entry(file, name, PICKLE_MAX, &pickle, &n, error);
+    if (status == TFM_OK && !(pickle && (unpickler = tfm_unpickler_memory(file->path, pickle, n))))
         status = no_memory(file, error);
-    if (!status) status = tfm_unpickle(unpickler, &state, error);
-    if (!status) status = storages_sort(&s, unpickler, file, error);
-    if (!status) status = locate_entries(source, index, prefix, &s, error);
-    if (!status) status = add_state(source, index, unpickler, state, &s, error);
+    if (status == TFM_OK) status = tfm_unpickle(unpickler, &state, error);
+    if (status == TFM_OK) status = storages_sort(&s, unpickler, file, error);
+    if (status == TFM_OK) status = locate_entries(checkpoint, index, prefix, &s, error);
+    if (status == TFM_OK) status = add_state(checkpoint, index, unpickler, state, &s, error);
     storages_free(&s);
     tfm_unpickler_free(&unpickler);
     free(pickle);
@@ -213,7 +214,7 @@ static tfm_status open_zip(tfm_checkpoint *source, uint32_t index, tfm_error *er
     return status;
 }
 
-/* ---- legacy --------------------------------------------------------------------------------------------------- */
+/* ---- legacy ---- */
 
 static const unsigned char legacy_magic[10] = {0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19};
 
@@ -227,16 +228,16 @@ static const tfm_pk_value *dict_get(const tfm_pk_value *dict, const char *key) {
 static tfm_status legacy_prologue(tfm_unpickler *unpickler, const char *path, tfm_error *error) {
     const tfm_pk_value *value;
     tfm_status status = tfm_unpickle(unpickler, &value, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (value->kind != TFM_PK_BIG || value->n != sizeof legacy_magic ||
         memcmp(value->text, legacy_magic, sizeof legacy_magic) != 0)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save", path);
     status = tfm_unpickle(unpickler, &value, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (value->kind != TFM_PK_INT || value->integer != 1001)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: an unknown version of PyTorch's old format", path);
     status = tfm_unpickle(unpickler, &value, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     const tfm_pk_value *little = dict_get(value, "little_endian");
     if (!little || little->kind != TFM_PK_BOOL || little->integer != 1)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: its byte order is not little-endian", path);
@@ -256,9 +257,9 @@ static size_t find_key(const storages *s, const char *key) {
 }
 
 /* After the list of keys: for each its number of elements (8 bytes), then its elements. */
-static tfm_status locate_storages(tfm_checkpoint *source, uint32_t index, const tfm_pk_value *keys, uint64_t position,
-                                  storages *s, tfm_error *error) {
-    const tfm_checkpoint_file *file = &source->files[index];
+static tfm_status locate_storages(tfm_checkpoint *checkpoint, uint32_t index, const tfm_pk_value *keys,
+                                  uint64_t position, storages *s, tfm_error *error) {
+    const tfm_checkpoint_file *file = &checkpoint->files[index];
     struct stat st;
     if (fstat(file->fd, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", file->path, strerror(errno));
     uint64_t length = (uint64_t)st.st_size;
@@ -282,8 +283,9 @@ static tfm_status locate_storages(tfm_checkpoint *source, uint32_t index, const 
         if (bytes > length - position)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: truncated in storage '%.32s'", file->path, storage->key);
         uint32_t blob;
-        tfm_status status = tfm_checkpoint_add_blob(source, (tfm_blob){index, false, position, bytes}, &blob, error);
-        if (status) return status;
+        tfm_status status =
+            tfm_checkpoint_add_blob(checkpoint, (tfm_blob){index, false, position, bytes}, &blob, error);
+        if (status != TFM_OK) return status;
         storages_assign(s, place, blob);
         position += bytes;
     }
@@ -293,25 +295,26 @@ static tfm_status locate_storages(tfm_checkpoint *source, uint32_t index, const 
     return TFM_OK;
 }
 
-static tfm_status open_legacy(tfm_checkpoint *source, uint32_t index, tfm_error *error) {
-    const tfm_checkpoint_file *file = &source->files[index];
+static tfm_status open_legacy(tfm_checkpoint *checkpoint, uint32_t index, tfm_error *error) {
+    const tfm_checkpoint_file *file = &checkpoint->files[index];
     const tfm_pk_value *state = NULL, *keys = NULL;
     storages s = {0};
     tfm_unpickler *unpickler = tfm_unpickler_fd(file->path, file->fd);
     if (!unpickler) return no_memory(file, error);
     tfm_status status = legacy_prologue(unpickler, file->path, error);
-    if (!status) status = tfm_unpickle(unpickler, &state, error);
-    if (!status) status = tfm_unpickle(unpickler, &keys, error);
-    if (!status) status = storages_sort(&s, unpickler, file, error);
-    if (!status) status = locate_storages(source, index, keys, tfm_unpickler_position(unpickler), &s, error);
-    if (!status) status = add_state(source, index, unpickler, state, &s, error);
+    if (status == TFM_OK) status = tfm_unpickle(unpickler, &state, error);
+    if (status == TFM_OK) status = tfm_unpickle(unpickler, &keys, error);
+    if (status == TFM_OK) status = storages_sort(&s, unpickler, file, error);
+    if (status == TFM_OK)
+        status = locate_storages(checkpoint, index, keys, tfm_unpickler_position(unpickler), &s, error);
+    if (status == TFM_OK) status = add_state(checkpoint, index, unpickler, state, &s, error);
     storages_free(&s);
     tfm_unpickler_free(&unpickler);
     return status;
 }
 
-tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *source, uint32_t index, tfm_error *error) {
-    tfm_checkpoint_file *file = &source->files[index];
+tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *checkpoint, uint32_t index, tfm_error *error) {
+    tfm_checkpoint_file *file = &checkpoint->files[index];
     unsigned char start[4] = {0};
     struct stat st;
     file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
@@ -321,12 +324,12 @@ tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *source, uint32_t index, tf
     ssize_t got = pread(file->fd, start, sizeof start, 0);
     if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
     if (got >= 2 && start[0] == 'P' && start[1] == 'K') {
-        source->format = "pytorch (zip)";
-        return open_zip(source, index, error);
+        checkpoint->format = "pytorch (zip)";
+        return open_zip(checkpoint, index, error);
     }
     if (got >= 2 && start[0] == 0x80) {
-        source->format = "pytorch (legacy)";
-        return open_legacy(source, index, error);
+        checkpoint->format = "pytorch (legacy)";
+        return open_legacy(checkpoint, index, error);
     }
     return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save (neither zip nor pickle)%s", file->path,
                     got >= 4 && memcmp(start, "vers", 4) == 0 ? ": a Git LFS pointer; fetch the file itself" : "");

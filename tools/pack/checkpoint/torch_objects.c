@@ -50,7 +50,7 @@ tfm_status tfm_pk_find_global(tfm_unpickler *u, const char *module, const char *
                     u->what, printable(module, a, sizeof a), printable(name, b, sizeof b));
 }
 
-/* ---- storages ------------------------------------------------------------------------------------------------- */
+/* ---- storages ---- */
 
 static tfm_status find_storage(tfm_unpickler *u, const char *key, tfm_st_dtype dtype, uint64_t count, uint32_t *index,
                                tfm_error *error) {
@@ -63,7 +63,7 @@ static tfm_status find_storage(tfm_unpickler *u, const char *key, tfm_st_dtype d
         }
     }
     tfm_status status = tfm_pk_grow(u, &u->storages, u->n_storages, &u->storages_size, sizeof *u->storages, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     u->storages[u->n_storages] = (tfm_pk_storage){key, dtype, count};
     *index = (uint32_t)u->n_storages++;
     return TFM_OK;
@@ -89,15 +89,15 @@ tfm_status tfm_pk_persistent_id(tfm_unpickler *u, const tfm_pk_value *id, tfm_pk
     }
     uint32_t index;
     tfm_status status = find_storage(u, id->items[2]->text, dtype, count, &index, error);
-    if (!status) status = tfm_pk_new(u, TFM_PK_STORAGE, value, error);
-    if (status) return status;
+    if (status == TFM_OK) status = tfm_pk_new(u, TFM_PK_STORAGE, value, error);
+    if (status != TFM_OK) return status;
     (*value)->index = index;
     (*value)->integer = (int64_t)begin;
     (*value)->n = (size_t)length;
     return TFM_OK;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static tfm_status get_dimensions(const tfm_unpickler *u, const tfm_pk_value *tuple, uint64_t *values, uint32_t *rank,
                                  tfm_error *error) {
@@ -139,8 +139,8 @@ static tfm_status rebuild_tensor(tfm_unpickler *u, const tfm_pk_value *arguments
         return bad(u, error, "a tensor without a storage");
     const tfm_pk_value *storage = arguments->items[0];
     tfm_status status = get_dimensions(u, arguments->items[2], tensor.shape, &tensor.rank, error);
-    if (!status) status = get_dimensions(u, arguments->items[3], tensor.stride, &stride_rank, error);
-    if (status) return status;
+    if (status == TFM_OK) status = get_dimensions(u, arguments->items[3], tensor.stride, &stride_rank, error);
+    if (status != TFM_OK) return status;
     uint64_t offset = (uint64_t)arguments->items[1]->integer;
     if (stride_rank != tensor.rank || !inside(&tensor, offset, storage->n))
         return bad(u, error, "a tensor reaches outside its storage");
@@ -148,8 +148,8 @@ static tfm_status rebuild_tensor(tfm_unpickler *u, const tfm_pk_value *arguments
     tensor.dtype = u->storages[storage->index].dtype;
     tensor.offset = (uint64_t)storage->integer + offset;
     status = tfm_pk_grow(u, &u->tensors, u->n_tensors, &u->tensors_size, sizeof *u->tensors, error);
-    if (!status) status = tfm_pk_new(u, TFM_PK_TENSOR, value, error);
-    if (status) return status;
+    if (status == TFM_OK) status = tfm_pk_new(u, TFM_PK_TENSOR, value, error);
+    if (status != TFM_OK) return status;
     u->tensors[u->n_tensors] = tensor;
     (*value)->index = (uint32_t)u->n_tensors++;
     return TFM_OK;
@@ -159,7 +159,7 @@ static tfm_status rebuild_tensor(tfm_unpickler *u, const tfm_pk_value *arguments
 static tfm_status ordered_dict(tfm_unpickler *u, const tfm_pk_value *arguments, tfm_pk_value **value,
                                tfm_error *error) {
     tfm_status status = tfm_pk_new(u, TFM_PK_DICT, value, error);
-    if (status || arguments->n == 0) return status;
+    if (status != TFM_OK || arguments->n == 0) return status;
     const tfm_pk_value *pairs = arguments->items[0];
     if (arguments->n != 1 || pairs->kind != TFM_PK_LIST) return bad(u, error, "a bad OrderedDict");
     for (size_t i = 0; i < pairs->n; i++) {
@@ -167,8 +167,8 @@ static tfm_status ordered_dict(tfm_unpickler *u, const tfm_pk_value *arguments, 
         if ((pair->kind != TFM_PK_TUPLE && pair->kind != TFM_PK_LIST) || pair->n != 2)
             return bad(u, error, "a bad OrderedDict");
         status = tfm_pk_append(u, *value, pair->items[0], error);
-        if (!status) status = tfm_pk_append(u, *value, pair->items[1], error);
-        if (status) return status;
+        if (status == TFM_OK) status = tfm_pk_append(u, *value, pair->items[1], error);
+        if (status != TFM_OK) return status;
     }
     return TFM_OK;
 }

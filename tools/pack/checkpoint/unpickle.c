@@ -30,7 +30,7 @@ static tfm_status no_memory(const tfm_unpickler *u, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its pickle", u->what);
 }
 
-/* ---- input ---------------------------------------------------------------------------------------------------- */
+/* ---- input ---- */
 
 static tfm_unpickler *unpickler_new(const char *what) {
     tfm_unpickler *u = calloc(1, sizeof *u);
@@ -110,7 +110,7 @@ static tfm_status refill(tfm_unpickler *u, size_t n, tfm_error *error) {
 static tfm_status take(tfm_unpickler *u, size_t n, const unsigned char **bytes, tfm_error *error) {
     if (n > u->n - u->position && !u->at_end) {
         tfm_status status = refill(u, n, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     if (n > u->n - u->position) return bad(u, error, "the file ends early");
     if (u->base + u->position + n > INPUT_MAX) return bad(u, error, "a pickle over 64 MiB");
@@ -124,7 +124,7 @@ static tfm_status take_number(tfm_unpickler *u, size_t n, uint64_t *value, tfm_e
     const unsigned char *bytes = NULL;
     tfm_status status = take(u, n, &bytes, error);
     *value = 0;
-    for (size_t i = n; !status && i-- > 0;) *value = *value << 8 | bytes[i];
+    for (size_t i = n; status == TFM_OK && i-- > 0;) *value = *value << 8 | bytes[i];
     return status;
 }
 
@@ -133,7 +133,7 @@ static tfm_status take_line(tfm_unpickler *u, char *text, tfm_error *error) {
     const unsigned char *byte = NULL;
     for (size_t i = 0; i < LINE_MAX_BYTES; i++) {
         tfm_status status = take(u, 1, &byte, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
         if (*byte == '\0') break;
         text[i] = *byte == '\n' ? '\0' : (char)*byte;
         if (*byte == '\n') return TFM_OK;
@@ -141,7 +141,7 @@ static tfm_status take_line(tfm_unpickler *u, char *text, tfm_error *error) {
     return bad(u, error, "a bad name");
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static void *allocate(tfm_unpickler *u, size_t n) {
     n = (n + sizeof(max_align_t) - 1) / sizeof(max_align_t) * sizeof(max_align_t);
@@ -201,14 +201,14 @@ tfm_status tfm_pk_grow(tfm_unpickler *u, void *array, size_t n, size_t *capacity
 static tfm_status push(tfm_unpickler *u, tfm_pk_value *value, tfm_error *error) {
     if (u->depth >= STACK_MAX) return bad(u, error, "too deep a stack");
     tfm_status status = tfm_pk_grow(u, &u->stack, u->depth, &u->stack_size, sizeof *u->stack, error);
-    if (!status) u->stack[u->depth++] = value;
+    if (status == TFM_OK) u->stack[u->depth++] = value;
     return status;
 }
 
 static tfm_status push_new(tfm_unpickler *u, tfm_pk_kind kind, int64_t integer, tfm_error *error) {
     tfm_pk_value *value = NULL;
     tfm_status status = tfm_pk_new(u, kind, &value, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     value->integer = integer;
     return push(u, value, error);
 }
@@ -234,12 +234,12 @@ static tfm_status push_text(tfm_unpickler *u, tfm_pk_kind kind, uint64_t n, tfm_
     const unsigned char *bytes = NULL;
     if (n > TEXT_MAX) return bad(u, error, "a text over 1 MiB");
     tfm_status status = take(u, (size_t)n, &bytes, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     char *text = allocate(u, (size_t)n + 1);
     tfm_pk_value *value = NULL;
     if (!text) return no_memory(u, error);
     status = tfm_pk_new(u, kind, &value, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (n > 0) memcpy(text, bytes, (size_t)n);
     text[n] = '\0';
     value->text = text;
@@ -251,7 +251,7 @@ static tfm_status push_long(tfm_unpickler *u, uint64_t n, tfm_error *error) {
     if (n > 8) return n <= 64 ? push_text(u, TFM_PK_BIG, n, error) : bad(u, error, "an integer of too many digits");
     uint64_t value;
     tfm_status status = take_number(u, (size_t)n, &value, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (n > 0 && n < 8 && (value >> (8 * n - 1) & 1)) value |= ~(uint64_t)0 << 8 * n;
     return push_new(u, TFM_PK_INT, (int64_t)value, error);
 }
@@ -260,10 +260,10 @@ static tfm_status push_long(tfm_unpickler *u, uint64_t n, tfm_error *error) {
 static tfm_status make_tuple(tfm_unpickler *u, size_t first, size_t drop, tfm_error *error) {
     tfm_pk_value *tuple = NULL;
     tfm_status status = tfm_pk_new(u, TFM_PK_TUPLE, &tuple, error);
-    for (size_t i = first; !status && i < u->depth; i++)
+    for (size_t i = first; status == TFM_OK && i < u->depth; i++)
         status = u->stack[i]->kind == TFM_PK_MARK ? bad(u, error, "a stray mark")
                                                   : tfm_pk_append(u, tuple, u->stack[i], error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     u->depth = first - drop;
     return push(u, tuple, error);
 }
@@ -276,13 +276,13 @@ static tfm_status add_items(tfm_unpickler *u, size_t first, size_t drop, tfm_pk_
     if (kind == TFM_PK_DICT && (u->depth - first) % 2 != 0) return bad(u, error, "a key without a value");
     for (size_t i = first; i < u->depth; i++) {
         tfm_status status = tfm_pk_append(u, list, u->stack[i], error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     u->depth = first - drop;
     return TFM_OK;
 }
 
-/* ---- memo ----------------------------------------------------------------------------------------------------- */
+/* ---- memo ---- */
 
 static tfm_status memo_put(tfm_unpickler *u, uint64_t index, tfm_error *error) {
     if (index >= MEMO_MAX) return bad(u, error, "too large a memo");
@@ -290,7 +290,7 @@ static tfm_status memo_put(tfm_unpickler *u, uint64_t index, tfm_error *error) {
     size_t before = u->memo_size;
     if (index >= before) {
         tfm_status status = tfm_pk_grow(u, &u->memo, (size_t)index, &u->memo_size, sizeof *u->memo, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
         memset(u->memo + before, 0, (u->memo_size - before) * sizeof *u->memo);
     }
     u->memo[index] = u->stack[u->depth - 1];
@@ -303,29 +303,29 @@ static tfm_status memo_get(tfm_unpickler *u, uint64_t index, tfm_error *error) {
     return push(u, u->memo[index], error);
 }
 
-/* ---- opcodes -------------------------------------------------------------------------------------------------- */
+/* ---- opcodes ---- */
 
 static tfm_status push_global(tfm_unpickler *u, const char *module, const char *name, tfm_error *error) {
     uint32_t index;
     tfm_status status = tfm_pk_find_global(u, module, name, &index, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     status = push_new(u, TFM_PK_GLOBAL, 0, error);
-    if (!status) u->stack[u->depth - 1]->index = index;
+    if (status == TFM_OK) u->stack[u->depth - 1]->index = index;
     return status;
 }
 
 static tfm_status op_global(tfm_unpickler *u, tfm_error *error) {
     char module[LINE_MAX_BYTES + 1], name[LINE_MAX_BYTES + 1];
     tfm_status status = take_line(u, module, error);
-    if (!status) status = take_line(u, name, error);
-    return status ? status : push_global(u, module, name, error);
+    if (status == TFM_OK) status = take_line(u, name, error);
+    return status == TFM_OK ? push_global(u, module, name, error) : status;
 }
 
 static tfm_status op_stack_global(tfm_unpickler *u, tfm_error *error) {
     tfm_pk_value *module = NULL, *name = NULL;
     tfm_status status = pop(u, &name, error);
-    if (!status) status = pop(u, &module, error);
-    if (status) return status;
+    if (status == TFM_OK) status = pop(u, &module, error);
+    if (status != TFM_OK) return status;
     if (module->kind != TFM_PK_STRING || name->kind != TFM_PK_STRING || strlen(module->text) != module->n ||
         strlen(name->text) != name->n)
         return bad(u, error, "a global without a name");
@@ -335,26 +335,26 @@ static tfm_status op_stack_global(tfm_unpickler *u, tfm_error *error) {
 static tfm_status op_reduce(tfm_unpickler *u, tfm_error *error) {
     tfm_pk_value *arguments = NULL, *function = NULL, *result = NULL;
     tfm_status status = pop(u, &arguments, error);
-    if (!status) status = pop(u, &function, error);
-    if (status) return status;
+    if (status == TFM_OK) status = pop(u, &function, error);
+    if (status != TFM_OK) return status;
     if (function->kind != TFM_PK_GLOBAL || arguments->kind != TFM_PK_TUPLE)
         return bad(u, error, "a call of no function");
     status = tfm_pk_call(u, function, arguments, &result, error);
-    return status ? status : push(u, result, error);
+    return status == TFM_OK ? push(u, result, error) : status;
 }
 
 static tfm_status op_persistent_id(tfm_unpickler *u, tfm_error *error) {
     tfm_pk_value *id = NULL, *result = NULL;
     tfm_status status = pop(u, &id, error);
-    if (!status) status = tfm_pk_persistent_id(u, id, &result, error);
-    return status ? status : push(u, result, error);
+    if (status == TFM_OK) status = tfm_pk_persistent_id(u, id, &result, error);
+    return status == TFM_OK ? push(u, result, error) : status;
 }
 
 /* State dicts carry attributes of the OrderedDict (its _metadata: versions of modules); they are not needed. */
 static tfm_status op_build(tfm_unpickler *u, tfm_error *error) {
     tfm_pk_value *state = NULL;
     tfm_status status = pop(u, &state, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (u->depth == 0 || u->stack[u->depth - 1]->kind != TFM_PK_DICT || state->kind != TFM_PK_DICT)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                         "%s: refused: its pickle sets the state of an object that is not a plain dictionary", u->what);
@@ -375,9 +375,9 @@ static tfm_status op_instance(tfm_unpickler *u, tfm_error *error) {
     char module[LINE_MAX_BYTES + 1], name[LINE_MAX_BYTES + 1];
     uint32_t index;
     tfm_status status = take_line(u, module, error);
-    if (!status) status = take_line(u, name, error);
-    if (!status) status = tfm_pk_find_global(u, module, name, &index, error);
-    return status ? status : refuse(u, 'i', error);
+    if (status == TFM_OK) status = take_line(u, name, error);
+    if (status == TFM_OK) status = tfm_pk_find_global(u, module, name, &index, error);
+    return status == TFM_OK ? refuse(u, 'i', error) : status;
 }
 
 /* Opcodes that push a plain value. */
@@ -390,7 +390,7 @@ static tfm_status step_value(tfm_unpickler *u, unsigned char op, tfm_error *erro
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         if (sizes[i].op == op) {
             tfm_status status = take_number(u, sizes[i].bytes, &number, error);
-            if (status) return status;
+            if (status != TFM_OK) return status;
         }
     switch (op) {
     case 'N': return push_new(u, TFM_PK_NONE, 0, error);
@@ -428,7 +428,7 @@ static tfm_status step(tfm_unpickler *u, unsigned char op, tfm_error *error) {
     if (op == 'a' && u->depth < 2) status = bad(u, error, "an empty stack");
     if (op == 's' && u->depth < 3) status = bad(u, error, "an empty stack");
     if (op >= 0x85 && op <= 0x87 && u->depth < op - 0x84u) status = bad(u, error, "an empty stack");
-    if (status) return status;
+    if (status != TFM_OK) return status;
     switch (op) {
     case 0x80: return number <= 5 ? TFM_OK : bad(u, error, "an unknown protocol");
     case 0x95: return TFM_OK; /* frames only group bytes */
@@ -461,10 +461,10 @@ tfm_status tfm_unpickle(tfm_unpickler *u, const tfm_pk_value **value, tfm_error 
     for (;;) {
         const unsigned char *op = NULL;
         tfm_status status = take(u, 1, &op, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
         if (*op == '.') break;
         status = step(u, *op, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     if (u->depth != 1 || u->stack[0]->kind == TFM_PK_MARK) return bad(u, error, "an end too early");
     *value = u->stack[0];

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "simd/position_table.h"
 #include "family.h"
+#include "simd/position_table.h"
 
 static const tfm_layer_names encoder_names = {
     .query = "self_attn.q_proj",
@@ -41,7 +41,7 @@ typedef struct importer {
     tfm_family_stack encoder, decoder;
 } importer;
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 /* encoder and decoder have what is common to both. */
 static void read_stack(importer *m, tfm_config *config, tfm_family_stack *s, const char *which) {
@@ -54,9 +54,9 @@ static void read_stack(importer *m, tfm_config *config, tfm_family_stack *s, con
     s->d_ff = tfm_config_u64(config, ffn.text, 1, 1 << 20, 4096);
     s->head_dim = d / s->n_heads;
     s->attention_scale = 1.0 / sqrt((double)s->head_dim);
-    if (!config->status && d % s->n_heads != 0)
+    if (config->status == TFM_OK && d % s->n_heads != 0)
         tfm_config_fail(config, TFM_ERROR_FORMAT, heads.text, "does not divide d_model");
-    if (!config->status && s->head_dim > 4096)
+    if (config->status == TFM_OK && s->head_dim > 4096)
         tfm_config_fail(config, TFM_ERROR_FORMAT, heads.text, "is too small for d_model");
 }
 
@@ -72,7 +72,7 @@ static tfm_family_stack read_common(importer *m, tfm_config *config) {
                           .final_norm = like->final_norm,
                           .norm_eps = 1e-5,
                           .embed_scale = 1.0};
-    if (!config->status && !s.activation)
+    if (config->status == TFM_OK && !s.activation)
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "activation_function", "has a value that is not supported");
     s.max_positions = tfm_config_u64(config, "max_position_embeddings", 1, 1 << 22, 1024);
     if (like->positions == TFM_BART_LEARNED) s.position_offset = 2;
@@ -84,8 +84,8 @@ static tfm_family_stack read_common(importer *m, tfm_config *config) {
 
 static tfm_status read_config(importer *m, tfm_error *error) {
     const tfm_bart_like *like = m->like;
-    tfm_config config = {tfm_checkpoint_path(m->f.source), "config.json", tfm_checkpoint_config(m->f.source), TFM_OK,
-                         error};
+    tfm_config config = {tfm_checkpoint_path(m->f.checkpoint), "config.json", tfm_checkpoint_config(m->f.checkpoint),
+                         TFM_OK, error};
     m->f.d_model = tfm_config_u64(&config, "d_model", 1, 1 << 20, 1024);
     m->tied = tfm_config_bool(&config, "tie_word_embeddings", true);
     m->encoder = m->decoder = read_common(m, &config);
@@ -113,13 +113,13 @@ static tfm_status write_architecture(const importer *m, tfm_writer *writer, tfm_
     return status;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static tfm_status plan_embeddings(importer *m, tfm_error *error) {
     const tfm_name shared = tfm_name_format("%sshared.weight", m->prefix), head = tfm_name_format("lm_head.weight");
     const tfm_name encoder = tfm_name_format("%sencoder.embed_tokens.weight", m->prefix);
     const tfm_name decoder = tfm_name_format("%sdecoder.embed_tokens.weight", m->prefix);
-    const bool has_head = m->tied && tfm_checkpoint_find(m->f.source, head.text);
+    const bool has_head = m->tied && tfm_checkpoint_find(m->f.checkpoint, head.text);
     tfm_status status;
     /* All names of a shared embedding are one parameter there, and the one that is loaded last stays; the head is tied
      * to it afterwards. */
@@ -129,12 +129,12 @@ static tfm_status plan_embeddings(importer *m, tfm_error *error) {
     } else {
         tfm_name all[] = {decoder, head};
         status = tfm_family_embedding(&m->f, "encoder.embed", &encoder, 1, m->encoder.vocab_size, error);
-        if (!status)
+        if (status == TFM_OK)
             status = tfm_family_embedding(&m->f, "decoder.embed", all, has_head ? 2 : 1, m->decoder.vocab_size, error);
     }
-    if (!status && !m->tied)
+    if (status == TFM_OK && !m->tied)
         status = tfm_family_embedding(&m->f, "output.weight", &head, 1, m->decoder.vocab_size, error);
-    if (!status && tfm_checkpoint_find(m->f.source, "final_logits_bias")) {
+    if (status == TFM_OK && tfm_checkpoint_find(m->f.checkpoint, "final_logits_bias")) {
         const char *part = "final_logits_bias";
         tfm_plan_vector(m->f.plan, "output.bias", 1, &part, &m->decoder.vocab_size);
     }
@@ -157,15 +157,16 @@ static tfm_status plan_positions(importer *m, tfm_error *error) {
     const uint64_t d = m->f.d_model, rows = m->encoder.max_positions + m->encoder.position_offset;
     const tfm_plan_fill fill = kind == TFM_BART_FAIRSEQ ? fill_fairseq : fill_halves;
     const tfm_checkpoint_tensor *stored[2] = {NULL, NULL};
-    for (int i = 0; i < 2 && kind != TFM_BART_FAIRSEQ; i++) stored[i] = tfm_checkpoint_find(m->f.source, names[i].text);
+    for (int i = 0; i < 2 && kind != TFM_BART_FAIRSEQ; i++)
+        stored[i] = tfm_checkpoint_find(m->f.checkpoint, names[i].text);
     if (kind == TFM_BART_FAIRSEQ) { /* saved by older versions though they are computed anew */
         tfm_plan_ignore(m->f.plan, tfm_name_format("%ss", names[0].text).text);
         tfm_plan_ignore(m->f.plan, tfm_name_format("%ss", names[1].text).text);
     }
     bool equal = false;
     if (stored[0] && stored[1]) {
-        tfm_status status = tfm_checkpoint_equal(m->f.source, stored[0], stored[1], &equal, error);
-        if (status) return status;
+        tfm_status status = tfm_checkpoint_equal(m->f.checkpoint, stored[0], stored[1], &equal, error);
+        if (status != TFM_OK) return status;
     }
     if (equal) {
         tfm_plan_rows(m->f.plan, "position", names[0].text, rows, d);
@@ -196,29 +197,30 @@ static void plan_stack(const importer *m, const tfm_family_stack *s, const tfm_l
 }
 
 /* A model with a head keeps its body under "model."; a bare one does not. */
-static const char *find_prefix(const tfm_checkpoint *source) {
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++)
-        if (strncmp(tfm_checkpoint_at(source, i)->name, "model.", 6) == 0) return "model.";
+static const char *find_prefix(const tfm_checkpoint *checkpoint) {
+    for (size_t i = 0; i < tfm_checkpoint_count(checkpoint); i++)
+        if (strncmp(tfm_checkpoint_at(checkpoint, i)->name, "model.", 6) == 0) return "model.";
     return "";
 }
 
-tfm_status tfm_import_bart_like(const tfm_bart_like *like, tfm_checkpoint *source, tfm_writer *writer,
+tfm_status tfm_import_bart_like(const tfm_bart_like *like, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 const tfm_pack_options *options, tfm_error *error) {
-    importer m = {.f = {.source = source, .options = options}, .like = like, .prefix = find_prefix(source)};
+    importer m = {.f = {.checkpoint = checkpoint, .options = options}, .like = like, .prefix = find_prefix(checkpoint)};
     tfm_status status = read_config(&m, error);
-    if (status) return status;
-    m.f.plan = tfm_plan_new(source);
-    if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(source));
+    if (status != TFM_OK) return status;
+    m.f.plan = tfm_plan_new(checkpoint);
+    if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
     status = plan_embeddings(&m, error);
-    if (!status) status = plan_positions(&m, error);
-    if (!status) {
+    if (status == TFM_OK) status = plan_positions(&m, error);
+    if (status == TFM_OK) {
         plan_stack(&m, &m.encoder, &encoder_names);
         plan_stack(&m, &m.decoder, &decoder_names);
         status = tfm_plan_check(m.f.plan, error);
     }
-    if (!status) status = write_architecture(&m, writer, error);
-    if (!status) status = tfm_write_generation(source, writer, &like->ids, m.decoder.vocab_size, options, error);
-    if (!status) status = tfm_plan_run(m.f.plan, writer, options, error);
+    if (status == TFM_OK) status = write_architecture(&m, writer, error);
+    if (status == TFM_OK)
+        status = tfm_write_generation(checkpoint, writer, &like->ids, m.decoder.vocab_size, options, error);
+    if (status == TFM_OK) status = tfm_plan_run(m.f.plan, writer, options, error);
     tfm_plan_free(&m.f.plan);
     return status;
 }

@@ -25,7 +25,7 @@ typedef struct tfm_bart_like {
     bool two_vocabularies; /* share_encoder_decoder_embeddings and decoder_vocab_size mean something */
 } tfm_bart_like;
 
-tfm_status tfm_import_bart_like(const tfm_bart_like *family, tfm_checkpoint *source, tfm_writer *writer,
+tfm_status tfm_import_bart_like(const tfm_bart_like *family, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 const tfm_pack_options *options, tfm_error *error);
 
 #endif

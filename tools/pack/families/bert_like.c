@@ -18,12 +18,12 @@ typedef struct importer {
     tfm_family_stack stack;
 } importer;
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 static tfm_status read_config(importer *m, tfm_error *error) {
     const tfm_bert_like *like = m->like;
-    tfm_config config = {tfm_checkpoint_path(m->f.source), "config.json", tfm_checkpoint_config(m->f.source), TFM_OK,
-                         error};
+    tfm_config config = {tfm_checkpoint_path(m->f.checkpoint), "config.json", tfm_checkpoint_config(m->f.checkpoint),
+                         TFM_OK, error};
     const uint64_t d = m->f.d_model = tfm_config_u64(&config, like->keys.d_model, 1, 1 << 20, 768);
     tfm_family_stack s = {.name = "encoder",
                           .activation =
@@ -35,7 +35,7 @@ static tfm_status read_config(importer *m, tfm_error *error) {
                           .embed_norm = true,
                           .norm_eps = 1e-12,
                           .embed_scale = 1.0};
-    if (!config.status && !s.activation)
+    if (config.status == TFM_OK && !s.activation)
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, like->keys.activation, "has a value that is not supported");
     if (like->keys.norm_eps) s.norm_eps = tfm_config_real(&config, like->keys.norm_eps, 0, 1, 1e-12);
     s.vocab_size = tfm_config_u64(&config, "vocab_size", 1, 1 << 24, like->defaults.vocab_size);
@@ -48,9 +48,9 @@ static tfm_status read_config(importer *m, tfm_error *error) {
     if (like->token_types)
         m->token_types = tfm_config_u64(&config, "type_vocab_size", 1, 1 << 16, like->defaults.token_types);
     m->tied = tfm_config_bool(&config, "tie_word_embeddings", true);
-    if (!config.status && (d % s.n_heads != 0 || d / s.n_heads > 4096))
+    if (config.status == TFM_OK && (d % s.n_heads != 0 || d / s.n_heads > 4096))
         tfm_config_fail(&config, TFM_ERROR_FORMAT, like->keys.n_heads, "does not divide the width, or not enough");
-    if (!config.status && s.max_positions <= s.position_offset)
+    if (config.status == TFM_OK && s.max_positions <= s.position_offset)
         tfm_config_fail(&config, TFM_ERROR_FORMAT, "max_position_embeddings", "leaves no position");
     if (strcmp(tfm_config_string(&config, "position_embedding_type", "absolute"), "absolute") != 0)
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "position_embedding_type", "is not \"absolute\"");
@@ -58,7 +58,7 @@ static tfm_status read_config(importer *m, tfm_error *error) {
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "is_decoder", "is not supported");
     if (tfm_config_u64(&config, "embedding_size", 1, 1 << 20, d) != d)
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "embedding_size", "differs from the width of the layers");
-    if (config.status) return config.status;
+    if (config.status != TFM_OK) return config.status;
     s.head_dim = d / s.n_heads;
     s.attention_scale = 1.0 / sqrt((double)s.head_dim);
     s.max_positions -= s.position_offset;
@@ -66,15 +66,15 @@ static tfm_status read_config(importer *m, tfm_error *error) {
     return TFM_OK;
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- heads ---- */
 
 static const tfm_checkpoint_tensor *find(const importer *m, const char *name, const char *kind) {
-    return tfm_checkpoint_find(m->f.source, tfm_name_format("%s%s", name, kind).text);
+    return tfm_checkpoint_find(m->f.checkpoint, tfm_name_format("%s%s", name, kind).text);
 }
 
 /* Whether one of the words is in the class's name; a checkpoint that names no class passes. */
 static bool is_class(const importer *m, const char *words) {
-    const json_t *list = json_object_get(tfm_checkpoint_config(m->f.source), "architectures");
+    const json_t *list = json_object_get(tfm_checkpoint_config(m->f.checkpoint), "architectures");
     const char *class = json_string_value(json_array_get(list, 0));
     char word[64];
     for (int n = 0; class && words && sscanf(words, "%63s%n", word, &n) == 1; words += n)
@@ -108,12 +108,12 @@ static const char *label_of(const json_t *config, uint64_t i) {
 }
 
 static tfm_status set_labels(const importer *m, tfm_table_builder *table, tfm_error *error) {
-    const json_t *config = tfm_checkpoint_config(m->f.source);
+    const json_t *config = tfm_checkpoint_config(m->f.checkpoint);
     const uint64_t n = m->classes;
     size_t n_named = json_object_size(json_object_get(config, "id2label"));
     if (n_named > 0 && n_named != n && !m->head->labels)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s/config.json: id2label has %zu labels, the classifier %llu classes",
-                        tfm_checkpoint_path(m->f.source), n_named, (unsigned long long)n);
+                        tfm_checkpoint_path(m->f.checkpoint), n_named, (unsigned long long)n);
     tfm_name *own = calloc(n, sizeof *own);
     const char **labels = calloc(n, sizeof *labels), *words = m->head->labels;
     for (uint64_t i = 0; own && labels && i < n; i++) {
@@ -127,12 +127,12 @@ static tfm_status set_labels(const importer *m, tfm_table_builder *table, tfm_er
     if (ok) tfm_table_set_strings(table, "head.labels", labels, n);
     free(own);
     free(labels);
-    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(m->f.source));
+    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(m->f.checkpoint));
 }
 
 /* As the pipelines of transformers choose it; heads with words of their own for classes have no say in config.json. */
 static const char *score_function(const importer *m) {
-    const char *problem = json_string_value(json_object_get(tfm_checkpoint_config(m->f.source), "problem_type"));
+    const char *problem = json_string_value(json_object_get(tfm_checkpoint_config(m->f.checkpoint), "problem_type"));
     if (m->head->function) return m->head->function;
     if (strcmp(m->head->kind, "sequence") != 0) return "softmax";
     if (problem && strcmp(problem, "regression") == 0) return "none";
@@ -164,13 +164,13 @@ static tfm_status write_architecture(const importer *m, tfm_writer *writer, tfm_
     tfm_family_set_stack(table, &m->stack);
     if (m->token_types) tfm_family_set_u64(table, "encoder", "token_types", m->token_types);
     tfm_status status = set_head(m, table, error);
-    if (!status) status = tfm_sentence_transformers_set(m->f.source, table, error);
-    if (!status) status = tfm_writer_section(writer, "architecture", table, error);
+    if (status == TFM_OK) status = tfm_sentence_transformers_set(m->f.checkpoint, table, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "architecture", table, error);
     tfm_table_builder_free(&table);
     return status;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static tfm_status plan_embeddings(importer *m, tfm_error *error) {
     const tfm_name prefix = tfm_name_format("%sembeddings.", m->prefix);
@@ -178,9 +178,9 @@ static tfm_status plan_embeddings(importer *m, tfm_error *error) {
     tfm_name names[2] = {tfm_name_format("%sword_embeddings.weight", prefix.text)};
     size_t n = 1;
     if (masked_lm) names[1] = tfm_name_format("%s.weight", m->head->projection);
-    if (masked_lm && m->tied && tfm_checkpoint_find(m->f.source, names[1].text)) n = 2;
+    if (masked_lm && m->tied && tfm_checkpoint_find(m->f.checkpoint, names[1].text)) n = 2;
     tfm_status status = tfm_family_embedding(&m->f, "embed", names, n, m->stack.vocab_size, error);
-    if (!status && masked_lm && !m->tied)
+    if (status == TFM_OK && masked_lm && !m->tied)
         status = tfm_family_embedding(&m->f, "output.weight", &names[1], 1, m->stack.vocab_size, error);
     tfm_plan_rows(m->f.plan, "position", tfm_name_format("%sposition_embeddings.weight", prefix.text).text,
                   m->stack.max_positions + m->stack.position_offset, m->f.d_model);
@@ -195,12 +195,12 @@ static tfm_status plan_embeddings(importer *m, tfm_error *error) {
 /* The bias of a masked-LM head may be stored a second time beside the projection. */
 static tfm_status plan_masked_lm_bias(importer *m, tfm_error *error) {
     const tfm_name second = tfm_name_format("%s.bias", m->head->projection);
-    const tfm_checkpoint_tensor *a = find(m, m->head->bias, ""), *b = tfm_checkpoint_find(m->f.source, second.text);
+    const tfm_checkpoint_tensor *a = find(m, m->head->bias, ""), *b = tfm_checkpoint_find(m->f.checkpoint, second.text);
     tfm_plan_vector(m->f.plan, "output.bias", 1, &m->head->bias, &m->stack.vocab_size);
     if (!a || !b || a == b) return TFM_OK;
     bool equal;
-    tfm_status status = tfm_checkpoint_equal(m->f.source, a, b, &equal, error);
-    if (!status && equal) tfm_plan_alias(m->f.plan, second.text);
+    tfm_status status = tfm_checkpoint_equal(m->f.checkpoint, a, b, &equal, error);
+    if (status == TFM_OK && equal) tfm_plan_alias(m->f.plan, second.text);
     return status; /* another bias is reported as not expected */
 }
 
@@ -211,7 +211,7 @@ static tfm_status plan_head(importer *m, tfm_error *error) {
     if (!head) return TFM_OK;
     if (head->pooled && !m->has_pooler)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensors do not fit the model: 1 missing: %s%s.weight",
-                        tfm_checkpoint_path(m->f.source), m->prefix, m->like->pooler);
+                        tfm_checkpoint_path(m->f.checkpoint), m->prefix, m->like->pooler);
     if (head->dense) tfm_family_linear(&m->f, "head.dense", "", 1, &head->dense, &d, d, true);
     if (head->norm) tfm_family_norm(&m->f, "head.norm", "", head->norm, true);
     if (is_masked_lm(head)) return plan_masked_lm_bias(m, error);
@@ -223,7 +223,7 @@ static tfm_status plan_head(importer *m, tfm_error *error) {
 }
 
 static void leave_out_tensor(importer *m, const char *name) {
-    if (!tfm_checkpoint_find(m->f.source, name)) return;
+    if (!tfm_checkpoint_find(m->f.checkpoint, name)) return;
     tfm_plan_ignore(m->f.plan, name);
     if (m->f.options->note) m->f.options->note(m->f.options->note_user, tfm_name_format("%s is left out", name).text);
 }
@@ -235,31 +235,31 @@ static void leave_out(importer *m) {
     leave_out_tensor(m, tfm_name_format("%s%s.bias", m->prefix, m->like->pooler).text);
 }
 
-static const char *find_prefix(const tfm_checkpoint *source, const char *prefix) {
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++)
-        if (strncmp(tfm_checkpoint_at(source, i)->name, prefix, strlen(prefix)) == 0) return prefix;
+static const char *find_prefix(const tfm_checkpoint *checkpoint, const char *prefix) {
+    for (size_t i = 0; i < tfm_checkpoint_count(checkpoint); i++)
+        if (strncmp(tfm_checkpoint_at(checkpoint, i)->name, prefix, strlen(prefix)) == 0) return prefix;
     return "";
 }
 
-tfm_status tfm_import_bert_like(const tfm_bert_like *like, tfm_checkpoint *source, tfm_writer *writer,
+tfm_status tfm_import_bert_like(const tfm_bert_like *like, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 const tfm_pack_options *options, tfm_error *error) {
-    importer m = {.f = {.source = source, .options = options}, .like = like};
-    m.prefix = find_prefix(source, like->prefix);
+    importer m = {.f = {.checkpoint = checkpoint, .options = options}, .like = like};
+    m.prefix = find_prefix(checkpoint, like->prefix);
     tfm_status status = read_config(&m, error);
-    if (status) return status;
-    m.f.plan = tfm_plan_new(source);
-    if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(source));
+    if (status != TFM_OK) return status;
+    m.f.plan = tfm_plan_new(checkpoint);
+    if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
     find_head(&m);
     leave_out(&m);
-    status = tfm_sentence_transformers_note(source, m.stack.max_positions, options, error);
-    if (!status) status = plan_embeddings(&m, error);
-    for (uint64_t i = 0; !status && i < m.stack.n_layers; i++)
+    status = tfm_sentence_transformers_note(checkpoint, m.stack.max_positions, options, error);
+    if (status == TFM_OK) status = plan_embeddings(&m, error);
+    for (uint64_t i = 0; status == TFM_OK && i < m.stack.n_layers; i++)
         tfm_family_layer(&m.f, &m.stack, &like->names,
                          tfm_name_format("%s%s%llu.", m.prefix, like->layers, (unsigned long long)i).text, i);
-    if (!status) status = plan_head(&m, error);
-    if (!status) status = tfm_plan_check(m.f.plan, error);
-    if (!status) status = write_architecture(&m, writer, error);
-    if (!status) status = tfm_plan_run(m.f.plan, writer, options, error);
+    if (status == TFM_OK) status = plan_head(&m, error);
+    if (status == TFM_OK) status = tfm_plan_check(m.f.plan, error);
+    if (status == TFM_OK) status = write_architecture(&m, writer, error);
+    if (status == TFM_OK) status = tfm_plan_run(m.f.plan, writer, options, error);
     tfm_plan_free(&m.f.plan);
     return status;
 }

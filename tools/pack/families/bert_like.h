@@ -43,7 +43,7 @@ typedef struct tfm_bert_like {
     const char *const *ignorable; /* tensors that are left out with a note, NULL-terminated; NULL: none */
 } tfm_bert_like;
 
-tfm_status tfm_import_bert_like(const tfm_bert_like *family, tfm_checkpoint *source, tfm_writer *writer,
+tfm_status tfm_import_bert_like(const tfm_bert_like *family, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 const tfm_pack_options *options, tfm_error *error);
 
 #endif

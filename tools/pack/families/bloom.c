@@ -63,13 +63,13 @@ static void read(tfm_causal *c, tfm_config *config) {
     c->tied = tfm_config_bool(config, "tie_word_embeddings", true);
     if (tfm_config_bool(config, "apply_residual_connection_post_layernorm", false))
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "apply_residual_connection_post_layernorm", "is not supported");
-    if (!config->status) set_slopes(c, config);
+    if (config->status == TFM_OK) set_slopes(c, config);
     c->ids.eos = 2;
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("bloom", read, source, writer, options, error);
+    return tfm_import_causal("bloom", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_bloom_importer = {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 const char *tfm_causal_biases(tfm_config *config, bool qkv, bool out, bool ffn) {
     static const struct {
@@ -27,7 +27,7 @@ const char *tfm_causal_activation(tfm_config *config, const char *key, const cha
 
 void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
                         bool (*choose)(uint64_t layer, const void *user), const void *user) {
-    if (config->status || window == 0) return;
+    if (config->status != TFM_OK || window == 0) return;
     c->windows = calloc(c->stack.n_layers + 1, sizeof *c->windows);
     if (!c->windows) {
         tfm_config_fail(config, TFM_ERROR_MEMORY, "num_hidden_layers", "needs more memory than there is");
@@ -37,7 +37,7 @@ void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
         if (!choose || choose(i, user)) c->windows[i] = (uint32_t)window;
 }
 
-/* ---- rotations ------------------------------------------------------------------------------------------------ */
+/* ---- rotations ---- */
 
 /* The settings of rope_scaling, with the type they belong to in messages. */
 typedef struct scaling {
@@ -120,11 +120,11 @@ static void scale(tfm_causal *c, tfm_config *config, const json_t *object) {
         scale_longrope(c, config, &s);
     else if (strcmp(type, "default") && strcmp(type, "dynamic")) /* dynamic: unchanged up to max_position_embeddings */
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_scaling", "is of a type that is not supported");
-    if (!config->status) config->status = s.config.status;
+    if (config->status == TFM_OK) config->status = s.config.status;
 }
 
 void tfm_causal_rope(tfm_causal *c, tfm_config *config, uint64_t rope_dim, double theta) {
-    if (config->status) return;
+    if (config->status != TFM_OK) return;
     if (rope_dim < 2 || rope_dim % 2 != 0 || rope_dim > c->stack.head_dim || !(theta > 1)) {
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_theta", "or the rotated part of a head is not supported");
         return;
@@ -143,7 +143,7 @@ void tfm_causal_rope(tfm_causal *c, tfm_config *config, uint64_t rope_dim, doubl
     if (json_is_object(object)) scale(c, config, object);
 }
 
-/* ---- options -------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static void set_real(tfm_table_builder *table, const char *key, double value) {
     if (value != 0) tfm_table_set_f64(table, key, value);
@@ -185,7 +185,7 @@ static tfm_status write_architecture(const tfm_causal *c, const char *family, tf
     return status;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 /* Weight and bias of a linear layer made of slices of tensors; names hold the stems. */
 static void plan_slices(const tfm_causal *c, const char *output, const char *prefix, size_t n,
@@ -310,7 +310,7 @@ static void plan_layer(const tfm_causal *c, const char *prefix, uint64_t index) 
 static const char *find_prefix(const tfm_causal *c) {
     for (const char *prefix = c->names.prefix;; prefix = strchr(prefix, '.') + 1) {
         tfm_name name = tfm_name_format("%s%s.weight", prefix, c->names.embedding);
-        if (tfm_checkpoint_find(c->family.source, name.text)) return prefix;
+        if (tfm_checkpoint_find(c->family.checkpoint, name.text)) return prefix;
         if (!strchr(prefix, '.')) return c->names.prefix; /* nowhere: missing under its usual name */
     }
 }
@@ -321,10 +321,11 @@ static tfm_status plan_all(tfm_causal *c, tfm_error *error) {
     const uint64_t vocab = c->stack.vocab_size, d = c->family.d_model;
     tfm_name embedding = tfm_name_format("%s%s.weight", prefix, names->embedding);
     tfm_name head = tfm_name_format("%s.weight", names->head), both[] = {embedding, head};
-    bool again = c->tied && tfm_checkpoint_find(c->family.source, head.text);
+    bool again = c->tied && tfm_checkpoint_find(c->family.checkpoint, head.text);
     tfm_status status = tfm_family_embedding(&c->family, "embed", both, again ? 2 : 1, vocab, error);
-    if (!status && !c->tied) status = tfm_family_embedding(&c->family, "output.weight", &head, 1, vocab, error);
-    if (status) return status;
+    if (status == TFM_OK && !c->tied)
+        status = tfm_family_embedding(&c->family, "output.weight", &head, 1, vocab, error);
+    if (status != TFM_OK) return status;
     if (c->head_bias) {
         tfm_name bias = tfm_name_format("%s.bias", names->head);
         const char *part = bias.text;
@@ -341,26 +342,27 @@ static tfm_status plan_all(tfm_causal *c, tfm_error *error) {
 }
 
 static tfm_status check_heads(tfm_config *config, const tfm_family_stack *s) {
-    if (!config->status && (s->head_dim == 0 || s->head_dim > 4096 || s->n_heads % s->n_kv_heads != 0))
+    if (config->status == TFM_OK && (s->head_dim == 0 || s->head_dim > 4096 || s->n_heads % s->n_kv_heads != 0))
         tfm_config_fail(config, TFM_ERROR_FORMAT, "num_attention_heads", "does not fit the other sizes");
     return config->status;
 }
 
-tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *source, tfm_writer *writer,
+tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *checkpoint, tfm_writer *writer,
                              const tfm_pack_options *options, tfm_error *error) {
-    tfm_config config = {tfm_checkpoint_path(source), "config.json", tfm_checkpoint_config(source), TFM_OK, error};
-    tfm_causal c = {.family = {.source = source, .options = options},
+    tfm_config config = {tfm_checkpoint_path(checkpoint), "config.json", tfm_checkpoint_config(checkpoint), TFM_OK,
+                         error};
+    tfm_causal c = {.family = {.checkpoint = checkpoint, .options = options},
                     .stack = {.name = "decoder", .norm_placement = "pre", .position = "none", .embed_scale = 1},
                     .ids = {.decoder_start = -1, .pad = -1, .eos = -1, .forced_eos = -1, .causal = true}};
     read(&c, &config);
     tfm_status status = check_heads(&config, &c.stack);
-    if (!status && !(c.family.plan = tfm_plan_new(source)))
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(source));
-    if (!status) status = plan_all(&c, error);
-    if (!status) status = tfm_plan_check(c.family.plan, error);
-    if (!status) status = write_architecture(&c, family, writer, error);
-    if (!status) status = tfm_write_generation(source, writer, &c.ids, c.stack.vocab_size, options, error);
-    if (!status) status = tfm_plan_run(c.family.plan, writer, options, error);
+    if (status == TFM_OK && !(c.family.plan = tfm_plan_new(checkpoint)))
+        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
+    if (status == TFM_OK) status = plan_all(&c, error);
+    if (status == TFM_OK) status = tfm_plan_check(c.family.plan, error);
+    if (status == TFM_OK) status = write_architecture(&c, family, writer, error);
+    if (status == TFM_OK) status = tfm_write_generation(checkpoint, writer, &c.ids, c.stack.vocab_size, options, error);
+    if (status == TFM_OK) status = tfm_plan_run(c.family.plan, writer, options, error);
     if (c.family.plan) tfm_plan_free(&c.family.plan);
     free(c.frequencies);
     free(c.windows);

@@ -53,7 +53,7 @@ typedef struct tfm_causal {
 /* Fills in a causal from config.json; failures stay in config->status. */
 typedef void tfm_causal_read(tfm_causal *causal, tfm_config *config);
 
-tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *source, tfm_writer *writer,
+tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *checkpoint, tfm_writer *writer,
                              const tfm_pack_options *options, tfm_error *error);
 
 /* The word of docs/model-contents.md for which layers have biases. */

@@ -32,9 +32,9 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_llama_rope(c, config, &defaults);
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("cohere", read, source, writer, options, error);
+    return tfm_import_causal("cohere", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_cohere_importer = {

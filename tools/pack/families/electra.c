@@ -31,9 +31,9 @@ static const tfm_bert_like electra = {
     .heads = heads,
 };
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_bert_like(&electra, source, writer, options, error);
+    return tfm_import_bert_like(&electra, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_electra_importer = {

@@ -14,7 +14,7 @@ tfm_name tfm_name_format(const char *format, ...) {
     return result;
 }
 
-/* ---- options -------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 void tfm_family_set_u64(tfm_table_builder *table, const char *stack, const char *key, uint64_t value) {
     tfm_table_set_u64(table, tfm_name_format("%s.%s", stack, key).text, value);
@@ -56,7 +56,7 @@ void tfm_family_set_stack(tfm_table_builder *table, const tfm_family_stack *s) {
         tfm_table_set_f64(table, tfm_name_format("%s.%s", s->name, reals[i].key).text, reals[i].value);
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 void tfm_family_linear(const tfm_family *family, const char *output, const char *prefix, size_t n_parts,
                        const char *const *parts, const uint64_t *rows, uint64_t k, bool has_bias) {
@@ -78,7 +78,8 @@ void tfm_family_norm(const tfm_family *family, const char *output, const char *p
     for (int i = 0; i < (has_bias ? 2 : 1); i++) {
         tfm_name from = tfm_name_format("%s%s.%s", prefix, part, kinds[i]);
         tfm_name old = tfm_name_format("%s%s.%s", prefix, part, old_kinds[i]);
-        bool is_old = !tfm_checkpoint_find(family->source, from.text) && tfm_checkpoint_find(family->source, old.text);
+        bool is_old =
+            !tfm_checkpoint_find(family->checkpoint, from.text) && tfm_checkpoint_find(family->checkpoint, old.text);
         const char *text = is_old ? old.text : from.text;
         tfm_plan_vector(family->plan, tfm_name_format("%s.%s", output, kinds[i]).text, 1, &text, &family->d_model);
     }
@@ -112,7 +113,7 @@ tfm_status tfm_family_embedding(const tfm_family *f, const char *output, const t
                                 uint64_t rows, tfm_error *error) {
     const tfm_checkpoint_tensor *taken = NULL;
     for (size_t i = 0; i < n; i++) {
-        const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(f->source, candidates[i].text);
+        const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(f->checkpoint, candidates[i].text);
         if (!tensor) continue;
         if (!taken) {
             taken = tensor;
@@ -120,8 +121,8 @@ tfm_status tfm_family_embedding(const tfm_family *f, const char *output, const t
             continue;
         }
         bool equal;
-        tfm_status status = tfm_checkpoint_equal(f->source, taken, tensor, &equal, error);
-        if (status) return status;
+        tfm_status status = tfm_checkpoint_equal(f->checkpoint, taken, tensor, &equal, error);
+        if (status != TFM_OK) return status;
         if (equal) {
             tfm_plan_alias(f->plan, candidates[i].text);
             continue;

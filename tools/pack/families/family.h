@@ -31,7 +31,7 @@ void tfm_family_set_string(tfm_table_builder *table, const char *stack, const ch
 
 /* What the functions below work on. */
 typedef struct tfm_family {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     const tfm_pack_options *options;
     tfm_plan *plan;
     uint64_t d_model;

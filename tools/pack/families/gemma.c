@@ -54,21 +54,21 @@ static void read_gemma2(tfm_causal *c, tfm_config *config) {
     c->names.ffn_post_norm = "post_feedforward_layernorm";
     c->stack.attention_scale = 1 / sqrt(tfm_config_real(config, "query_pre_attn_scalar", 1e-6, 1e6, 256));
     /* null is none, a missing key the class's default */
-    const bool caps = json_object_get(config->object, "attn_logit_softcapping") == NULL;
-    const bool final_caps = json_object_get(config->object, "final_logit_softcapping") == NULL;
+    const bool caps = !json_object_get(config->object, "attn_logit_softcapping");
+    const bool final_caps = !json_object_get(config->object, "final_logit_softcapping");
     c->soft_cap = tfm_config_real(config, "attn_logit_softcapping", 1e-6, 1e6, caps ? 50 : 0);
     c->output_soft_cap = tfm_config_real(config, "final_logit_softcapping", 1e-6, 1e6, final_caps ? 30 : 0);
     tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), is_even, NULL);
 }
 
-static tfm_status import_gemma(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import_gemma(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                                tfm_error *error) {
-    return tfm_import_causal("gemma", read_gemma, source, writer, options, error);
+    return tfm_import_causal("gemma", read_gemma, checkpoint, writer, options, error);
 }
 
-static tfm_status import_gemma2(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import_gemma2(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                                 tfm_error *error) {
-    return tfm_import_causal("gemma2", read_gemma2, source, writer, options, error);
+    return tfm_import_causal("gemma2", read_gemma2, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_gemma_importer = {

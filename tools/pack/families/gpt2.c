@@ -53,9 +53,9 @@ static void read(tfm_causal *c, tfm_config *config) {
     c->ids.eos = 50256;
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("gpt2", read, source, writer, options, error);
+    return tfm_import_causal("gpt2", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_gpt2_importer = {

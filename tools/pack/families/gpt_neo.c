@@ -64,9 +64,9 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_causal_windows(c, config, tfm_config_u64(config, "window_size", 1, 1 << 22, 256), is_local, types);
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("gpt_neo", read, source, writer, options, error);
+    return tfm_import_causal("gpt_neo", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_gpt_neo_importer = {

@@ -1,8 +1,8 @@
 /*
  * importer.h - what a checkpoint family must provide to tfmpack, and what tfmpack provides to it.
  *
- * A source (source.h) opens a folder or file of any container format and shows its tensors by name; an importer (one
- * file a family, listed in importers.c) turns configuration and tensor names into the options and tensors of
+ * A checkpoint (checkpoint.h) opens a folder or file of any container format and shows its tensors by name; an importer
+ * (one file a family, listed in importers.c) turns configuration and tensor names into the options and tensors of
  * docs/model-contents.md. Adding a family is one file with a table of names and options.
  */
 #ifndef TFM_TOOLS_PACK_FAMILIES_IMPORTER_H
@@ -48,7 +48,8 @@ typedef struct tfm_importer {
     const char *what;        /* one line for --list */
     /* Writes sections architecture, generation, origin and all tensors. Refuses missing, extra, misshapen and
      * non-finite tensors by name. */
-    tfm_status (*import)(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error);
+    tfm_status (*import)(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
+                         tfm_error *error);
 } tfm_importer;
 
 /* All importers, NULL-terminated. */

@@ -19,9 +19,9 @@ static const tfm_bart_like marian = {
     .two_vocabularies = true,
 };
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_bart_like(&marian, source, writer, options, error);
+    return tfm_import_bart_like(&marian, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_marian_importer = {

@@ -16,9 +16,9 @@ static const tfm_bart_like mbart = {
     .ids = {.decoder_start = -1, .pad = 1, .eos = 2, .forced_eos = 2},
 };
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_bart_like(&mbart, source, writer, options, error);
+    return tfm_import_bart_like(&mbart, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_mbart_importer = {

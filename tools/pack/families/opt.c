@@ -49,9 +49,9 @@ static void read(tfm_causal *c, tfm_config *config) {
     c->ids.eos = 2;
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("opt", read, source, writer, options, error);
+    return tfm_import_causal("opt", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_opt_importer = {

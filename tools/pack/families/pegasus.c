@@ -16,9 +16,9 @@ static const tfm_bart_like pegasus = {
     .two_vocabularies = true, /* not there, but in the same architecture from other toolkits */
 };
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_bart_like(&pegasus, source, writer, options, error);
+    return tfm_import_bart_like(&pegasus, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_pegasus_importer = {

@@ -25,9 +25,9 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 0), NULL, NULL);
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("phi3", read, source, writer, options, error);
+    return tfm_import_causal("phi3", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_phi3_importer = {

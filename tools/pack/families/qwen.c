@@ -34,14 +34,14 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), NULL, NULL);
 }
 
-static tfm_status import_qwen2(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import_qwen2(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                                tfm_error *error) {
-    return tfm_import_causal("qwen2", read, source, writer, options, error);
+    return tfm_import_causal("qwen2", read, checkpoint, writer, options, error);
 }
 
-static tfm_status import_qwen3(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import_qwen3(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                                tfm_error *error) {
-    return tfm_import_causal("qwen3", read, source, writer, options, error);
+    return tfm_import_causal("qwen3", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_qwen2_importer = {

@@ -34,7 +34,7 @@ static tfm_status load(const char *path, json_t **json, tfm_error *error) {
     return status;
 }
 
-/* ---- pooling --------------------------------------------------------------------------------------------------- */
+/* ---- pooling ---- */
 
 static const struct {
     const char *flag, *word; /* "pooling_mode_cls_token": true, or "pooling_mode": "cls" */
@@ -73,14 +73,14 @@ static tfm_status read_pooling(const char *folder, const char *module, tfm_table
     if ((size_t)snprintf(path, sizeof path, "%s/%s/config.json", folder, module) >= sizeof path)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s/modules.json: a path is too long", folder);
     tfm_status status = load(path, &config, error);
-    if (!status && !json_is_object(config))
+    if (status == TFM_OK && !json_is_object(config))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: %s", path, config ? "is no JSON object" : "is missing");
-    if (!status) status = set_pooling(config, path, table, error);
+    if (status == TFM_OK) status = set_pooling(config, path, table, error);
     json_decref(config);
     return status;
 }
 
-/* ---- modules --------------------------------------------------------------------------------------------------- */
+/* ---- modules ---- */
 
 /* "sentence_transformers.models.Pooling" is "Pooling". */
 static const char *class_of(const json_t *module) {
@@ -111,12 +111,12 @@ static tfm_status set_module(const char *folder, const json_t *module, size_t in
         folder, index, class);
 }
 
-tfm_status tfm_sentence_transformers_set(const tfm_checkpoint *source, tfm_table_builder *table, tfm_error *error) {
-    const char *folder = tfm_checkpoint_path(source);
+tfm_status tfm_sentence_transformers_set(const tfm_checkpoint *checkpoint, tfm_table_builder *table, tfm_error *error) {
+    const char *folder = tfm_checkpoint_path(checkpoint);
     char path[4096];
     json_t *modules;
     /* A checkpoint of one file says it in its own way; gguf_families.c passes it on under this key. */
-    const char *pooling = json_string_value(json_object_get(tfm_checkpoint_config(source), "tfm_pooling"));
+    const char *pooling = json_string_value(json_object_get(tfm_checkpoint_config(checkpoint), "tfm_pooling"));
     if (pooling) {
         tfm_table_set_string(table, "pooling", pooling);
         return TFM_OK;
@@ -124,33 +124,33 @@ tfm_status tfm_sentence_transformers_set(const tfm_checkpoint *source, tfm_table
     if ((size_t)snprintf(path, sizeof path, "%s/modules.json", folder) >= sizeof path)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the path is too long", folder);
     tfm_status status = load(path, &modules, error);
-    if (status || !modules) return status;
+    if (status != TFM_OK || !modules) return status;
     if (!json_is_array(modules)) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: is no list of modules", path);
-    for (size_t i = 0; !status && i < json_array_size(modules); i++)
+    for (size_t i = 0; status == TFM_OK && i < json_array_size(modules); i++)
         status = set_module(folder, json_array_get(modules, i), i, table, error);
     json_decref(modules);
     return status;
 }
 
-/* ---- what it does to texts ------------------------------------------------------------------------------------- */
+/* ---- what it does to texts ---- */
 
-tfm_status tfm_sentence_transformers_note(const tfm_checkpoint *source, uint64_t max_positions,
+tfm_status tfm_sentence_transformers_note(const tfm_checkpoint *checkpoint, uint64_t max_positions,
                                           const tfm_pack_options *options, tfm_error *error) {
     char path[4096], text[300];
     json_t *config;
-    if (!options->note ||
-        (size_t)snprintf(path, sizeof path, "%s/sentence_bert_config.json", tfm_checkpoint_path(source)) >= sizeof path)
+    if (!options->note || (size_t)snprintf(path, sizeof path, "%s/sentence_bert_config.json",
+                                           tfm_checkpoint_path(checkpoint)) >= sizeof path)
         return TFM_OK;
     tfm_status status = load(path, &config, error);
     json_int_t longest = json_integer_value(json_object_get(config, "max_seq_length"));
-    if (!status && longest > 0 && (uint64_t)longest < max_positions) {
+    if (status == TFM_OK && longest > 0 && (uint64_t)longest < max_positions) {
         snprintf(
             text, sizeof text,
             "sentence-transformers cuts texts to %lld tokens; tfmrun --truncate --max-source-length %lld does so too",
             (long long)longest, (long long)longest);
         options->note(options->note_user, text);
     }
-    if (!status && json_is_true(json_object_get(config, "do_lower_case")))
+    if (status == TFM_OK && json_is_true(json_object_get(config, "do_lower_case")))
         options->note(options->note_user, "sentence-transformers makes lower case of texts before the tokenizer sees "
                                           "them; do that if the tokenizer does not");
     json_decref(config);

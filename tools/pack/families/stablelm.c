@@ -34,9 +34,9 @@ static void read(tfm_causal *c, tfm_config *config) {
                     tfm_config_real(config, "rope_theta", 1, 1e12, defaults.rope_theta));
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                          tfm_error *error) {
-    return tfm_import_causal("stablelm", read, source, writer, options, error);
+    return tfm_import_causal("stablelm", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_stablelm_importer = {

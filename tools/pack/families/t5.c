@@ -52,7 +52,7 @@ typedef struct importer {
     tfm_family_stack encoder, decoder;
 } importer;
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 /* "relu", "gated-gelu", ...; the gated GELU of T5 is the one by tanh, whatever it is called. */
 static void read_feed_forward(tfm_config *config, const char *fallback, tfm_family_stack *s) {
@@ -60,14 +60,14 @@ static void read_feed_forward(tfm_config *config, const char *fallback, tfm_fami
     s->gated = strncmp(text, "gated-", 6) == 0;
     if (s->gated) text += 6;
     s->activation = s->gated && strcmp(text, "gelu") == 0 ? "gelu_tanh" : tfm_config_activation(text);
-    if (!config->status && !s->activation)
+    if (config->status == TFM_OK && !s->activation)
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "feed_forward_proj", "has a value that is not supported");
 }
 
 static tfm_status read_config(importer *m, tfm_error *error) {
     const variant *v = m->variant;
-    tfm_config config = {tfm_checkpoint_path(m->f.source), "config.json", tfm_checkpoint_config(m->f.source), TFM_OK,
-                         error};
+    tfm_config config = {tfm_checkpoint_path(m->f.checkpoint), "config.json", tfm_checkpoint_config(m->f.checkpoint),
+                         TFM_OK, error};
     tfm_family_stack s = {.name = "encoder",
                           .norm = "rms",
                           .norm_placement = "pre",
@@ -113,14 +113,14 @@ static tfm_status write_architecture(const importer *m, tfm_writer *writer, tfm_
         set_stack(m, table, &m->decoder);
         if (m->tied) tfm_table_set_f64(table, "output.scale", 1.0 / sqrt((double)m->f.d_model));
     } else {
-        status = tfm_sentence_transformers_set(m->f.source, table, error);
+        status = tfm_sentence_transformers_set(m->f.checkpoint, table, error);
     }
-    if (!status) status = tfm_writer_section(writer, "architecture", table, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "architecture", table, error);
     tfm_table_builder_free(&table);
     return status;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static tfm_status plan_embeddings(importer *m, tfm_error *error) {
     const uint64_t v = m->encoder.vocab_size;
@@ -128,9 +128,9 @@ static tfm_status plan_embeddings(importer *m, tfm_error *error) {
     /* All names of the embedding are one parameter there, and the one that is loaded last stays. */
     tfm_name names[4] = {tfm_name_format("decoder.embed_tokens.weight"), tfm_name_format("encoder.embed_tokens.weight"),
                          tfm_name_format("shared.weight"), head};
-    bool has_head = m->has_decoder && m->tied && tfm_checkpoint_find(m->f.source, head.text);
+    bool has_head = m->has_decoder && m->tied && tfm_checkpoint_find(m->f.checkpoint, head.text);
     tfm_status status = tfm_family_embedding(&m->f, "embed", names, has_head ? 4 : 3, v, error);
-    if (!status && m->has_decoder && !m->tied)
+    if (status == TFM_OK && m->has_decoder && !m->tied)
         status = tfm_family_embedding(&m->f, "output.weight", &head, 1, v, error);
     return status;
 }
@@ -146,44 +146,45 @@ static void plan_stack(const importer *m, const tfm_family_stack *s, const tfm_l
     tfm_family_norm(&m->f, tfm_name_format("%s.norm", s->name).text, prefix.text, "final_layer_norm", false);
 }
 
-static bool has_decoder(const tfm_checkpoint *source) {
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++)
-        if (strncmp(tfm_checkpoint_at(source, i)->name, "decoder.block.", 14) == 0) return true;
+static bool has_decoder(const tfm_checkpoint *checkpoint) {
+    for (size_t i = 0; i < tfm_checkpoint_count(checkpoint); i++)
+        if (strncmp(tfm_checkpoint_at(checkpoint, i)->name, "decoder.block.", 14) == 0) return true;
     return false;
 }
 
-static tfm_status import(const variant *v, tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
+static tfm_status import(const variant *v, tfm_checkpoint *checkpoint, tfm_writer *writer,
+                         const tfm_pack_options *options, tfm_error *error) {
     static const tfm_generation_ids ids = {.decoder_start = 0, .pad = 0, .eos = 1, .forced_eos = -1};
-    importer m = {.f = {.source = source, .options = options}, .variant = v, .has_decoder = has_decoder(source)};
+    importer m = {
+        .f = {.checkpoint = checkpoint, .options = options}, .variant = v, .has_decoder = has_decoder(checkpoint)};
     tfm_status status = read_config(&m, error);
-    if (status) return status;
-    m.f.plan = tfm_plan_new(source);
-    if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(source));
+    if (status != TFM_OK) return status;
+    m.f.plan = tfm_plan_new(checkpoint);
+    if (!m.f.plan) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
     status = plan_embeddings(&m, error);
-    if (!status) {
+    if (status == TFM_OK) {
         plan_stack(&m, &m.encoder, &encoder_names[m.encoder.gated]);
         if (m.has_decoder) plan_stack(&m, &m.decoder, &decoder_names[m.decoder.gated]);
         /* In the first checkpoints of T5, and never used. */
         tfm_plan_ignore(m.f.plan, "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
         status = tfm_plan_check(m.f.plan, error);
     }
-    if (!status) status = write_architecture(&m, writer, error);
-    if (!status && m.has_decoder)
-        status = tfm_write_generation(source, writer, &ids, m.decoder.vocab_size, options, error);
-    if (!status) status = tfm_plan_run(m.f.plan, writer, options, error);
+    if (status == TFM_OK) status = write_architecture(&m, writer, error);
+    if (status == TFM_OK && m.has_decoder)
+        status = tfm_write_generation(checkpoint, writer, &ids, m.decoder.vocab_size, options, error);
+    if (status == TFM_OK) status = tfm_plan_run(m.f.plan, writer, options, error);
     tfm_plan_free(&m.f.plan);
     return status;
 }
 
-static tfm_status import_t5(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import_t5(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                             tfm_error *error) {
-    return import(&t5, source, writer, options, error);
+    return import(&t5, checkpoint, writer, options, error);
 }
 
-static tfm_status import_mt5(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
+static tfm_status import_mt5(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
                              tfm_error *error) {
-    return import(&mt5, source, writer, options, error);
+    return import(&mt5, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_t5_importer = {

@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-tfm_plan *tfm_plan_new(tfm_checkpoint *source) {
+tfm_plan *tfm_plan_new(tfm_checkpoint *checkpoint) {
     tfm_plan *plan = calloc(1, sizeof *plan);
     if (!plan) return NULL;
-    plan->source = source;
-    plan->used = calloc(tfm_checkpoint_count(source) + 1, sizeof *plan->used);
+    plan->checkpoint = checkpoint;
+    plan->used = calloc(tfm_checkpoint_count(checkpoint) + 1, sizeof *plan->used);
     if (!plan->used) tfm_plan_free(&plan);
     return plan;
 }
@@ -24,7 +24,7 @@ void tfm_plan_free(tfm_plan **handle) {
     *handle = NULL;
 }
 
-/* ---- adding --------------------------------------------------------------------------------------------------- */
+/* ---- adding ---- */
 
 static tfm_plan_output *add_output(tfm_plan *plan, const char *name, tfm_plan_kind kind, uint64_t k) {
     if (plan->n_outputs == plan->capacity) {
@@ -56,7 +56,7 @@ static void add_part(tfm_plan *plan, tfm_plan_output *output, const char *name, 
         plan->status = TFM_ERROR_ARGUMENT;
     part->rows = rows;
     part->alias = alias;
-    part->tensor = tfm_checkpoint_find(plan->source, name);
+    part->tensor = tfm_checkpoint_find(plan->checkpoint, name);
     if (!alias && __builtin_add_overflow(output->n, rows, &output->n)) plan->status = TFM_ERROR_ARGUMENT;
 }
 
@@ -123,7 +123,7 @@ tfm_plan_part tfm_plan_row(const tfm_plan *plan, const tfm_plan_output *output, 
     char name[sizeof output->prefix + sizeof output->suffix + 24];
     snprintf(name, sizeof name, "%s%llu%s", output->prefix, (unsigned long long)i, output->suffix);
     snprintf(part.name, sizeof part.name, "%.127s", name);
-    part.tensor = tfm_checkpoint_find(plan->source, name);
+    part.tensor = tfm_checkpoint_find(plan->checkpoint, name);
     return part;
 }
 
@@ -141,11 +141,11 @@ void tfm_plan_alias(tfm_plan *plan, const char *name) {
 }
 
 void tfm_plan_ignore(tfm_plan *plan, const char *name) {
-    const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(plan->source, name);
+    const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(plan->checkpoint, name);
     if (tensor) plan->used[tensor->index] = true;
 }
 
-/* ---- checking ------------------------------------------------------------------------------------------------- */
+/* ---- checking ---- */
 
 #define NAMED_MAX 10
 
@@ -227,11 +227,11 @@ static void append(char *text, size_t size, const problems *list) {
 }
 
 tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
-    const char *path = tfm_checkpoint_path(plan->source);
+    const char *path = tfm_checkpoint_path(plan->checkpoint);
     problems missing = {"missing", 0, ""}, misshapen = {"of another shape than config.json says", 0, ""};
     problems mistyped = {"of a type that is not F32, F16 or BF16", 0, ""}, extra = {"not expected", 0, ""};
     if (plan->status == TFM_ERROR_MEMORY) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    if (plan->status) return tfm_fail(error, plan->status, "%s: a tensor name is too long", path);
+    if (plan->status != TFM_OK) return tfm_fail(error, plan->status, "%s: a tensor name is too long", path);
     for (size_t i = 0; i < plan->n_outputs; i++) {
         const tfm_plan_output vector = {.kind = TFM_PLAN_VECTOR, .n = plan->outputs[i].k, .k = 1};
         for (uint64_t k = 0; plan->outputs[i].stacked && k < plan->outputs[i].n; k++) {
@@ -245,9 +245,9 @@ tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
             if (tensor) plan->used[tensor->index] = true;
         }
     }
-    for (size_t i = 0; i < tfm_checkpoint_count(plan->source); i++)
-        if (!plan->used[i] && !is_ignorable(tfm_checkpoint_at(plan->source, i)))
-            add_problem(&extra, "%s", tfm_checkpoint_at(plan->source, i)->name);
+    for (size_t i = 0; i < tfm_checkpoint_count(plan->checkpoint); i++)
+        if (!plan->used[i] && !is_ignorable(tfm_checkpoint_at(plan->checkpoint, i)))
+            add_problem(&extra, "%s", tfm_checkpoint_at(plan->checkpoint, i)->name);
     if (missing.n + misshapen.n + mistyped.n + extra.n == 0) return TFM_OK;
     char text[sizeof(((tfm_error *)0)->message)] = "";
     append(text, sizeof text, &missing);

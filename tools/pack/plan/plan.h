@@ -14,7 +14,7 @@
 typedef struct tfm_plan tfm_plan;
 
 /* NULL when there is no memory. */
-tfm_plan *tfm_plan_new(tfm_checkpoint *source);
+tfm_plan *tfm_plan_new(tfm_checkpoint *checkpoint);
 void tfm_plan_free(tfm_plan **plan);
 
 /*

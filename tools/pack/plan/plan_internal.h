@@ -32,10 +32,10 @@ typedef struct tfm_plan_output {
 } tfm_plan_output;
 
 struct tfm_plan {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     tfm_plan_output *outputs;
     size_t n_outputs, capacity;
-    bool *used; /* tensors of the source that have a place */
+    bool *used; /* tensors of the checkpoint that have a place */
     tfm_status status;
 };
 

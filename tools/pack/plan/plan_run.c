@@ -46,12 +46,12 @@ static tfm_status turn(run *r, const tfm_plan_part *part, uint64_t k) {
     r->turned = sized ? malloc(bytes) : NULL;
     tfm_status status = TFM_OK;
     if (!row || !r->turned) status = tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for tensor '%s'", part->name);
-    for (uint64_t i = 0; !status && i < k; i++) {
-        status = tfm_checkpoint_read(r->plan->source, part->tensor, i, 1, row, r->error);
-        for (uint64_t j = 0; !status && j < total; j++) r->turned[j * k + i] = row[j];
+    for (uint64_t i = 0; status == TFM_OK && i < k; i++) {
+        status = tfm_checkpoint_read(r->plan->checkpoint, part->tensor, i, 1, row, r->error);
+        for (uint64_t j = 0; status == TFM_OK && j < total; j++) r->turned[j * k + i] = row[j];
     }
     free(row);
-    r->turned_part = status ? NULL : part;
+    r->turned_part = status != TFM_OK ? NULL : part;
     return status;
 }
 
@@ -60,16 +60,16 @@ static tfm_status read_slice(run *r, const tfm_plan_part *part, uint64_t row, ui
     const tfm_plan_slice *slice = &part->slice;
     tfm_status status = TFM_OK;
     if (slice->transposed && r->turned_part != part) status = turn(r, part, k);
-    for (uint64_t done = 0, count; !status && done < n; done += count) {
+    for (uint64_t done = 0, count; status == TFM_OK && done < n; done += count) {
         uint64_t at = row + done, inside = at % slice->block;
         uint64_t from = slice->first + at / slice->block * slice->stride + inside;
         count = slice->block - inside < n - done ? slice->block - inside : n - done;
         if (slice->transposed)
             memcpy(rows + done * k, r->turned + from * k, (size_t)(count * k) * sizeof *rows);
         else
-            status = tfm_checkpoint_read(r->plan->source, part->tensor, from, count, rows + done * k, r->error);
+            status = tfm_checkpoint_read(r->plan->checkpoint, part->tensor, from, count, rows + done * k, r->error);
     }
-    for (uint64_t i = 0; !status && i < n * k; i++) rows[i] += slice->plus;
+    for (uint64_t i = 0; status == TFM_OK && i < n * k; i++) rows[i] += slice->plus;
     return status;
 }
 
@@ -79,9 +79,9 @@ static tfm_status read_stacked(run *r, const tfm_plan_output *output, uint64_t f
         const tfm_plan_part part = tfm_plan_row(r->plan, output, first + i);
         uint64_t rows = part.tensor->rank == 2 ? 1 : output->k;
         tfm_status status =
-            tfm_checkpoint_read(r->plan->source, part.tensor, 0, rows, r->rows + i * output->k, r->error);
+            tfm_checkpoint_read(r->plan->checkpoint, part.tensor, 0, rows, r->rows + i * output->k, r->error);
         if (status == TFM_ERROR_CORRUPT) note_bad(r, part.name);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     return TFM_OK;
 }
@@ -103,10 +103,10 @@ static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uin
         uint64_t row = first - begin, read_count = count;
         if (part->tensor->rank == 2 && output->kind == TFM_PLAN_VECTOR)
             row = 0, read_count = 1; /* (1, n), all at once */
-        tfm_status status = part->sliced
-                                ? read_slice(r, part, row, count, output->k, rows)
-                                : tfm_checkpoint_read(r->plan->source, part->tensor, row, read_count, rows, r->error);
-        if (status) {
+        tfm_status status =
+            part->sliced ? read_slice(r, part, row, count, output->k, rows)
+                         : tfm_checkpoint_read(r->plan->checkpoint, part->tensor, row, read_count, rows, r->error);
+        if (status != TFM_OK) {
             if (status == TFM_ERROR_CORRUPT) note_bad(r, part->name);
             return status;
         }
@@ -129,7 +129,7 @@ static tfm_status check_range(run *r, const tfm_plan_output *output, size_t n, t
         if (r->rows[i] >= bound || r->rows[i] <= -bound)
             return tfm_fail(r->error, TFM_ERROR_UNSUPPORTED,
                             "%s: tensor '%s' has the value %g, which %s cannot hold; pack with --dtype%s f32%s",
-                            tfm_checkpoint_path(r->plan->source), output->parts[0].name, (double)r->rows[i],
+                            tfm_checkpoint_path(r->plan->checkpoint), output->parts[0].name, (double)r->rows[i],
                             tfm_dtype_name(dtype), output->embedding ? "-embed" : "",
                             dtype == TFM_BF16 ? "" : " or bf16");
     return TFM_OK;
@@ -175,14 +175,14 @@ static tfm_status write_step(run *r, const tfm_plan_output *output, uint64_t fir
     tfm_dtype dtype = output_dtype(output, r->options);
     size_t k = (size_t)output->k, bytes = (size_t)n * k * sizeof(float);
     tfm_status status = check_range(r, output, (size_t)n * k, dtype);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (output->kind == TFM_PLAN_MATRIX) {
         tfm_panel_pack(r->rows, k, (size_t)n, k, dtype, r->panel);
         measure(&r->measured, r->rows, first, (size_t)n, k, r->panel);
         bytes = tfm_panel_bytes(dtype, k);
     }
     status = tfm_writer_write(r->writer, output->kind == TFM_PLAN_MATRIX ? r->panel : r->rows, bytes, r->error);
-    return status ? status : report(r, bytes);
+    return status == TFM_OK ? report(r, bytes) : status;
 }
 
 /* Memory for a step: rows as they are read, and for a matrix its panel and, if asked for, the panel unpacked. */
@@ -192,7 +192,7 @@ static tfm_status begin_output(run *r, const tfm_plan_output *output) {
     size_t width, panel = matrix ? tfm_panel_bytes(dtype, (size_t)output->k) : 0;
     if (matrix && panel == 0)
         return tfm_fail(r->error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' has %llu columns, too many for %s",
-                        tfm_checkpoint_path(r->plan->source), output->name, (unsigned long long)output->k,
+                        tfm_checkpoint_path(r->plan->checkpoint), output->name, (unsigned long long)output->k,
                         tfm_dtype_name(dtype));
     r->measured = (rounding){.result = {.name = output->name, .dtype = dtype, .n = output->n, .k = output->k}};
     bool sized = !__builtin_mul_overflow(step_rows(output), output->k * sizeof(float), &width);
@@ -222,19 +222,19 @@ static tfm_status write_output(run *r, tfm_plan_output *output) {
     const uint64_t shape[TFM_RANK_MAX] = {output->n, vector ? 1 : output->k, 1, 1};
     uint64_t step = step_rows(output);
     tfm_status status = begin_output(r, output);
-    if (!status && r->n_bad == 0)
+    if (status == TFM_OK && r->n_bad == 0)
         status = tfm_writer_tensor(r->writer, output->name, output_dtype(output, r->options),
                                    matrix ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, vector ? 1 : 2, shape, r->error);
-    for (uint64_t first = 0; !status && first < output->n; first += step) {
+    for (uint64_t first = 0; status == TFM_OK && first < output->n; first += step) {
         uint64_t n = output->n - first < step ? output->n - first : step;
         status = read_rows(r, output, first, n);
-        if (!status && r->n_bad == 0) status = write_step(r, output, first, n);
+        if (status == TFM_OK && r->n_bad == 0) status = write_step(r, output, first, n);
     }
-    end_output(r, !status && r->n_bad == 0);
+    end_output(r, status == TFM_OK && r->n_bad == 0);
     return status == TFM_ERROR_CORRUPT ? TFM_OK : status;
 }
 
-/* ---- origin --------------------------------------------------------------------------------------------------- */
+/* ---- origin ---- */
 
 /* How --export finds the way back: see docs/model-contents.md. */
 static void describe_part(const tfm_plan_output *output, const tfm_plan_part *part, size_t n_joined, char *text,
@@ -292,13 +292,13 @@ tfm_dtype tfm_pack_embed_dtype(const tfm_pack_options *options) {
 
 tfm_status tfm_plan_run(tfm_plan *plan, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
     tfm_status status = tfm_plan_check(plan, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     run r = {.plan = plan, .writer = writer, .options = options, .error = error};
     r.total = total_bytes(plan, options);
-    for (size_t i = 0; !status && i < plan->n_outputs; i++) status = write_output(&r, &plan->outputs[i]);
-    if (!status && r.n_bad > 0)
+    for (size_t i = 0; status == TFM_OK && i < plan->n_outputs; i++) status = write_output(&r, &plan->outputs[i]);
+    if (status == TFM_OK && r.n_bad > 0)
         status =
             tfm_fail(error, TFM_ERROR_FORMAT, "%s: %zu tensors have values that are not finite (NaN or infinity): %s",
-                     tfm_checkpoint_path(plan->source), r.n_bad, r.bad);
-    return status ? status : write_origin(&r);
+                     tfm_checkpoint_path(plan->checkpoint), r.n_bad, r.bad);
+    return status == TFM_OK ? write_origin(&r) : status;
 }

@@ -15,7 +15,7 @@ typedef struct sides {
     tfm_shortlist_pieces source_pieces, target_pieces;
 } sides;
 
-/* ---- pieces --------------------------------------------------------------------------------------------------- */
+/* ---- pieces ---- */
 
 static int compare_text(const char *a, size_t n_a, const char *b, size_t n_b) {
     int order = memcmp(a, b, n_a < n_b ? n_a : n_b);
@@ -65,7 +65,7 @@ bool tfm_shortlist_pieces_find(const tfm_shortlist_pieces *pieces, const char *t
     return true;
 }
 
-/* ---- the model ------------------------------------------------------------------------------------------------ */
+/* ---- the model ---- */
 
 static tfm_status open_table(const tfm_writer *writer, const char *name, tfm_table **table, tfm_error *error) {
     size_t n;
@@ -75,10 +75,10 @@ static tfm_status open_table(const tfm_writer *writer, const char *name, tfm_tab
 
 static tfm_status open_sides(sides *s, const tfm_writer *writer, tfm_error *error) {
     tfm_status status = open_table(writer, "architecture", &s->architecture, error);
-    if (!status) status = open_table(writer, "generation", &s->generation, error);
-    if (!status) status = open_table(writer, "tokenizer", &s->source_table, error);
-    if (!status) status = open_table(writer, "tokenizer.target", &s->target_table, error);
-    if (status) return status;
+    if (status == TFM_OK) status = open_table(writer, "generation", &s->generation, error);
+    if (status == TFM_OK) status = open_table(writer, "tokenizer", &s->source_table, error);
+    if (status == TFM_OK) status = open_table(writer, "tokenizer.target", &s->target_table, error);
+    if (status != TFM_OK) return status;
     if (strcmp(tfm_table_string(s->architecture, "kind", ""), "encoder-decoder") != 0)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "--shortlist: only models with encoder and decoder can have one");
     if (!s->source_table)
@@ -87,9 +87,10 @@ static tfm_status open_sides(sides *s, const tfm_writer *writer, tfm_error *erro
     s->source_vocab = tfm_table_u64(s->architecture, "encoder.vocab_size", 0);
     s->target_vocab = tfm_table_u64(s->architecture, "decoder.vocab_size", 0);
     status = tfm_tokenizer_open(&s->source, s->source_table, "tokenizer", error);
-    if (!status && s->target_table) status = tfm_tokenizer_open(&s->target, s->target_table, "tokenizer.target", error);
-    if (!status) status = tfm_shortlist_pieces_open(&s->source_pieces, s->source, s->source_vocab, error);
-    if (!status)
+    if (status == TFM_OK && s->target_table)
+        status = tfm_tokenizer_open(&s->target, s->target_table, "tokenizer.target", error);
+    if (status == TFM_OK) status = tfm_shortlist_pieces_open(&s->source_pieces, s->source, s->source_vocab, error);
+    if (status == TFM_OK)
         status =
             tfm_shortlist_pieces_open(&s->target_pieces, s->target ? s->target : s->source, s->target_vocab, error);
     return status;
@@ -119,7 +120,7 @@ static bool share_vocabulary(const sides *s) {
     return true;
 }
 
-/* ---- what is always allowed ----------------------------------------------------------------------------------- */
+/* ---- what is always allowed ---- */
 
 static bool add_always(tfm_shortlist_file *file, const sides *s, uint64_t id) {
     return id >= s->target_vocab || tfm_shortlist_file_always(file, (uint32_t)id);
@@ -153,7 +154,7 @@ static tfm_status complete_always(tfm_shortlist_file *file, const sides *s, cons
     return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a shortlist");
 }
 
-/* ---- the section ---------------------------------------------------------------------------------------------- */
+/* ---- the section ---- */
 
 static int compare_ids(const void *a, const void *b) {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -291,15 +292,15 @@ tfm_status tfm_pack_shortlist(const tfm_shortlist_request *request, tfm_writer *
     lists l = {0};
     tfm_shortlist_file file = {.source = &s.source_pieces, .target = &s.target_pieces};
     tfm_status status = open_sides(&s, writer, error);
-    if (!status)
+    if (status == TFM_OK)
         status = tfm_shortlist_file_read(&file, request->path, wants_to_stop, (void *)(uintptr_t)options, error);
-    if (!status && file.n_entries + file.n_always == 0)
+    if (status == TFM_OK && file.n_entries + file.n_always == 0)
         status =
             tfm_fail(error, TFM_ERROR_FORMAT, "%s: none of its pieces is in the model's vocabulary", request->path);
-    if (!status) status = complete_always(&file, &s, request, error);
-    if (!status) status = make_lists(&l, &file, &s, request, error);
-    if (!status) status = write_section(&l, &file, (size_t)s.source_vocab, writer, error);
-    if (!status) tell(&l, &file, request, options);
+    if (status == TFM_OK) status = complete_always(&file, &s, request, error);
+    if (status == TFM_OK) status = make_lists(&l, &file, &s, request, error);
+    if (status == TFM_OK) status = write_section(&l, &file, (size_t)s.source_vocab, writer, error);
+    if (status == TFM_OK) tell(&l, &file, request, options);
     free(l.offsets);
     free(l.targets);
     free(l.common);

@@ -35,7 +35,7 @@ typedef struct reading {
     tfm_error *error;
 } reading;
 
-/* ---- growing arrays ------------------------------------------------------------------------------------------- */
+/* ---- growing arrays ---- */
 
 static bool grow(void **data, size_t n, size_t *capacity, size_t size) {
     size_t wanted = *capacity ? *capacity * 2 : 1024, bytes;
@@ -86,7 +86,7 @@ static tfm_status bad_line(const reading *r, const char *wanted, span line) {
                     (unsigned long long)r->line, line.n < 80 ? (int)line.n : 80, line.text, wanted);
 }
 
-/* ---- parts of a line ------------------------------------------------------------------------------------------ */
+/* ---- parts of a line ---- */
 
 static bool is_space(char c) { return c == ' ' || c == '\t'; }
 
@@ -149,7 +149,7 @@ static bool cut(span line, span *left, span *right) {
     return true;
 }
 
-/* ---- forms ---------------------------------------------------------------------------------------------------- */
+/* ---- forms ---- */
 
 /* Three words of which the last is a number; such a line with one tab could be both, and is a map's. */
 static bool looks_lexical(span line) {
@@ -243,7 +243,7 @@ static void end_list(reading *r) {
     r->numbers = NULL;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------- */
+/* ---- the file ---- */
 
 static tfm_status take_line(reading *r, span line, bool *begun) {
     static tfm_status (*const take[])(reading * r, span line) = {take_lexical, take_map, take_list};
@@ -251,7 +251,7 @@ static tfm_status take_line(reading *r, span line, bool *begun) {
     if (!next_word(&rest, &word)) return TFM_OK;
     if (!*begun) {
         tfm_status status = find_form(r, line);
-        if (status) return status;
+        if (status != TFM_OK) return status;
         *begun = true;
     }
     return take[r->file->form](r, line);
@@ -264,7 +264,7 @@ static tfm_status read_lines(reading *r, int fd, bool (*stop)(void *user), void 
     bool begun = false;
     tfm_status status = TFM_OK;
     tfm_lines_open(&lines, fd, LINE_MAX_BYTES);
-    while (!status && (found = tfm_lines_next(&lines, -1, &line.text, &line.n)) != TFM_LINE_END) {
+    while (status == TFM_OK && (found = tfm_lines_next(&lines, -1, &line.text, &line.n)) != TFM_LINE_END) {
         r->line = lines.number;
         if (found == TFM_LINE_TOO_LONG)
             status = tfm_fail(r->error, TFM_ERROR_LIMIT, "%s: line %llu is longer than %zu bytes", r->path,
@@ -273,11 +273,11 @@ static tfm_status read_lines(reading *r, int fd, bool (*stop)(void *user), void 
             status = tfm_fail(r->error, TFM_ERROR_IO, "%s: cannot be read: %s", r->path, strerror(errno));
         else
             status = take_line(r, line, &begun);
-        if (!status && r->line % LINES_BETWEEN_STOPS == 0 && stop(user))
+        if (status == TFM_OK && r->line % LINES_BETWEEN_STOPS == 0 && stop(user))
             status = tfm_fail(r->error, TFM_ERROR_CANCELLED, "interrupted");
     }
     tfm_lines_close(&lines);
-    if (!status && !begun)
+    if (status == TFM_OK && !begun)
         status = tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: holds no shortlist: it is empty", r->path);
     return status;
 }
@@ -289,7 +289,7 @@ tfm_status tfm_shortlist_file_read(tfm_shortlist_file *file, const char *path, b
     if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     tfm_status status = read_lines(&r, fd, stop, user);
     close(fd);
-    if (!status) end_list(&r);
+    if (status == TFM_OK) end_list(&r);
     free(r.numbers);
     return status;
 }

@@ -14,7 +14,7 @@ tfm_status tfm_base64_decode(const char *text, size_t n, unsigned char **data, s
     if (n == 0 || n % 4 != 0) return TFM_ERROR_FORMAT;
     size_t padding = text[n - 1] != '=' ? 0 : text[n - 2] != '=' ? 1 : 2, size = 0;
     unsigned char *out = malloc(n / 4 * 3);
-    if (out == NULL) return TFM_ERROR_MEMORY;
+    if (!out) return TFM_ERROR_MEMORY;
     for (size_t i = 0; i < n; i += 4) {
         unsigned value = 0;
         for (size_t k = i; k < i + 4; k++) {

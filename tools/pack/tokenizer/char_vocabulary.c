@@ -102,10 +102,11 @@ tfm_status tfm_characters_read(const char *folder, json_t **source, json_t **tar
     json_int_t ids[2][N_SPECIAL];
     if (in && out) {
         status = read_ids(config, path, in, ids[0], error);
-        if (!status) status = read_ids(config, path, out, ids[1], error);
-        if (!status) *source = make_root(in, ids[0]);
-        if (!status) *target = make_root(out, ids[1]);
-        if (!status && (!*source || !*target)) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+        if (status == TFM_OK) status = read_ids(config, path, out, ids[1], error);
+        if (status == TFM_OK) *source = make_root(in, ids[0]);
+        if (status == TFM_OK) *target = make_root(out, ids[1]);
+        if (status == TFM_OK && (!*source || !*target))
+            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     }
     json_decref(config);
     free(path);

@@ -22,9 +22,9 @@ int tfm_character_byte(uint32_t code) {
 }
 
 tfm_status tfm_put_classes(tfm_table_builder *table, const char *name, const uint8_t *classes, tfm_error *error) {
-    uint32_t *index = calloc(PAGES, sizeof(*index));
+    uint32_t *index = calloc(PAGES, sizeof *index);
     uint8_t *pages = malloc(TFM_UNICODE_CODES);
-    if (index == NULL || pages == NULL) {
+    if (!index || !pages) {
         free(index);
         free(pages);
         return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for classes of characters");
@@ -38,9 +38,9 @@ tfm_status tfm_put_classes(tfm_table_builder *table, const char *name, const uin
         index[i] = k;
     }
     char key[96];
-    snprintf(key, sizeof(key), "%s.index", name);
+    snprintf(key, sizeof key, "%s.index", name);
     tfm_table_set_array(table, key, TFM_VALUE_U32S, index, PAGES);
-    snprintf(key, sizeof(key), "%s.pages", name);
+    snprintf(key, sizeof key, "%s.pages", name);
     tfm_table_set_array(table, key, TFM_VALUE_U8S, pages, 256 * (size_t)n);
     free(index);
     free(pages);

@@ -10,8 +10,7 @@
 #define MAX_STEPS 100
 #define MAX_PARTS 64
 
-/* ---- decoders ------------------------------------------------------------------------------------------------------
- */
+/* ---- decoders ---- */
 
 typedef struct decoders {
     tfm_json_reader *r;
@@ -20,7 +19,7 @@ typedef struct decoders {
 } decoders;
 
 static const char *key_of(decoders *d, const char *field) {
-    snprintf(d->key, sizeof(d->key), "decoder.%zu.%s", d->n, field);
+    snprintf(d->key, sizeof d->key, "decoder.%zu.%s", d->n, field);
     return d->key;
 }
 
@@ -47,10 +46,10 @@ static tfm_status byte_level(decoders *d) {
     d->n++;
     for (size_t id = 0; id < d->r->size; id++) {
         tfm_json_piece *p = &d->r->pieces[id];
-        const char *text = p->surface != NULL ? p->surface : p->text;
-        size_t n = p->surface != NULL ? p->n_surface : p->n;
+        const char *text = p->surface ? p->surface : p->text;
+        size_t n = p->surface ? p->n_surface : p->n;
         char *bytes = malloc(n + 1);
-        if (bytes == NULL) return tfm_json_no_memory(d->r);
+        if (!bytes) return tfm_json_no_memory(d->r);
         size_t n_bytes = tfm_json_bytes(text, n, bytes);
         if (n_bytes == SIZE_MAX || n == 0) {
             free(bytes);
@@ -72,8 +71,7 @@ static tfm_status wordpiece(decoders *d, const json_t *json) {
 
 static tfm_status metaspace(decoders *d, const json_t *json) {
     const char *scheme = json_string_value(json_object_get(json, "prepend_scheme"));
-    bool never =
-        (scheme != NULL && strcmp(scheme, "never") == 0) || json_is_false(json_object_get(json, "add_prefix_space"));
+    bool never = (scheme && strcmp(scheme, "never") == 0) || json_is_false(json_object_get(json, "add_prefix_space"));
     tfm_status status = put_step(d, "metaspace", json_object_get(json, "replacement"));
     put_number(d, "flag", !never);
     d->n++;
@@ -83,7 +81,7 @@ static tfm_status metaspace(decoders *d, const json_t *json) {
 static tfm_status replace(decoders *d, const json_t *json) {
     const json_t *from = json_object_get(json_object_get(json, "pattern"), "String"),
                  *to = json_object_get(json, "content");
-    if (from == NULL) return tfm_json_unsupported(d->r, "the decoder Replace with a Regex");
+    if (!from) return tfm_json_unsupported(d->r, "the decoder Replace with a Regex");
     if (!json_is_string(to)) return tfm_json_broken(d->r, "a decoder lacks a text");
     tfm_status status = put_step(d, "replace", from);
     put_string(d, "to", json_string_value(to));
@@ -115,7 +113,7 @@ static tfm_status plain(decoders *d, const char *op) {
 
 static tfm_status add_decoder(decoders *d, const json_t *json, unsigned depth) {
     const char *type = json_string_value(json_object_get(json, "type"));
-    if (type == NULL) return tfm_json_broken(d->r, "a decoder has no type");
+    if (!type) return tfm_json_broken(d->r, "a decoder has no type");
     if (depth > 8 || d->n > MAX_STEPS) return tfm_json_unsupported(d->r, "so many decoders");
     if (strcmp(type, "Sequence") == 0) {
         size_t i;
@@ -146,7 +144,7 @@ tfm_status tfm_json_decoder(tfm_json_reader *r) {
     decoders d = {.r = r};
     const json_t *json = json_object_get(r->root, "decoder");
     tfm_status status = TFM_OK;
-    if (json == NULL || json_is_null(json)) {
+    if (!json || json_is_null(json)) {
         put_string(&d, "op", "join");
         put_string(&d, "from", " ");
         d.n++;
@@ -157,7 +155,7 @@ tfm_status tfm_json_decoder(tfm_json_reader *r) {
     return status;
 }
 
-/* ---- what stands around inputs --------------------------------------------------------------------------------- */
+/* ---- what stands around inputs ---- */
 
 typedef struct template {
     tfm_json_reader *r;
@@ -187,12 +185,11 @@ static tfm_status read_template(template *t, const json_t *list, const json_t *s
     if (!json_is_array(list)) return tfm_json_unsupported(t->r, "a template that is not a list");
     json_array_foreach(list, i, part) {
         const json_t *sequence = json_object_get(part, "Sequence"), *special = json_object_get(part, "SpecialToken");
-        const json_t *either = sequence != NULL ? sequence : special;
+        const json_t *either = sequence ? sequence : special;
         const char *name = json_string_value(json_object_get(either, "id"));
         json_int_t type = json_integer_value(json_object_get(either, "type_id"));
-        if (name == NULL || type < 0 || type > INT32_MAX)
-            return tfm_json_broken(t->r, "a template has a part of no kind");
-        if (sequence != NULL) {
+        if (!name || type < 0 || type > INT32_MAX) return tfm_json_broken(t->r, "a template has a part of no kind");
+        if (sequence) {
             bool b = strcmp(name, "B") == 0;
             if (!b && strcmp(name, "A") != 0)
                 return tfm_json_broken(t->r, "a template has a sequence other than A and B");
@@ -234,7 +231,7 @@ static tfm_status bert_like(template *single, template *pair, const json_t *json
 static tfm_status add_processor(template *single, template *pair, const json_t *json, unsigned depth) {
     tfm_json_reader *r = single->r;
     const char *type = json_string_value(json_object_get(json, "type"));
-    if (type == NULL) return tfm_json_broken(r, "a post-processor has no type");
+    if (!type) return tfm_json_broken(r, "a post-processor has no type");
     if (strcmp(type, "ByteLevel") == 0) return TFM_OK; /* concerns offsets alone */
     if (strcmp(type, "Sequence") == 0 && depth < 8) {
         size_t i;
@@ -264,7 +261,7 @@ static tfm_status add_processor(template *single, template *pair, const json_t *
 tfm_status tfm_json_templates(tfm_json_reader *r) {
     template single = {.r = r}, pair = {.r = r};
     const json_t *json = json_object_get(r->root, "post_processor");
-    tfm_status status = json == NULL || json_is_null(json) ? TFM_OK : add_processor(&single, &pair, json, 0);
+    tfm_status status = !json || json_is_null(json) ? TFM_OK : add_processor(&single, &pair, json, 0);
     if (status == TFM_OK && single.n == 0 && pair.n == 0) {
         status = add_part(&single, 0, 0);
         if (status == TFM_OK) status = add_part(&pair, 0, 0);

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_sets.h"
 #include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
-#include "class_sets.h"
 #include "tokenizer_json.h"
 
 #define UNKNOWN_PENALTY 10.0 /* below the lowest score */
@@ -20,7 +20,7 @@ static bool flag(const tfm_json_reader *r, const char *name) {
 /* A string of the model, "" for null or nothing. */
 static const char *string(const tfm_json_reader *r, const char *name) {
     const char *value = json_string_value(json_object_get(model_of(r), name));
-    return value != NULL ? value : "";
+    return value ? value : "";
 }
 
 static bool starts_with(const char *text, size_t n, const char *prefix) {
@@ -33,7 +33,7 @@ static bool find_bytes(const tfm_json_reader *r, uint32_t ids[256], size_t *n_fo
     *n_found = 0;
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[8];
-        snprintf(text, sizeof(text), "<0x%02X>", byte);
+        snprintf(text, sizeof text, "<0x%02X>", byte);
         int64_t id = tfm_json_find(r, text, 6);
         ids[byte] = (uint32_t)id;
         *n_found += id >= 0;
@@ -54,8 +54,8 @@ static tfm_status put_unknown(tfm_json_reader *r, bool required) {
 
 /* The trie of pieces whose spelling, without a prefix, can stand in text. */
 static tfm_status put_pieces(tfm_json_reader *r, const char *key, const char *prefix) {
-    tfm_trie_key *keys = reallocarray(NULL, r->n_spellings + 1, sizeof(*keys));
-    if (keys == NULL) return tfm_json_no_memory(r);
+    tfm_trie_key *keys = reallocarray(NULL, r->n_spellings + 1, sizeof *keys);
+    if (!keys) return tfm_json_no_memory(r);
     size_t n = 0, n_prefix = strlen(prefix);
     for (size_t i = 0; i < r->n_spellings; i++) {
         tfm_trie_key k = r->spellings[i];
@@ -98,7 +98,7 @@ static double read_score(double score) {
     char text[40];
     double power = 1.0;
     int digits = 0;
-    do snprintf(text, sizeof(text), "%.*e", digits, score);
+    do snprintf(text, sizeof text, "%.*e", digits, score);
     while (strtod(text, NULL) != score && ++digits < 17);
     int exponent = atoi(strchr(text, 'e') + 1) - digits;
     uint64_t significand = 0;
@@ -114,13 +114,13 @@ static double read_score(double score) {
 static tfm_status unigram(tfm_json_reader *r) {
     const json_t *vocabulary = json_object_get(model_of(r), "vocab"), *unknown = json_object_get(model_of(r), "unk_id");
     size_t n = json_array_size(vocabulary), n_bytes;
-    uint32_t *scores = reallocarray(NULL, n + 1, 2 * sizeof(*scores)), bytes[256];
-    if (scores == NULL) return tfm_json_no_memory(r);
+    uint32_t *scores = reallocarray(NULL, n + 1, 2 * sizeof *scores), bytes[256];
+    if (!scores) return tfm_json_no_memory(r);
     double least = INFINITY;
     for (size_t i = 0; i < n; i++) {
         double score = read_score(json_number_value(json_array_get(json_array_get(vocabulary, i), 1)));
         uint64_t bits;
-        memcpy(&bits, &score, sizeof(bits));
+        memcpy(&bits, &score, sizeof bits);
         scores[2 * i] = (uint32_t)bits;
         scores[2 * i + 1] = (uint32_t)(bits >> 32);
         if (score < least) least = score;
@@ -142,8 +142,7 @@ static tfm_status unigram(tfm_json_reader *r) {
     return put_pieces(r, "pieces.trie", "");
 }
 
-/* ---- BPE -----------------------------------------------------------------------------------------------------------
- */
+/* ---- BPE ---- */
 
 typedef struct bpe {
     tfm_json_reader *r;
@@ -162,12 +161,12 @@ static bool sides(const json_t *merge, const char **a, size_t *n_a, const char *
         const char *text = json_string_value(merge);
         size_t n = json_string_length(merge);
         const char *space = memchr(text, ' ', n);
-        if (space == NULL) return false;
+        if (!space) return false;
         *a = text;
         *n_a = (size_t)(space - text);
         *b = space + 1;
         *n_b = n - *n_a - 1;
-        return memchr(*b, ' ', *n_b) == NULL;
+        return !memchr(*b, ' ', *n_b);
     }
     const json_t *x = json_array_get(merge, 0), *y = json_array_get(merge, 1);
     if (!json_is_string(x) || !json_is_string(y) || json_array_size(merge) != 2) return false;
@@ -203,7 +202,7 @@ static tfm_status add_merge(bpe *b, const json_t *merge, uint32_t rank, size_t n
     if (!sides(merge, &x, &n_x, &y, &n_y) || n_y < n_prefix)
         return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: merge %u has not two sides", r->what, rank);
     char *both = malloc(n_x + n_y + 1);
-    if (both == NULL) return tfm_json_no_memory(r);
+    if (!both) return tfm_json_no_memory(r);
     memcpy(both, x, n_x);
     memcpy(both + n_x, y + n_prefix, n_y - n_prefix);
     size_t n = n_x + n_y - n_prefix;
@@ -222,8 +221,8 @@ static tfm_status read_merges(bpe *b) {
     json_t *merge;
     if (!json_is_array(merges)) return tfm_json_broken(b->r, "the model has no merges");
     for (b->n_slots = 4; b->n_slots < 2 * n; b->n_slots *= 2) continue;
-    b->merges = reallocarray(NULL, b->n_slots, sizeof(*b->merges));
-    if (b->merges == NULL) return tfm_json_no_memory(b->r);
+    b->merges = reallocarray(NULL, b->n_slots, sizeof *b->merges);
+    if (!b->merges) return tfm_json_no_memory(b->r);
     for (i = 0; i < b->n_slots; i++) b->merges[i] = (tfm_merge){0, 0, TFM_NO_ID, 0};
     json_array_foreach(merges, i, merge) {
         tfm_status status = add_merge(b, merge, (uint32_t)i, strlen(string(b->r, "continuing_subword_prefix")));
@@ -237,9 +236,9 @@ static tfm_status read_keys(bpe *b) {
     tfm_json_reader *r = b->r;
     size_t total = 0, n_bytes = 0;
     for (size_t i = 0; i < r->n_spellings; i++) total += r->spellings[i].n;
-    b->keys = reallocarray(NULL, r->n_spellings + 1, sizeof(*b->keys));
+    b->keys = reallocarray(NULL, r->n_spellings + 1, sizeof *b->keys);
     b->bytes = malloc(total + 1);
-    if (b->keys == NULL || b->bytes == NULL) return tfm_json_no_memory(r);
+    if (!b->keys || !b->bytes) return tfm_json_no_memory(r);
     for (size_t i = 0; i < r->n_spellings; i++) {
         tfm_trie_key key = r->spellings[i];
         if (r->byte_level) {
@@ -356,11 +355,11 @@ tfm_status tfm_json_model(tfm_json_reader *r) {
     const json_t *model = model_of(r);
     const char *type = json_string_value(json_object_get(model, "type"));
     /* Old files leave the type out; the fields tell. */
-    if (type == NULL)
-        type = json_object_get(model, "merges") != NULL                      ? "BPE"
-               : json_object_get(model, "unk_id") != NULL                    ? "Unigram"
-               : json_object_get(model, "continuing_subword_prefix") != NULL ? "WordPiece"
-                                                                             : "WordLevel";
+    if (!type)
+        type = json_object_get(model, "merges")                      ? "BPE"
+               : json_object_get(model, "unk_id")                    ? "Unigram"
+               : json_object_get(model, "continuing_subword_prefix") ? "WordPiece"
+                                                                     : "WordLevel";
     bool is_list = json_is_array(json_object_get(model, "vocab"));
     if (is_list != (strcmp(type, "Unigram") == 0)) return tfm_json_broken(r, "the vocabulary does not fit the model");
     if (r->byte_level && strcmp(type, "BPE") != 0)

@@ -25,7 +25,7 @@ typedef struct steps {
 } steps;
 
 static const char *key_of(steps *s, const char *field) {
-    snprintf(s->key, sizeof(s->key), "%s.%zu.%s", s->name, s->n, field);
+    snprintf(s->key, sizeof s->key, "%s.%zu.%s", s->name, s->n, field);
     return s->key;
 }
 
@@ -49,9 +49,9 @@ static tfm_status put_classes(steps *s, const uint8_t *classes) {
 /* class 1 for what one predicate says, class 2 for another, if there is one. */
 static tfm_status put_predicates(steps *s, bool (*one)(uint32_t), bool (*two)(uint32_t)) {
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
-    if (classes == NULL) return tfm_json_no_memory(s->r);
+    if (!classes) return tfm_json_no_memory(s->r);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
-        classes[code] = one(code) ? 1 : two != NULL && two(code) ? 2 : 0;
+        classes[code] = one(code) ? 1 : two && two(code) ? 2 : 0;
     }
     tfm_status status = put_classes(s, classes);
     free(classes);
@@ -60,7 +60,7 @@ static tfm_status put_predicates(steps *s, bool (*one)(uint32_t), bool (*two)(ui
 
 static tfm_status need_string(steps *s, const json_t *json, const char *field, const char **value) {
     *value = json_string_value(json_object_get(json, field));
-    if (*value != NULL) return TFM_OK;
+    if (*value) return TFM_OK;
     return tfm_fail(s->r->error, TFM_ERROR_FORMAT, "%s: %s: %.80s has no string %s", s->r->what, s->name,
                     json_string_value(json_object_get(json, "type")), field);
 }
@@ -70,14 +70,14 @@ static bool get_bool(const json_t *json, const char *field, bool fallback) {
     return json_is_boolean(value) ? json_is_true(value) : fallback;
 }
 
-/* ---- patterns -------------------------------------------------------------------------------------------------- */
+/* ---- patterns ---- */
 
 static tfm_status no_empty_match(steps *s, const char *pattern, const char *shown) {
     int code;
     PCRE2_SIZE at;
     uint32_t matches_empty = 1;
     pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
-    if (compiled == NULL) {
+    if (!compiled) {
         return tfm_fail(s->r->error, TFM_ERROR_UNSUPPORTED, "%s: the pattern %.200s is not understood", s->r->what,
                         shown);
     }
@@ -91,10 +91,10 @@ static tfm_status no_empty_match(steps *s, const char *pattern, const char *show
 /* {"String": text} or {"Regex": pattern}: pattern and classes of a step. */
 static tfm_status put_pattern(steps *s, const json_t *pattern) {
     const json_t *literal = json_object_get(pattern, "String"), *expression = json_object_get(pattern, "Regex");
-    const json_t *text = literal != NULL ? literal : expression;
+    const json_t *text = literal ? literal : expression;
     if (!json_is_string(text)) return tfm_json_broken(s->r, "a pattern is neither a String nor a Regex");
     tfm_regex regex;
-    tfm_status status = (literal != NULL ? tfm_regex_literal : tfm_regex_translate)(
+    tfm_status status = (literal ? tfm_regex_literal : tfm_regex_translate)(
         &regex, json_string_value(text), json_string_length(text), s->r->what, s->r->error);
     if (status == TFM_OK) status = no_empty_match(s, regex.pattern, json_string_value(text));
     if (status == TFM_OK) put_string(s, "pattern", regex.pattern);
@@ -105,13 +105,12 @@ static tfm_status put_pattern(steps *s, const json_t *pattern) {
 
 static tfm_status put_regex(steps *s, const char *pattern) {
     json_t *json = json_pack("{s:s}", "Regex", pattern);
-    tfm_status status = json != NULL ? put_pattern(s, json) : tfm_json_no_memory(s->r);
+    tfm_status status = json ? put_pattern(s, json) : tfm_json_no_memory(s->r);
     json_decref(json);
     return status;
 }
 
-/* ---- normalizers ---------------------------------------------------------------------------------------------------
- */
+/* ---- normalizers ---- */
 
 /* Rules of a step from keys and the texts they lead to. */
 static tfm_status put_rules(steps *s, tfm_trie_key *keys, size_t n, const char *texts, const uint32_t *offsets,
@@ -218,7 +217,7 @@ static tfm_status precompiled(steps *s, const json_t *json) {
     status = put_rules(s, map.keys, map.n_keys, map.text, map.offsets, map.n_replacements);
     tfm_charsmap_free(&map);
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
-    if (classes == NULL) return tfm_json_no_memory(s->r);
+    if (!classes) return tfm_json_no_memory(s->r);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) classes[code] = tfm_cluster_class(code);
     if (status == TFM_OK) status = put_classes(s, classes);
     free(classes);
@@ -282,7 +281,7 @@ static tfm_status unknown(steps *s, const char *type) {
 static const char *type_of(steps *s, const json_t *json, unsigned depth, tfm_status *status) {
     const char *type = json_string_value(json_object_get(json, "type"));
     *status = TFM_OK;
-    if (type == NULL) *status = tfm_json_broken(s->r, "a normalizer or pre-tokenizer has no type");
+    if (!type) *status = tfm_json_broken(s->r, "a normalizer or pre-tokenizer has no type");
     if (depth > 8 || s->n > MAX_STEPS) *status = tfm_json_unsupported(s->r, "so many normalizers or pre-tokenizers");
     return *status == TFM_OK ? type : NULL;
 }
@@ -290,7 +289,7 @@ static const char *type_of(steps *s, const json_t *json, unsigned depth, tfm_sta
 static tfm_status add_normalizer(steps *s, const json_t *json, unsigned depth) {
     tfm_status status;
     const char *type = type_of(s, json, depth, &status);
-    if (type == NULL) return status;
+    if (!type) return status;
     if (strcmp(type, "Sequence") == 0) return add_all(s, json_object_get(json, "normalizers"), depth, add_normalizer);
     if (strcmp(type, "BertNormalizer") == 0) return bert(s, json);
     if (strcmp(type, "Lowercase") == 0) return lowercase(s);
@@ -307,8 +306,7 @@ static tfm_status add_normalizer(steps *s, const json_t *json, unsigned depth) {
     return unknown(s, type);
 }
 
-/* ---- pre-tokenizers ------------------------------------------------------------------------------------------------
- */
+/* ---- pre-tokenizers ---- */
 
 static tfm_status end_split(steps *s, const char *behavior, bool invert) {
     put_string(s, "op", "split");
@@ -336,7 +334,7 @@ static const char *behavior_of(const json_t *json) {
                                            {"MergedWithNext", "merged-with-next"},
                                            {"Contiguous", "contiguous"}};
     const char *name = json_string_value(json_object_get(json, "behavior"));
-    for (size_t i = 0; name != NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; name && i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i][0]) == 0) return names[i][1];
     }
     return NULL;
@@ -375,21 +373,21 @@ static tfm_status metaspace(steps *s, const json_t *json) {
     if (status == TFM_OK && strcmp(scheme, "never") != 0) put_prefix(s, text, first);
     if (status != TFM_OK || !get_bool(json, "split", true)) return status;
     json_t *pattern = json_pack("{s:O}", "String", replacement);
-    status = pattern != NULL ? put_pattern(s, pattern) : tfm_json_no_memory(s->r);
+    status = pattern ? put_pattern(s, pattern) : tfm_json_no_memory(s->r);
     json_decref(pattern);
     return status == TFM_OK ? end_split(s, "merged-with-next", false) : status;
 }
 
 static tfm_status split(steps *s, const json_t *json) {
     const char *behavior = behavior_of(json);
-    if (behavior == NULL) return tfm_json_broken(s->r, "Split has no known behavior");
+    if (!behavior) return tfm_json_broken(s->r, "Split has no known behavior");
     tfm_status status = put_pattern(s, json_object_get(json, "pattern"));
     return status == TFM_OK ? end_split(s, behavior, get_bool(json, "invert", false)) : status;
 }
 
 static tfm_status delimiter(steps *s, const json_t *json) {
     json_t *pattern = json_pack("{s:O?}", "String", json_object_get(json, "delimiter"));
-    tfm_status status = pattern != NULL ? put_pattern(s, pattern) : tfm_json_no_memory(s->r);
+    tfm_status status = pattern ? put_pattern(s, pattern) : tfm_json_no_memory(s->r);
     json_decref(pattern);
     return status == TFM_OK ? end_split(s, "removed", false) : status;
 }
@@ -397,7 +395,7 @@ static tfm_status delimiter(steps *s, const json_t *json) {
 static tfm_status add_pre_tokenizer(steps *s, const json_t *json, unsigned depth) {
     tfm_status status;
     const char *type = type_of(s, json, depth, &status);
-    if (type == NULL) return status;
+    if (!type) return status;
     if (strcmp(type, "Sequence") == 0) {
         return add_all(s, json_object_get(json, "pretokenizers"), depth, add_pre_tokenizer);
     }
@@ -419,8 +417,8 @@ static tfm_status add_pre_tokenizer(steps *s, const json_t *json, unsigned depth
         return split_by(s, tfm_unicode_numeric, single ? "isolated" : "contiguous");
     }
     if (strcmp(type, "Punctuation") == 0) {
-        const char *behavior = json_object_get(json, "behavior") != NULL ? behavior_of(json) : "isolated";
-        if (behavior == NULL) return tfm_json_broken(s->r, "Punctuation has no known behavior");
+        const char *behavior = json_object_get(json, "behavior") ? behavior_of(json) : "isolated";
+        if (!behavior) return tfm_json_broken(s->r, "Punctuation has no known behavior");
         return split_by(s, tfm_unicode_bert_punctuation, behavior);
     }
     return unknown(s, type);
@@ -430,8 +428,8 @@ static tfm_status all_steps(tfm_json_reader *r, const char *name, add_step *add)
     steps s = {.r = r, .name = name};
     char key[64];
     const json_t *json = json_object_get(r->root, name);
-    tfm_status status = json == NULL || json_is_null(json) ? TFM_OK : add(&s, json, 0);
-    snprintf(key, sizeof(key), "%s.count", name);
+    tfm_status status = !json || json_is_null(json) ? TFM_OK : add(&s, json, 0);
+    snprintf(key, sizeof key, "%s.count", name);
     tfm_table_set_u64(r->table, key, s.n);
     return status;
 }

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_sets.h"
 #include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
-#include "class_sets.h"
 #include "tokenizer_json.h"
 
 tfm_status tfm_json_unsupported(const tfm_json_reader *r, const char *what) {
@@ -23,9 +23,8 @@ tfm_status tfm_json_no_memory(const tfm_json_reader *r) {
 int64_t tfm_json_find(const tfm_json_reader *r, const char *text, size_t n) {
     if (n > UINT32_MAX || r->n_spellings == 0) return -1;
     const tfm_trie_key key = {text, (uint32_t)n, 0};
-    const tfm_trie_key *found =
-        bsearch(&key, r->spellings, r->n_spellings, sizeof(*r->spellings), tfm_trie_key_compare);
-    return found != NULL ? (int64_t)found->value - 1 : -1;
+    const tfm_trie_key *found = bsearch(&key, r->spellings, r->n_spellings, sizeof *r->spellings, tfm_trie_key_compare);
+    return found ? (int64_t)found->value - 1 : -1;
 }
 
 tfm_status tfm_json_put_trie(const tfm_json_reader *r, const char *key, tfm_trie_key *keys, size_t n) {
@@ -50,16 +49,15 @@ size_t tfm_json_bytes(const char *text, size_t n, char *out) {
     return size;
 }
 
-/* ---- the model's pieces --------------------------------------------------------------------------------------------
- */
+/* ---- the model's pieces ---- */
 
 static tfm_status reserve(tfm_json_reader *r, size_t id) {
     if (id >= TFM_JSON_MAX_IDS) return tfm_fail(r->error, TFM_ERROR_LIMIT, "%s: a token has the id %zu", r->what, id);
     if (id >= r->capacity) {
         size_t capacity = 2 * r->capacity > id + 1 ? 2 * r->capacity : id + 1024;
-        tfm_json_piece *pieces = reallocarray(r->pieces, capacity, sizeof(*pieces));
-        if (pieces == NULL) return tfm_json_no_memory(r);
-        memset(pieces + r->capacity, 0, (capacity - r->capacity) * sizeof(*pieces));
+        tfm_json_piece *pieces = reallocarray(r->pieces, capacity, sizeof *pieces);
+        if (!pieces) return tfm_json_no_memory(r);
+        memset(pieces + r->capacity, 0, (capacity - r->capacity) * sizeof *pieces);
         r->pieces = pieces;
         r->capacity = capacity;
     }
@@ -72,7 +70,7 @@ static tfm_status add_piece(tfm_json_reader *r, json_int_t id, const char *text,
     tfm_status status = reserve(r, (size_t)id);
     if (status != TFM_OK) return status;
     tfm_json_piece *piece = &r->pieces[id];
-    if (piece->text != NULL)
+    if (piece->text)
         return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: the id %lld is given twice", r->what, (long long)id);
     *piece = (tfm_json_piece){.text = text, .n = (uint32_t)n, .kind = TFM_ID_EXISTS, .in_model = in_model};
     return TFM_OK;
@@ -113,14 +111,14 @@ static int by_spelling(const void *a, const void *b) {
 }
 
 static tfm_status sort_spellings(tfm_json_reader *r) {
-    r->spellings = reallocarray(NULL, r->size + 1, sizeof(*r->spellings));
-    if (r->spellings == NULL) return tfm_json_no_memory(r);
+    r->spellings = reallocarray(NULL, r->size + 1, sizeof *r->spellings);
+    if (!r->spellings) return tfm_json_no_memory(r);
     size_t n = 0;
     for (size_t id = 0; id < r->size; id++) {
-        if (r->pieces[id].text != NULL)
+        if (r->pieces[id].text)
             r->spellings[n++] = (tfm_trie_key){r->pieces[id].text, r->pieces[id].n, (uint32_t)id + 1};
     }
-    qsort(r->spellings, n, sizeof(*r->spellings), by_spelling);
+    qsort(r->spellings, n, sizeof *r->spellings, by_spelling);
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || tfm_trie_key_compare(&r->spellings[i - 1], &r->spellings[i]) != 0)
             r->spellings[r->n_spellings++] = r->spellings[i];
@@ -140,7 +138,7 @@ static tfm_status add_token(tfm_json_reader *r, const json_t *token, size_t *nex
     tfm_status status = TFM_OK;
     if (id < 0) {
         id = json_integer_value(said);
-        if (id >= 0 && (size_t)id < r->size && r->pieces[id].text != NULL && r->pieces[id].n == n &&
+        if (id >= 0 && (size_t)id < r->size && r->pieces[id].text && r->pieces[id].n == n &&
             memcmp(r->pieces[id].text, text, n) == 0) {
             return TFM_OK; /* the same once more */
         }
@@ -175,14 +173,14 @@ tfm_status tfm_json_vocabulary(tfm_json_reader *r) {
 }
 
 tfm_status tfm_json_put_texts(const tfm_json_reader *r, const char *name, bool surfaces) {
-    uint32_t *offsets = reallocarray(NULL, r->size + 1, sizeof(*offsets));
+    uint32_t *offsets = reallocarray(NULL, r->size + 1, sizeof *offsets);
     size_t total = 0;
     for (size_t id = 0; id < r->size; id++) {
         const tfm_json_piece *p = &r->pieces[id];
-        total += surfaces && p->surface != NULL ? p->n_surface : p->n;
+        total += surfaces && p->surface ? p->n_surface : p->n;
     }
     char *text = malloc(total + 1);
-    if (offsets == NULL || text == NULL || total > UINT32_MAX) {
+    if (!offsets || !text || total > UINT32_MAX) {
         free(offsets);
         free(text);
         return tfm_json_no_memory(r);
@@ -198,9 +196,9 @@ tfm_status tfm_json_put_texts(const tfm_json_reader *r, const char *name, bool s
         offsets[id + 1] = (uint32_t)n;
     }
     char key[64];
-    snprintf(key, sizeof(key), "%s.text", name);
+    snprintf(key, sizeof key, "%s.text", name);
     tfm_table_set_array(r->table, key, TFM_VALUE_U8S, text, n);
-    snprintf(key, sizeof(key), "%s.offsets", name);
+    snprintf(key, sizeof key, "%s.offsets", name);
     tfm_table_set_array(r->table, key, TFM_VALUE_U32S, offsets, r->size + 1);
     free(offsets);
     free(text);

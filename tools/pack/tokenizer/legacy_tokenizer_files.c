@@ -26,7 +26,7 @@ static tfm_status no_memory(const folder *f) { return tfm_fail(f->error, TFM_ERR
 
 static bool there(const char *path, const char *name) {
     char full[4096];
-    return snprintf(full, sizeof(full), "%s/%s", path, name) < (int)sizeof(full) && access(full, R_OK) == 0;
+    return snprintf(full, sizeof full, "%s/%s", path, name) < (int)sizeof full && access(full, R_OK) == 0;
 }
 
 bool tfm_slow_files_there(const char *path) {
@@ -36,7 +36,7 @@ bool tfm_slow_files_there(const char *path) {
 static tfm_status load_file(const char *path, size_t flags, json_t **root, tfm_error *error) {
     json_error_t wrong;
     *root = json_load_file(path, flags, &wrong);
-    if (*root != NULL) return TFM_OK;
+    if (*root) return TFM_OK;
     enum json_error_code code = json_error_code(&wrong);
     if (code == json_error_out_of_memory) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     if (code == json_error_cannot_open_file) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", path, wrong.text);
@@ -49,7 +49,7 @@ tfm_status tfm_slow_files_load(const char *path, json_t **root, tfm_error *error
 
 static tfm_status load(folder *f, const char *name, json_t **json) {
     char path[4096];
-    snprintf(path, sizeof(path), "%s/%s", f->path, name);
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
     return tfm_slow_files_load(path, json, f->error);
 }
 
@@ -60,7 +60,7 @@ static tfm_status load_optional(folder *f, const char *name, json_t **json) {
 /* Settings may have a model_max_length of 10^30. */
 static tfm_status load_settings(folder *f) {
     char path[4096];
-    snprintf(path, sizeof(path), "%s/tokenizer_config.json", f->path);
+    snprintf(path, sizeof path, "%s/tokenizer_config.json", f->path);
     if (!there(f->path, "tokenizer_config.json")) return TFM_OK;
     return load_file(path, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &f->config, f->error);
 }
@@ -74,12 +74,12 @@ static bool get_bool(const folder *f, const char *name, bool fallback) {
 static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **lines) {
     char path[4096], *line = NULL;
     size_t capacity = 0;
-    snprintf(path, sizeof(path), "%s/%s", f->path, name);
+    snprintf(path, sizeof path, "%s/%s", f->path, name);
     FILE *file = fopen(path, "r");
     *lines = json_array();
-    if (file == NULL || *lines == NULL) {
-        if (file != NULL) fclose(file);
-        return file == NULL ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path, strerror(errno)) : no_memory(f);
+    if (!file || !*lines) {
+        if (file) fclose(file);
+        return !file ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path, strerror(errno)) : no_memory(f);
     }
     tfm_status status = TFM_OK;
     for (ssize_t n; status == TFM_OK && (n = getline(&line, &capacity, file)) >= 0;) {
@@ -87,7 +87,7 @@ static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **li
                (line[n - 1] == '\n' || (trim && (line[n - 1] == '\r' || line[n - 1] == ' ' || line[n - 1] == '\t'))))
             n--;
         json_t *text = json_stringn(line, (size_t)n);
-        if (text == NULL)
+        if (!text)
             status =
                 tfm_fail(f->error, TFM_ERROR_FORMAT, "%s: line %zu is not UTF-8", path, json_array_size(*lines) + 1);
         else if (json_array_append_new(*lines, text) != 0)
@@ -98,8 +98,7 @@ static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **li
     return status;
 }
 
-/* ---- special tokens ------------------------------------------------------------------------------------------------
- */
+/* ---- special tokens ---- */
 
 /* A special token by its role, as the configuration or the map names it; fallback may be NULL. */
 static const char *special(const folder *f, const char *role, const char *fallback) {
@@ -130,7 +129,7 @@ static tfm_status append_token(const folder *f, json_t *list, json_int_t id, con
                               json_is_true(json_object_get(like, "lstrip")), "rstrip",
                               json_is_true(json_object_get(like, "rstrip")), "normalized",
                               json_is_true(json_object_get(like, "normalized")), "special", is_special);
-    return token != NULL && json_array_append_new(list, token) == 0 ? TFM_OK : no_memory(f);
+    return token && json_array_append_new(list, token) == 0 ? TFM_OK : no_memory(f);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -142,16 +141,16 @@ static int by_id(const void *a, const void *b) {
 /* added_tokens_decoder of the configuration: {"50256": {"content": ..., ...}, ...}, in order of ids. */
 static tfm_status from_decoder(const folder *f, const json_t *decoder, json_t *list) {
     size_t n = json_object_size(decoder), i = 0;
-    const char **ids = calloc(n + 1, sizeof(*ids)), *key;
+    const char **ids = calloc(n + 1, sizeof *ids), *key;
     json_t *token;
-    if (ids == NULL) return no_memory(f);
+    if (!ids) return no_memory(f);
     json_object_foreach((json_t *)(uintptr_t)decoder, key, token) ids[i++] = key;
-    qsort(ids, n, sizeof(*ids), by_id);
+    qsort(ids, n, sizeof *ids, by_id);
     tfm_status status = TFM_OK;
     for (i = 0; i < n && status == TFM_OK; i++) {
         token = json_object_get(decoder, ids[i]);
         const char *content = json_string_value(json_object_get(token, "content"));
-        if (content == NULL) {
+        if (!content) {
             status = tfm_fail(f->error, TFM_ERROR_FORMAT,
                               "%s: tokenizer_config.json has an added token without content", f->path);
         } else {
@@ -167,20 +166,20 @@ static tfm_status from_decoder(const folder *f, const json_t *decoder, json_t *l
 static tfm_status added_tokens(const folder *f, const json_t *vocabulary, const char *const *roles,
                                const char *const *fallbacks, json_t **list) {
     *list = json_array();
-    if (*list == NULL) return no_memory(f);
+    if (!*list) return no_memory(f);
     const json_t *decoder = json_object_get(f->config, "added_tokens_decoder");
     tfm_status status = json_is_object(decoder) ? from_decoder(f, decoder, *list) : TFM_OK;
     if (!json_is_object(decoder) && json_object_size(f->added) > 0)
         return tfm_fail(f->error, TFM_ERROR_UNSUPPORTED,
                         "%s: added_tokens.json without added_tokens_decoder in tokenizer_config.json is not supported",
                         f->path);
-    for (size_t i = 0; roles[i] != NULL && status == TFM_OK; i++) {
+    for (size_t i = 0; roles[i] && status == TFM_OK; i++) {
         const char *content = special(f, roles[i], fallbacks[i]);
-        const json_t *id = content != NULL ? json_object_get(vocabulary, content) : NULL;
+        const json_t *id = content ? json_object_get(vocabulary, content) : NULL;
         const json_t *like = json_object_get(f->config, roles[i]);
         if (!json_is_object(like)) like = json_object_get(f->map, roles[i]);
-        if (content == NULL || (id == NULL && has_token(*list, content))) continue;
-        if (id == NULL)
+        if (!content || (!id && has_token(*list, content))) continue;
+        if (!id)
             return tfm_fail(f->error, TFM_ERROR_FORMAT, "%s: the special token %.80s is not in the vocabulary", f->path,
                             content);
         status = append_token(f, *list, json_integer_value(id), content, like, true);
@@ -188,14 +187,13 @@ static tfm_status added_tokens(const folder *f, const json_t *vocabulary, const 
     return status;
 }
 
-/* ---- BERT ----------------------------------------------------------------------------------------------------------
- */
+/* ---- BERT ---- */
 
 static tfm_status read_bert(folder *f, json_t **root) {
     static const char *const roles[] = {"pad_token", "unk_token", "cls_token", "sep_token", "mask_token", NULL};
     static const char *const fallbacks[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", NULL};
     json_t *lines = NULL, *vocabulary = json_object(), *added = NULL;
-    tfm_status status = vocabulary != NULL ? read_lines(f, "vocab.txt", true, &lines) : no_memory(f);
+    tfm_status status = vocabulary ? read_lines(f, "vocab.txt", true, &lines) : no_memory(f);
     size_t i;
     json_t *line;
     json_array_foreach(lines, i, line) {
@@ -206,8 +204,8 @@ static tfm_status read_bert(folder *f, json_t **root) {
     if (status == TFM_OK) status = added_tokens(f, vocabulary, roles, fallbacks, &added);
     const char *unknown = special(f, "unk_token", "[UNK]"), *cls = special(f, "cls_token", "[CLS]"),
                *sep = special(f, "sep_token", "[SEP]");
-    if (status == TFM_OK && (unknown == NULL || json_object_get(vocabulary, cls ? cls : "") == NULL ||
-                             json_object_get(vocabulary, sep ? sep : "") == NULL))
+    if (status == TFM_OK &&
+        (!unknown || !json_object_get(vocabulary, cls ? cls : "") || !json_object_get(vocabulary, sep ? sep : "")))
         status = tfm_fail(f->error, TFM_ERROR_FORMAT, "%s: vocab.txt lacks the special tokens", f->path);
     if (status == TFM_OK) {
         const json_t *strip = json_object_get(f->config, "strip_accents");
@@ -222,7 +220,7 @@ static tfm_status read_bert(folder *f, json_t **root) {
                           "sep", sep, json_object_get(vocabulary, sep), "decoder", "type", "WordPiece", "prefix", "##",
                           "cleanup", 1, "model", "type", "WordPiece", "unk_token", unknown, "continuing_subword_prefix",
                           "##", "max_input_chars_per_word", 100, "vocab", vocabulary);
-        if (*root == NULL) status = no_memory(f);
+        if (!*root) status = no_memory(f);
     }
     json_decref(lines);
     json_decref(vocabulary);
@@ -230,7 +228,7 @@ static tfm_status read_bert(folder *f, json_t **root) {
     return status;
 }
 
-/* ---- GPT-2 and its like ------------------------------------------------------------------------------------------ */
+/* ---- GPT-2 and its like ---- */
 
 /* Lines of merges.txt but for the version and empty ones. */
 static tfm_status read_merges(folder *f, json_t **merges) {
@@ -238,7 +236,7 @@ static tfm_status read_merges(folder *f, json_t **merges) {
     size_t i;
     tfm_status status = read_lines(f, "merges.txt", false, &lines);
     *merges = json_array();
-    if (status == TFM_OK && *merges == NULL) status = no_memory(f);
+    if (status == TFM_OK && !*merges) status = no_memory(f);
     json_array_foreach(lines, i, line) {
         bool skip = json_string_length(line) == 0 || strncmp(json_string_value(line), "#version", 8) == 0;
         if (status == TFM_OK && !skip && json_array_append(*merges, line) != 0) status = no_memory(f);
@@ -258,15 +256,15 @@ static json_t *parts_of(const folder *f, const char *class, const json_t *vocabu
     }
     json_t *parts = json_pack("{s:{s:s, s:b}}", "pre_tokenizer", "type", "ByteLevel", "add_prefix_space", prefix_space);
     const char *cls = special(f, "cls_token", "<s>"), *sep = special(f, "sep_token", "</s>");
-    const json_t *cls_id = cls != NULL ? json_object_get(vocabulary, cls) : NULL;
-    const json_t *sep_id = sep != NULL ? json_object_get(vocabulary, sep) : NULL;
+    const json_t *cls_id = cls ? json_object_get(vocabulary, cls) : NULL;
+    const json_t *sep_id = sep ? json_object_get(vocabulary, sep) : NULL;
     bool roberta = strncmp(class, "Roberta", 7) == 0 || strncmp(class, "Bart", 4) == 0;
     json_t *post = NULL;
-    if (roberta && cls_id != NULL && sep_id != NULL) {
+    if (roberta && cls_id && sep_id) {
         post =
             json_pack("{s:s, s:[s, O], s:[s, O]}", "type", "RobertaProcessing", "cls", cls, cls_id, "sep", sep, sep_id);
     }
-    if (post != NULL && json_object_set_new(parts, "post_processor", post) != 0) {
+    if (post && json_object_set_new(parts, "post_processor", post) != 0) {
         json_decref(parts);
         return NULL;
     }
@@ -281,11 +279,11 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
     json_t *vocabulary = NULL, *merges = NULL, *added = NULL, *parts = NULL;
     const json_t *said = json_object_get(f->config, "tokenizer_class");
     char class[64];
-    snprintf(class, sizeof(class), "%s", json_is_string(said) ? json_string_value(said) : "");
+    snprintf(class, sizeof class, "%s", json_is_string(said) ? json_string_value(said) : "");
     size_t n = strlen(class);
     if (n > 4 && strcmp(class + n - 4, "Fast") == 0) class[n - 4] = 0;
     bool is_known = false;
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) is_known |= strcmp(class, known[i]) == 0;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) is_known |= strcmp(class, known[i]) == 0;
     if (!is_known) {
         return tfm_fail(f->error, TFM_ERROR_UNSUPPORTED,
                         "%s: vocab.json with merges.txt needs a tokenizer_class of tokenizer_config.json that says how "
@@ -297,13 +295,13 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
     tfm_status status = load(f, "vocab.json", &vocabulary);
     if (status == TFM_OK) status = read_merges(f, &merges);
     if (status == TFM_OK) status = added_tokens(f, vocabulary, roles, none, &added);
-    if (status == TFM_OK && (parts = parts_of(f, class, vocabulary)) == NULL) status = no_memory(f);
+    if (status == TFM_OK && !(parts = parts_of(f, class, vocabulary))) status = no_memory(f);
     if (status == TFM_OK) {
         *root =
             json_pack("{s:O, s:{s:s, s:b}, s:{s:s, s:n, s:b, s:b, s:O, s:O}}", "added_tokens", added, "decoder", "type",
                       "ByteLevel", "add_prefix_space", get_bool(f, "add_prefix_space", false), "model", "type", "BPE",
                       "unk_token", "fuse_unk", 0, "byte_fallback", 0, "vocab", vocabulary, "merges", merges);
-        if (*root == NULL || json_object_update(*root, parts) != 0) status = no_memory(f);
+        if (!*root || json_object_update(*root, parts) != 0) status = no_memory(f);
     }
     json_decref(vocabulary);
     json_decref(merges);

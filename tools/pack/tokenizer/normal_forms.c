@@ -24,18 +24,18 @@ void tfm_rules_free(tfm_rules *rules) {
 static bool grow(tfm_rules *r) {
     size_t capacity = 2 * r->capacity + 1024, text_capacity = 2 * r->text_capacity + 8192;
     if (r->n == r->capacity) {
-        tfm_trie_key *keys = reallocarray(r->keys, capacity, sizeof(*keys));
-        if (keys != NULL) r->keys = keys;
-        char *spellings = keys != NULL ? reallocarray(r->spellings, capacity, MAX_SPELLING) : NULL;
-        if (spellings != NULL) r->spellings = spellings;
-        uint32_t *offsets = spellings != NULL ? reallocarray(r->offsets, capacity + 1, sizeof(*offsets)) : NULL;
-        if (offsets == NULL) return false;
+        tfm_trie_key *keys = reallocarray(r->keys, capacity, sizeof *keys);
+        if (keys) r->keys = keys;
+        char *spellings = keys ? reallocarray(r->spellings, capacity, MAX_SPELLING) : NULL;
+        if (spellings) r->spellings = spellings;
+        uint32_t *offsets = spellings ? reallocarray(r->offsets, capacity + 1, sizeof *offsets) : NULL;
+        if (!offsets) return false;
         r->offsets = offsets;
         r->capacity = capacity;
     }
     if (r->text_capacity - r->n_text < MAX_TEXT) {
         char *text = realloc(r->text, text_capacity);
-        if (text == NULL) return false;
+        if (!text) return false;
         r->text = text;
         r->text_capacity = text_capacity;
     }
@@ -84,7 +84,7 @@ void tfm_normal_form_free(tfm_normal_form *form) {
 /* Whether these n parts are the canonical decomposition. What composes again from it is inert. */
 static bool is_canonical(uint32_t code, const uint32_t *parts, size_t n) {
     uint32_t canonical[32];
-    return tfm_unicode_decompose(code, false, canonical) == n && memcmp(canonical, parts, n * sizeof(*parts)) == 0;
+    return tfm_unicode_decompose(code, false, canonical) == n && memcmp(canonical, parts, n * sizeof *parts) == 0;
 }
 
 static bool add_character(tfm_normal_form *f, uint32_t code, bool compose, bool compatibility) {
@@ -104,7 +104,7 @@ static bool add_character(tfm_normal_form *f, uint32_t code, bool compose, bool 
 
 tfm_status tfm_normal_form_make(tfm_normal_form *form, bool compose, bool compatibility, tfm_error *error) {
     *form = (tfm_normal_form){.classes = calloc(TFM_UNICODE_CODES, 1)};
-    if (form->classes == NULL) return no_memory(error);
+    if (!form->classes) return no_memory(error);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
         if (!is_surrogate(code) && !add_character(form, code, compose, compatibility)) return no_memory(error);
     }
@@ -143,9 +143,9 @@ uint8_t tfm_cluster_class(uint32_t code) {
         {0xAF9, 0xAF9}, {0xB15, 0xB28}, {0xB2A, 0xB30}, {0xB32, 0xB33}, {0xB35, 0xB39}, {0xB5C, 0xB5D}, {0xB5F, 0xB5F},
         {0xB71, 0xB71}, {0xC15, 0xC28}, {0xC2A, 0xC39}, {0xC58, 0xC5A}, {0xD15, 0xD3A}};
     if (code == 0x94D || code == 0x9CD || code == 0xACD || code == 0xB4D || code == 0xC4D || code == 0xD4D) return 16;
-    for (size_t i = 0; i < sizeof(consonants) / sizeof(consonants[0]); i++) {
+    for (size_t i = 0; i < sizeof consonants / sizeof consonants[0]; i++) {
         if (code >= consonants[i][0] && code <= consonants[i][1]) return 15;
     }
     unsigned boundclass = tfm_unicode_boundclass(code);
-    return boundclass < sizeof(classes) ? classes[boundclass] : 0;
+    return boundclass < sizeof classes ? classes[boundclass] : 0;
 }

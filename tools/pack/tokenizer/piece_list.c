@@ -12,12 +12,12 @@ static tfm_status no_memory(const tfm_piece_list *list, tfm_error *error) {
 
 tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabulary, tfm_error *error) {
     *vocabulary = json_object();
-    if (*vocabulary == NULL) return no_memory(list, error);
+    if (!*vocabulary) return no_memory(list, error);
     for (size_t i = 0; i < list->n; i++) {
         const tfm_spm_piece *p = &list->pieces[i];
-        if (p->n == 0 || json_object_getn(*vocabulary, p->text, p->n) != NULL) continue;
+        if (p->n == 0 || json_object_getn(*vocabulary, p->text, p->n)) continue;
         json_t *id = json_integer((json_int_t)i);
-        if (id == NULL || json_object_setn_new(*vocabulary, p->text, p->n, id) != 0) {
+        if (!id || json_object_setn_new(*vocabulary, p->text, p->n, id) != 0) {
             bool text = true;
             for (size_t at = 0, n = 0; text && at < p->n; at += n)
                 text = (n = tfm_utf8_char_length(p->text + at, p->n - at)) > 0;
@@ -31,24 +31,24 @@ tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabu
 tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabulary, json_t **added,
                                 tfm_error *error) {
     *added = json_array();
-    if (*added == NULL) return no_memory(list, error);
+    if (!*added) return no_memory(list, error);
     for (size_t i = 0; i < list->n; i++) {
         const tfm_spm_piece *p = &list->pieces[i];
         bool special = p->kind == TFM_PIECE_CONTROL || p->kind == TFM_PIECE_UNKNOWN;
         if (!special && p->kind != TFM_PIECE_USER_DEFINED) continue;
         const json_t *id = p->n > 0 ? json_object_getn(vocabulary, p->text, p->n) : NULL;
-        if (id == NULL || json_integer_value(id) != (json_int_t)i) continue; /* an earlier token has its spelling */
+        if (!id || json_integer_value(id) != (json_int_t)i) continue; /* an earlier token has its spelling */
         /* A symbol with U+2581 is found where spaces have become that. */
         bool normalized = memmem(p->text, p->n, TFM_UTF8_SPACE, 3) != NULL;
         json_t *token =
             json_pack("{s:I, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", p->text, (size_t)p->n,
                       "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", normalized, "special", special);
-        if (token == NULL || json_array_append_new(*added, token) != 0) return no_memory(list, error);
+        if (!token || json_array_append_new(*added, token) != 0) return no_memory(list, error);
     }
     return TFM_OK;
 }
 
-/* ---- around an input ------------------------------------------------------------------------------------------- */
+/* ---- around an input ---- */
 
 static bool put_special(const tfm_piece_list *list, int64_t id, json_t *single, json_t *tokens) {
     const tfm_spm_piece *p = &list->pieces[id];
@@ -78,7 +78,7 @@ tfm_status tfm_piece_list_template(const tfm_piece_list *list, json_t *root, tfm
     return ok ? TFM_OK : no_memory(list, error);
 }
 
-/* ---- byte pairs by score ---------------------------------------------------------------------------------------- */
+/* ---- byte pairs by score ---- */
 
 /* Piece `id` from its first `left` bytes and the rest. */
 typedef struct merge {
@@ -97,7 +97,7 @@ static bool add_merge(merge_list *m, const merge *one) {
     if (m->n == m->capacity) {
         size_t capacity = m->capacity ? 2 * m->capacity : 4096;
         merge *list = reallocarray(m->list, capacity, sizeof *list);
-        if (list == NULL) return false;
+        if (!list) return false;
         m->list = list;
         m->capacity = capacity;
     }
@@ -119,7 +119,7 @@ static int by_rank(const void *a, const void *b) {
 /* The id of a spelling that text can have, or -1. */
 static int64_t find_normal(const tfm_piece_list *list, const json_t *vocabulary, const char *text, size_t n) {
     const json_t *id = json_object_getn(vocabulary, text, n);
-    if (id == NULL || list->pieces[json_integer_value(id)].kind != TFM_PIECE_NORMAL) return -1;
+    if (!id || list->pieces[json_integer_value(id)].kind != TFM_PIECE_NORMAL) return -1;
     return json_integer_value(id);
 }
 
@@ -152,12 +152,12 @@ static json_t *merges_of(const tfm_piece_list *list, const json_t *vocabulary) {
     merge_list m = {0};
     json_t *array = find_merges(list, vocabulary, &m) ? json_array() : NULL;
     if (m.n > 0) qsort(m.list, m.n, sizeof *m.list, by_rank);
-    for (size_t i = 0; array != NULL && i < m.n; i++) {
+    for (size_t i = 0; array && i < m.n; i++) {
         const merge *one = &m.list[i];
         const tfm_spm_piece *p = &list->pieces[one->id];
         json_t *pair =
             json_pack("[s%, s%]", p->text, (size_t)one->left, p->text + one->left, (size_t)(p->n - one->left));
-        if (pair == NULL || json_array_append_new(array, pair) != 0) {
+        if (!pair || json_array_append_new(array, pair) != 0) {
             json_decref(array);
             array = NULL;
         }
@@ -199,14 +199,14 @@ tfm_status tfm_piece_list_byte_pairs(const tfm_piece_list *list, json_t **root, 
                                        : &(const tfm_spm_piece){.text = NULL};
     tfm_status status = tfm_piece_list_vocabulary(list, &vocabulary, error);
     if (status == TFM_OK) status = tfm_piece_list_added(list, vocabulary, &added, error);
-    if (status == TFM_OK && (merges = merges_of(list, vocabulary)) == NULL) status = no_memory(list, error);
+    if (status == TFM_OK && !(merges = merges_of(list, vocabulary))) status = no_memory(list, error);
     *root = NULL;
     if (status == TFM_OK) {
         json_t *spelling = unknown->n > 0 ? json_stringn(unknown->text, unknown->n) : json_null();
         *root = json_pack("{s:O, s:{s:s, s:o, s:b, s:b, s:O, s:O}}", "added_tokens", added, "model", "type", "BPE",
                           "unk_token", spelling, "fuse_unk", 1, "byte_fallback", all_bytes(list), "vocab", vocabulary,
                           "merges", merges);
-        if (*root == NULL || !put_spaces(list, *root)) status = no_memory(list, error);
+        if (!*root || !put_spaces(list, *root)) status = no_memory(list, error);
     }
     if (status == TFM_OK) status = tfm_piece_list_template(list, *root, error);
     if (status != TFM_OK) {

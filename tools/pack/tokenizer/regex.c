@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
-#include "runtime/tokenizer/growable.h"
 #include "runtime/tokenizer/char_classes.h"
+#include "runtime/tokenizer/growable.h"
+#include "runtime/tokenizer/tokenizer.h"
 
 #define MAX_SETS 200
 #define MAX_CLASSES 250
@@ -47,13 +47,13 @@ static tfm_status no_memory(parser *p) {
 static tfm_status add_item(parser *p, const char *text, int set) {
     if (p->n_items == p->capacity) {
         size_t capacity = 2 * p->capacity + 32;
-        item *items = reallocarray(p->items, capacity, sizeof(*items));
-        if (items == NULL) return no_memory(p);
+        item *items = reallocarray(p->items, capacity, sizeof *items);
+        if (!items) return no_memory(p);
         p->items = items;
         p->capacity = capacity;
     }
     item *i = &p->items[p->n_items++];
-    snprintf(i->text, sizeof(i->text), "%s", text);
+    snprintf(i->text, sizeof i->text, "%s", text);
     i->set = set;
     return TFM_OK;
 }
@@ -61,7 +61,7 @@ static tfm_status add_item(parser *p, const char *text, int set) {
 /* Adds an item for a set, which belongs to the parser from now on; an equal one is used again. */
 static tfm_status add_set(parser *p, tfm_char_set *set) {
     for (size_t i = 0; i < p->n_sets; i++) {
-        if (memcmp(p->sets[i], set, sizeof(*set)) != 0) continue;
+        if (memcmp(p->sets[i], set, sizeof *set) != 0) continue;
         free(set);
         return add_item(p, "", (int)i);
     }
@@ -73,8 +73,7 @@ static tfm_status add_set(parser *p, tfm_char_set *set) {
     return add_item(p, "", (int)(p->n_sets - 1));
 }
 
-/* ---- sets ----------------------------------------------------------------------------------------------------------
- */
+/* ---- sets ---- */
 
 typedef bool in_set(uint32_t code, const char *name);
 
@@ -103,16 +102,16 @@ static tfm_status property(parser *p, bool negated, tfm_char_set *set) {
                                         "S",  "Sm", "Sc", "Sk", "So", "Z",  "Zs", "Zl", "Zp"};
     char name[8] = "";
     const char *close = p->at < p->n && p->pattern[p->at] == '{' ? memchr(p->pattern + p->at, '}', p->n - p->at) : NULL;
-    if (close == NULL) return refuse(p, "a property without its name in braces");
+    if (!close) return refuse(p, "a property without its name in braces");
     const char *start = p->pattern + p->at + 1;
     if (*start == '^') {
         negated = !negated;
         start++;
     }
     size_t length = (size_t)(close - start);
-    if (length < sizeof(name)) memcpy(name, start, length);
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (length >= sizeof(name) || strcmp(name, known[i]) != 0) continue;
+    if (length < sizeof name) memcpy(name, start, length);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (length >= sizeof name || strcmp(name, known[i]) != 0) continue;
         fill(set, has_property, name, negated);
         p->at = (size_t)(close - p->pattern) + 1;
         return TFM_OK;
@@ -227,7 +226,7 @@ static tfm_status bracket(parser *p, tfm_char_set *set) {
     return TFM_OK;
 }
 
-/* ---- the pattern ------------------------------------------------------------------------------------------------- */
+/* ---- the pattern ---- */
 
 /* Pairs of letters that fold to one character (sharp s, ligatures) mean more than their letters. */
 static bool folds_together(uint32_t a, uint32_t b) {
@@ -236,8 +235,8 @@ static bool folds_together(uint32_t a, uint32_t b) {
 
 /* An atom: a character, an escape, a bracket or a dot. */
 static tfm_status atom(parser *p) {
-    tfm_char_set *set = calloc(1, sizeof(*set));
-    if (set == NULL) return no_memory(p);
+    tfm_char_set *set = calloc(1, sizeof *set);
+    if (!set) return no_memory(p);
     tfm_status status = TFM_OK;
     uint32_t code = next_character(p), folded = 0;
     if (code == '[') {
@@ -269,26 +268,25 @@ static tfm_status repetition(parser *p) {
         unsigned low, high;
         int length = 0;
         const char *at = p->pattern + p->at;
-        if (p->n - p->at > 12 && memchr(at, '}', 12) == NULL) return refuse(p, "a broken repetition");
+        if (p->n - p->at > 12 && !memchr(at, '}', 12)) return refuse(p, "a broken repetition");
         if ((sscanf(at, "{%3u,%3u}%n", &low, &high, &length) == 2 && length > 0) ||
             (high = 0, sscanf(at, "{%3u}%n", &low, &length) == 1 && length > 0) ||
             (sscanf(at, "{%3u,}%n", &low, &length) == 1 && length > 0)) {
-            if (strpbrk(at, "+- \t") != NULL && strcspn(at, "+- \t") < (size_t)length)
-                return refuse(p, "a broken repetition");
-            snprintf(text, sizeof(text), "%.*s", length, at);
+            if (strpbrk(at, "+- \t") && strcspn(at, "+- \t") < (size_t)length) return refuse(p, "a broken repetition");
+            snprintf(text, sizeof text, "%.*s", length, at);
             p->at += (size_t)length;
             if (high != 0 && high < low) return refuse(p, "a broken repetition");
         } else {
             return refuse(p, "a broken repetition");
         }
-        if (p->at < p->n && strchr("?*+{", p->pattern[p->at]) != NULL)
+        if (p->at < p->n && strchr("?*+{", p->pattern[p->at]))
             return refuse(p, "a repetition that Oniguruma reads differently");
         return add_item(p, text, -1);
     }
     if (c != '?' && c != '*' && c != '+') return TFM_OK;
     p->at++;
     if (p->at < p->n && (p->pattern[p->at] == '?' || p->pattern[p->at] == '+')) text[1] = p->pattern[p->at++];
-    if (p->at < p->n && strchr("?*+{", p->pattern[p->at]) != NULL) return refuse(p, "a repetition of a repetition");
+    if (p->at < p->n && strchr("?*+{", p->pattern[p->at])) return refuse(p, "a repetition of a repetition");
     return add_item(p, text, -1);
 }
 
@@ -296,7 +294,7 @@ static tfm_status repetition(parser *p) {
 static tfm_status open_group(parser *p, bool *look, bool *ignore_case) {
     static const char *const groups[] = {"(?:", "(?i:", "(?!", "(?=", "(?>"};
     *look = *ignore_case = false;
-    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+    for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         size_t n = strlen(groups[i]);
         if (p->n - p->at < n || memcmp(p->pattern + p->at, groups[i], n) != 0) continue;
         p->at += n;
@@ -332,14 +330,14 @@ static tfm_status parse(parser *p) {
             p->last_folded = 0;
             status = add_item(p, ")", -1);
             if (status != TFM_OK) break;
-            if (stack[depth].look && p->at < p->n && strchr("?*+{", p->pattern[p->at]) != NULL)
+            if (stack[depth].look && p->at < p->n && strchr("?*+{", p->pattern[p->at]))
                 return refuse(p, "a repeated look ahead");
             status = repetition(p);
         } else if (c == '|') {
             p->at++;
             p->last_folded = 0;
             status = add_item(p, "|", -1);
-        } else if (strchr("^$*+?{}]", c) != NULL) {
+        } else if (strchr("^$*+?{}]", c)) {
             return refuse(p, "an unusual character");
         } else {
             status = atom(p);
@@ -350,8 +348,7 @@ static tfm_status parse(parser *p) {
     return status;
 }
 
-/* ---- classes -------------------------------------------------------------------------------------------------------
- */
+/* ---- classes ---- */
 
 /* Class of every character: a number, from 1, for each combination of sets that occurs. */
 static tfm_status classify(parser *p, uint8_t *classes) {
@@ -386,7 +383,7 @@ static bool write_set(tfm_text *out, const tfm_char_set *set, const uint8_t *cla
     bool ok = tfm_text_append(out, "[", 1);
     for (unsigned class = 1; ok && class < 256; class ++) {
         char text[8];
-        if (in[class]) ok = tfm_text_append(out, text, (size_t)snprintf(text, sizeof(text), "\\x%02X", class));
+        if (in[class]) ok = tfm_text_append(out, text, (size_t)snprintf(text, sizeof text, "\\x%02X", class));
     }
     return ok && tfm_text_append(out, "]", 1);
 }
@@ -394,7 +391,7 @@ static bool write_set(tfm_text *out, const tfm_char_set *set, const uint8_t *cla
 static tfm_status finish(parser *p, tfm_regex *regex) {
     tfm_text out = {0};
     regex->classes = malloc(TFM_UNICODE_CODES);
-    if (regex->classes == NULL) return no_memory(p);
+    if (!regex->classes) return no_memory(p);
     tfm_status status = classify(p, regex->classes);
     for (size_t i = 0; status == TFM_OK && i < p->n_items; i++) {
         const item *it = &p->items[i];
@@ -412,9 +409,9 @@ static tfm_status translate(tfm_regex *regex, parser *p, bool literal) {
     if (p->n == 0) status = refuse(p, "nothing");
     if (!literal && status == TFM_OK) status = parse(p);
     while (literal && status == TFM_OK && p->at < p->n) {
-        tfm_char_set *set = calloc(1, sizeof(*set));
-        if (set != NULL) tfm_char_set_add(set, next_character(p));
-        status = set != NULL ? add_set(p, set) : no_memory(p);
+        tfm_char_set *set = calloc(1, sizeof *set);
+        if (set) tfm_char_set_add(set, next_character(p));
+        status = set ? add_set(p, set) : no_memory(p);
     }
     if (status == TFM_OK) status = finish(p, regex);
     for (size_t i = 0; i < p->n_sets; i++) free(p->sets[i]);

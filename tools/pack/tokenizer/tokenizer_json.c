@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "class_sets.h"
 #include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
-#include "class_sets.h"
 
 typedef struct added {
     tfm_trie_key *raw, *normalized;
@@ -18,7 +18,7 @@ typedef struct added {
 } added;
 
 static void added_free(added *a) {
-    for (size_t i = 0; a->texts != NULL && i < a->n; i++) free(a->texts[i]);
+    for (size_t i = 0; a->texts && i < a->n; i++) free(a->texts[i]);
     free(a->raw);
     free(a->normalized);
     free(a->ids);
@@ -57,7 +57,7 @@ static tfm_status normalize(tfm_json_reader *r, const tfm_steps *steps, uint32_t
     key->text = *text = out.data;
     key->n = (uint32_t)out.size;
     char *surface = malloc(out.size + 1);
-    if (surface == NULL) return tfm_json_no_memory(r);
+    if (!surface) return tfm_json_no_memory(r);
     if (out.size > 0) memcpy(surface, out.data, out.size);
     free(r->pieces[id].surface);
     r->pieces[id].surface = surface;
@@ -71,7 +71,7 @@ static tfm_status add_token(tfm_json_reader *r, added *a, const json_t *token, c
     if (key.n == 0) return TFM_OK;
     uint32_t id = (uint32_t)json_integer_value(json_object_get(token, "id"));
     const json_t *normalized = json_object_get(token, "normalized");
-    bool is_normalized = normalized == NULL ? !is_true(token, "special") : json_is_true(normalized);
+    bool is_normalized = !normalized ? !is_true(token, "special") : json_is_true(normalized);
     size_t i = a->n++;
     a->ids[i] = id;
     a->flags[i] = (uint8_t)((is_true(token, "single_word") ? TFM_ADDED_SINGLE_WORD : 0) |
@@ -102,7 +102,7 @@ static tfm_status put_added(tfm_json_reader *r, added *a) {
     }
     if (status != TFM_OK || a->all_flags == 0) return status;
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
-    if (classes == NULL) return tfm_json_no_memory(r);
+    if (!classes) return tfm_json_no_memory(r);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
         classes[code] = tfm_unicode_space(code)                                      ? TFM_ADDED_SPACE
                         : tfm_unicode_word(code) || code == 0x200C || code == 0x200D ? TFM_ADDED_WORD
@@ -117,11 +117,11 @@ static tfm_status added_tokens(tfm_json_reader *r) {
     const json_t *list = json_object_get(r->root, "added_tokens");
     size_t n = json_array_size(list), i;
     if (n == 0) return TFM_OK;
-    added a = {.raw = calloc(n, sizeof(*a.raw)),
-               .normalized = calloc(n, sizeof(*a.normalized)),
-               .ids = calloc(n, sizeof(*a.ids)),
+    added a = {.raw = calloc(n, sizeof *a.raw),
+               .normalized = calloc(n, sizeof *a.normalized),
+               .ids = calloc(n, sizeof *a.ids),
                .flags = calloc(n, 1),
-               .texts = calloc(n, sizeof(*a.texts))};
+               .texts = calloc(n, sizeof *a.texts)};
     void *bytes = NULL;
     tfm_table *table = NULL;
     tfm_steps steps = {0};
@@ -141,7 +141,7 @@ static tfm_status added_tokens(tfm_json_reader *r) {
 
 static tfm_status put_vocabulary(tfm_json_reader *r) {
     uint8_t *kinds = malloc(r->size);
-    if (kinds == NULL) return tfm_json_no_memory(r);
+    if (!kinds) return tfm_json_no_memory(r);
     bool surfaces = false;
     for (size_t id = 0; id < r->size; id++) {
         kinds[id] = r->pieces[id].kind;

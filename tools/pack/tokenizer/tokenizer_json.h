@@ -15,8 +15,7 @@
  */
 tfm_status tfm_tokenizer_json(const json_t *root, const char *what, tfm_table_builder *table, tfm_error *error);
 
-/* ---- shared by the files that read its parts -----------------------------------------------------------------------
- */
+/* ---- shared by the files that read its parts ---- */
 
 #define TFM_JSON_MAX_IDS (1u << 22)
 

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/pack/tokenizer/spm/spm_table.h"
 #include "char_vocabulary.h"
 #include "legacy_tokenizer_files.h"
 #include "tokenizer_json.h"
+#include "tools/pack/tokenizer/spm/spm_table.h"
 
 static tfm_status no_memory(const char *path, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
@@ -25,7 +25,7 @@ static char *join(const char *folder, const char *name) {
 
 static bool is_file(const char *path) {
     struct stat st;
-    return path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    return path && stat(path, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 static bool has_file(const char *folder, const char *name) {
@@ -35,7 +35,7 @@ static bool has_file(const char *folder, const char *name) {
     return found;
 }
 
-/* ---- Marian ---------------------------------------------------------------------------------------------------- */
+/* ---- Marian ---- */
 
 /* One side's table in *table. */
 static tfm_status marian_side(const char *folder, const char *spm_name, const tfm_vocabulary *vocabulary,
@@ -43,8 +43,7 @@ static tfm_status marian_side(const char *folder, const char *spm_name, const tf
     char *path = join(folder, spm_name);
     *table = tfm_table_builder_new();
     tfm_spm_model model;
-    tfm_status status =
-        path != NULL && *table != NULL ? tfm_spm_model_read(&model, path, error) : no_memory(folder, error);
+    tfm_status status = path && *table ? tfm_spm_model_read(&model, path, error) : no_memory(folder, error);
     if (status == TFM_OK) {
         status = tfm_spm_table(&model, vocabulary, path, *table, error);
         tfm_spm_model_free(&model);
@@ -57,12 +56,12 @@ static tfm_status marian_side(const char *folder, const char *spm_name, const tf
 static tfm_status optional_json(const char *folder, const char *name, json_t **json, tfm_error *error) {
     *json = NULL;
     char *path = join(folder, name);
-    if (path == NULL) return no_memory(folder, error);
+    if (!path) return no_memory(folder, error);
     tfm_status status = TFM_OK;
     if (is_file(path)) {
         json_error_t wrong;
         *json = json_load_file(path, JSON_DECODE_INT_AS_REAL, &wrong);
-        if (*json == NULL) {
+        if (!*json) {
             status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
         }
     }
@@ -83,7 +82,7 @@ static tfm_status is_separate(const char *folder, bool *separate, tfm_error *err
 static tfm_status read_vocabulary(const char *folder, const char *name, tfm_vocabulary *vocabulary, tfm_error *error) {
     json_t *config = NULL, *map = NULL;
     char *path = join(folder, name);
-    tfm_status status = path != NULL ? TFM_OK : no_memory(folder, error);
+    tfm_status status = path ? TFM_OK : no_memory(folder, error);
     if (status == TFM_OK) status = optional_json(folder, "tokenizer_config.json", &config, error);
     if (status == TFM_OK) status = optional_json(folder, "special_tokens_map.json", &map, error);
     if (status == TFM_OK) status = tfm_vocabulary_read(vocabulary, path, config, map, error);
@@ -126,7 +125,7 @@ static tfm_status pack_marian(const char *folder, tfm_writer *writer, tfm_error 
     return status;
 }
 
-/* ---- one SentencePiece file -------------------------------------------------------------------------------------- */
+/* ---- one SentencePiece file ---- */
 
 /* The piece of one of two spellings as ids around an input; none if the file has neither. */
 static void put_around(const tfm_spm_model *model, const char *key, const char *a, const char *b,
@@ -166,7 +165,7 @@ static tfm_status pack_file(const char *path, const char *folder, tfm_writer *wr
     tfm_status status = tfm_spm_model_read(&model, path, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    status = table != NULL ? tfm_spm_table(&model, NULL, path, table, error) : no_memory(path, error);
+    status = table ? tfm_spm_table(&model, NULL, path, table, error) : no_memory(path, error);
     if (status == TFM_OK) status = put_special(folder, &model, table, error);
     if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
     tfm_table_builder_free(&table);
@@ -180,7 +179,7 @@ static tfm_status check_family(const char *folder, const char *path, tfm_error *
     json_t *config;
     tfm_status status = optional_json(folder, "config.json", &config, error);
     const char *type = json_string_value(json_object_get(config, "model_type"));
-    for (size_t i = 0; !status && type && i < sizeof(others) / sizeof(others[0]); i++)
+    for (size_t i = 0; status == TFM_OK && type && i < sizeof others / sizeof others[0]; i++)
         if (strcmp(type, others[i]) == 0)
             status = tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                               "%s: the ids of a model of type '%s' are others than this file's; save its tokenizer as "
@@ -202,20 +201,20 @@ static bool ends_with(const char *name, const char *end) {
 static tfm_status find_file(const char *folder, char **path, tfm_error *error) {
     static const char *const usual[] = {"spiece.model", "sentencepiece.bpe.model", "tokenizer.model"};
     *path = NULL;
-    for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+    for (size_t i = 0; i < sizeof usual / sizeof usual[0]; i++) {
         if (!has_file(folder, usual[i])) continue;
         *path = join(folder, usual[i]);
-        return *path != NULL ? TFM_OK : no_memory(folder, error);
+        return *path ? TFM_OK : no_memory(folder, error);
     }
     DIR *dir = opendir(folder);
-    if (dir == NULL) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", folder, strerror(errno));
+    if (!dir) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", folder, strerror(errno));
     size_t n = 0;
     tfm_status status = TFM_OK;
-    for (struct dirent *entry; status == TFM_OK && (entry = readdir(dir)) != NULL;) {
+    for (struct dirent *entry; status == TFM_OK && (entry = readdir(dir));) {
         if (!ends_with(entry->d_name, ".spm") && !ends_with(entry->d_name, ".model")) continue;
         free(*path);
         *path = join(folder, entry->d_name);
-        if (*path == NULL) status = no_memory(folder, error);
+        if (!*path) status = no_memory(folder, error);
         n++;
     }
     closedir(dir);
@@ -226,16 +225,16 @@ static tfm_status find_file(const char *folder, char **path, tfm_error *error) {
     return status;
 }
 
-/* ---- Hugging Face ------------------------------------------------------------------------------------------------ */
+/* ---- Hugging Face ---- */
 
 /* tokenizer.json, or the other files of a folder in its form. */
 static tfm_status pack_json(const char *folder, bool whole, tfm_writer *writer, tfm_error *error) {
     json_t *root = NULL;
     char *path = whole ? join(folder, "tokenizer.json") : strdup(folder);
-    if (path == NULL) return no_memory(folder, error);
+    if (!path) return no_memory(folder, error);
     tfm_status status = whole ? tfm_slow_files_load(path, &root, error) : tfm_slow_files_read(folder, &root, error);
     tfm_table_builder *table = tfm_table_builder_new();
-    if (status == TFM_OK && table == NULL) status = no_memory(path, error);
+    if (status == TFM_OK && !table) status = no_memory(path, error);
     if (status == TFM_OK) status = tfm_tokenizer_json(root, path, table, error);
     if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
     tfm_table_builder_free(&table);
@@ -247,7 +246,7 @@ static tfm_status pack_json(const char *folder, bool whole, tfm_writer *writer, 
 static tfm_status write_json(const json_t *root, const char *what, const char *section, tfm_writer *writer,
                              tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
-    tfm_status status = table != NULL ? tfm_tokenizer_json(root, what, table, error) : no_memory(what, error);
+    tfm_status status = table ? tfm_tokenizer_json(root, what, table, error) : no_memory(what, error);
     if (status == TFM_OK) status = tfm_writer_section(writer, section, table, error);
     tfm_table_builder_free(&table);
     return status;
@@ -272,12 +271,12 @@ tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool require
     char *path;
     bool characters = false;
     tfm_status status = find_file(src, &path, error);
-    if (status == TFM_OK && path == NULL) status = pack_characters(src, writer, &characters, error);
+    if (status == TFM_OK && !path) status = pack_characters(src, writer, &characters, error);
     if (characters) {
         free(path);
         return status;
     }
-    if (status == TFM_OK && path != NULL) {
+    if (status == TFM_OK && path) {
         status = check_family(src, path, error);
         if (status == TFM_OK) status = pack_file(path, src, writer, error);
     } else if (status == TFM_OK && tfm_slow_files_there(src)) {

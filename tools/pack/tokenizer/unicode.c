@@ -17,12 +17,12 @@ static const tfm_unicode_range *find(uint32_t code) {
 
 unsigned tfm_unicode_version(uint32_t code) {
     const tfm_unicode_range *range = find(code);
-    return range != NULL ? range->version : 8;
+    return range ? range->version : 8;
 }
 
 utf8proc_category_t tfm_unicode_category(uint32_t code) {
     const tfm_unicode_range *range = find(code);
-    if (range != NULL && range->version > 15) return (utf8proc_category_t)range->category;
+    if (range && range->version > 15) return (utf8proc_category_t)range->category;
     return utf8proc_category((utf8proc_int32_t)code);
 }
 
@@ -92,7 +92,7 @@ size_t tfm_unicode_lower(uint32_t code, uint32_t out[2]) {
         {0x1C89, 0x1C8A}, {0xA7CB, 0x264}, {0xA7CC, 0xA7CD}, {0xA7DA, 0xA7DB}, {0xA7DC, 0x19B}};
     out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)code);
     out[1] = 0x307;
-    for (size_t i = 0; i < sizeof(newer) / sizeof(newer[0]); i++) {
+    for (size_t i = 0; i < sizeof newer / sizeof newer[0]; i++) {
         if (newer[i][0] == code) out[0] = newer[i][1];
     }
     if (code >= 0x10D50 && code <= 0x10D65) out[0] = code + 0x20;

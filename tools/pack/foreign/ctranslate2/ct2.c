@@ -50,23 +50,23 @@ static void close_model(void *state) {
     free(m);
 }
 
-static tfm_status start(tfm_checkpoint *source, const char *path, tfm_ct2_model **model, tfm_error *error) {
+static tfm_status start(tfm_checkpoint *checkpoint, const char *path, tfm_ct2_model **model, tfm_error *error) {
     struct stat st;
     const bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     const char *slash = strrchr(path, '/');
     tfm_ct2_model *m = calloc(1, sizeof *m);
     if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    source->provider = (tfm_provider){m, read_values, write_tokenizers, close_model};
+    checkpoint->provider = (tfm_provider){m, read_values, write_tokenizers, close_model};
     *model = m;
-    m->source = source;
+    m->checkpoint = checkpoint;
     m->error = error;
     m->file.fd = -1;
-    m->views = (tfm_array_views){.source = source, .state = m, .shape = array_shape, .read = read_array};
+    m->views = (tfm_array_views){.checkpoint = checkpoint, .state = m, .shape = array_shape, .read = read_array};
     m->folder = is_folder ? strdup(path)
                 : !slash  ? strdup(".")
                           : strndup(path, slash == path ? 1 : (size_t)(slash - path));
-    m->config = source->config = json_object();
-    m->generation = source->generation_config = json_object();
+    m->config = checkpoint->config = json_object();
+    m->generation = checkpoint->generation_config = json_object();
     if (!m->folder || !m->config || !m->generation) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     if (strlen(m->folder) > PATH_MAX) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: the path is too long", path);
     return tfm_ct2_file_open(&m->file, is_folder ? tfm_ct2_in_folder(path, "model.bin").text : path, error);
@@ -106,15 +106,15 @@ static void read_kind(tfm_ct2_model *m) {
                      "models of kind '%s' are not supported; TransformerSpec, TransformerDecoderSpec and "
                      "TransformerEncoderSpec are",
                      spec);
-    if (!m->status) tfm_ct2_finish(m);
+    if (m->status == TFM_OK) tfm_ct2_finish(m);
 }
 
-static tfm_status open_ct2(tfm_checkpoint *source, const char *path, tfm_error *error) {
+static tfm_status open_ct2(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     tfm_ct2_model *m = NULL;
-    tfm_status status = start(source, path, &m, error);
-    if (!status) status = read_settings(m, error);
-    if (!status) status = tfm_ct2_read_vocabularies(m, error);
-    if (status) return status;
+    tfm_status status = start(checkpoint, path, &m, error);
+    if (status == TFM_OK) status = read_settings(m, error);
+    if (status == TFM_OK) status = tfm_ct2_read_vocabularies(m, error);
+    if (status != TFM_OK) return status;
     read_kind(m);
     m->error = NULL; /* it was of this call */
     return m->status;

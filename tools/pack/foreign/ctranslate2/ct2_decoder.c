@@ -24,7 +24,7 @@ static tfm_name layer_name(uint64_t i, const char *part) {
     return tfm_name_format("decoder/layer_%llu/%s", (unsigned long long)i, part);
 }
 
-/* ---- options that all have ------------------------------------------------------------------------------------ */
+/* ---- options that all have ---- */
 
 static void read_sizes(reader *r) {
     tfm_ct2_model *m = r->m;
@@ -36,13 +36,13 @@ static void read_sizes(reader *r) {
     const int64_t heads = tfm_ct2_integer(m, 0, old ? "num_heads" : "decoder/num_heads");
     if (heads < 1 || heads > 4096)
         tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable 'decoder/num_heads' is missing or absurd");
-    r->n_heads = m->status ? 1 : (uint64_t)heads;
+    r->n_heads = m->status != TFM_OK ? 1 : (uint64_t)heads;
     const int64_t kv = tfm_ct2_integer(m, (int64_t)r->n_heads, FIRST "self_attention/num_heads_kv");
     const int64_t size = tfm_ct2_integer(m, (int64_t)(r->d / r->n_heads), FIRST "self_attention/head_dim");
     if (kv < 1 || (uint64_t)kv > r->n_heads || size < 1 || size > 4096)
         tfm_ct2_fail(m, TFM_ERROR_FORMAT, "'" FIRST "self_attention': the numbers and sizes of heads do not fit");
-    r->n_kv_heads = m->status ? 1 : (uint64_t)kv;
-    r->head_dim = m->status ? 1 : (uint64_t)size;
+    r->n_kv_heads = m->status != TFM_OK ? 1 : (uint64_t)kv;
+    r->head_dim = m->status != TFM_OK ? 1 : (uint64_t)size;
     r->d_ff = tfm_ct2_dimension(m, FIRST "ffn/linear_0/weight", 0);
     r->activation = tfm_ct2_activation(m, old ? "activation" : "decoder/activation");
     tfm_ct2_expect(m, old ? "pre_norm" : "decoder/pre_norm", 1, 1);
@@ -73,7 +73,7 @@ static void read_switches(const reader *r, double embed_scale) {
     tfm_ct2_expect(m, "decoder/scale_outputs", 1, 1);
     /* A flag of 1 is the root of d; one of 0, and a number of 1, is no factor. */
     tfm_ct2_expect(m, "decoder/scale_embeddings", embed_scale, embed_scale == 1 ? 0 : 1);
-    for (uint64_t i = 0; i < r->n_layers && !m->status; i++) {
+    for (uint64_t i = 0; i < r->n_layers && m->status == TFM_OK; i++) {
         for (size_t k = 0; k < sizeof known / sizeof *known; k++) { /* the same in all layers */
             const tfm_name first = tfm_name_format(FIRST "self_attention/%s", known[k]);
             const tfm_name own = tfm_name_format("%s/%s", layer_name(i, "self_attention").text, known[k]);
@@ -87,7 +87,7 @@ static void read_switches(const reader *r, double embed_scale) {
     }
 }
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 /* The length tokenizer_config.json beside it gives, if it gives one. */
 static uint64_t longest(const reader *r) {
@@ -151,7 +151,7 @@ static void write_ids(const reader *r) {
     if (eos < 0) tfm_ct2_note(m, "no token that ends an output is known: the vocabulary or eos_token is missing");
 }
 
-/* ---- attention ------------------------------------------------------------------------------------------------ */
+/* ---- attention ---- */
 
 static void check_rows(const reader *r, uint64_t layer, uint64_t rows) {
     const tfm_name name = layer_name(layer, "self_attention/linear_0/weight");
@@ -174,7 +174,7 @@ static void show_qkv(const reader *r, uint64_t i, bool bias) {
     show_linear(r, bias, tfm_name_format("%s.v_proj", to.text).text, from.text, q + kv, kv);
 }
 
-/* ---- Llama and its relatives ---------------------------------------------------------------------------------- */
+/* ---- Llama and its relatives ---- */
 
 static void show_llama(const reader *r, const char *type) {
     tfm_ct2_model *m = r->m;
@@ -183,7 +183,7 @@ static void show_llama(const reader *r, const char *type) {
     tfm_ct2_show(m, "model.embed_tokens.weight", "decoder/embeddings/weight", (tfm_array_view){0});
     tfm_ct2_norm(m, "model.norm", "decoder/layer_norm", false);
     if (!r->tied) tfm_ct2_linear_plain(m, "lm_head", "decoder/projection", 0, 0);
-    for (uint64_t i = 0; i < r->n_layers && !m->status; i++) {
+    for (uint64_t i = 0; i < r->n_layers && m->status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("model.layers.%llu", (unsigned long long)i);
 #define TO(part) tfm_name_format("%s." part, to.text).text
 #define FROM(part) layer_name(i, part).text
@@ -239,7 +239,7 @@ static void read_llama(const reader *r) {
     show_llama(r, type);
 }
 
-/* ---- GPT-2 ---------------------------------------------------------------------------------------------------- */
+/* ---- GPT-2 ---- */
 
 /* A linear layer that is kept (inputs, outputs) there. */
 static void show_turned(const reader *r, const char *to, const char *from) {
@@ -271,7 +271,7 @@ static void read_gpt2(const reader *r) {
     tfm_ct2_show(m, "transformer.wpe.weight", "decoder/position_encodings/encodings", (tfm_array_view){0});
     tfm_ct2_norm(m, "transformer.ln_f", "decoder/layer_norm", true);
     if (!r->tied) tfm_ct2_linear_plain(m, "lm_head", "decoder/projection", 0, 0);
-    for (uint64_t i = 0; i < r->n_layers && !m->status; i++) {
+    for (uint64_t i = 0; i < r->n_layers && m->status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("transformer.h.%llu", (unsigned long long)i);
 #define TO(part) tfm_name_format("%s." part, to.text).text
 #define FROM(part) layer_name(i, part).text
@@ -286,7 +286,7 @@ static void read_gpt2(const reader *r) {
     }
 }
 
-/* ---- sublayers side by side ----------------------------------------------------------------------------------- */
+/* ---- sublayers side by side ---- */
 
 static void write_parallel(const reader *r, const char *type, const char *theta) {
     tfm_ct2_model *m = r->m;
@@ -337,7 +337,7 @@ static void read_gpt_neox(const reader *r) {
     tfm_ct2_show(m, "gpt_neox.embed_in.weight", "decoder/embeddings/weight", (tfm_array_view){0});
     tfm_ct2_norm(m, "gpt_neox.final_layer_norm", "decoder/layer_norm", true);
     if (!r->tied) tfm_ct2_linear_plain(m, "embed_out", "decoder/projection", 0, 0);
-    for (uint64_t i = 0; i < r->n_layers && !m->status; i++) show_gpt_neox_layer(r, i, parallel);
+    for (uint64_t i = 0; i < r->n_layers && m->status == TFM_OK; i++) show_gpt_neox_layer(r, i, parallel);
 }
 
 static void read_phi(const reader *r) {
@@ -349,7 +349,7 @@ static void read_phi(const reader *r) {
     tfm_ct2_show(m, "model.embed_tokens.weight", "decoder/embeddings/weight", (tfm_array_view){0});
     tfm_ct2_norm(m, "model.final_layernorm", "decoder/layer_norm", true);
     tfm_ct2_linear(m, "lm_head", "decoder/projection", 0, 0);
-    for (uint64_t i = 0; i < r->n_layers && !m->status; i++) {
+    for (uint64_t i = 0; i < r->n_layers && m->status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("model.layers.%llu", (unsigned long long)i);
         show_qkv(r, i, true);
         tfm_ct2_linear(m, tfm_name_format("%s.self_attn.dense", to.text).text,
@@ -364,7 +364,7 @@ static void read_phi(const reader *r) {
 void tfm_ct2_read_decoder(tfm_ct2_model *m) {
     reader r = {.m = m};
     read_sizes(&r);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     const bool rotated = tfm_ct2_has(m, FIRST "self_attention/rotary_dim");
     const bool layer_norm = tfm_ct2_has(m, "decoder/layer_norm/beta");
     const bool gated = tfm_ct2_has(m, FIRST "ffn/linear_0_noact/weight");
@@ -382,5 +382,5 @@ void tfm_ct2_read_decoder(tfm_ct2_model *m) {
             "this decoder (%s, %s norms, %s feed-forward) is none of the supported ones: Llama, Mistral, Qwen, "
             "GPT-2, GPT-NeoX, Phi",
             rotated ? "rotations" : "no rotations", layer_norm ? "layer" : "RMS", gated ? "gated" : "plain");
-    if (!m->status) write_ids(&r);
+    if (m->status == TFM_OK) write_ids(&r);
 }

@@ -33,7 +33,7 @@ static void read_sizes(reader *r) {
     const int64_t heads = tfm_ct2_integer(m, 0, "encoder/num_heads");
     if (heads < 1 || heads > 4096)
         tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable 'encoder/num_heads' is missing or absurd");
-    r->n_heads = m->status ? 1 : (uint64_t)heads;
+    r->n_heads = m->status != TFM_OK ? 1 : (uint64_t)heads;
     r->d_ff = tfm_ct2_dimension(m, "encoder/layer_0/ffn/linear_0/weight", 0);
     r->positions = tfm_ct2_dimension(m, "encoder/position_encodings/encodings", 0);
     tfm_ct2_expect(m, "encoder/pre_norm", 0, 0);
@@ -94,7 +94,7 @@ void tfm_ct2_read_encoder(tfm_ct2_model *m) {
     reader r = {.m = m};
     read_sizes(&r);
     write_config(&r);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     tfm_ct2_show(m, "embeddings.word_embeddings.weight", r.embeddings, (tfm_array_view){0});
     tfm_ct2_show(m, "embeddings.position_embeddings.weight", "encoder/position_encodings/encodings",
                  (tfm_array_view){0});
@@ -103,7 +103,7 @@ void tfm_ct2_read_encoder(tfm_ct2_model *m) {
     else
         tfm_ct2_show_filled(m, "embeddings.token_type_embeddings.weight", 1, r.d, NULL, 0);
     tfm_ct2_norm(m, "embeddings.LayerNorm", "encoder/layernorm_embedding", true);
-    for (uint64_t i = 0; i < r.n_layers && !m->status; i++) show_layer(&r, i);
+    for (uint64_t i = 0; i < r.n_layers && m->status == TFM_OK; i++) show_layer(&r, i);
     if (tfm_ct2_has(m, "pooler_dense/weight")) {
         tfm_ct2_expect(m, "pooler_activation", 5, 5); /* tanh */
         tfm_ct2_linear(m, "pooler.dense", "pooler_dense", 0, 0);

@@ -20,7 +20,7 @@
 
 static const uint8_t type_sizes[TFM_CT2_TYPES] = {4, 1, 2, 4, 2, 2};
 
-/* ---- bytes ---------------------------------------------------------------------------------------------------- */
+/* ---- bytes ---- */
 
 static tfm_status read_at(const tfm_ct2_file *file, uint64_t offset, void *data, size_t n, tfm_error *error) {
     return tfm_read_at(file->fd, file->path, offset, data, n, error);
@@ -41,7 +41,7 @@ static uint64_t remaining(const cursor *c) { return c->file->size - c->offset; }
 
 static void take(cursor *c, void *data, size_t n) {
     memset(data, 0, n);
-    if (c->status) return;
+    if (c->status != TFM_OK) return;
     if (remaining(c) < n) {
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: ends early: at byte %" PRIu64 " it is cut off",
                              c->file->path, c->offset);
@@ -52,7 +52,7 @@ static void take(cursor *c, void *data, size_t n) {
         c->start = c->offset;
         c->filled = left < sizeof c->buffer ? (size_t)left : sizeof c->buffer;
         c->status = read_at(c->file, c->start, c->buffer, c->filled, c->error);
-        if (c->status) return;
+        if (c->status != TFM_OK) return;
     }
     memcpy(data, c->buffer + (c->offset - c->start), n);
     c->offset += n;
@@ -68,22 +68,22 @@ static uint32_t take_number(cursor *c, size_t bytes) {
 static void take_name(cursor *c, char name[TFM_CT2_NAME_MAX]) {
     const uint32_t n = take_number(c, 2);
     name[0] = '\0';
-    if (c->status) return;
+    if (c->status != TFM_OK) return;
     if (n < 2 || n > TFM_CT2_NAME_MAX) {
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: damaged: a name of %u bytes at byte %" PRIu64,
                              c->file->path, n, c->offset - 2);
         return;
     }
     take(c, name, n);
-    bool good = !c->status && name[n - 1] == '\0';
+    bool good = c->status == TFM_OK && name[n - 1] == '\0';
     for (uint32_t i = 0; good && i + 1 < n; i++) good = (unsigned char)name[i] >= 0x20 && name[i] != 0x7f;
-    if (!c->status && !good)
+    if (c->status == TFM_OK && !good)
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: damaged: an unusable name at byte %" PRIu64,
                              c->file->path, c->offset - n);
-    if (c->status) name[0] = '\0';
+    if (c->status != TFM_OK) name[0] = '\0';
 }
 
-/* ---- header --------------------------------------------------------------------------------------------------- */
+/* ---- header ---- */
 
 /* Before version 4 the file has the size of an element only. */
 static tfm_ct2_type type_of_size(uint32_t size) {
@@ -95,23 +95,23 @@ static void take_variable(cursor *c, tfm_ct2_variable *v) {
     take_name(c, name);
     v->scale = TFM_CT2_NONE;
     v->rank = take_number(c, 1);
-    if (!c->status && v->rank > TFM_RANK_MAX)
+    if (c->status == TFM_OK && v->rank > TFM_RANK_MAX)
         c->status =
             tfm_fail(c->error, TFM_ERROR_UNSUPPORTED, "%s: variable '%s': %u dimensions; at most %d are supported",
                      c->file->path, name, v->rank, TFM_RANK_MAX);
     bool overflow = false;
     v->count = 1;
     for (uint32_t i = 0; i < TFM_RANK_MAX; i++) {
-        v->shape[i] = i < v->rank && !c->status ? take_number(c, 4) : 1;
+        v->shape[i] = i < v->rank && c->status == TFM_OK ? take_number(c, 4) : 1;
         overflow |= __builtin_mul_overflow(v->count, v->shape[i], &v->count);
     }
     const uint32_t type = take_number(c, 1);
     uint64_t length = take_number(c, 4), expected;
     v->type = c->file->version >= 4 ? (type < TFM_CT2_TYPES ? (tfm_ct2_type)type : TFM_CT2_TYPES) : type_of_size(type);
-    if (!c->status && v->type == TFM_CT2_TYPES)
+    if (c->status == TFM_OK && v->type == TFM_CT2_TYPES)
         c->status = tfm_fail(c->error, TFM_ERROR_UNSUPPORTED, "%s: variable '%s': its type %u is not known",
                              c->file->path, name, type);
-    if (c->status) return;
+    if (c->status != TFM_OK) return;
     const uint64_t size = type_sizes[v->type];
     if (c->file->version < 4) length *= size;
     if (overflow || __builtin_mul_overflow(v->count, size, &expected) || length != expected)
@@ -122,7 +122,7 @@ static void take_variable(cursor *c, tfm_ct2_variable *v) {
                              c->file->path, name);
     else if (!(v->name = strdup(name)))
         c->status = tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->file->path);
-    if (c->status) return;
+    if (c->status != TFM_OK) return;
     v->offset = c->offset;
     c->offset += length;
 }
@@ -130,11 +130,11 @@ static void take_variable(cursor *c, tfm_ct2_variable *v) {
 /* A count of things of at least so many bytes, and memory for them. */
 static void *take_list(cursor *c, uint32_t bytes, size_t element, const char *what, uint32_t *n) {
     *n = take_number(c, 4);
-    if (!c->status && *n > remaining(c) / bytes)
+    if (c->status == TFM_OK && *n > remaining(c) / bytes)
         c->status =
             tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: damaged: %u %s do not fit in the file", c->file->path, *n, what);
-    void *list = c->status ? NULL : calloc((size_t)*n + 1, element);
-    if (!c->status && !list) c->status = tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->file->path);
+    void *list = c->status != TFM_OK ? NULL : calloc((size_t)*n + 1, element);
+    if (c->status == TFM_OK && !list) c->status = tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->file->path);
     if (!list) *n = 0;
     return list;
 }
@@ -164,13 +164,13 @@ static uint32_t find_variable(const tfm_ct2_file *file, const char *name) {
 static void take_variables(cursor *c, tfm_ct2_file *file) {
     uint32_t n;
     file->variables = take_list(c, VARIABLE_BYTES, sizeof *file->variables, "variables", &n);
-    for (uint32_t i = 0; i < n && !c->status; i++) {
+    for (uint32_t i = 0; i < n && c->status == TFM_OK; i++) {
         take_variable(c, &file->variables[i]);
-        if (!c->status) file->n_variables++;
+        if (c->status == TFM_OK) file->n_variables++;
     }
-    if (c->status) return;
+    if (c->status != TFM_OK) return;
     qsort(file->variables, n, sizeof *file->variables, compare_variables);
-    for (uint32_t i = 1; i < n && !c->status; i++)
+    for (uint32_t i = 1; i < n && c->status == TFM_OK; i++)
         if (compare_variables(&file->variables[i - 1], &file->variables[i]) == 0)
             c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: variable '%s' is there twice", file->path,
                                  file->variables[i].name);
@@ -180,7 +180,7 @@ static void take_alias(cursor *c, tfm_ct2_file *file, tfm_ct2_alias *alias) {
     char name[TFM_CT2_NAME_MAX], target[TFM_CT2_NAME_MAX];
     take_name(c, name);
     take_name(c, target);
-    if (c->status) return;
+    if (c->status != TFM_OK) return;
     alias->variable = find_variable(file, target);
     if (alias->variable == TFM_CT2_NONE)
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: '%s' stands for '%s', which is not there", file->path,
@@ -196,19 +196,19 @@ static void take_alias(cursor *c, tfm_ct2_file *file, tfm_ct2_alias *alias) {
 static void take_aliases(cursor *c, tfm_ct2_file *file) {
     uint32_t n;
     file->aliases = take_list(c, ALIAS_BYTES, sizeof *file->aliases, "aliases", &n);
-    for (uint32_t i = 0; i < n && !c->status; i++) take_alias(c, file, &file->aliases[i]);
-    if (c->status) return;
+    for (uint32_t i = 0; i < n && c->status == TFM_OK; i++) take_alias(c, file, &file->aliases[i]);
+    if (c->status != TFM_OK) return;
     qsort(file->aliases, n, sizeof *file->aliases, compare_aliases);
-    for (uint32_t i = 1; i < n && !c->status; i++)
+    for (uint32_t i = 1; i < n && c->status == TFM_OK; i++)
         if (compare_aliases(&file->aliases[i - 1], &file->aliases[i]) == 0)
             c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: variable '%s' is there twice", file->path,
                                  file->aliases[i].name);
-    if (!c->status && remaining(c) > 0)
+    if (c->status == TFM_OK && remaining(c) > 0)
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: damaged: %" PRIu64 " bytes after its end", file->path,
                              remaining(c));
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 bool tfm_ct2_file_is(const char *path) {
     unsigned char start[6 + 65];
@@ -231,14 +231,14 @@ static tfm_status read_header(tfm_ct2_file *file, tfm_error *error) {
     c->file = file;
     c->error = error;
     file->version = take_number(c, 4);
-    if (!c->status && (file->version < VERSION_MIN || file->version > VERSION_MAX))
+    if (c->status == TFM_OK && (file->version < VERSION_MIN || file->version > VERSION_MAX))
         c->status = tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                              "%s: version %u of CTranslate2's format is not supported; versions %d to %d are",
                              file->path, file->version, VERSION_MIN, VERSION_MAX);
     take_name(c, file->spec);
     file->revision = take_number(c, 4);
-    if (!c->status) take_variables(c, file);
-    if (!c->status) take_aliases(c, file);
+    if (c->status == TFM_OK) take_variables(c, file);
+    if (c->status == TFM_OK) take_aliases(c, file);
     tfm_status status = c->status;
     free(c);
     return status;
@@ -269,7 +269,7 @@ void tfm_ct2_file_close(tfm_ct2_file *file) {
     memset(file, 0, sizeof *file);
 }
 
-/* ---- access --------------------------------------------------------------------------------------------------- */
+/* ---- access ---- */
 
 uint32_t tfm_ct2_file_find(tfm_ct2_file *file, const char *name) {
     const uint32_t variable = find_variable(file, name);
@@ -309,11 +309,11 @@ static tfm_status load_scales(tfm_ct2_file *file, uint32_t variable, tfm_error *
     file->scales = malloc((size_t)s->count * sizeof *file->scales + 1);
     if (!file->scales) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
     tfm_status status = read_at(file, s->offset, file->scales, (size_t)s->count * sizeof *file->scales, error);
-    for (uint64_t i = 0; !status && i < s->count; i++)
+    for (uint64_t i = 0; status == TFM_OK && i < s->count; i++)
         if (!(file->scales[i] > 0 && file->scales[i] <= 3.4e38f))
             status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' has a scale that is not positive", file->path,
                               s->name);
-    if (!status) file->scales_of = variable;
+    if (status == TFM_OK) file->scales_of = variable;
     return status;
 }
 
@@ -342,14 +342,14 @@ tfm_status tfm_ct2_file_read(tfm_ct2_file *file, uint32_t variable, uint64_t row
     if (v->type == TFM_CT2_F32) return read_at(file, v->offset + first * size, rows, n * sizeof *rows, error);
     tfm_status status = v->scale != TFM_CT2_NONE ? load_scales(file, v->scale, error) : TFM_OK;
     const bool by_row = v->scale != TFM_CT2_NONE && file->variables[v->scale].count > 1;
-    for (uint64_t done = 0; !status && done < n;) {
+    for (uint64_t done = 0; status == TFM_OK && done < n;) {
         uint64_t count = sizeof buffer / size, row = (first + done) / width;
         const uint64_t row_end = (row + 1) * width - first; /* in n */
         if (by_row && count > row_end - done) count = row_end - done;
         if (count > n - done) count = n - done;
         status = read_at(file, v->offset + (first + done) * size, buffer, (size_t)(count * size), error);
         const float scale = v->scale == TFM_CT2_NONE ? 1000.0f : file->scales[by_row ? row : 0];
-        if (!status) widen(v->type, buffer, (size_t)count, scale, rows + done);
+        if (status == TFM_OK) widen(v->type, buffer, (size_t)count, scale, rows + done);
         done += count;
     }
     return status;
@@ -362,7 +362,7 @@ tfm_status tfm_ct2_file_number(tfm_ct2_file *file, uint32_t variable, double *nu
     if (v->rank != 0)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' is not a single number", file->path, v->name);
     tfm_status status = read_at(file, v->offset, data, type_sizes[v->type], error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     widen(v->type, data, 1, 1.0f, &value);
     *number = value;
     return TFM_OK;

@@ -9,7 +9,7 @@
 
 void tfm_ct2_fail(tfm_ct2_model *m, tfm_status status, const char *format, ...) {
     char text[400];
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -19,24 +19,24 @@ void tfm_ct2_fail(tfm_ct2_model *m, tfm_status status, const char *format, ...) 
 
 void tfm_ct2_note(tfm_ct2_model *m, const char *format, ...) {
     va_list arguments;
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     char *line, *all;
     va_start(arguments, format);
     const int n = vasprintf(&line, format, arguments);
     va_end(arguments);
     if (n < 0) return;
-    const char *before = m->source->note;
+    const char *before = m->checkpoint->note;
     if (asprintf(&all, "%s%s%s", before ? before : "", before ? "; " : "", line) >= 0) {
-        free(m->source->note);
-        m->source->note = all;
+        free(m->checkpoint->note);
+        m->checkpoint->note = all;
     }
     free(line);
 }
 
-/* ---- variables ------------------------------------------------------------------------------------------------ */
+/* ---- variables ---- */
 
 static tfm_ct2_variable *find(tfm_ct2_model *m, const char *name) {
-    const uint32_t i = m->status ? TFM_CT2_NONE : tfm_ct2_file_find(&m->file, name);
+    const uint32_t i = m->status != TFM_OK ? TFM_CT2_NONE : tfm_ct2_file_find(&m->file, name);
     return i == TFM_CT2_NONE ? NULL : &m->file.variables[i];
 }
 
@@ -59,8 +59,9 @@ double tfm_ct2_real(tfm_ct2_model *m, double fallback, const char *name) {
     if (!v) return fallback;
     v->used = true;
     m->status = tfm_ct2_file_number(&m->file, index_of(m, v), &number, m->error);
-    if (!m->status && !isfinite(number)) tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is not finite", name);
-    return m->status ? fallback : number;
+    if (m->status == TFM_OK && !isfinite(number))
+        tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is not finite", name);
+    return m->status != TFM_OK ? fallback : number;
 }
 
 int64_t tfm_ct2_integer(tfm_ct2_model *m, int64_t fallback, const char *name) {
@@ -80,12 +81,12 @@ uint64_t tfm_ct2_dimension(tfm_ct2_model *m, const char *name, int dimension) {
     const tfm_ct2_variable *v = find(m, name);
     if (!v) tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is missing", name);
     if (v && v->count == 0) tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is empty", name);
-    return m->status ? 1 : v->shape[dimension];
+    return m->status != TFM_OK ? 1 : v->shape[dimension];
 }
 
 void tfm_ct2_expect(tfm_ct2_model *m, const char *name, double a, double b) {
     const double number = tfm_ct2_real(m, a, name);
-    if (!m->status && fabs(number - a) > 1e-6 * fabs(a) && fabs(number - b) > 1e-6 * fabs(b))
+    if (m->status == TFM_OK && fabs(number - a) > 1e-6 * fabs(a) && fabs(number - b) > 1e-6 * fabs(b))
         tfm_ct2_fail(m, TFM_ERROR_UNSUPPORTED, "variable '%s' has the value %g, which is not supported here", name,
                      number);
 }
@@ -122,14 +123,14 @@ void tfm_ct2_finish(tfm_ct2_model *m) {
                      unknown);
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static const char *const type_names[] = {"F32", "I8", "I16", "I32", "F16", "BF16"};
 
 void tfm_ct2_show(tfm_ct2_model *m, const char *name, const char *from, tfm_array_view view) {
     tfm_ct2_variable *v = find(m, from);
     if (!v) tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is missing", from);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     if (v->type == TFM_CT2_I32 || v->rank < 1 || v->rank > 2) {
         tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is not an array of weights", from);
         return;
@@ -141,7 +142,7 @@ void tfm_ct2_show(tfm_ct2_model *m, const char *name, const char *from, tfm_arra
     view.is_vector = v->rank == 1;
     view.width = view.transposed ? v->shape[0] : v->shape[1];
     if (!view.rows) view.rows = view.transposed ? v->shape[1] : v->shape[0];
-    if (!m->status) m->status = tfm_array_views_add(&m->views, name, &view, m->error);
+    if (m->status == TFM_OK) m->status = tfm_array_views_add(&m->views, name, &view, m->error);
 }
 
 void tfm_ct2_show_filled(tfm_ct2_model *m, const char *name, uint64_t rows, uint64_t width, tfm_view_fill fill,
@@ -153,7 +154,7 @@ void tfm_ct2_show_filled(tfm_ct2_model *m, const char *name, uint64_t rows, uint
                                  .first = first,
                                  .rows = rows,
                                  .fill = fill};
-    if (!m->status) m->status = tfm_array_views_add(&m->views, name, &view, m->error);
+    if (m->status == TFM_OK) m->status = tfm_array_views_add(&m->views, name, &view, m->error);
 }
 
 static tfm_name joined(const char *a, const char *b) { return tfm_name_format("%s%s", a, b); }
@@ -185,7 +186,7 @@ void tfm_ct2_norm(tfm_ct2_model *m, const char *to, const char *from, bool has_b
     if (!has_bias) tfm_ct2_expect(m, joined(from, "/layer_norm_use_residual").text, 0, 0);
 }
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 static void set(tfm_ct2_model *m, json_t *object, const char *key, json_t *value) {
     if (json_object_set_new(object, key, value) != 0) tfm_ct2_fail(m, TFM_ERROR_MEMORY, "no memory");
@@ -235,6 +236,6 @@ const char *tfm_ct2_activation(tfm_ct2_model *m, const char *name) {
 
 uint64_t tfm_ct2_count(tfm_ct2_model *m, const char *prefix, const char *member) {
     uint64_t n = 0;
-    while (!m->status && n < 1024 && tfm_ct2_has(m, "%s%llu/%s", prefix, (unsigned long long)n, member)) n++;
+    while (m->status == TFM_OK && n < 1024 && tfm_ct2_has(m, "%s%llu/%s", prefix, (unsigned long long)n, member)) n++;
     return n;
 }

@@ -8,20 +8,20 @@
 #include <limits.h>
 
 #include "ct2_file.h"
-#include "tools/pack/families/family.h"
 #include "tools/pack/checkpoint/array_views.h"
+#include "tools/pack/families/family.h"
 
 typedef struct tfm_ct2_path {
     char text[PATH_MAX + 64];
 } tfm_ct2_path;
 
 typedef struct tfm_ct2_model {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     char *folder;
     tfm_ct2_file file;
     json_t *settings;                      /* their config.json, perhaps empty */
     json_t *source_tokens, *target_tokens; /* arrays of strings, or NULL: not there */
-    json_t *config, *generation;           /* ours; owned by source */
+    json_t *config, *generation;           /* ours; owned by checkpoint */
     tfm_array_views views;
     bool has_padding; /* a row was added for a token "<pad>" after all others */
     /* The first failure stays, and later calls do nothing. */

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/position_table.h"
 #include "ct2_model.h"
+#include "simd/position_table.h"
 
 /* Positions of a model that computes them end nowhere; sessions need a limit. */
 #define COMPUTED_POSITIONS 1024
@@ -29,7 +29,7 @@ typedef struct reader {
     bool shared, tied, zero_start;
 } reader;
 
-/* ---- options -------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 /* Revisions of the specification before 5 had one option for both stacks. */
 static tfm_name option(const reader *r, const stack *s, const char *key) {
@@ -48,7 +48,7 @@ static bool read_scale(const reader *r, const stack *s) {
         name = tfm_name_format("%smultiply_by_sqrt_depth", name.text);
     }
     const double factor = tfm_ct2_real(m, sqrt((double)r->d), name.text), root = sqrt((double)r->d);
-    const uint32_t found = m->status ? TFM_CT2_NONE : tfm_ct2_file_find(&m->file, name.text);
+    const uint32_t found = m->status != TFM_OK ? TFM_CT2_NONE : tfm_ct2_file_find(&m->file, name.text);
     const bool is_flag = found != TFM_CT2_NONE && m->file.variables[found].type == TFM_CT2_I8;
     if (is_flag) return factor != 0;
     if (fabs(factor - 1) < 1e-6) return false;
@@ -97,26 +97,26 @@ static void read_switches(const reader *r) {
     tfm_ct2_expect(m, "decoder/scale_outputs", 1, 1);
 }
 
-/* ---- family --------------------------------------------------------------------------------------------------- */
+/* ---- family ---- */
 
 /* Whether the encoder's table is what M2M100 computes, but for the rounding of frequencies. */
 static bool fairseq_positions(reader *r) {
     tfm_ct2_model *m = r->m;
     const uint32_t table = tfm_ct2_file_find(&m->file, "encoder/position_encodings/encodings");
     const uint64_t d = r->d;
-    if (m->status || table == TFM_CT2_NONE || m->file.variables[table].type != TFM_CT2_F32 ||
+    if (m->status != TFM_OK || table == TFM_CT2_NONE || m->file.variables[table].type != TFM_CT2_F32 ||
         m->file.variables[table].rank != 2 || m->file.variables[table].shape[1] != d ||
         !tfm_ct2_same(m, "encoder/position_encodings/encodings", "decoder/position_encodings/encodings"))
         return false;
     float *rows = malloc((size_t)(2 * d) * sizeof *rows);
     bool equal = rows != NULL;
-    for (uint64_t i = 0; equal && !m->status && i < r->encoder.positions; i++) {
+    for (uint64_t i = 0; equal && m->status == TFM_OK && i < r->encoder.positions; i++) {
         m->status = tfm_ct2_file_read(&m->file, table, i, 1, rows, m->error);
         tfm_sinusoid(rows + d, 1, (size_t)d, (size_t)(i + r->offset), TFM_SINUSOID_HALVES_WIDE);
         for (uint64_t k = 0; k < d; k++) equal &= fabsf(rows[k] - rows[d + k]) < 1e-6f * (float)(i + 100);
     }
     free(rows);
-    return equal && !m->status;
+    return equal && m->status == TFM_OK;
 }
 
 static void choose_family(reader *r) {
@@ -147,7 +147,7 @@ static void choose_family(reader *r) {
                      "for this kind of model");
 }
 
-/* ---- configuration -------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 static uint64_t positions(const reader *r) {
     return r->encoder.positions < r->decoder.positions ? r->encoder.positions : r->decoder.positions;
@@ -201,7 +201,7 @@ static void write_generation(const reader *r) {
     if (bos >= 0) tfm_ct2_set_integer(m, m->generation, "bos_token_id", (uint64_t)bos);
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static void fill_positions(float *rows, uint64_t first, uint64_t n_rows, uint64_t d) {
     tfm_sinusoid(rows, (size_t)n_rows, (size_t)d, (size_t)first, TFM_SINUSOID_HALVES_WIDE);
@@ -272,7 +272,7 @@ static void show_stack(const reader *r, const stack *s, bool cross) {
     if (s->embed_norm)
         tfm_ct2_norm(m, tfm_name_format("model.%s.layernorm_embedding", s->name).text,
                      tfm_name_format("%s/layernorm_embedding", s->name).text, true);
-    for (uint64_t i = 0; i < s->n_layers && !m->status; i++) {
+    for (uint64_t i = 0; i < s->n_layers && m->status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("model.%s.layers.%llu", s->name, (unsigned long long)i);
         const tfm_name from = tfm_name_format("%s/layer_%llu", s->name, (unsigned long long)i);
 #define TO(part) tfm_name_format("%s." part, to.text).text
@@ -310,11 +310,11 @@ void tfm_ct2_read_seq2seq(tfm_ct2_model *m) {
     read_stack(&r, &r.encoder);
     read_stack(&r, &r.decoder);
     read_switches(&r);
-    if (!m->status) choose_family(&r);
-    if (m->status) return;
+    if (m->status == TFM_OK) choose_family(&r);
+    if (m->status != TFM_OK) return;
     write_config(&r);
     write_generation(&r);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     show_embeddings(&r);
     show_stack(&r, &r.encoder, false);
     show_stack(&r, &r.decoder, true);

@@ -15,7 +15,7 @@ static const char *const stacks[] = {"encoder", "decoder"};
 
 static tfm_name of(const char *stack, const char *key) { return tfm_name_format("%s/%s", stack, key); }
 
-/* ---- options -------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static void read_stack(reader *r, int which) {
     tfm_ct2_model *m = r->m;
@@ -25,7 +25,7 @@ static void read_stack(reader *r, int which) {
     const int64_t heads = tfm_ct2_integer(m, 0, of(s, "num_heads").text);
     if (heads < 1 || heads > 4096 || (which == 1 && (uint64_t)heads != r->n_heads))
         tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s/num_heads' is missing or does not fit", s);
-    r->n_heads = m->status ? 1 : (uint64_t)heads;
+    r->n_heads = m->status != TFM_OK ? 1 : (uint64_t)heads;
     const char *activation = tfm_ct2_activation(m, of(s, "activation").text);
     if (which == 1 && strcmp(activation, r->activation) != 0)
         tfm_ct2_fail(m, TFM_ERROR_UNSUPPORTED, "encoder and decoder differ in their activation");
@@ -62,7 +62,7 @@ static void write_config(const reader *r) {
     const char *distance = "encoder/layer_0/self_attention/relative_attention_max_distance";
     const int64_t farthest = tfm_ct2_integer(m, 0, distance);
     if (farthest < 2) tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable '%s' is missing or absurd", distance);
-    if (!m->status) tfm_ct2_set_integer(m, m->config, "relative_attention_max_distance", (uint64_t)farthest);
+    if (m->status == TFM_OK) tfm_ct2_set_integer(m, m->config, "relative_attention_max_distance", (uint64_t)farthest);
     /* "gated-gelu" is the one by tanh there, so that the exact one cannot be said */
     if (r->gated && !strcmp(r->activation, "gelu"))
         tfm_ct2_fail(m, TFM_ERROR_UNSUPPORTED, "a gate with the exact GELU is not supported here");
@@ -75,7 +75,7 @@ static void write_config(const reader *r) {
         tfm_ct2_note(m, "the tokens that start and end an output are not known: a vocabulary is missing");
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static void show_attention(const reader *r, const char *to, const char *from, bool cross) {
     static const char *const parts[] = {"q", "k", "v"};
@@ -105,7 +105,7 @@ static void show_relative(const reader *r, const char *s) {
     tfm_ct2_show(m, tfm_name_format("%s.block.0.layer.0.SelfAttention.relative_attention_bias.weight", s).text,
                  bias.text, (tfm_array_view){0});
     const double farthest = tfm_ct2_real(m, 0, "encoder/layer_0/self_attention/relative_attention_max_distance");
-    for (uint64_t i = 0; i < r->layers[s == stacks[1]] && !m->status; i++) {
+    for (uint64_t i = 0; i < r->layers[s == stacks[1]] && m->status == TFM_OK; i++) {
         const tfm_name layer = tfm_name_format("%s/layer_%llu/self_attention", s, (unsigned long long)i);
         const tfm_name own = tfm_name_format("%s/relative_attention_bias", layer.text);
         if (!tfm_ct2_same(m, own.text, bias.text))
@@ -119,7 +119,7 @@ static void show_stack(const reader *r, int which) {
     tfm_ct2_model *m = r->m;
     const char *s = stacks[which];
     show_relative(r, s);
-    for (uint64_t i = 0; i < r->layers[which] && !m->status; i++) {
+    for (uint64_t i = 0; i < r->layers[which] && m->status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("%s.block.%llu.layer", s, (unsigned long long)i);
         const tfm_name from = tfm_name_format("%s/layer_%llu", s, (unsigned long long)i);
         const tfm_name ffn = tfm_name_format("%s.%d", to.text, 1 + which);
@@ -156,7 +156,7 @@ void tfm_ct2_read_t5(tfm_ct2_model *m) {
     r.gated = tfm_ct2_has(m, "encoder/layer_0/ffn/linear_0_noact/weight");
     read_stack(&r, 0);
     read_stack(&r, 1);
-    if (!m->status && r.inner % r.n_heads != 0)
+    if (m->status == TFM_OK && r.inner % r.n_heads != 0)
         tfm_ct2_fail(m, TFM_ERROR_FORMAT, "variable 'encoder/num_heads' does not divide the width of the heads");
     if (!tfm_ct2_same(m, embedding, other))
         tfm_ct2_fail(m, TFM_ERROR_UNSUPPORTED, "variable '%s': embeddings apart are not supported here", other);
@@ -167,7 +167,7 @@ void tfm_ct2_read_t5(tfm_ct2_model *m) {
         tfm_ct2_fail(m, TFM_ERROR_UNSUPPORTED,
                      "variable 'decoder/scale_outputs' is supported with tied embeddings only");
     write_config(&r);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     tfm_ct2_show(m, "shared.weight", embedding, (tfm_array_view){0});
     if (!r.tied) tfm_ct2_linear_plain(m, "lm_head", "decoder/projection", 0, 0);
     show_stack(&r, 0);

@@ -22,7 +22,7 @@ static tfm_ct2_path in_folder(const tfm_ct2_model *m, const char *name) { return
 
 static bool has_file(const tfm_ct2_model *m, const char *name) { return access(in_folder(m, name).text, R_OK) == 0; }
 
-/* ---- vocabularies --------------------------------------------------------------------------------------------- */
+/* ---- vocabularies ---- */
 
 /* A line a token; a carriage return ends them all or belongs to them. */
 static json_t *split_lines(char *text, size_t n) {
@@ -77,18 +77,18 @@ static tfm_status read_list(const tfm_ct2_model *m, const char *name, json_t **l
 tfm_status tfm_ct2_read_vocabularies(tfm_ct2_model *m, tfm_error *error) {
     json_t *shared = NULL;
     tfm_status status = read_list(m, "shared_vocabulary", &shared, error);
-    if (!status && !shared) status = read_list(m, "vocabulary", &shared, error);
+    if (status == TFM_OK && !shared) status = read_list(m, "vocabulary", &shared, error);
     if (shared) {
         m->source_tokens = shared;
         m->target_tokens = json_incref(shared);
         return status;
     }
-    if (!status) status = read_list(m, "source_vocabulary", &m->source_tokens, error);
-    if (!status) status = read_list(m, "target_vocabulary", &m->target_tokens, error);
+    if (status == TFM_OK) status = read_list(m, "source_vocabulary", &m->source_tokens, error);
+    if (status == TFM_OK) status = read_list(m, "target_vocabulary", &m->target_tokens, error);
     return status;
 }
 
-/* ---- SentencePiece with the ids of a vocabulary --------------------------------------------------------------- */
+/* ---- SentencePiece with the ids of a vocabulary ---- */
 
 /* {token: id}, as a vocab.json has it. */
 static json_t *number(const json_t *tokens) {
@@ -116,8 +116,9 @@ static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json
 static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
     tfm_table_builder *source = NULL, *target = NULL;
     tfm_status status = make_side(m, "source.spm", m->source_tokens, &source, error);
-    if (!status && has_file(m, "target.spm")) status = make_side(m, "target.spm", m->target_tokens, &target, error);
-    if (!status) status = tfm_token_sides_write(writer, source, target, error);
+    if (status == TFM_OK && has_file(m, "target.spm"))
+        status = make_side(m, "target.spm", m->target_tokens, &target, error);
+    if (status == TFM_OK) status = tfm_token_sides_write(writer, source, target, error);
     tfm_table_builder_free(&source);
     tfm_table_builder_free(&target);
     return status;

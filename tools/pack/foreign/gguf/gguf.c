@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/utf8_strict.h"
 #include "gguf_blocks.h"
 #include "gguf_model.h"
 #include "gguf_tokenizer.h"
+#include "runtime/tokenizer/utf8_strict.h"
 
 static tfm_status no_memory(const tfm_gguf_model *m, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->gguf->path);
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 /* Where row r of the folder's tensor is in the file's. */
 static uint64_t row_of(const tfm_gguf_entry *e, uint64_t rows, uint64_t r) {
@@ -45,11 +45,11 @@ static tfm_status read_rows(void *state, uint64_t key, uint64_t row0, uint64_t n
     return TFM_OK;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 /* Adds rows [first, first + rows) of a tensor under a name of the folder. */
-static tfm_status add(tfm_checkpoint *source, tfm_gguf_model *m, const char *name, tfm_gguf_entry entry, uint32_t rank,
-                      uint64_t rows, tfm_error *error) {
+static tfm_status add(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const char *name, tfm_gguf_entry entry,
+                      uint32_t rank, uint64_t rows, tfm_error *error) {
     const tfm_gguf_tensor *t = entry.tensor;
     uint64_t shape[TFM_RANK_MAX];
     memcpy(shape, t->shape, sizeof shape);
@@ -65,7 +65,7 @@ static tfm_status add(tfm_checkpoint *source, tfm_gguf_model *m, const char *nam
     entry.width = 1;
     for (uint32_t i = 1; i < rank; i++) entry.width *= shape[i];
     m->entries[m->n_entries] = entry;
-    return tfm_checkpoint_add_provided(source, name, t->block->name, rank, shape, m->n_entries++, error);
+    return tfm_checkpoint_add_provided(checkpoint, name, t->block->name, rank, shape, m->n_entries++, error);
 }
 
 static tfm_status misfit(const tfm_gguf_model *m, const tfm_gguf_tensor *t, tfm_error *error) {
@@ -74,47 +74,49 @@ static tfm_status misfit(const tfm_gguf_model *m, const tfm_gguf_tensor *t, tfm_
 }
 
 /* The three tensors of a joined one: `stems` are their names. */
-static tfm_status add_qkv(tfm_checkpoint *source, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *prefix,
+static tfm_status add_qkv(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *prefix,
                           const char *stems, const char *kind, tfm_error *error) {
     const uint64_t sizes[3] = {m->n_heads * m->head_dim, m->n_kv_heads * m->head_dim, m->n_kv_heads * m->head_dim};
     const uint64_t width = t->rank > 1 ? t->count / t->shape[0] : 1;
     if (t->shape[0] != sizes[0] + sizes[1] + sizes[2]) return misfit(m, t, error);
     uint64_t first = 0;
     tfm_status status = TFM_OK;
-    for (size_t i = 0; !status && i < 3; i++) {
+    for (size_t i = 0; status == TFM_OK && i < 3; i++) {
         char name[400];
         int n = (int)strcspn(stems, " ");
         snprintf(name, sizeof name, "%s%.*s%s", prefix, n, stems, kind);
-        status = add(source, m, name, (tfm_gguf_entry){.tensor = t, .first = first * width}, t->rank, sizes[i], error);
+        status =
+            add(checkpoint, m, name, (tfm_gguf_entry){.tensor = t, .first = first * width}, t->rank, sizes[i], error);
         first += sizes[i];
         stems += n + strspn(stems + n, " ");
     }
     return status;
 }
 
-static tfm_status add_stacked(tfm_checkpoint *source, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *stem,
+static tfm_status add_stacked(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *stem,
                               const char *kind, tfm_error *error) {
     if (t->rank != 2 || t->shape[0] > 4096) return misfit(m, t, error);
     tfm_status status = TFM_OK;
-    for (uint64_t i = 0; !status && i < t->shape[0]; i++) {
+    for (uint64_t i = 0; status == TFM_OK && i < t->shape[0]; i++) {
         char name[400];
         snprintf(name, sizeof name, "%.300s.%" PRIu64 "%.20s", stem, i, kind);
-        status = add(source, m, name, (tfm_gguf_entry){.tensor = t, .first = i * t->shape[1]}, 1, t->shape[1], error);
+        status =
+            add(checkpoint, m, name, (tfm_gguf_entry){.tensor = t, .first = i * t->shape[1]}, 1, t->shape[1], error);
     }
     return status;
 }
 
-static tfm_status add_named(tfm_checkpoint *source, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *prefix,
+static tfm_status add_named(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *prefix,
                             const tfm_gguf_name *name, const char *kind, tfm_error *error) {
     char full[400];
     snprintf(full, sizeof full, "%s%s%s", prefix, name->ours ? name->ours : "", kind);
     tfm_gguf_entry entry = {.tensor = t, .order = name->order};
     switch (name->order) {
     case TFM_GGUF_DROPPED: return TFM_OK;
-    case TFM_GGUF_QKV: return add_qkv(source, m, t, prefix, name->ours, kind, error);
+    case TFM_GGUF_QKV: return add_qkv(checkpoint, m, t, prefix, name->ours, kind, error);
     case TFM_GGUF_STACKED:
         snprintf(full, sizeof full, "%s%s", prefix, name->ours);
-        return add_stacked(source, m, t, full, kind, error);
+        return add_stacked(checkpoint, m, t, full, kind, error);
     case TFM_GGUF_ROPE_Q:
     case TFM_GGUF_ROPE_K:
         entry.n_heads = name->order == TFM_GGUF_ROPE_Q ? m->n_heads : m->n_kv_heads;
@@ -126,7 +128,7 @@ static tfm_status add_named(tfm_checkpoint *source, tfm_gguf_model *m, const tfm
         break;
     default: break;
     }
-    return add(source, m, full, entry, t->rank, t->shape[0], error);
+    return add(checkpoint, m, full, entry, t->rank, t->shape[0], error);
 }
 
 /* "blk.3.attn_q.weight": the layer, what comes after it, and where ".weight" or ".bias" begins. */
@@ -139,7 +141,8 @@ static bool split_name(const char *name, uint64_t *layer, const char **stem, con
     return *kind && (strcmp(*kind, ".weight") == 0 || strcmp(*kind, ".bias") == 0);
 }
 
-static tfm_status add_tensor(tfm_checkpoint *source, tfm_gguf_model *m, const tfm_gguf_tensor *t, tfm_error *error) {
+static tfm_status add_tensor(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const tfm_gguf_tensor *t,
+                             tfm_error *error) {
     uint64_t layer;
     const char *stem, *kind;
     char prefix[100] = "";
@@ -149,7 +152,7 @@ static tfm_status add_tensor(tfm_checkpoint *source, tfm_gguf_model *m, const tf
         const size_t n = (size_t)(kind - stem);
         for (const tfm_gguf_name *name = in_layer ? m->family->in_layers : m->family->names; name->theirs; name++)
             if (strlen(name->theirs) == n && memcmp(stem, name->theirs, n) == 0)
-                return add_named(source, m, t, prefix, name, kind, error);
+                return add_named(checkpoint, m, t, prefix, name, kind, error);
     }
     return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' has no place in a model of architecture %s",
                     m->gguf->path, t->name, m->family->architecture);
@@ -164,17 +167,17 @@ static bool is_tied(const tfm_gguf *g) {
            memcmp(a->data, b->data, (size_t)a->bytes) == 0;
 }
 
-static tfm_status add_tensors(tfm_checkpoint *source, tfm_gguf_model *m, tfm_error *error) {
+static tfm_status add_tensors(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_error *error) {
     tfm_status status = TFM_OK;
-    for (uint32_t i = 0; !status && i < m->gguf->n_tensors; i++) {
+    for (uint32_t i = 0; status == TFM_OK && i < m->gguf->n_tensors; i++) {
         const tfm_gguf_tensor *t = &m->gguf->tensors[i];
         if (m->tied && strcmp(t->name, "output.weight") == 0) continue;
-        status = add_tensor(source, m, t, error);
+        status = add_tensor(checkpoint, m, t, error);
     }
     return status;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
     const tfm_gguf_model *m = state;
@@ -230,15 +233,15 @@ static bool is_part(const tfm_gguf *g) {
     return count && !count->is_array && tfm_gguf_integer(count, 0, &n) && n > 1;
 }
 
-static tfm_status open_model(tfm_checkpoint *source, tfm_gguf_model *m, tfm_error *error) {
+static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_error *error) {
     char *architecture = get_text(m->gguf, "general.architecture");
-    source->config = json_object();
-    source->chat_template = get_text(m->gguf, "tokenizer.chat_template");
-    m->config = source->config;
+    checkpoint->config = json_object();
+    checkpoint->chat_template = get_text(m->gguf, "tokenizer.chat_template");
+    m->config = checkpoint->config;
     tfm_status status = TFM_OK;
-    if (!source->config || !tfm_gguf_special_tokens(m->gguf, source->config))
+    if (!checkpoint->config || !tfm_gguf_special_tokens(m->gguf, checkpoint->config))
         status = no_memory(m, error);
-    else if (source->chat_template && !is_utf8(source->chat_template))
+    else if (checkpoint->chat_template && !is_utf8(checkpoint->chat_template))
         status =
             tfm_fail(error, TFM_ERROR_FORMAT, "%s: key 'tokenizer.chat_template' is not UTF-8 text", m->gguf->path);
     else if (!architecture)
@@ -250,23 +253,23 @@ static tfm_status open_model(tfm_checkpoint *source, tfm_gguf_model *m, tfm_erro
     else if (m->gguf->n_tensors > 0)
         status = find_family(m, architecture, error);
     free(architecture);
-    if (status || m->gguf->n_tensors == 0) return status; /* a vocabulary alone */
+    if (status != TFM_OK || m->gguf->n_tensors == 0) return status; /* a vocabulary alone */
     m->tied = is_tied(m->gguf);
     status = tfm_gguf_config(m, error);
-    if (!status && strcmp(m->family->model_type, "bert") != 0 &&
-        !(source->generation_config = tfm_gguf_generation(m->gguf)))
+    if (status == TFM_OK && strcmp(m->family->model_type, "bert") != 0 &&
+        !(checkpoint->generation_config = tfm_gguf_generation(m->gguf)))
         status = no_memory(m, error);
     const char *note = tfm_gguf_tokenizer_note(m->gguf);
-    if (!status && note && !(source->note = strdup(note))) status = no_memory(m, error);
-    return status ? status : add_tensors(source, m, error);
+    if (status == TFM_OK && note && !(checkpoint->note = strdup(note))) status = no_memory(m, error);
+    return status == TFM_OK ? add_tensors(checkpoint, m, error) : status;
 }
 
-static tfm_status open_gguf(tfm_checkpoint *source, const char *path, tfm_error *error) {
+static tfm_status open_gguf(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     tfm_gguf_model *m = calloc(1, sizeof *m);
     if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    source->provider = (tfm_provider){m, read_rows, write_tokenizers, close_model};
+    checkpoint->provider = (tfm_provider){m, read_rows, write_tokenizers, close_model};
     tfm_status status = tfm_gguf_open(&m->gguf, path, error);
-    return status ? status : open_model(source, m, error);
+    return status == TFM_OK ? open_model(checkpoint, m, error) : status;
 }
 
 static bool is_gguf(const char *path, bool is_folder) { return !is_folder && tfm_gguf_is(path); }

@@ -9,7 +9,7 @@ static uint16_t u16_at(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); 
 
 static float half_at(const uint8_t *p) { return tfm_f16_to_f32(u16_at(p)); }
 
-/* ---- plain types ---------------------------------------------------------------------------------------------- */
+/* ---- plain types ---- */
 
 static void decode_f32(const uint8_t *b, float *x) { memcpy(x, b, sizeof *x); }
 
@@ -17,7 +17,7 @@ static void decode_f16(const uint8_t *b, float *x) { *x = half_at(b); }
 
 static void decode_bf16(const uint8_t *b, float *x) { *x = tfm_bf16_to_f32(u16_at(b)); }
 
-/* ---- blocks of 32: a scale, perhaps a minimum, perhaps a fifth bit for each value ------------------------------ */
+/* ---- blocks of 32: a scale, perhaps a minimum, perhaps a fifth bit for each value ---- */
 
 static void decode_q8_0(const uint8_t *b, float *x) {
     const float scale = half_at(b);
@@ -49,7 +49,7 @@ static void decode_q5_1(const uint8_t *b, float *x) {
     for (int i = 0; i < 32; i++) x[i] = scale * (float)(nibble(b + 8, i) | fifth_bit(b + 4, i)) + minimum;
 }
 
-/* ---- blocks of 256: parts with small integer scales, which have a scale in turn -------------------------------- */
+/* ---- blocks of 256: parts with small integer scales, which have a scale in turn ---- */
 
 /*
  * Six-bit scale and minimum of part i of 8, in 12 bytes: parts 0 to 3 have theirs in the low bits of bytes 0 to 3 and 4
@@ -100,7 +100,7 @@ static void decode_q6_k(const uint8_t *b, float *x) {
     }
 }
 
-/* ---- the list ------------------------------------------------------------------------------------------------- */
+/* ---- the list ---- */
 
 static const tfm_gguf_block types[] = {
     [0] = {"F32", 1, 4, decode_f32},

@@ -11,7 +11,7 @@
 #define MOST ((uint64_t)1 << 24)
 
 void tfm_gguf_config_fail(tfm_gguf_model *m, tfm_status status, const char *key, const char *wrong) {
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     m->status = tfm_fail(m->error, status, "%s: key '%s.%s' %s", m->gguf->path, m->family->architecture, key, wrong);
 }
 
@@ -32,7 +32,7 @@ static bool all_same(const tfm_gguf_value *value) {
 }
 
 uint64_t tfm_gguf_config_u64(tfm_gguf_model *m, const char *key, uint64_t fallback) {
-    const tfm_gguf_value *value = m->status ? NULL : tfm_gguf_config_find(m, key);
+    const tfm_gguf_value *value = m->status != TFM_OK ? NULL : tfm_gguf_config_find(m, key);
     int64_t number;
     if (!value) return fallback;
     if (value->is_array && !all_same(value)) {
@@ -47,7 +47,7 @@ uint64_t tfm_gguf_config_u64(tfm_gguf_model *m, const char *key, uint64_t fallba
 }
 
 double tfm_gguf_config_real(tfm_gguf_model *m, const char *key, double fallback) {
-    const tfm_gguf_value *value = m->status ? NULL : tfm_gguf_config_find(m, key);
+    const tfm_gguf_value *value = m->status != TFM_OK ? NULL : tfm_gguf_config_find(m, key);
     double number;
     if (!value) return fallback;
     if (value->is_array || !tfm_gguf_real(value, 0, &number) || !isfinite(number)) {
@@ -58,7 +58,7 @@ double tfm_gguf_config_real(tfm_gguf_model *m, const char *key, double fallback)
 }
 
 bool tfm_gguf_config_bool(tfm_gguf_model *m, const char *key, bool fallback) {
-    const tfm_gguf_value *value = m->status ? NULL : tfm_gguf_config_find(m, key);
+    const tfm_gguf_value *value = m->status != TFM_OK ? NULL : tfm_gguf_config_find(m, key);
     if (!value) return fallback;
     if (value->is_array || value->type != TFM_GGUF_BOOL) {
         tfm_gguf_config_fail(m, TFM_ERROR_FORMAT, key, "is neither true nor false");
@@ -68,7 +68,7 @@ bool tfm_gguf_config_bool(tfm_gguf_model *m, const char *key, bool fallback) {
 }
 
 void tfm_gguf_config_set(tfm_gguf_model *m, const char *key, json_t *value) {
-    if (m->status) {
+    if (m->status != TFM_OK) {
         json_decref(value);
     } else if (json_object_set_new(m->config, key, value) != 0) {
         m->status = tfm_fail(m->error, TFM_ERROR_MEMORY, "%s: no memory", m->gguf->path);
@@ -90,7 +90,7 @@ static void copy(tfm_gguf_model *m, const tfm_gguf_key *key) {
         set_u64(m, key->ours, tfm_gguf_config_u64(m, key->theirs, 0));
 }
 
-/* ---- rotations ------------------------------------------------------------------------------------------------ */
+/* ---- rotations ---- */
 
 /* The part of a head that has this many features, such that heads * part is them after rounding down. */
 static void set_rotated(tfm_gguf_model *m, uint64_t rotated) {
@@ -107,10 +107,10 @@ static void set_rotated(tfm_gguf_model *m, uint64_t rotated) {
 static void set_factors(tfm_gguf_model *m, const char *name, uint64_t rotated, uint64_t longest) {
     const tfm_gguf_tensor *t = tfm_gguf_tensor_find(m->gguf, name);
     json_t *list = json_array();
-    if (t->count != rotated / 2 && !m->status)
+    if (t->count != rotated / 2 && m->status == TFM_OK)
         m->status = tfm_fail(m->error, TFM_ERROR_FORMAT, "%s: tensor '%s' has not as many elements as rotated pairs",
                              m->gguf->path, name);
-    for (uint64_t i = 0; !m->status && i < t->count; i++) {
+    for (uint64_t i = 0; m->status == TFM_OK && i < t->count; i++) {
         float factor;
         tfm_gguf_decode(t->block, t->data, i, 1, &factor);
         if (!(factor > 0) || !isfinite(factor))
@@ -166,8 +166,8 @@ static void set_rope(tfm_gguf_model *m) {
     tfm_gguf_config_set(m, m->family->theta, json_real(tfm_gguf_config_real(m, "rope.freq_base", 10000)));
     if (rotated == 0 || rotated > m->head_dim)
         tfm_gguf_config_fail(m, TFM_ERROR_FORMAT, "rope.dimension_count", "does not fit the size of a head");
-    if (!m->status) set_rotated(m, rotated);
-    if (m->status) return;
+    if (m->status == TFM_OK) set_rotated(m, rotated);
+    if (m->status != TFM_OK) return;
     if (tfm_gguf_has(m, "rope_freqs.weight"))
         set_factors(m, "rope_freqs.weight", rotated, context);
     else if (tfm_gguf_has(m, "rope_factors_short.weight"))
@@ -177,18 +177,19 @@ static void set_rope(tfm_gguf_model *m) {
         set_scaling(m);
 }
 
-/* ---- all ------------------------------------------------------------------------------------------------------ */
+/* ---- all ---- */
 
 static void read_sizes(tfm_gguf_model *m) {
     m->d_model = tfm_gguf_config_u64(m, "embedding_length", 0);
     m->n_layers = tfm_gguf_config_u64(m, "block_count", 0);
     m->n_heads = tfm_gguf_config_u64(m, "attention.head_count", 0);
     m->n_kv_heads = tfm_gguf_config_u64(m, "attention.head_count_kv", m->n_heads);
-    if (!m->status && (m->n_heads == 0 || m->n_heads > 4096 || m->n_kv_heads == 0 || m->n_kv_heads > m->n_heads))
+    if (m->status == TFM_OK &&
+        (m->n_heads == 0 || m->n_heads > 4096 || m->n_kv_heads == 0 || m->n_kv_heads > m->n_heads))
         tfm_gguf_config_fail(m, TFM_ERROR_FORMAT, "attention.head_count", "does not fit the other sizes");
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     m->head_dim = tfm_gguf_config_u64(m, "attention.key_length", m->d_model / m->n_heads);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     if (m->head_dim == 0 || m->head_dim > 4096)
         tfm_gguf_config_fail(m, TFM_ERROR_FORMAT, "attention.key_length", "is no possible size of a head");
     if (tfm_gguf_config_u64(m, "attention.value_length", m->head_dim) != m->head_dim)
@@ -207,15 +208,15 @@ tfm_status tfm_gguf_config(tfm_gguf_model *m, tfm_error *error) {
         if (!tfm_gguf_config_find(m, key->theirs)) tfm_gguf_config_fail(m, TFM_ERROR_FORMAT, key->theirs, "is missing");
     read_sizes(m);
     tfm_gguf_config_set(m, "model_type", json_string(f->model_type));
-    for (const tfm_gguf_key *key = f->required; !m->status && key->theirs; key++) copy(m, key);
-    for (const tfm_gguf_key *key = f->optional; !m->status && key->theirs; key++) copy(m, key);
+    for (const tfm_gguf_key *key = f->required; m->status == TFM_OK && key->theirs; key++) copy(m, key);
+    for (const tfm_gguf_key *key = f->optional; m->status == TFM_OK && key->theirs; key++) copy(m, key);
     if (embedding) set_u64(m, "vocab_size", embedding->shape[0]);
     tfm_gguf_config_set(m, "tie_word_embeddings", json_boolean(m->tied));
-    if (f->heads && !m->status) {
+    if (f->heads && m->status == TFM_OK) {
         set_u64(m, "head_dim", m->head_dim);
         set_u64(m, "num_key_value_heads", m->n_kv_heads);
     }
-    if (f->theta && !m->status) set_rope(m);
-    if (f->finish && !m->status) f->finish(m);
+    if (f->theta && m->status == TFM_OK) set_rope(m);
+    if (f->finish && m->status == TFM_OK) f->finish(m);
     return m->status;
 }

@@ -16,7 +16,7 @@ static const tfm_gguf_key none[] = {{NULL, NULL}};
 static const tfm_gguf_key rms_keys[] = {SIZES, RMS_EPS, {NULL, NULL}};
 static const tfm_gguf_key layer_keys[] = {SIZES, LAYER_EPS, {NULL, NULL}};
 
-/* ---- Llama and its like --------------------------------------------------------------------------------------- */
+/* ---- Llama and its like ---- */
 
 static const tfm_gguf_name llama_names[] = {
     {.theirs = "token_embd", .ours = "model.embed_tokens"},
@@ -140,7 +140,7 @@ static const tfm_gguf_family command_r = {
     .finish = finish_command_r,
 };
 
-/* ---- Gemma ---------------------------------------------------------------------------------------------------- */
+/* ---- Gemma ---- */
 
 static const tfm_gguf_name gemma_names[] = {
     {.theirs = "token_embd", .ours = "model.embed_tokens"},
@@ -209,7 +209,7 @@ static const tfm_gguf_family gemma2 = {
     .finish = finish_gemma2,
 };
 
-/* ---- Phi and StableLM ------------------------------------------------------------------------------------------ */
+/* ---- Phi and StableLM ---- */
 
 static const tfm_gguf_name phi2_names[] = {
     {.theirs = "token_embd", .ours = "model.embed_tokens"},
@@ -303,7 +303,7 @@ static const tfm_gguf_family stablelm = {
     .finish = finish_stablelm,
 };
 
-/* ---- GPT-2, GPT-NeoX, BLOOM ------------------------------------------------------------------------------------ */
+/* ---- GPT-2, GPT-NeoX, BLOOM ---- */
 
 static const tfm_gguf_name gpt2_names[] = {
     {.theirs = "token_embd", .ours = "transformer.wte"},
@@ -416,7 +416,7 @@ static const tfm_gguf_family bloom = {
     .optional = none,
 };
 
-/* ---- BERT ------------------------------------------------------------------------------------------------------ */
+/* ---- BERT ---- */
 
 static const tfm_gguf_name bert_names[] = {
     {.theirs = "token_embd", .ours = "embeddings.word_embeddings"},

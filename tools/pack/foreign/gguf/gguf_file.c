@@ -55,7 +55,7 @@ static tfm_status read_name(reader *r, const char *what, size_t longest, char **
     uint64_t n = 0;
     *name = NULL;
     tfm_status status = read_number(r, 8, what, &n);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (n > left(r)) return ends_early(r, what);
     const uint8_t *text = r->gguf->bytes + r->at;
     bool good = n > 0 && n <= longest;
@@ -66,7 +66,7 @@ static tfm_status read_name(reader *r, const char *what, size_t longest, char **
     return *name ? TFM_OK : no_memory(r);
 }
 
-/* ---- metadata ------------------------------------------------------------------------------------------------- */
+/* ---- metadata ---- */
 
 static const struct {
     const char *name;
@@ -103,14 +103,14 @@ static tfm_status skip_elements(reader *r, const tfm_gguf_value *value) {
 static tfm_status read_value(reader *r, tfm_gguf_value *value) {
     uint64_t type = 0, element = 0;
     tfm_status status = read_name(r, "a key of the metadata", MAX_KEY, &value->key);
-    if (!status) status = read_number(r, 4, "the metadata", &type);
-    if (status) return status;
+    if (status == TFM_OK) status = read_number(r, 4, "the metadata", &type);
+    if (status != TFM_OK) return status;
     value->count = 1;
     value->is_array = type == TFM_GGUF_ARRAY;
     if (value->is_array) {
         status = read_number(r, 4, "the metadata", &element);
-        if (!status) status = read_number(r, 8, "the metadata", &value->count);
-        if (status) return status;
+        if (status == TFM_OK) status = read_number(r, 8, "the metadata", &value->count);
+        if (status != TFM_OK) return status;
         if (element == TFM_GGUF_ARRAY)
             return tfm_fail(r->error, TFM_ERROR_UNSUPPORTED,
                             "%s: key '%s' is an array of arrays; nothing known has such", r->gguf->path, value->key);
@@ -157,7 +157,7 @@ static tfm_status read_values(reader *r, uint64_t n) {
     for (uint64_t i = 0; i < n; i++) {
         g->n_values++; /* so that the key of one that is broken is freed too */
         tfm_status status = read_value(r, &g->values[i]);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     g->values_by_key = sorted(r, g->n_values, compare_keys, &twice);
     if (!g->values_by_key) return no_memory(r);
@@ -238,7 +238,7 @@ const char *tfm_gguf_next_string(const uint8_t **at, size_t *n) {
     return text;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static tfm_status wrong_tensor(const reader *r, const char *name, const char *wrong) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: tensor '%s' %s", r->gguf->path, name, wrong);
@@ -261,19 +261,19 @@ static tfm_status unknown_type(const reader *r, const char *name, uint64_t numbe
 static tfm_status read_shape(reader *r, tfm_gguf_tensor *t, const tfm_gguf_block **type) {
     uint64_t rank = 0, number = 0, row_bytes;
     tfm_status status = read_number(r, 4, "the list of tensors", &rank);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     if (rank == 0 || rank > TFM_RANK_MAX) return wrong_tensor(r, t->name, "has not 1 to 4 dimensions");
     t->rank = (uint32_t)rank;
     t->count = 1;
     for (uint32_t i = 0; i < TFM_RANK_MAX; i++) t->shape[i] = 1;
     for (uint32_t i = t->rank; i-- > 0;) {
         status = read_number(r, 8, "the list of tensors", &t->shape[i]);
-        if (status) return status;
+        if (status != TFM_OK) return status;
         if (t->shape[i] == 0 || __builtin_mul_overflow(t->count, t->shape[i], &t->count))
             return wrong_tensor(r, t->name, "has an impossible shape");
     }
     status = read_number(r, 4, "the list of tensors", &number);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     *type = tfm_gguf_block_type((uint32_t)number);
     if (!*type || !(*type)->decode) return unknown_type(r, t->name, number);
     const uint64_t width = t->shape[t->rank - 1];
@@ -287,8 +287,8 @@ static tfm_status read_shape(reader *r, tfm_gguf_tensor *t, const tfm_gguf_block
 /* One entry of the list; *offset counts from where the values begin, which is not known yet. */
 static tfm_status read_tensor(reader *r, tfm_gguf_tensor *t, uint64_t *offset) {
     tfm_status status = read_name(r, "the name of a tensor", MAX_NAME, &t->name);
-    if (!status) status = read_shape(r, t, &t->block);
-    if (!status) status = read_number(r, 8, "the list of tensors", offset);
+    if (status == TFM_OK) status = read_shape(r, t, &t->block);
+    if (status == TFM_OK) status = read_number(r, 8, "the list of tensors", offset);
     return status;
 }
 
@@ -307,7 +307,7 @@ static tfm_status place_tensors(reader *r, const uint64_t *offsets) {
     tfm_gguf *g = r->gguf;
     uint64_t alignment = 32;
     tfm_status status = get_alignment(r, &alignment);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     uint64_t start = (r->at + alignment - 1) / alignment * alignment;
     if (g->n_tensors > 0 && start > g->size) return ends_early(r, "the list of tensors");
     for (uint32_t i = 0; i < g->n_tensors; i++) {
@@ -330,13 +330,13 @@ static tfm_status read_tensors(reader *r, uint64_t n) {
     uint64_t *offsets = calloc((size_t)n + 1, sizeof *offsets);
     g->tensors = calloc((size_t)n + 1, sizeof *g->tensors);
     tfm_status status = offsets && g->tensors ? TFM_OK : no_memory(r);
-    for (uint64_t i = 0; !status && i < n; i++) {
+    for (uint64_t i = 0; status == TFM_OK && i < n; i++) {
         g->n_tensors++;
         status = read_tensor(r, &g->tensors[i], &offsets[i]);
     }
-    if (!status) status = place_tensors(r, offsets);
+    if (status == TFM_OK) status = place_tensors(r, offsets);
     free(offsets);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     g->tensors_by_name = sorted(r, g->n_tensors, compare_names, &twice);
     if (!g->tensors_by_name) return no_memory(r);
     return twice == UINT32_MAX ? TFM_OK : wrong_tensor(r, g->tensors[twice].name, "is there twice");
@@ -357,7 +357,7 @@ const tfm_gguf_tensor *tfm_gguf_tensor_find(const tfm_gguf *g, const char *name)
     return NULL;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------- */
+/* ---- files ---- */
 
 bool tfm_gguf_is(const char *path) {
     char magic[4];
@@ -392,8 +392,8 @@ static tfm_status read_version(reader *r) {
     const char *path = r->gguf->path;
     uint64_t magic = 0, version = 0;
     tfm_status status = read_number(r, 4, "its header", &magic);
-    if (!status) status = read_number(r, 4, "its header", &version);
-    if (status) return status;
+    if (status == TFM_OK) status = read_number(r, 4, "its header", &version);
+    if (status != TFM_OK) return status;
     if (magic != 0x46554747) return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: is not a GGUF file", path);
     if (version == 2 || version == 3) return TFM_OK;
     if (version != 0 && (version & 0xffff) == 0)
@@ -413,12 +413,12 @@ tfm_status tfm_gguf_open(tfm_gguf **result, const char *path, tfm_error *error) 
     }
     reader r = {.gguf = g, .error = error};
     tfm_status status = map_file(g, error);
-    if (!status) status = read_version(&r);
-    if (!status) status = read_number(&r, 8, "its header", &n_tensors);
-    if (!status) status = read_number(&r, 8, "its header", &n_values);
-    if (!status) status = read_values(&r, n_values);
-    if (!status) status = read_tensors(&r, n_tensors);
-    if (status)
+    if (status == TFM_OK) status = read_version(&r);
+    if (status == TFM_OK) status = read_number(&r, 8, "its header", &n_tensors);
+    if (status == TFM_OK) status = read_number(&r, 8, "its header", &n_values);
+    if (status == TFM_OK) status = read_values(&r, n_values);
+    if (status == TFM_OK) status = read_tensors(&r, n_tensors);
+    if (status != TFM_OK)
         tfm_gguf_close(&g);
     else
         *result = g;

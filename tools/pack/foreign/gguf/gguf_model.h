@@ -59,7 +59,7 @@ struct tfm_gguf_model {
     const tfm_gguf_family *family;
     tfm_gguf_entry *entries;
     size_t n_entries, entries_size;
-    json_t *config; /* the source's */
+    json_t *config; /* the checkpoint's */
     uint64_t d_model, n_layers, n_heads, n_kv_heads, head_dim;
     bool tied;
     tfm_status status; /* the first failure */

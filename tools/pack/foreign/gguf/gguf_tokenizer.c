@@ -28,7 +28,7 @@ static tfm_status wrong(const vocabulary *v, const char *key, const char *what) 
     return tfm_fail(v->error, TFM_ERROR_FORMAT, "%s: key '" KEY "%s' %s", v->gguf->path, key, what);
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------- */
+/* ---- values ---- */
 
 static const tfm_gguf_value *find(const tfm_gguf *gguf, const char *name) {
     char key[80];
@@ -94,7 +94,7 @@ static tfm_status read_tokens(vocabulary *v) {
     return TFM_OK;
 }
 
-/* ---- byte-level BPE ---------------------------------------------------------------------------------------------- */
+/* ---- byte-level BPE ---- */
 
 #define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 #define SPACES "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
@@ -203,14 +203,14 @@ static tfm_status byte_level(vocabulary *v, json_t **root) {
     json_t *pieces = NULL, *added = NULL, *merges = NULL, *words = NULL;
     size_t way;
     tfm_status status = find_way(v, &way);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     v->list.add_bos = get_bool(v->gguf, "add_bos_token", ways[way].bos);
     v->list.add_eos = get_bool(v->gguf, "add_eos_token", false);
     status = tfm_piece_list_vocabulary(&v->list, &pieces, v->error);
-    if (!status) status = tfm_piece_list_added(&v->list, pieces, &added, v->error);
-    if (!status) status = read_merges(v, &merges);
-    if (!status && !(words = make_words(way))) status = no_memory(v);
-    if (!status) {
+    if (status == TFM_OK) status = tfm_piece_list_added(&v->list, pieces, &added, v->error);
+    if (status == TFM_OK) status = read_merges(v, &merges);
+    if (status == TFM_OK && !(words = make_words(way))) status = no_memory(v);
+    if (status == TFM_OK) {
         *root = json_pack("{s:O, s:O, s:{s:s}, s:{s:s, s:n, s:b, s:b, s:b, s:O, s:O}}", "added_tokens", added,
                           "pre_tokenizer", words, "decoder", "type", "ByteLevel", "model", "type", "BPE", "unk_token",
                           "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", ways[way].ignore_merges, "vocab", pieces,
@@ -226,8 +226,7 @@ static tfm_status byte_level(vocabulary *v, json_t **root) {
     return status;
 }
 
-/* ---- WordPiece -----------------------------------------------------------------------------------------------------
- */
+/* ---- WordPiece ---- */
 
 /* The spelling in vocab.txt: here words begin with U+2581 and other pieces have no mark, there it is "##". */
 static char *word_piece(const tfm_spm_piece *p, size_t *n) {
@@ -284,9 +283,9 @@ static tfm_status word_pieces(vocabulary *v, json_t **root) {
     if ((uint64_t)list->unknown >= list->n || (uint64_t)list->bos >= list->n || (uint64_t)list->eos >= list->n)
         return wrong(v, "tokens", "lacks one of the tokens that stand for unknown words, begin and end");
     tfm_status status = spell(v, &texts);
-    if (!status) status = tfm_piece_list_vocabulary(list, &pieces, v->error);
-    if (!status) status = tfm_piece_list_added(list, pieces, &added, v->error);
-    if (!status) {
+    if (status == TFM_OK) status = tfm_piece_list_vocabulary(list, &pieces, v->error);
+    if (status == TFM_OK) status = tfm_piece_list_added(list, pieces, &added, v->error);
+    if (status == TFM_OK) {
         const tfm_spm_piece *unknown = &list->pieces[list->unknown], *cls = &list->pieces[list->bos],
                             *sep = &list->pieces[list->eos];
         const char *normalizer = "BertNormalizer";
@@ -311,8 +310,7 @@ static tfm_status word_pieces(vocabulary *v, json_t **root) {
     return status;
 }
 
-/* ---- SentencePiece byte pairs
- * ---------------------------------------------------------------------------------------- */
+/* ---- SentencePiece byte pairs ---- */
 
 static tfm_status byte_pairs(vocabulary *v, json_t **root) {
     tfm_piece_list *list = &v->list;
@@ -330,7 +328,7 @@ static tfm_status byte_pairs(vocabulary *v, json_t **root) {
     return tfm_piece_list_byte_pairs(list, root, v->error);
 }
 
-/* ---- all --------------------------------------------------------------------------------------------------------- */
+/* ---- all ---- */
 
 tfm_status tfm_gguf_tokenizer(const tfm_gguf *gguf, json_t **root, tfm_error *error) {
     static const struct {
@@ -349,9 +347,9 @@ tfm_status tfm_gguf_tokenizer(const tfm_gguf *gguf, json_t **root, tfm_error *er
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(model, kinds[i].model) != 0) continue;
         tfm_status status = read_tokens(&v);
-        if (!status) status = kinds[i].make(&v, root);
+        if (status == TFM_OK) status = kinds[i].make(&v, root);
         free(v.list.pieces);
-        if (status) {
+        if (status != TFM_OK) {
             json_decref(*root);
             *root = NULL;
         }
@@ -366,11 +364,11 @@ tfm_status tfm_gguf_tokenizer(const tfm_gguf *gguf, json_t **root, tfm_error *er
 tfm_status tfm_gguf_write_tokenizer(const tfm_gguf *gguf, tfm_writer *writer, tfm_error *error) {
     json_t *root;
     tfm_status status = tfm_gguf_tokenizer(gguf, &root, error);
-    if (status || !root) return status;
+    if (status != TFM_OK || !root) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", gguf->path);
-    if (!status) status = tfm_tokenizer_json(root, gguf->path, table, error);
-    if (!status) status = tfm_writer_section(writer, "tokenizer", table, error);
+    if (status == TFM_OK) status = tfm_tokenizer_json(root, gguf->path, table, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
     tfm_table_builder_free(&table);
     json_decref(root);
     return status;
@@ -385,8 +383,7 @@ const char *tfm_gguf_tokenizer_note(const tfm_gguf *gguf) {
                   : NULL;
 }
 
-/* ---- generation ----------------------------------------------------------------------------------------------------
- */
+/* ---- generation ---- */
 
 static bool add_end(json_t *ends, int64_t id) {
     size_t i;

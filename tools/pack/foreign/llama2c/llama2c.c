@@ -42,7 +42,7 @@ static uint32_t u32_at(const uint8_t *p) {
     return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* ---- header --------------------------------------------------------------------------------------------------- */
+/* ---- header ---- */
 
 /* Sizes of a header; false if no model could have them. *tied: in version 0 the sign of the vocabulary's size. */
 static bool read_sizes(const uint8_t *p, bool legacy, uint64_t *sizes, bool *tied) {
@@ -110,10 +110,10 @@ static tfm_status read_header(llama2c *m, tfm_error *error) {
     return TFM_OK;
 }
 
-/* ---- tensors -------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 /* The next tensor of the file under a name of the folder; rows 0: a vector of `width` elements; heads: see part. */
-static tfm_status take(llama2c *m, tfm_checkpoint *source, const char *name, uint64_t rows, uint64_t width,
+static tfm_status take(llama2c *m, tfm_checkpoint *checkpoint, const char *name, uint64_t rows, uint64_t width,
                        uint64_t heads, tfm_error *error) {
     /* Norms stay floats in version 2. */
     const bool quantised = m->version == 2 && rows > 0;
@@ -127,73 +127,75 @@ static tfm_status take(llama2c *m, tfm_checkpoint *source, const char *name, uin
     *p = (part){m->bytes + m->at, rows ? width : 1, count, (uint32_t)heads, quantised};
     m->at += (size_t)bytes;
     const uint64_t shape[TFM_RANK_MAX] = {rows ? rows : width, rows ? width : 1, 1, 1};
-    return tfm_checkpoint_add_provided(source, name, quantised ? "Q8" : "F32", rows ? 2 : 1, shape, m->n_parts++,
+    return tfm_checkpoint_add_provided(checkpoint, name, quantised ? "Q8" : "F32", rows ? 2 : 1, shape, m->n_parts++,
                                        error);
 }
 
 /* One kind of tensor of all layers. */
-static tfm_status take_layers(llama2c *m, tfm_checkpoint *source, const char *name, uint64_t rows, uint64_t width,
+static tfm_status take_layers(llama2c *m, tfm_checkpoint *checkpoint, const char *name, uint64_t rows, uint64_t width,
                               uint64_t heads, tfm_error *error) {
     tfm_status status = TFM_OK;
-    for (uint64_t i = 0; !status && i < m->sizes[LAYERS]; i++) {
+    for (uint64_t i = 0; status == TFM_OK && i < m->sizes[LAYERS]; i++) {
         char full[100];
         snprintf(full, sizeof full, "model.layers.%" PRIu64 ".%s.weight", i, name);
-        status = take(m, source, full, rows, width, heads, error);
+        status = take(m, checkpoint, full, rows, width, heads, error);
     }
     return status;
 }
 
-static tfm_status take_norms(llama2c *m, tfm_checkpoint *source, tfm_error *error) {
+static tfm_status take_norms(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     const uint64_t d = m->sizes[DIM];
-    tfm_status status = take_layers(m, source, "input_layernorm", 0, d, 0, error);
-    if (!status) status = take_layers(m, source, "post_attention_layernorm", 0, d, 0, error);
-    return status ? status : take(m, source, "model.norm.weight", 0, d, 0, error);
+    tfm_status status = take_layers(m, checkpoint, "input_layernorm", 0, d, 0, error);
+    if (status == TFM_OK) status = take_layers(m, checkpoint, "post_attention_layernorm", 0, d, 0, error);
+    return status == TFM_OK ? take(m, checkpoint, "model.norm.weight", 0, d, 0, error) : status;
 }
 
-static tfm_status take_attention(llama2c *m, tfm_checkpoint *source, tfm_error *error) {
+static tfm_status take_attention(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     const uint64_t d = m->sizes[DIM], heads = m->sizes[HEADS], kv_heads = m->sizes[KV_HEADS];
     const uint64_t kv = d / heads * kv_heads;
-    tfm_status status = take_layers(m, source, "self_attn.q_proj", d, d, heads, error);
-    if (!status) status = take_layers(m, source, "self_attn.k_proj", kv, d, kv_heads, error);
-    if (!status) status = take_layers(m, source, "self_attn.v_proj", kv, d, 0, error);
-    return status ? status : take_layers(m, source, "self_attn.o_proj", d, d, 0, error);
+    tfm_status status = take_layers(m, checkpoint, "self_attn.q_proj", d, d, heads, error);
+    if (status == TFM_OK) status = take_layers(m, checkpoint, "self_attn.k_proj", kv, d, kv_heads, error);
+    if (status == TFM_OK) status = take_layers(m, checkpoint, "self_attn.v_proj", kv, d, 0, error);
+    return status == TFM_OK ? take_layers(m, checkpoint, "self_attn.o_proj", d, d, 0, error) : status;
 }
 
-static tfm_status take_feed_forward(llama2c *m, tfm_checkpoint *source, tfm_error *error) {
+static tfm_status take_feed_forward(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     const uint64_t d = m->sizes[DIM], hidden = m->sizes[HIDDEN];
-    tfm_status status = take_layers(m, source, "mlp.gate_proj", hidden, d, 0, error);
-    if (!status) status = take_layers(m, source, "mlp.down_proj", d, hidden, 0, error);
-    return status ? status : take_layers(m, source, "mlp.up_proj", hidden, d, 0, error);
+    tfm_status status = take_layers(m, checkpoint, "mlp.gate_proj", hidden, d, 0, error);
+    if (status == TFM_OK) status = take_layers(m, checkpoint, "mlp.down_proj", d, hidden, 0, error);
+    return status == TFM_OK ? take_layers(m, checkpoint, "mlp.up_proj", hidden, d, 0, error) : status;
 }
 
 /* In the order of version 0, where tables of sines that nobody needs stand before the projection. */
-static tfm_status take_legacy(llama2c *m, tfm_checkpoint *source, tfm_error *error) {
+static tfm_status take_legacy(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     const uint64_t d = m->sizes[DIM];
-    tfm_status status = take(m, source, "model.embed_tokens.weight", m->sizes[VOCABULARY], d, 0, error);
-    if (!status) status = take_layers(m, source, "input_layernorm", 0, d, 0, error);
-    if (!status) status = take_attention(m, source, error);
-    if (!status) status = take_layers(m, source, "post_attention_layernorm", 0, d, 0, error);
-    if (!status) status = take_feed_forward(m, source, error);
-    if (!status) status = take(m, source, "model.norm.weight", 0, d, 0, error);
+    tfm_status status = take(m, checkpoint, "model.embed_tokens.weight", m->sizes[VOCABULARY], d, 0, error);
+    if (status == TFM_OK) status = take_layers(m, checkpoint, "input_layernorm", 0, d, 0, error);
+    if (status == TFM_OK) status = take_attention(m, checkpoint, error);
+    if (status == TFM_OK) status = take_layers(m, checkpoint, "post_attention_layernorm", 0, d, 0, error);
+    if (status == TFM_OK) status = take_feed_forward(m, checkpoint, error);
+    if (status == TFM_OK) status = take(m, checkpoint, "model.norm.weight", 0, d, 0, error);
     const uint64_t tables = 4 * m->sizes[POSITIONS] * (d / m->sizes[HEADS]);
-    if (!status && tables > m->size - m->at) return damaged(m, error);
-    m->at += status ? 0 : (size_t)tables;
+    if (status == TFM_OK && tables > m->size - m->at) return damaged(m, error);
+    m->at += status != TFM_OK ? 0 : (size_t)tables;
     return status;
 }
 
-static tfm_status take_marked(llama2c *m, tfm_checkpoint *source, tfm_error *error) {
-    tfm_status status = take_norms(m, source, error);
-    if (!status) status = take(m, source, "model.embed_tokens.weight", m->sizes[VOCABULARY], m->sizes[DIM], 0, error);
-    if (!status) status = take_attention(m, source, error);
-    return status ? status : take_feed_forward(m, source, error);
+static tfm_status take_marked(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
+    tfm_status status = take_norms(m, checkpoint, error);
+    if (status == TFM_OK)
+        status = take(m, checkpoint, "model.embed_tokens.weight", m->sizes[VOCABULARY], m->sizes[DIM], 0, error);
+    if (status == TFM_OK) status = take_attention(m, checkpoint, error);
+    return status == TFM_OK ? take_feed_forward(m, checkpoint, error) : status;
 }
 
-static tfm_status take_all(llama2c *m, tfm_checkpoint *source, tfm_error *error) {
+static tfm_status take_all(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     m->parts = calloc((size_t)(9 * m->sizes[LAYERS] + 3), sizeof *m->parts);
     if (!m->parts) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->path);
-    tfm_status status = m->version ? take_marked(m, source, error) : take_legacy(m, source, error);
-    if (!status && !m->tied) status = take(m, source, "lm_head.weight", m->sizes[VOCABULARY], m->sizes[DIM], 0, error);
-    return status || m->at == m->size ? status : damaged(m, error);
+    tfm_status status = m->version ? take_marked(m, checkpoint, error) : take_legacy(m, checkpoint, error);
+    if (status == TFM_OK && !m->tied)
+        status = take(m, checkpoint, "lm_head.weight", m->sizes[VOCABULARY], m->sizes[DIM], 0, error);
+    return status != TFM_OK || m->at == m->size ? status : damaged(m, error);
 }
 
 static void read_run(const llama2c *m, const part *p, uint64_t first, uint64_t n, float *values) {
@@ -223,7 +225,7 @@ static tfm_status read_rows(void *state, uint64_t key, uint64_t row0, uint64_t n
     return TFM_OK;
 }
 
-/* ---- the tokenizer beside it ------------------------------------------------------------------------------------ */
+/* ---- the tokenizer beside it ---- */
 
 static bool is_file(const char *path) {
     struct stat st;
@@ -272,7 +274,7 @@ static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *e
     return status;
 }
 
-/* ---- opening -------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static void close_model(void *state) {
     llama2c *m = state;
@@ -298,34 +300,34 @@ static tfm_status map_file(llama2c *m, tfm_error *error) {
     return TFM_OK;
 }
 
-static tfm_status configure(const llama2c *m, tfm_checkpoint *source, tfm_error *error) {
+static tfm_status configure(const llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     const uint64_t *s = m->sizes;
-    source->config = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b}", "model_type", "llama",
-                               "hidden_size", (json_int_t)s[DIM], "intermediate_size", (json_int_t)s[HIDDEN],
-                               "num_hidden_layers", (json_int_t)s[LAYERS], "num_attention_heads", (json_int_t)s[HEADS],
-                               "num_key_value_heads", (json_int_t)s[KV_HEADS], "vocab_size", (json_int_t)s[VOCABULARY],
-                               "max_position_embeddings", (json_int_t)s[POSITIONS], "rms_norm_eps", 1e-5, "rope_theta",
-                               10000.0, "tie_word_embeddings", m->tied);
+    checkpoint->config = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b}", "model_type", "llama",
+                                   "hidden_size", (json_int_t)s[DIM], "intermediate_size", (json_int_t)s[HIDDEN],
+                                   "num_hidden_layers", (json_int_t)s[LAYERS], "num_attention_heads",
+                                   (json_int_t)s[HEADS], "num_key_value_heads", (json_int_t)s[KV_HEADS], "vocab_size",
+                                   (json_int_t)s[VOCABULARY], "max_position_embeddings", (json_int_t)s[POSITIONS],
+                                   "rms_norm_eps", 1e-5, "rope_theta", 10000.0, "tie_word_embeddings", m->tied);
     /* Token 1 begins a text, and llama2.c ends at it; token 2 ends an answer. */
     const uint64_t longest = s[POSITIONS] < 256 ? s[POSITIONS] : 256; /* llama2.c's own default */
-    source->generation_config =
+    checkpoint->generation_config =
         json_pack("{s:i, s:[i, i], s:I}", "bos_token_id", 1, "eos_token_id", 1, 2, "max_length", (json_int_t)longest);
-    if (!source->config || !source->generation_config)
+    if (!checkpoint->config || !checkpoint->generation_config)
         return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->path);
     return TFM_OK;
 }
 
-static tfm_status open_llama2c(tfm_checkpoint *source, const char *path, tfm_error *error) {
+static tfm_status open_llama2c(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     llama2c *m = calloc(1, sizeof *m);
     if (!m || !(m->path = strdup(path))) {
         free(m);
         return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     }
-    source->provider = (tfm_provider){m, read_rows, write_tokenizers, close_model};
+    checkpoint->provider = (tfm_provider){m, read_rows, write_tokenizers, close_model};
     tfm_status status = map_file(m, error);
-    if (!status) status = read_header(m, error);
-    if (!status) status = configure(m, source, error);
-    if (!status) status = take_all(m, source, error);
+    if (status == TFM_OK) status = read_header(m, error);
+    if (status == TFM_OK) status = configure(m, checkpoint, error);
+    if (status == TFM_OK) status = take_all(m, checkpoint, error);
     return status;
 }
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "llama2c.h"
 #include "runtime/tokenizer/spm.h"
 #include "runtime/tokenizer/utf8_strict.h"
-#include "llama2c.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
 
@@ -84,7 +84,7 @@ static tfm_status take_pieces(reader *r, uint64_t count) {
 static tfm_status write_table(const reader *r, const json_t *root, tfm_writer *writer) {
     tfm_table_builder *table = tfm_table_builder_new();
     tfm_status status = table ? tfm_tokenizer_json(root, r->path, table, r->error) : no_memory(r);
-    if (!status) status = tfm_writer_section(writer, "tokenizer", table, r->error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, r->error);
     tfm_table_builder_free(&table);
     return status;
 }
@@ -94,9 +94,9 @@ tfm_status tfm_llama2c_write_tokenizer(const char *path, uint64_t vocab_size, tf
     json_t *root = NULL;
     r.list = (tfm_piece_list){.what = path, .bos = 1, .eos = 2, .add_bos = true, .space_prefix = true};
     tfm_status status = load(&r);
-    if (!status) status = take_pieces(&r, vocab_size);
-    if (!status) status = tfm_piece_list_byte_pairs(&r.list, &root, error);
-    if (!status) status = write_table(&r, root, writer);
+    if (status == TFM_OK) status = take_pieces(&r, vocab_size);
+    if (status == TFM_OK) status = tfm_piece_list_byte_pairs(&r.list, &root, error);
+    if (status == TFM_OK) status = write_table(&r, root, writer);
     json_decref(root);
     free(r.list.pieces);
     free(r.texts);

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/pack/families/family.h"
 #include "npz_file.h"
 #include "tools/pack/checkpoint/array_views.h"
+#include "tools/pack/families/family.h"
 #include "tools/pack/tokenizer/spm/spm_pair.h"
 
 /* Sines end nowhere; sessions need a limit. */
@@ -22,7 +22,7 @@
 #define YAML_MAX ((off_t)64 << 20)
 
 typedef struct model {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     tfm_npz_file file;
     json_t *options, *vocabulary; /* vocabulary: {token: id} of a .yml, or NULL */
     char folder[PATH_MAX];
@@ -35,7 +35,7 @@ typedef struct model {
 
 __attribute__((format(printf, 3, 4))) static void fail(model *m, tfm_status status, const char *format, ...) {
     char text[300];
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
@@ -43,7 +43,7 @@ __attribute__((format(printf, 3, 4))) static void fail(model *m, tfm_status stat
     m->status = tfm_fail(m->error, status, "%s: %s", m->file.path, text);
 }
 
-/* ---- options --------------------------------------------------------------------------------------------------- */
+/* ---- options ---- */
 
 static const char *option(const model *m, const char *key, const char *fallback) {
     const char *value = json_string_value(json_object_get(m->options, key));
@@ -93,14 +93,14 @@ static void check_options(model *m) {
     require(m, "ulr", "false", "false");
 }
 
-/* ---- tensors --------------------------------------------------------------------------------------------------- */
+/* ---- tensors ---- */
 
 static bool has(const model *m, const char *name) { return tfm_npz_file_find(&m->file, name) != TFM_NPZ_NONE; }
 
 static tfm_npz_array *find(model *m, const char *name) {
-    const uint32_t i = m->status ? TFM_NPZ_NONE : tfm_npz_file_find(&m->file, name);
+    const uint32_t i = m->status != TFM_OK ? TFM_NPZ_NONE : tfm_npz_file_find(&m->file, name);
     if (i == TFM_NPZ_NONE) fail(m, TFM_ERROR_FORMAT, "array '%s' is missing", name);
-    return m->status ? NULL : &m->file.arrays[i];
+    return m->status != TFM_OK ? NULL : &m->file.arrays[i];
 }
 
 /* Arrays are numbered twice: 2 i is array i as it is, 2 i + 1 is array i as a vector, whatever rank it has. */
@@ -143,7 +143,7 @@ static void show_attention(model *m, const char *to, const char *scope) {
 }
 
 static void show_stack(model *m, const char *s, uint64_t n_layers, bool cross) {
-    for (uint64_t i = 0; i < n_layers && !m->status; i++) {
+    for (uint64_t i = 0; i < n_layers && m->status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("model.%s.layers.%llu", s, (unsigned long long)i);
         const tfm_name from = tfm_name_format("%s_l%llu", s, (unsigned long long)(i + 1));
         show_attention(m, tfm_name_format("%s.self_attn", to.text).text, tfm_name_format("%s_self", from.text).text);
@@ -176,12 +176,12 @@ static void show_embeddings(model *m, bool shared, bool tied) {
     if (has(m, "decoder_ff_logit_out_b")) show(m, "final_logits_bias", "decoder_ff_logit_out_b", true, padded);
 }
 
-/* ---- configuration --------------------------------------------------------------------------------------------- */
+/* ---- configuration ---- */
 
 static uint64_t dimension(model *m, const char *name, uint32_t which) {
     const tfm_npz_array *a = find(m, name);
     if (a && a->rank != 2) fail(m, TFM_ERROR_FORMAT, "array '%s' has the wrong type or shape", name);
-    return m->status ? 1 : a->shape[which];
+    return m->status != TFM_OK ? 1 : a->shape[which];
 }
 
 static void write_config(model *m, bool shared, bool tied, uint64_t layers[2]) {
@@ -193,8 +193,8 @@ static void write_config(model *m, bool shared, bool tied, uint64_t layers[2]) {
     const uint64_t source_size = dimension(m, source_embedding, 0) + shared, pad = m->target_size;
     const json_t *end = json_object_get(m->vocabulary, "</s>");
     const json_int_t eos = end ? json_integer_value(end) : 0;
-    if (m->status) return;
-    m->source->config = json_pack(
+    if (m->status != TFM_OK) return;
+    m->checkpoint->config = json_pack(
         "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:I}", "model_type",
         m->pre_norm ? "pegasus" : "marian", "d_model", (json_int_t)m->d, "encoder_layers", (json_int_t)layers[0],
         "decoder_layers", (json_int_t)layers[1], "encoder_attention_heads", (json_int_t)heads,
@@ -202,11 +202,11 @@ static void write_config(model *m, bool shared, bool tied, uint64_t layers[2]) {
         (json_int_t)ffn[1], "activation_function", act, "scale_embedding", 1, "max_position_embeddings",
         (json_int_t)positions, "vocab_size", (json_int_t)source_size, "decoder_vocab_size", (json_int_t)(pad + 1),
         "share_encoder_decoder_embeddings", shared, "tie_word_embeddings", tied, "pad_token_id", (json_int_t)pad);
-    m->source->generation_config = json_pack(
+    m->checkpoint->generation_config = json_pack(
         "{s:I, s:I, s:I, s:I, s:b, s:[[I]]}", "max_length", (json_int_t)(positions < POSITIONS ? positions : POSITIONS),
         "eos_token_id", eos, "pad_token_id", (json_int_t)pad, "decoder_start_token_id", (json_int_t)pad,
         "renormalize_logits", 1, "bad_words_ids", (json_int_t)pad);
-    if (!m->source->config || !m->source->generation_config) fail(m, TFM_ERROR_MEMORY, "no memory");
+    if (!m->checkpoint->config || !m->checkpoint->generation_config) fail(m, TFM_ERROR_MEMORY, "no memory");
 }
 
 static void read_model(model *m) {
@@ -216,7 +216,7 @@ static void read_model(model *m) {
     if (!yaml) return;
     yaml->used = true;
     m->status = tfm_npz_file_bytes(&m->file, (uint32_t)(yaml - m->file.arrays), &text, &n, m->error);
-    if (m->status) return;
+    if (m->status != TFM_OK) return;
     n = strnlen(text, n);
     m->options = tfm_npz_yaml(text, n, m->file.path, m->error);
     if (!m->options) {
@@ -240,7 +240,7 @@ static void read_model(model *m) {
                  m->file.arrays[i].name);
 }
 
-/* ---- tokenizer ------------------------------------------------------------------------------------------------- */
+/* ---- tokenizer ---- */
 
 typedef struct path_text {
     char text[PATH_MAX + 300];
@@ -293,9 +293,9 @@ static tfm_status read_vocabulary(model *m, tfm_error *error) {
         char *end;
         const char *digits = json_string_value(value);
         const unsigned long id = strtoul(digits, &end, 10);
-        if (!status && (digits[0] < '0' || digits[0] > '9' || *end || id > 1 << 24))
+        if (status == TFM_OK && (digits[0] < '0' || digits[0] > '9' || *end || id > 1 << 24))
             status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: '%.60s' has no id", path.text, token);
-        if (!status && json_object_set_new(m->vocabulary, token, json_integer((json_int_t)id)) != 0)
+        if (status == TFM_OK && json_object_set_new(m->vocabulary, token, json_integer((json_int_t)id)) != 0)
             status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
     }
     json_decref(strings);
@@ -315,15 +315,15 @@ static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *e
     tfm_table_builder *source = NULL, *target = NULL;
     if (!is_file(beside(m, name).text)) return TFM_OK;
     tfm_status status = make_side(m, name, &source, error);
-    if (!status && m->vocabulary && is_file(beside(m, "target.spm").text))
+    if (status == TFM_OK && m->vocabulary && is_file(beside(m, "target.spm").text))
         status = make_side(m, "target.spm", &target, error);
-    if (!status) status = tfm_token_sides_write(writer, source, target, error);
+    if (status == TFM_OK) status = tfm_token_sides_write(writer, source, target, error);
     tfm_table_builder_free(&source);
     tfm_table_builder_free(&target);
     return status;
 }
 
-/* ---- form ------------------------------------------------------------------------------------------------------ */
+/* ---- form ---- */
 
 static bool is_npz(const char *path, bool is_folder) {
     const size_t n = strlen(path);
@@ -356,20 +356,20 @@ static void close_model(void *state) {
     free(m);
 }
 
-static tfm_status open_npz(tfm_checkpoint *source, const char *path, tfm_error *error) {
+static tfm_status open_npz(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     model *m = calloc(1, sizeof *m);
     if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    source->provider = (tfm_provider){m, read_values, write_tokenizers, close_model};
-    m->source = source;
+    checkpoint->provider = (tfm_provider){m, read_values, write_tokenizers, close_model};
+    m->checkpoint = checkpoint;
     m->error = error;
-    m->views = (tfm_array_views){.source = source, .state = m, .shape = array_shape, .read = read_array};
+    m->views = (tfm_array_views){.checkpoint = checkpoint, .state = m, .shape = array_shape, .read = read_array};
     const char *slash = strrchr(path, '/');
     if (strlen(path) >= PATH_MAX) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: the path is too long", path);
     snprintf(m->folder, sizeof m->folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
              slash ? path : ".");
     tfm_status status = tfm_npz_file_open(&m->file, path, error);
-    if (!status) status = read_vocabulary(m, error);
-    if (status) return status;
+    if (status == TFM_OK) status = read_vocabulary(m, error);
+    if (status != TFM_OK) return status;
     read_model(m);
     m->error = NULL;
     return m->status;

@@ -14,7 +14,7 @@ static tfm_status no_memory(const tfm_npz_file *file, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
 }
 
-/* ---- headers of .npy ------------------------------------------------------------------------------------------- */
+/* ---- headers of .npy ---- */
 
 static bool skip(const char **text, const char *word) {
     while (**text == ' ') (*text)++;
@@ -103,7 +103,7 @@ static tfm_status read_header(tfm_npz_file *file, tfm_npz_array *a, tfm_error *e
     return TFM_OK;
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static zip_t *open_zip(const char *path) {
     int code;
@@ -156,7 +156,7 @@ tfm_status tfm_npz_file_open(tfm_npz_file *file, const char *path, tfm_error *er
     if (!file->arrays) return no_memory(file, error);
     for (zip_int64_t i = 0; i < n; i++) {
         tfm_status status = add_entry(file, (uint64_t)i, error);
-        if (status) return status;
+        if (status != TFM_OK) return status;
     }
     qsort(file->arrays, file->n, sizeof *file->arrays, compare_arrays);
     for (uint32_t i = 1; i < file->n; i++)
@@ -174,7 +174,7 @@ void tfm_npz_file_close(tfm_npz_file *file) {
     memset(file, 0, sizeof *file);
 }
 
-/* ---- access ---------------------------------------------------------------------------------------------------- */
+/* ---- access ---- */
 
 uint32_t tfm_npz_file_find(const tfm_npz_file *file, const char *name) {
     const tfm_npz_array key = {.name = (char *)name};
@@ -208,7 +208,7 @@ tfm_status tfm_npz_file_read(tfm_npz_file *file, uint32_t array, uint64_t first,
                              tfm_error *error) {
     const tfm_npz_array *a = &file->arrays[array];
     tfm_status status = load(file, array, error);
-    if (status) return status;
+    if (status != TFM_OK) return status;
     const unsigned char *data = file->cache + a->header + first * element_size(a);
     if (a->type == 'f') {
         memcpy(values, data, n * sizeof *values);

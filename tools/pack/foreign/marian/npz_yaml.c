@@ -1,8 +1,7 @@
 /* npz_yaml.c - flat YAML mappings: the options of a Marian model, and its vocabularies. */
-#include <yaml.h>
-
 #include <stdlib.h>
 #include <string.h>
+#include <yaml.h>
 
 #include "npz_file.h"
 
@@ -44,7 +43,7 @@ static bool take(state *s, const yaml_event_t *e) {
     case YAML_DOCUMENT_END_EVENT: return true;
     case YAML_DOCUMENT_START_EVENT: return !s->ended;
     case YAML_MAPPING_START_EVENT: return s->depth++ == 0 && !s->ended;
-    case YAML_MAPPING_END_EVENT: s->depth--, s->ended = true; return s->key == NULL;
+    case YAML_MAPPING_END_EVENT: s->depth--, s->ended = true; return !s->key;
     case YAML_SEQUENCE_START_EVENT:
         if (s->depth != 1 || !s->key) return false;
         s->depth++;

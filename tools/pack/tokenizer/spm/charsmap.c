@@ -43,7 +43,7 @@ static bool room(void *array, size_t used, size_t n, size_t *capacity, size_t el
     if (*capacity - used >= n) return true;
     size_t more = *capacity * 2 > used + n ? *capacity * 2 : used + n + 256;
     void *bigger = reallocarray(*data, more, element);
-    if (bigger == NULL) return false;
+    if (!bigger) return false;
     *data = bigger;
     *capacity = more;
     return true;
@@ -90,8 +90,8 @@ static tfm_status add_rule(rules *r, uint32_t depth, uint32_t number) {
     tfm_charsmap *map = r->map;
     if (map->n_keys == MAX_RULES) return damaged(r, "it has more rules than Unicode has characters");
     size_t capacity = r->key_capacity;
-    if (!room(&map->keys, map->n_keys, 1, &r->key_capacity, sizeof(*map->keys)) ||
-        !room(&r->starts, map->n_keys, 1, &capacity, sizeof(*r->starts)) ||
+    if (!room(&map->keys, map->n_keys, 1, &r->key_capacity, sizeof *map->keys) ||
+        !room(&r->starts, map->n_keys, 1, &capacity, sizeof *r->starts) ||
         !room(&map->spellings, r->n_spellings, depth, &r->spelling_capacity, 1)) {
         return no_memory(r);
     }
@@ -139,7 +139,7 @@ tfm_status tfm_charsmap_read(tfm_charsmap *map, const unsigned char *data, size_
     r.texts = (const char *)data + 4 + n_array;
     r.n_texts = n - 4 - n_array;
     r.numbers = calloc(r.n_texts, sizeof(uint32_t));
-    tfm_status status = r.numbers != NULL ? collect(&r, 0, 0) : no_memory(&r);
+    tfm_status status = r.numbers ? collect(&r, 0, 0) : no_memory(&r);
     if (status == TFM_OK) {
         for (size_t i = 0; i < map->n_keys; i++) map->keys[i].text = map->spellings + r.starts[i];
     } else {

@@ -30,7 +30,7 @@ static void *limited_alloc(void *data, size_t n) {
     memory *m = data;
     size_t cost = n + 16; /* what malloc adds, roughly; freeing does not give it back: parsing rarely frees */
     void *pointer = cost >= n && cost <= m->left ? malloc(n > 0 ? n : 1) : NULL;
-    if (pointer == NULL) {
+    if (!pointer) {
         m->refused = true;
     } else {
         m->left -= cost;
@@ -43,7 +43,7 @@ static void limited_free(void *data, void *pointer) {
     free(pointer);
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------- */
+/* ---- checks ---- */
 
 typedef struct checker {
     tfm_spm_model *model;
@@ -138,7 +138,7 @@ static tfm_status check_kinds(const checker *c) {
     for (size_t i = 0; m->byte_pairs && i < m->n_reserved; i++) {
         const tfm_trie_key *key = &m->reserved[i];
         bool character = tfm_utf8_char_length(key->text, key->n) == key->n;
-        if (character || bsearch(key, m->in_text, m->n_in_text, sizeof(*key), tfm_trie_key_compare) != NULL) {
+        if (character || bsearch(key, m->in_text, m->n_in_text, sizeof *key, tfm_trie_key_compare)) {
             return tfm_fail(c->error, TFM_ERROR_UNSUPPORTED,
                             "%s: control piece %u could also come from text; such byte-pair models are not supported",
                             c->what, key->value - 1);
@@ -147,11 +147,11 @@ static tfm_status check_kinds(const checker *c) {
     return TFM_OK;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static tfm_status take_rules(const checker *c, const Spm__Normalizer *message, tfm_spm_rules *rules) {
     *rules = (tfm_spm_rules){NULL, 0, true, true, true};
-    if (message == NULL) return TFM_OK;
+    if (!message) return TFM_OK;
     if (message->encode_case || message->decode_case) {
         return tfm_fail(c->error, TFM_ERROR_UNSUPPORTED, "%s: it encodes letter case, which is not supported", c->what);
     }
@@ -164,7 +164,7 @@ static tfm_status take_rules(const checker *c, const Spm__Normalizer *message, t
 static tfm_status take_options(const checker *c, const Spm__Model *message) {
     tfm_spm_model *m = c->model;
     static const Spm__Trainer defaults = SPM__TRAINER__INIT;
-    const Spm__Trainer *trainer = message->trainer != NULL ? message->trainer : &defaults;
+    const Spm__Trainer *trainer = message->trainer ? message->trainer : &defaults;
     if (trainer->model_type != MODEL_UNIGRAM && trainer->model_type != MODEL_BPE) {
         return tfm_fail(c->error, TFM_ERROR_UNSUPPORTED,
                         "%s: SentencePiece models of type %d (words, characters) are not supported", c->what,
@@ -180,7 +180,7 @@ static tfm_status take_options(const checker *c, const Spm__Model *message) {
         return tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: the text for unknown pieces is not UTF-8", c->what);
     }
     m->unknown_surface = n > 0 ? strndup(surface, n) : strdup("");
-    if (m->unknown_surface == NULL) return tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->what);
+    if (!m->unknown_surface) return tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->what);
     tfm_status status = take_rules(c, message->normalizer, &m->normalizer);
     if (status == TFM_OK) status = take_rules(c, message->denormalizer, &m->denormalizer);
     m->has_denormalizer = m->denormalizer.n_charsmap > 0;
@@ -194,10 +194,10 @@ static tfm_status take_pieces(const checker *c, const Spm__Model *message) {
         return tfm_fail(c->error, TFM_ERROR_LIMIT, "%s: it has %zu pieces; at most %u are supported", c->what, m->n,
                         TFM_SPM_MAX_PIECES);
     }
-    m->pieces = calloc(m->n + 1, sizeof(*m->pieces));
-    m->in_text = calloc(m->n + 1, sizeof(*m->in_text));
-    m->reserved = calloc(m->n + 1, sizeof(*m->reserved));
-    if (m->pieces == NULL || m->in_text == NULL || m->reserved == NULL) {
+    m->pieces = calloc(m->n + 1, sizeof *m->pieces);
+    m->in_text = calloc(m->n + 1, sizeof *m->in_text);
+    m->reserved = calloc(m->n + 1, sizeof *m->reserved);
+    if (!m->pieces || !m->in_text || !m->reserved) {
         return tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory for %zu pieces", c->what, m->n);
     }
     tfm_status status = TFM_OK;
@@ -210,17 +210,17 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
                                tfm_error *error) {
     *model = (tfm_spm_model){0};
     checker c = {model, what, error};
-    memory *m = calloc(1, sizeof(*m));
-    if (m == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
+    memory *m = calloc(1, sizeof *m);
+    if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
     *m = (memory){{limited_alloc, limited_free, m}, MAX_MEMORY, false};
     model->memory = m;
     Spm__Model *message = n <= MAX_FILE ? spm__model__unpack(&m->allocator, n, data) : NULL;
     model->message = message;
     tfm_status status;
-    if (message == NULL && m->refused) {
+    if (!message && m->refused) {
         status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to read it (at most %zu MiB are used)", what,
                           MAX_MEMORY >> 20);
-    } else if (message == NULL) {
+    } else if (!message) {
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a SentencePiece model, or is damaged", what);
     } else {
         status = take_options(&c, message);
@@ -241,7 +241,7 @@ static tfm_status read_file(const char *path, unsigned char **data, size_t *n, t
         status = tfm_fail(error, TFM_ERROR_IO, "%s: is not a file", path);
     } else if (st.st_size > (off_t)MAX_FILE) {
         status = tfm_fail(error, TFM_ERROR_LIMIT, "%s: is larger than a SentencePiece model can be", path);
-    } else if ((*data = malloc((size_t)st.st_size + 1)) == NULL) {
+    } else if (!(*data = malloc((size_t)st.st_size + 1))) {
         status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its %lld bytes", path, (long long)st.st_size);
     }
     *n = 0;
@@ -269,7 +269,7 @@ tfm_status tfm_spm_model_read(tfm_spm_model *model, const char *path, tfm_error 
 
 void tfm_spm_model_free(tfm_spm_model *model) {
     memory *m = model->memory;
-    if (model->message != NULL) spm__model__free_unpacked(model->message, &m->allocator);
+    if (model->message) spm__model__free_unpacked(model->message, &m->allocator);
     free(m);
     free(model->pieces);
     free(model->in_text);
@@ -281,7 +281,7 @@ void tfm_spm_model_free(tfm_spm_model *model) {
 int64_t tfm_spm_model_find(const tfm_spm_model *model, const char *text, size_t n) {
     if (n == 0 || n > TFM_TRIE_MAX_KEY) return -1;
     tfm_trie_key key = {text, (uint32_t)n, 0};
-    const tfm_trie_key *found = bsearch(&key, model->reserved, model->n_reserved, sizeof(key), tfm_trie_key_compare);
-    if (found == NULL) found = bsearch(&key, model->in_text, model->n_in_text, sizeof(key), tfm_trie_key_compare);
-    return found != NULL ? (int64_t)found->value - 1 : -1;
+    const tfm_trie_key *found = bsearch(&key, model->reserved, model->n_reserved, sizeof key, tfm_trie_key_compare);
+    if (!found) found = bsearch(&key, model->in_text, model->n_in_text, sizeof key, tfm_trie_key_compare);
+    return found ? (int64_t)found->value - 1 : -1;
 }

@@ -21,7 +21,7 @@ tfm_status tfm_token_side(const char *path, json_t *numbers, int64_t padding, co
     tfm_spm_model spm;
     tfm_vocabulary vocabulary = {0};
     tfm_status status = tfm_spm_model_read(&spm, path, error);
-    if (status) {
+    if (status != TFM_OK) {
         json_decref(numbers);
         return status;
     }
@@ -35,7 +35,7 @@ tfm_status tfm_token_side(const char *path, json_t *numbers, int64_t padding, co
         json_decref(numbers);
         status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     }
-    if (!status) status = tfm_spm_table(&spm, &vocabulary, path, *table, error);
+    if (status == TFM_OK) status = tfm_spm_table(&spm, &vocabulary, path, *table, error);
     tfm_vocabulary_free(&vocabulary);
     tfm_spm_model_free(&spm);
     return status;
@@ -54,7 +54,7 @@ static bool same(const tfm_table_builder *a, const tfm_table_builder *b) {
 tfm_status tfm_token_sides_write(tfm_writer *writer, const tfm_table_builder *source, const tfm_table_builder *target,
                                  tfm_error *error) {
     tfm_status status = tfm_writer_section(writer, "tokenizer", source, error);
-    if (!status && target && !same(source, target))
+    if (status == TFM_OK && target && !same(source, target))
         status = tfm_writer_section(writer, "tokenizer.target", target, error);
     return status;
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "charsmap.h"
 #include "runtime/tokenizer/spm.h"
 #include "runtime/tokenizer/utf8_strict.h"
-#include "charsmap.h"
 
 #define UNKNOWN_PENALTY 10.0f /* SentencePiece: below the lowest score of a normal piece */
 
@@ -39,8 +39,8 @@ static tfm_status put_trie(const layout *l, const char *name, tfm_trie_key *keys
  */
 static tfm_status put_pieces(const layout *l) {
     const tfm_spm_model *m = l->model;
-    tfm_trie_key *keys = malloc(m->n_in_text * sizeof(*keys));
-    if (keys == NULL) return no_memory(l);
+    tfm_trie_key *keys = malloc(m->n_in_text * sizeof *keys);
+    if (!keys) return no_memory(l);
     size_t n = 0;
     for (size_t i = 0; i < m->n_in_text; i++) {
         tfm_trie_key key = m->in_text[i];
@@ -62,8 +62,8 @@ static tfm_status put_pieces(const layout *l) {
 
 static tfm_status put_scores(const layout *l) {
     const tfm_spm_model *m = l->model;
-    float *scores = malloc(m->n * sizeof(*scores));
-    if (scores == NULL) return no_memory(l);
+    float *scores = malloc(m->n * sizeof *scores);
+    if (!scores) return no_memory(l);
     float lowest = FLT_MAX, highest = FLT_MIN; /* where the library starts from */
     for (size_t i = 0; i < m->n; i++) {
         scores[i] = m->pieces[i].score;
@@ -80,7 +80,7 @@ static tfm_status put_scores(const layout *l) {
 
 /* The model's id of a piece. */
 static uint32_t id_of(const layout *l, size_t number) {
-    if (l->vocabulary == NULL) return (uint32_t)number;
+    if (!l->vocabulary) return (uint32_t)number;
     const tfm_spm_piece *p = &l->model->pieces[number];
     int64_t id = tfm_vocabulary_find(l->vocabulary, p->text, p->n);
     return id >= 0 ? (uint32_t)id : l->vocabulary->unknown_id;
@@ -88,15 +88,15 @@ static uint32_t id_of(const layout *l, size_t number) {
 
 static tfm_status put_ids(const layout *l) {
     const tfm_spm_model *m = l->model;
-    uint32_t *ids = malloc(m->n * sizeof(*ids)), bytes[256] = {0};
-    if (ids == NULL) return no_memory(l);
+    uint32_t *ids = malloc(m->n * sizeof *ids), bytes[256] = {0};
+    if (!ids) return no_memory(l);
     for (size_t i = 0; i < m->n; i++) {
         ids[i] = id_of(l, i);
         if (m->pieces[i].kind == TFM_PIECE_BYTE) bytes[tfm_spm_byte(m->pieces[i].text, m->pieces[i].n)] = ids[i];
     }
-    if (l->vocabulary != NULL) tfm_table_set_array(l->table, "pieces.ids", TFM_VALUE_U32S, ids, m->n);
+    if (l->vocabulary) tfm_table_set_array(l->table, "pieces.ids", TFM_VALUE_U32S, ids, m->n);
     if (m->byte_fallback) tfm_table_set_array(l->table, "bytes.ids", TFM_VALUE_U32S, bytes, 256);
-    tfm_table_set_u64(l->table, "unknown.id", l->vocabulary != NULL ? l->vocabulary->unknown_id : (uint64_t)m->unknown);
+    tfm_table_set_u64(l->table, "unknown.id", l->vocabulary ? l->vocabulary->unknown_id : (uint64_t)m->unknown);
     free(ids);
     return TFM_OK;
 }
@@ -104,14 +104,14 @@ static tfm_status put_ids(const layout *l) {
 /* Spellings that are in vocab.json and not in the SentencePiece file; the special tokens are not for text to name. */
 static tfm_status put_others(const layout *l) {
     const tfm_vocabulary *v = l->vocabulary;
-    tfm_trie_key *keys = malloc((v->n_spellings + 1) * sizeof(*keys));
-    if (keys == NULL) return no_memory(l);
+    tfm_trie_key *keys = malloc((v->n_spellings + 1) * sizeof *keys);
+    if (!keys) return no_memory(l);
     size_t n = 0;
     for (size_t i = 0; i < v->n_spellings; i++) {
         tfm_trie_key key = v->spellings[i];
         if (v->entries[key.value - 1].special || key.n == 0 || key.n > TFM_TRIE_MAX_KEY) continue;
         const tfm_spm_model *m = l->model;
-        if (bsearch(&key, m->in_text, m->n_in_text, sizeof(key), tfm_trie_key_compare) != NULL) continue;
+        if (bsearch(&key, m->in_text, m->n_in_text, sizeof key, tfm_trie_key_compare)) continue;
         keys[n++] = key;
     }
     tfm_status status = n > 0 ? put_trie(l, "others.trie", keys, n) : TFM_OK;
@@ -132,20 +132,20 @@ static uint8_t kind_of(const tfm_spm_model *m, const char *text, size_t n) {
 
 /* Spelling and kind of an id; an id that vocab.json skips stands for the unknown token. */
 static tfm_vocabulary_entry entry_of(const layout *l, size_t id) {
-    if (l->vocabulary == NULL) {
+    if (!l->vocabulary) {
         const tfm_spm_piece *p = &l->model->pieces[id];
         return (tfm_vocabulary_entry){p->text, p->n, false};
     }
     const tfm_vocabulary_entry *entry = &l->vocabulary->entries[id];
-    return entry->text != NULL ? *entry : l->vocabulary->entries[l->vocabulary->unknown_id];
+    return entry->text ? *entry : l->vocabulary->entries[l->vocabulary->unknown_id];
 }
 
 static tfm_status put_vocabulary(const layout *l) {
-    size_t size = l->vocabulary != NULL ? l->vocabulary->size : l->model->n, n = 0;
+    size_t size = l->vocabulary ? l->vocabulary->size : l->model->n, n = 0;
     for (size_t i = 0; i < size; i++) n += entry_of(l, i).n;
     if (n > UINT32_MAX) return tfm_fail(l->error, TFM_ERROR_LIMIT, "%s: its spellings are too long", l->what);
     char *text = malloc(n + 1);
-    uint32_t *offsets = calloc(size + 1, sizeof(*offsets));
+    uint32_t *offsets = calloc(size + 1, sizeof *offsets);
     uint8_t *kinds = malloc(size);
     bool ok = text != NULL && offsets != NULL && kinds != NULL;
     for (size_t i = 0; ok && i < size; i++) {
@@ -167,7 +167,7 @@ static tfm_status put_vocabulary(const layout *l) {
 
 static void put_flag(const layout *l, const char *name, const char *key, bool value) {
     char full[64];
-    snprintf(full, sizeof(full), "%s.%s", name, key);
+    snprintf(full, sizeof full, "%s.%s", name, key);
     tfm_table_set_u64(l->table, full, value);
 }
 
@@ -181,11 +181,11 @@ static tfm_status put_normalizer(const layout *l, const char *name, const tfm_sp
     tfm_status status = tfm_charsmap_read(&map, rules->charsmap, rules->n_charsmap, l->what, l->error);
     if (status != TFM_OK || map.n_keys == 0) return status;
     char key[64];
-    snprintf(key, sizeof(key), "%s.rules", name);
+    snprintf(key, sizeof key, "%s.rules", name);
     status = put_trie(l, key, map.keys, map.n_keys);
-    snprintf(key, sizeof(key), "%s.replacements.text", name);
+    snprintf(key, sizeof key, "%s.replacements.text", name);
     tfm_table_set_array(l->table, key, TFM_VALUE_U8S, map.text, map.offsets[map.n_replacements]);
-    snprintf(key, sizeof(key), "%s.replacements.offsets", name);
+    snprintf(key, sizeof key, "%s.replacements.offsets", name);
     tfm_table_set_array(l->table, key, TFM_VALUE_U32S, map.offsets, map.n_replacements + 1);
     tfm_charsmap_free(&map);
     return status;
@@ -197,7 +197,7 @@ static bool merges_stay_in_words(const tfm_spm_model *m) {
         const char *text = m->in_text[i].text;
         size_t n = m->in_text[i].n, spaces = 0;
         while (n - spaces >= 3 && memcmp(text + spaces, TFM_UTF8_SPACE, 3) == 0) spaces += 3;
-        if (memmem(text + spaces, n - spaces, TFM_UTF8_SPACE, 3) != NULL) return false;
+        if (memmem(text + spaces, n - spaces, TFM_UTF8_SPACE, 3)) return false;
     }
     return true;
 }
@@ -206,7 +206,7 @@ tfm_status tfm_spm_table(const tfm_spm_model *model, const tfm_vocabulary *vocab
                          tfm_table_builder *table, tfm_error *error) {
     layout l = {model, vocabulary, what, table, error};
     tfm_table_set_string(table, "type", model->byte_pairs ? "sentencepiece-bpe" : "sentencepiece-unigram");
-    tfm_table_set_string(table, "join", vocabulary != NULL ? "marian" : "sentencepiece");
+    tfm_table_set_string(table, "join", vocabulary ? "marian" : "sentencepiece");
     tfm_table_set_u64(table, "language_codes", vocabulary != NULL && vocabulary->has_codes);
     tfm_table_set_u64(table, "merge_in_words", merges_stay_in_words(model));
     tfm_table_set_string(table, "unknown.surface", model->unknown_surface);
@@ -214,7 +214,7 @@ tfm_status tfm_spm_table(const tfm_spm_model *model, const tfm_vocabulary *vocab
     if (status == TFM_OK) status = put_scores(&l);
     if (status == TFM_OK) status = put_ids(&l);
     if (status == TFM_OK) status = put_vocabulary(&l);
-    if (status == TFM_OK && vocabulary != NULL) {
+    if (status == TFM_OK && vocabulary) {
         tfm_table_set_array(table, "suffix.ids", TFM_VALUE_U32S, &vocabulary->end_id, 1);
         status = put_others(&l);
     }

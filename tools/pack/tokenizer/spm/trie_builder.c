@@ -84,11 +84,11 @@ static bool add_block(builder *b) {
     }
     if (b->n == b->capacity) {
         uint32_t capacity = b->capacity == 0 ? 16 * BLOCK : 2 * b->capacity;
-        tfm_trie_unit *units = realloc(b->units, capacity * sizeof(*units));
-        if (units != NULL) b->units = units;
-        unit_state *states = realloc(b->states, capacity * sizeof(*states));
-        if (states != NULL) b->states = states;
-        if (units == NULL || states == NULL) {
+        tfm_trie_unit *units = realloc(b->units, capacity * sizeof *units);
+        if (units) b->units = units;
+        unit_state *states = realloc(b->states, capacity * sizeof *states);
+        if (states) b->states = states;
+        if (!units || !states) {
             b->no_memory = true;
             return false;
         }
@@ -96,8 +96,8 @@ static bool add_block(builder *b) {
     }
     uint32_t first = b->n;
     b->n += BLOCK;
-    memset(b->units + first, 0, BLOCK * sizeof(*b->units));
-    memset(b->states + first, 0, BLOCK * sizeof(*b->states));
+    memset(b->units + first, 0, BLOCK * sizeof *b->units);
+    memset(b->states + first, 0, BLOCK * sizeof *b->states);
     for (uint32_t i = first; first > 0 && i < b->n; i++) give(b, i);
     if (first >= OPEN_BLOCKS * BLOCK) {
         uint32_t old = first - OPEN_BLOCKS * BLOCK;
@@ -161,8 +161,8 @@ static bool lies_at(const builder *b, const known_set *known, const child *set, 
 
 static bool grow_sets(builder *b) {
     size_t capacity = b->sets_capacity == 0 ? 1024 : 2 * b->sets_capacity;
-    known_set *sets = calloc(capacity, sizeof(*sets));
-    if (sets == NULL) {
+    known_set *sets = calloc(capacity, sizeof *sets);
+    if (!sets) {
         b->no_memory = true;
         return false;
     }
@@ -197,8 +197,8 @@ static uint32_t base_of(builder *b, const child *set, size_t n) {
 static size_t push_children(builder *b, size_t n) {
     if (b->children_capacity - b->n_children < n) {
         size_t capacity = 2 * b->children_capacity + n;
-        child *children = reallocarray(b->children, capacity, sizeof(*children));
-        if (children == NULL) {
+        child *children = reallocarray(b->children, capacity, sizeof *children);
+        if (!children) {
             b->no_memory = true;
             return SIZE_MAX;
         }
@@ -240,7 +240,7 @@ static bool build_node(builder *b, child *node, size_t begin, size_t end, uint32
 tfm_status tfm_trie_build(tfm_trie_key *keys, size_t n, const char *what, uint32_t **words, size_t *n_words,
                           tfm_error *error) {
     builder b = {.keys = keys};
-    qsort(keys, n, sizeof(*keys), tfm_trie_key_compare);
+    qsort(keys, n, sizeof *keys, tfm_trie_key_compare);
     child root = {0};
     bool ok = add_block(&b) && build_node(&b, &root, 0, n, 0);
     if (ok) b.units[0] = (tfm_trie_unit){root.link, root.value};

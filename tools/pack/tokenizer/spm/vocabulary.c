@@ -14,15 +14,15 @@ static const char *token_text(const json_t *token) {
 
 static const char *token_named(const json_t *config, const json_t *map, const char *key, const char *fallback) {
     const char *text = token_text(json_object_get(config, key));
-    if (text == NULL) text = token_text(json_object_get(map, key));
-    return text != NULL ? text : fallback;
+    if (!text) text = token_text(json_object_get(map, key));
+    return text ? text : fallback;
 }
 
 int64_t tfm_vocabulary_find(const tfm_vocabulary *v, const char *text, size_t n) {
     if (n > UINT32_MAX) return -1;
     tfm_trie_key key = {text, (uint32_t)n, 0};
-    const tfm_trie_key *found = bsearch(&key, v->spellings, v->n_spellings, sizeof(key), tfm_trie_key_compare);
-    return found != NULL ? (int64_t)found->value - 1 : -1;
+    const tfm_trie_key *found = bsearch(&key, v->spellings, v->n_spellings, sizeof key, tfm_trie_key_compare);
+    return found ? (int64_t)found->value - 1 : -1;
 }
 
 static int64_t mark_special(tfm_vocabulary *v, const char *text) {
@@ -44,9 +44,9 @@ static tfm_status take_entries(tfm_vocabulary *v, const char *path, tfm_error *e
         if (id > highest) highest = id;
     }
     v->size = (size_t)(highest + 1);
-    v->entries = calloc(v->size + 1, sizeof(*v->entries));
-    v->spellings = calloc(json_object_size(v->json) + 1, sizeof(*v->spellings));
-    if (v->entries == NULL || v->spellings == NULL) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    v->entries = calloc(v->size + 1, sizeof *v->entries);
+    v->spellings = calloc(json_object_size(v->json) + 1, sizeof *v->spellings);
+    if (!v->entries || !v->spellings) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     json_object_foreach(v->json, text, value) {
         uint32_t id = (uint32_t)json_integer_value(value);
         size_t n = strlen(text);
@@ -55,7 +55,7 @@ static tfm_status take_entries(tfm_vocabulary *v, const char *path, tfm_error *e
         v->spellings[v->n_spellings++] = (tfm_trie_key){text, (uint32_t)n, id + 1};
         if (n >= 4 && memcmp(text, ">>", 2) == 0 && memcmp(text + n - 2, "<<", 2) == 0) v->has_codes = true;
     }
-    qsort(v->spellings, v->n_spellings, sizeof(*v->spellings), tfm_trie_key_compare);
+    qsort(v->spellings, v->n_spellings, sizeof *v->spellings, tfm_trie_key_compare);
     return TFM_OK;
 }
 
@@ -71,11 +71,11 @@ static tfm_status take_special(tfm_vocabulary *v, const char *path, const json_t
     v->end_id = (uint32_t)end_id;
     mark_special(v, token_named(config, map, "pad_token", "<pad>"));
     const json_t *more = json_object_get(config, "additional_special_tokens");
-    if (more == NULL) more = json_object_get(map, "additional_special_tokens");
+    if (!more) more = json_object_get(map, "additional_special_tokens");
     size_t i;
     json_t *token;
     json_array_foreach(more, i, token) {
-        if (token_text(token) != NULL) mark_special(v, token_text(token));
+        if (token_text(token)) mark_special(v, token_text(token));
     }
     return TFM_OK;
 }
@@ -94,7 +94,7 @@ tfm_status tfm_vocabulary_read(tfm_vocabulary *v, const char *path, const json_t
     *v = (tfm_vocabulary){0};
     json_error_t wrong;
     json_t *object = json_load_file(path, 0, &wrong);
-    if (object == NULL) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
+    if (!object) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
     if (json_is_object(object)) return tfm_vocabulary_make(v, object, path, config, special_tokens_map, error);
     json_decref(object);
     return tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a JSON object of tokens and ids", path);
