@@ -2,6 +2,7 @@
 #include "pack.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 

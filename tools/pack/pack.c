@@ -10,7 +10,11 @@
 #include <unistd.h>
 
 #include "format/disk.h"
+#include "runtime/tfm.h"
 #include "tools/pack/checkpoint/chat_template.h"
+#include "tools/pack/checkpoint/checkpoint.h"
+#include "tools/pack/common/word_list.h"
+#include "tools/pack/families/importer.h"
 #include "tools/pack/foreign/llama2c/llama2c.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
 
@@ -111,18 +115,6 @@ static tfm_status write_tokenizer_kind(tfm_writer *writer, tfm_error *error) {
 
 /* ---- families ---- */
 
-/* Whether word is one of the words of a list separated by spaces. */
-static bool in_list(const char *list, const char *word) {
-    size_t n = strlen(word);
-    for (const char *w = list; *w;) {
-        size_t length = strcspn(w, " ");
-        if (length == n && n > 0 && memcmp(w, word, n) == 0) return true;
-        w += length;
-        w += strspn(w, " ");
-    }
-    return false;
-}
-
 static tfm_status find_importer(const tfm_checkpoint *checkpoint, const tfm_importer **importer, tfm_error *error) {
     const char *type = json_string_value(json_object_get(tfm_checkpoint_config(checkpoint), "model_type"));
     if (!type)
@@ -131,7 +123,7 @@ static tfm_status find_importer(const tfm_checkpoint *checkpoint, const tfm_impo
                         tfm_checkpoint_path(checkpoint));
     char known[sizeof error->message] = "";
     for (size_t i = 0, used = 0; tfm_importers[i]; i++) {
-        if (in_list(tfm_importers[i]->model_types, type)) {
+        if (tfm_word_list_has(tfm_importers[i]->model_types, type)) {
             *importer = tfm_importers[i];
             return TFM_OK;
         }
@@ -195,12 +187,11 @@ static tfm_dtype nearest_dtype(const tfm_checkpoint *checkpoint, const char **th
 
 /* Puts the type that `auto` means into the request, and says so. */
 static void choose_dtype(tfm_pack_request *request, const tfm_checkpoint *checkpoint) {
-    char text[100];
     const char *theirs;
     if (!request->dtype_auto) return;
     request->options.dtype = nearest_dtype(checkpoint, &theirs);
-    snprintf(text, sizeof text, "most weights are %s: packed as %s", theirs, tfm_dtype_name(request->options.dtype));
-    if (request->options.note) request->options.note(request->options.note_user, text);
+    tfm_pack_note(&request->options, "most weights are %s: packed as %s", theirs,
+                  tfm_dtype_name(request->options.dtype));
 }
 
 static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *checkpoint, tfm_writer *writer,
@@ -213,11 +204,11 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *ch
     const char *folder = tfm_checkpoint_path(checkpoint), *note = tfm_checkpoint_note(checkpoint);
     tfm_status status = find_importer(checkpoint, &importer, error);
     if (status != TFM_OK) return status;
-    if (note && request->options.note) request->options.note(request->options.note_user, note);
+    if (note) tfm_pack_note(&request->options, "%s", note);
     status = write_tokenizer(request, checkpoint, writer, error);
     if (status == TFM_OK)
         status = tfm_pack_chat_template(checkpoint, request->chat_template, writer, &request->options, error);
-    if (status == TFM_OK) status = importer->import(checkpoint, writer, &request->options, error);
+    if (status == TFM_OK) status = importer->import(importer, checkpoint, writer, &request->options, error);
     if (status == TFM_OK && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
     if (status == TFM_OK) status = write_metadata(writer, request, folder, tfm_checkpoint_container(checkpoint), error);
@@ -230,7 +221,7 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     tfm_checkpoint *checkpoint = NULL;
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
-    if (status == TFM_OK && (!request->tokenizer_only || tfm_checkpoint_has_format(request->source)))
+    if (status == TFM_OK && (!request->tokenizer_only || tfm_checkpoint_is_foreign(request->source)))
         status = tfm_checkpoint_open(&checkpoint, request->source, error);
     if (status == TFM_OK && !request->tokenizer_only) choose_dtype(&copy, checkpoint);
     if (status == TFM_OK) status = tfm_writer_create(&writer, request->out, error);

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "tools/pack/families/importer.h"
+#include "tools/pack/common/pack_options.h"
 #include "tools/pack/shortlist/shortlist.h"
 
 typedef struct tfm_pack_request {

@@ -9,14 +9,15 @@
 #include "pack.h"
 #include "simd/kernels.h"
 #include "tools/common/options.h"
-#include "tools/pack/checkpoint/checkpoint_internal.h"
+#include "tools/pack/checkpoint/hf_folder.h"
+#include "tools/pack/families/importer.h"
 
 typedef struct settings {
     /* tfm_dtype; dtype: also DTYPE_AUTO; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
     int dtype, dtype_embed;
     const char *license, *tokenizer;
     const char *shortlist, *chat_template;
-    uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORM if not given */
+    uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORMAT if not given */
     double shortlist_threshold;
     bool tokenizer_only, force, report, json, quiet;
     bool inspect, verify, export, list, help, version;
@@ -26,67 +27,120 @@ typedef struct settings {
 static const char *const dtype_names[] = {"f32", "f16", "bf16", "int8", "int4", NULL};
 static const char *const dtype_choices[] = {"f32", "f16", "bf16", "int8", "int4", "auto", NULL};
 enum { EMBED_AS_DTYPE = -1, DTYPE_AUTO = 5 };
-#define FIRST_BY_FORM UINT32_MAX
+#define FIRST_BY_FORMAT UINT32_MAX
 
 #define AT(member) offsetof(settings, member)
 
 static const tfm_option options[] = {
     {.kind = TFM_OPTION_GROUP, .name = "Packing"},
-    {TFM_OPTION_CHOICE, 'd', "dtype", "TYPE",
-     "Type of weight matrices: f32 (default), f16, bf16, int8 (a scale for each output) or int4 (a scale for 32 inputs "
-     "of an output); auto: the nearest to what most weights of SRC have. Norms, biases and position tables stay f32.",
-     AT(dtype), 0, 0, dtype_choices, NULL},
-    {TFM_OPTION_CHOICE, 0, "dtype-embed", "TYPE",
-     "Type of embeddings and of the vocabulary projection; if not given as --dtype, but int8 with int4.",
-     AT(dtype_embed), 0, 0, dtype_names, NULL},
-    {TFM_OPTION_FLAG, 0, "report", NULL, "Show for each matrix how far its values are from the checkpoint's.",
-     AT(report), 0, 0, NULL, NULL},
-    {TFM_OPTION_STRING, 0, "license", "TEXT", "The weights' licence, to be kept in the file.", AT(license), 0, 0, NULL,
-     NULL},
-    {TFM_OPTION_FLAG, 0, "tokenizer-only", NULL,
-     "Pack only the tokenizer of SRC (a checkpoint folder, a GGUF file, or a .spm or .model file).", AT(tokenizer_only),
-     0, 0, NULL, NULL},
-    {TFM_OPTION_STRING, 0, "tokenizer", "PATH",
-     "Take the tokenizer from PATH, not from SRC: a folder with tokenizer files, a .spm or .model file, or a tokenizer "
-     "of llama2.c (.bin).",
-     AT(tokenizer), 0, 0, NULL, NULL},
-    {TFM_OPTION_STRING, 0, "shortlist", "FILE",
-     "Pack what FILE says about which target tokens a source token may become: a lexical table (lines 'target source "
-     "probability'), a vocabulary map (source, tab, targets) or a list of tokens. tfmrun --shortlist uses it.",
-     AT(shortlist), 0, 0, NULL, NULL},
-    {TFM_OPTION_U32, 0, "shortlist-first", "N",
-     "Tokens with the N lowest ids are always allowed (default: 100 with a lexical table, else 0).",
-     AT(shortlist_first), 0, 1 << 24, NULL, NULL},
-    {TFM_OPTION_U32, 0, "shortlist-best", "N", "Most targets of a source token in a lexical table (default 100).",
-     AT(shortlist_best), 1, 1 << 24, NULL, NULL},
-    {TFM_OPTION_DOUBLE, 0, "shortlist-threshold", "P",
-     "Leave out what a lexical table gives a probability of P or less (default 0).", AT(shortlist_threshold), 0, 1,
-     NULL, NULL},
-    {TFM_OPTION_STRING, 0, "chat-template", "FILE",
-     "Pack the chat template in FILE instead of the checkpoint's own: how a conversation becomes a prompt, in the "
-     "language of Jinja.",
-     AT(chat_template), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 'f', "force", NULL,
-     "Replace OUT even if it is not a file that tfmpack wrote. A model file is replaced without being asked.",
-     AT(force), 0, 0, NULL, NULL},
+    {.kind = TFM_OPTION_CHOICE,
+     .letter = 'd',
+     .name = "dtype",
+     .argument = "TYPE",
+     .offset = AT(dtype),
+     .choices = dtype_choices,
+     .help = "Type of weight matrices: f32 (default), f16, bf16, int8 (a scale for each output) or int4 (a scale for "
+             "32 inputs "
+             "of an output); auto: the nearest to what most weights of SRC have. Norms, biases and position tables "
+             "stay f32."},
+    {.kind = TFM_OPTION_CHOICE,
+     .name = "dtype-embed",
+     .argument = "TYPE",
+     .offset = AT(dtype_embed),
+     .choices = dtype_names,
+     .help = "Type of embeddings and of the vocabulary projection; if not given as --dtype, but int8 with int4."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "report",
+     .offset = AT(report),
+     .help = "Show for each matrix how far its values are from the checkpoint's."},
+    {.kind = TFM_OPTION_STRING,
+     .name = "license",
+     .argument = "TEXT",
+     .offset = AT(license),
+     .help = "The weights' licence, to be kept in the file."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "tokenizer-only",
+     .offset = AT(tokenizer_only),
+     .help = "Pack only the tokenizer of SRC (a checkpoint folder, a GGUF file, or a .spm or .model file)."},
+    {.kind = TFM_OPTION_STRING,
+     .name = "tokenizer",
+     .argument = "PATH",
+     .offset = AT(tokenizer),
+     .help = "Take the tokenizer from PATH, not from SRC: a folder with tokenizer files, a .spm or .model file, or a "
+             "tokenizer "
+             "of llama2.c (.bin)."},
+    {.kind = TFM_OPTION_STRING,
+     .name = "shortlist",
+     .argument = "FILE",
+     .offset = AT(shortlist),
+     .help = "Pack what FILE says about which target tokens a source token may become: a lexical table (lines 'target "
+             "source "
+             "probability'), a vocabulary map (source, tab, targets) or a list of tokens. tfmrun --shortlist uses it."},
+    {.kind = TFM_OPTION_U32,
+     .name = "shortlist-first",
+     .argument = "N",
+     .offset = AT(shortlist_first),
+     .max = 1 << 24,
+     .help = "Tokens with the N lowest ids are always allowed (default: 100 with a lexical table, else 0)."},
+    {.kind = TFM_OPTION_U32,
+     .name = "shortlist-best",
+     .argument = "N",
+     .offset = AT(shortlist_best),
+     .min = 1,
+     .max = 1 << 24,
+     .help = "Most targets of a source token in a lexical table (default 100)."},
+    {.kind = TFM_OPTION_DOUBLE,
+     .name = "shortlist-threshold",
+     .argument = "P",
+     .offset = AT(shortlist_threshold),
+     .max = 1,
+     .help = "Leave out what a lexical table gives a probability of P or less (default 0)."},
+    {.kind = TFM_OPTION_STRING,
+     .name = "chat-template",
+     .argument = "FILE",
+     .offset = AT(chat_template),
+     .help =
+         "Pack the chat template in FILE instead of the checkpoint's own: how a conversation becomes a prompt, in the "
+         "language of Jinja."},
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'f',
+     .name = "force",
+     .offset = AT(force),
+     .help = "Replace OUT even if it is not a file that tfmpack wrote. A model file is replaced without being asked."},
     {.kind = TFM_OPTION_GROUP, .name = "Looking into a model file"},
-    {TFM_OPTION_FLAG, 'i', "inspect", NULL, "Show options, tokenizer and tensors (type, shape, layout, size, hash).",
-     AT(inspect), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "verify", NULL, "Check every byte of FILE against its hashes; name the first damaged part.",
-     AT(verify), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 0, "export", NULL,
-     "Write the tensors of FILE to OUT.safetensors, under the names and in the shapes of the checkpoint they came "
-     "from.",
-     AT(export), 0, 0, NULL, NULL},
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'i',
+     .name = "inspect",
+     .offset = AT(inspect),
+     .help = "Show options, tokenizer and tensors (type, shape, layout, size, hash)."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "verify",
+     .offset = AT(verify),
+     .help = "Check every byte of FILE against its hashes; name the first damaged part."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "export",
+     .offset = AT(export),
+     .help =
+         "Write the tensors of FILE to OUT.safetensors, under the names and in the shapes of the checkpoint they came "
+         "from."},
     {.kind = TFM_OPTION_GROUP, .name = "General"},
-    {TFM_OPTION_FLAG, 'l', "list", NULL, "List model families, checkpoint formats and types.", AT(list), 0, 0, NULL,
-     NULL},
-    {TFM_OPTION_FLAG, 0, "json", NULL, "Results on standard output as JSON.", AT(json), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 'q', "quiet", NULL, "No summary, no notes, no progress bar; errors only.", AT(quiet), 0, 0, NULL,
-     NULL},
-    {TFM_OPTION_FLAG, 'h', "help", NULL, "Show this help.", AT(help), 0, 0, NULL, NULL},
-    {TFM_OPTION_FLAG, 'V', "version", NULL, "Show the version and the instruction set of this processor.", AT(version),
-     0, 0, NULL, NULL},
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'l',
+     .name = "list",
+     .offset = AT(list),
+     .help = "List model families, checkpoint formats and types."},
+    {.kind = TFM_OPTION_FLAG, .name = "json", .offset = AT(json), .help = "Results on standard output as JSON."},
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'q',
+     .name = "quiet",
+     .offset = AT(quiet),
+     .help = "No summary, no notes, no progress bar; errors only."},
+    {.kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .offset = AT(help), .help = "Show this help."},
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'V',
+     .name = "version",
+     .offset = AT(version),
+     .help = "Show the version and the instruction set of this processor."},
 };
 static const tfm_option_table table = {.options = options, .n = sizeof options / sizeof *options};
 
@@ -228,25 +282,25 @@ static int pack_summary(const work *w, const char *out, double seconds) {
 }
 
 static int run_pack(work *w, const char *source, const char *out) {
-    const settings *s = w->settings;
+    const settings *chosen = w->settings;
     tfm_error error;
     tfm_pack_request request = {.source = source,
                                 .out = out,
-                                .license = s->license,
-                                .tokenizer = s->tokenizer,
-                                .dtype_auto = s->dtype == DTYPE_AUTO,
-                                .tokenizer_only = s->tokenizer_only,
-                                .chat_template = s->chat_template,
-                                .force = s->force,
-                                .shortlist = {.path = s->shortlist,
-                                              .first = s->shortlist_first,
-                                              .has_first = s->shortlist_first != FIRST_BY_FORM,
-                                              .best = s->shortlist_best,
-                                              .threshold = s->shortlist_threshold},
-                                .options = {.dtype = s->dtype == DTYPE_AUTO ? TFM_F32 : (tfm_dtype)s->dtype,
-                                            .dtype_embed = (tfm_dtype)s->dtype_embed,
-                                            .has_dtype_embed = s->dtype_embed != EMBED_AS_DTYPE,
-                                            .rounded = s->report ? on_rounded : NULL,
+                                .license = chosen->license,
+                                .tokenizer = chosen->tokenizer,
+                                .dtype_auto = chosen->dtype == DTYPE_AUTO,
+                                .tokenizer_only = chosen->tokenizer_only,
+                                .chat_template = chosen->chat_template,
+                                .force = chosen->force,
+                                .shortlist = {.path = chosen->shortlist,
+                                              .first = chosen->shortlist_first,
+                                              .has_first = chosen->shortlist_first != FIRST_BY_FORMAT,
+                                              .best = chosen->shortlist_best,
+                                              .threshold = chosen->shortlist_threshold},
+                                .options = {.dtype = chosen->dtype == DTYPE_AUTO ? TFM_F32 : (tfm_dtype)chosen->dtype,
+                                            .dtype_embed = (tfm_dtype)chosen->dtype_embed,
+                                            .has_dtype_embed = chosen->dtype_embed != EMBED_AS_DTYPE,
+                                            .rounded = chosen->report ? on_rounded : NULL,
                                             .rounded_user = w,
                                             .progress = on_progress,
                                             .progress_user = w,
@@ -318,17 +372,14 @@ static int run_export(work *w, const char *path, const char *out) {
 }
 
 static int run_list(const work *w) {
-    static const char *const formats[] = {"safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)",
-                                          "pytorch (sharded)"};
-    const size_t n_formats = sizeof formats / sizeof *formats;
     if (!w->settings->json) {
         printf("Model families (model_type in config.json):\n");
         for (size_t i = 0; tfm_importers[i]; i++)
             printf("  %-10s %s\n", tfm_importers[i]->model_types, tfm_importers[i]->what);
         printf("Checkpoint formats:\n");
-        for (size_t i = 0; i < n_formats; i++) printf("  %s\n", formats[i]);
-        for (size_t i = 0; tfm_checkpoint_formats[i]; i++)
-            printf("  %-10s %s\n", tfm_checkpoint_formats[i]->name, tfm_checkpoint_formats[i]->what);
+        for (size_t i = 0; tfm_hf_containers[i]; i++) printf("  %s\n", tfm_hf_containers[i]);
+        for (size_t i = 0; tfm_foreign_formats[i]; i++)
+            printf("  %-10s %s\n", tfm_foreign_formats[i]->name, tfm_foreign_formats[i]->what);
         printf("Types of weight matrices, embeddings and vocabulary projection:\n ");
         for (size_t i = 0; dtype_names[i]; i++) printf(" %s", dtype_names[i]);
         printf("\n");
@@ -338,9 +389,9 @@ static int run_list(const work *w) {
     for (size_t i = 0; tfm_importers[i]; i++)
         json_array_append_new(families, json_pack("{s:s, s:s, s:s}", "family", tfm_importers[i]->family, "model_types",
                                                   tfm_importers[i]->model_types, "what", tfm_importers[i]->what));
-    for (size_t i = 0; i < n_formats; i++) json_array_append_new(format_list, json_string(formats[i]));
-    for (size_t i = 0; tfm_checkpoint_formats[i]; i++)
-        json_array_append_new(format_list, json_string(tfm_checkpoint_formats[i]->name));
+    for (size_t i = 0; tfm_hf_containers[i]; i++) json_array_append_new(format_list, json_string(tfm_hf_containers[i]));
+    for (size_t i = 0; tfm_foreign_formats[i]; i++)
+        json_array_append_new(format_list, json_string(tfm_foreign_formats[i]->name));
     for (size_t i = 0; dtype_names[i]; i++) json_array_append_new(dtypes, json_string(dtype_names[i]));
     return print_json(json_pack("{s:o, s:o, s:o}", "families", families, "formats", format_list, "dtypes", dtypes));
 }
@@ -348,69 +399,71 @@ static int run_list(const work *w) {
 static int run_help(void) {
     char *text = tfm_options_help(&table, tfm_terminal_columns(STDOUT_FILENO));
     if (!text) return tfm_complain("no memory");
-    printf("Usage: tfmpack [OPTION]... SRC OUT.bin\n"
-           "       tfmpack --tokenizer-only SRC OUT.bin\n"
-           "       tfmpack --inspect FILE | --verify FILE | --export FILE OUT.safetensors | --list\n"
-           "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
-           "their index, or pytorch_model.bin; tokenizer files beside it), a GGUF file or another form (--list) into\n"
-           "one model file for tfmrun and libtfm.\n"
-           "The same checkpoint and options give the same bytes. A run that fails or is interrupted leaves no file.\n"
-           "\n%s\n"
-           "Exit status: 0 if all is well, 1 on failure, 2 on wrong usage.\n"
-           "\n"
-           "Examples:\n"
-           "  tfmpack opus-mt-de-en de-en.bin\n"
-           "  tfmpack --dtype bf16 --license Apache-2.0 opus-mt-de-en de-en.bin\n"
-           "  tfmpack --dtype int8 --report opus-mt-de-en de-en.bin\n"
-           "  tfmpack --inspect de-en.bin\n",
-           text);
+    printf(
+        "Usage: tfmpack [OPTION]... SRC OUT.bin\n"
+        "       tfmpack --tokenizer-only SRC OUT.bin\n"
+        "       tfmpack --inspect FILE | --verify FILE | --export FILE OUT.safetensors | --list\n"
+        "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
+        "their index, or pytorch_model.bin; tokenizer files beside it), a GGUF file or another format (--list) into\n"
+        "one model file for tfmrun and libtfm.\n"
+        "The same checkpoint and options give the same bytes. A run that fails or is interrupted leaves no file.\n"
+        "\n%s\n"
+        "Exit status: 0 if all is well, 1 on failure, 2 on wrong usage.\n"
+        "\n"
+        "Examples:\n"
+        "  tfmpack opus-mt-de-en de-en.bin\n"
+        "  tfmpack --dtype bf16 --license Apache-2.0 opus-mt-de-en de-en.bin\n"
+        "  tfmpack --dtype int8 --report opus-mt-de-en de-en.bin\n"
+        "  tfmpack --inspect de-en.bin\n",
+        text);
     free(text);
     return TFM_EXIT_OK;
 }
 
-static int run(const settings *s, char **arguments, size_t n) {
-    int modes = s->inspect + s->verify + s->export + s->list + s->tokenizer_only;
+static int run(const settings *chosen, char **arguments, size_t n) {
+    int modes = chosen->inspect + chosen->verify + chosen->export + chosen->list + chosen->tokenizer_only;
     if (modes > 1)
         return tfm_complain_usage("only one of --inspect, --verify, --export, --list, --tokenizer-only makes sense");
-    if (s->tokenizer && modes > 0) return tfm_complain_usage("--tokenizer needs a checkpoint to pack");
-    if (s->chat_template && modes > 0) return tfm_complain_usage("--chat-template needs a checkpoint to pack");
-    if (s->shortlist && modes > 0) return tfm_complain_usage("--shortlist needs a checkpoint to pack");
-    size_t wanted = s->list ? 0 : s->inspect || s->verify ? 1 : 2;
+    if (chosen->tokenizer && modes > 0) return tfm_complain_usage("--tokenizer needs a checkpoint to pack");
+    if (chosen->chat_template && modes > 0) return tfm_complain_usage("--chat-template needs a checkpoint to pack");
+    if (chosen->shortlist && modes > 0) return tfm_complain_usage("--shortlist needs a checkpoint to pack");
+    size_t wanted = chosen->list ? 0 : chosen->inspect || chosen->verify ? 1 : 2;
     if (n != wanted) {
         static const char *const what[] = {"no file", "one FILE", "two names: what to read and what to write"};
         return tfm_complain_usage(n < wanted ? "missing operand: needs %s" : "too many operands: needs %s",
                                   what[wanted]);
     }
-    work w = {.settings = s, .bar = {.min_bytes = (uint64_t)16 << 20}, .notes = json_array(), .matrices = json_array()};
+    work w = {
+        .settings = chosen, .bar = {.min_bytes = (uint64_t)16 << 20}, .notes = json_array(), .matrices = json_array()};
     if (!w.notes || !w.matrices) return tfm_complain("no memory");
     catch_signals();
-    int code = s->list      ? run_list(&w)
-               : s->inspect ? run_inspect(&w, arguments[0])
-               : s->verify  ? run_verify(&w, arguments[0])
-               : s->export  ? run_export(&w, arguments[0], arguments[1])
-                            : run_pack(&w, arguments[0], arguments[1]);
+    int code = chosen->list      ? run_list(&w)
+               : chosen->inspect ? run_inspect(&w, arguments[0])
+               : chosen->verify  ? run_verify(&w, arguments[0])
+               : chosen->export  ? run_export(&w, arguments[0], arguments[1])
+                                 : run_pack(&w, arguments[0], arguments[1]);
     json_decref(w.notes);
     json_decref(w.matrices);
     return code;
 }
 
 int main(int argc, char **argv) {
-    settings s = {.dtype = TFM_F32,
-                  .dtype_embed = EMBED_AS_DTYPE,
-                  .shortlist_first = FIRST_BY_FORM,
-                  .shortlist_best = TFM_SHORTLIST_BEST};
+    settings chosen = {.dtype = TFM_F32,
+                       .dtype_embed = EMBED_AS_DTYPE,
+                       .shortlist_first = FIRST_BY_FORMAT,
+                       .shortlist_best = TFM_SHORTLIST_BEST};
     tfm_error error;
     size_t n = 0;
     tfm_program("tfmpack");
-    if (tfm_options_parse(&table, &s, NULL, argc, argv, &n, &error) != TFM_OK)
+    if (tfm_options_parse(&table, &chosen, NULL, argc, argv, &n, &error) != TFM_OK)
         return tfm_complain_usage("%s", error.message);
     int code;
-    if (s.help)
+    if (chosen.help)
         code = run_help();
-    else if (s.version)
+    else if (chosen.version)
         code = printf("tfmpack %s (kernels: %s)\n", tfm_version(), tfm_isa_name(tfm_isa_best())) < 0;
     else
-        code = run(&s, argv + 1, n);
+        code = run(&chosen, argv + 1, n);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         if (errno != EPIPE) return tfm_complain("standard output: %s", strerror(errno));
         return TFM_EXIT_FAILURE;

@@ -1,101 +1,18 @@
 /* checkpoints.c - models of random weights and folders that hold them. */
 #include "checkpoints.h"
 
-#include <dirent.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* ---- folders and files ---------------------------------------------------------------------------------------- */
+#include "tools/pack/common/name_format.h"
 
-char *scratch_make(void) {
-    const char *base = getenv("TMPDIR");
-    char *path;
-    cr_assert(asprintf(&path, "%s/tfm-pack-XXXXXX", base && *base ? base : "/tmp") > 0);
-    cr_assert(mkdtemp(path), "cannot make %s", path);
-    return path;
+model *model_new(uint64_t seed) {
+    model *m = calloc(1, sizeof *m);
+    cr_assert(m);
+    m->seed = seed;
+    return m;
 }
-
-const char *in(const char *folder, const char *name) {
-    static char paths[64][600];
-    static unsigned next;
-    char *path = paths[next++ % 64];
-    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
-    return path;
-}
-
-size_t count_files(const char *folder) {
-    size_t n = 0;
-    DIR *d = opendir(folder);
-    cr_assert(d);
-    for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
-    closedir(d);
-    return n;
-}
-
-void scratch_remove(char **folder) {
-    DIR *d = opendir(*folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlink(in(*folder, e->d_name));
-    if (d) closedir(d);
-    rmdir(*folder);
-    free(*folder);
-    *folder = NULL;
-}
-
-void write_file(const char *path, const void *data, size_t n) {
-    unlink(path); /* some file systems flush a file that is cut to nothing and written again */
-    FILE *f = fopen(path, "wb");
-    cr_assert(f, "cannot write %s", path);
-    cr_assert(n == 0 || fwrite(data, 1, n, f) == n);
-    cr_assert(fclose(f) == 0);
-}
-
-char *read_file(const char *path, size_t *n) {
-    FILE *f = fopen(path, "rb");
-    cr_assert(f, "cannot read %s", path);
-    fseek(f, 0, SEEK_END);
-    *n = (size_t)ftell(f);
-    rewind(f);
-    char *data = malloc(*n + 1);
-    cr_assert(data && fread(data, 1, *n, f) == *n);
-    data[*n] = '\0';
-    fclose(f);
-    return data;
-}
-
-uint32_t random_next(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return (uint32_t)(*state >> 32);
-}
-
-void put(buffer *b, const void *data, size_t n) {
-    if (b->n + n > b->capacity) {
-        b->capacity = 2 * (b->n + n) + 256;
-        b->data = realloc(b->data, b->capacity);
-        cr_assert(b->data);
-    }
-    if (n > 0) memcpy(b->data + b->n, data, n);
-    b->n += n;
-}
-
-void put_text(buffer *b, const char *text) { put(b, text, strlen(text)); }
-void put_byte(buffer *b, unsigned char byte) { put(b, &byte, 1); }
-
-void put_number(buffer *b, uint64_t number, size_t bytes) {
-    for (size_t i = 0; i < bytes; i++) put_byte(b, (unsigned char)(number >> 8 * i));
-}
-
-void buffer_free(buffer *b) {
-    free(b->data);
-    *b = (buffer){0};
-}
-
-/* ---- models --------------------------------------------------------------------------------------------------- */
 
 tensor *model_add(model *m, const char *name, uint64_t rows, uint64_t columns, tfm_st_dtype dtype) {
     cr_assert(m->n < sizeof m->list / sizeof *m->list);
@@ -108,6 +25,11 @@ tensor *model_add(model *m, const char *name, uint64_t rows, uint64_t columns, t
     cr_assert(t->values);
     for (uint64_t i = 0; i < t->count; i++) t->values[i] = (float)(int32_t)random_next(&m->seed) * 0x1p-31f;
     return t;
+}
+
+void model_add_linear(model *m, const char *name, uint64_t rows, uint64_t columns, tfm_st_dtype dtype) {
+    model_add(m, tfm_name_format("%s.weight", name).text, rows, columns, dtype);
+    model_add(m, tfm_name_format("%s.bias", name).text, rows, 0, dtype);
 }
 
 tensor *model_find(model *m, const char *name) {
@@ -132,6 +54,14 @@ void model_drop(model *m, const char *name) {
     memmove(t, t + 1, (m->n - i - 1) * sizeof *t);
     m->n--;
     for (size_t k = 0; k < m->n; k++) m->list[k].storage -= m->list[k].storage > i;
+}
+
+float *transposed(const float *values, uint64_t rows, uint64_t columns) {
+    float *other = malloc((rows * columns + 1) * sizeof *other);
+    cr_assert(other);
+    for (uint64_t r = 0; r < rows; r++)
+        for (uint64_t c = 0; c < columns; c++) other[c * rows + r] = values[r * columns + c];
+    return other;
 }
 
 void model_cut(model *m, size_t n) {
@@ -164,54 +94,36 @@ marian marian_default(void) {
                     .dtype = TFM_ST_F32};
 }
 
-static void add_linear(model *m, const char *name, uint64_t n, uint64_t k, tfm_st_dtype dtype) {
-    char text[200];
-    snprintf(text, sizeof text, "%s.weight", name);
-    model_add(m, text, n, k, dtype);
-    snprintf(text, sizeof text, "%s.bias", name);
-    model_add(m, text, n, 0, dtype);
-}
-
 static void add_layers(model *m, const marian *from, const char *stack, uint64_t n, uint64_t ffn, bool cross) {
     static const char *const attention[] = {"self_attn", "encoder_attn"}, *const parts[] = {"k", "v", "q", "out"};
-    char text[160];
     for (uint64_t i = 0; i < n; i++) {
-        const char *prefix = from->bare ? "" : "model.";
+        const tfm_name layer = tfm_name_format("%s%s.layers.%d", from->bare ? "" : "model.", stack, (int)i);
         for (int a = 0; a < (cross ? 2 : 1); a++) {
-            for (int p = 0; p < 4; p++) {
-                snprintf(text, sizeof text, "%s%s.layers.%d.%s.%s_proj", prefix, stack, (int)i, attention[a], parts[p]);
-                add_linear(m, text, from->d, from->d, from->dtype);
-            }
-            snprintf(text, sizeof text, "%s%s.layers.%d.%s_layer_norm", prefix, stack, (int)i, attention[a]);
-            add_linear(m, text, from->d, 0, from->dtype);
+            const tfm_name at = tfm_name_format("%s.%s", layer.text, attention[a]);
+            for (int p = 0; p < 4; p++)
+                model_add_linear(m, tfm_name_format("%s.%s_proj", at.text, parts[p]).text, from->d, from->d,
+                                 from->dtype);
+            model_add_linear(m, tfm_name_format("%s_layer_norm", at.text).text, from->d, 0, from->dtype);
         }
-        snprintf(text, sizeof text, "%s%s.layers.%d.fc1", prefix, stack, (int)i);
-        add_linear(m, text, ffn, from->d, from->dtype);
-        snprintf(text, sizeof text, "%s%s.layers.%d.fc2", prefix, stack, (int)i);
-        add_linear(m, text, from->d, ffn, from->dtype);
-        snprintf(text, sizeof text, "%s%s.layers.%d.final_layer_norm", prefix, stack, (int)i);
-        add_linear(m, text, from->d, 0, from->dtype);
+        model_add_linear(m, tfm_name_format("%s.fc1", layer.text).text, ffn, from->d, from->dtype);
+        model_add_linear(m, tfm_name_format("%s.fc2", layer.text).text, from->d, ffn, from->dtype);
+        model_add_linear(m, tfm_name_format("%s.final_layer_norm", layer.text).text, from->d, 0, from->dtype);
     }
 }
 
 model *model_marian(const marian *from) {
-    model *m = calloc(1, sizeof *m);
-    cr_assert(m);
-    m->seed = 0x9e3779b97f4a7c15u;
+    model *m = model_new(0x9e3779b97f4a7c15u);
     const char *prefix = from->bare ? "" : "model.";
-    char text[100];
     if (!from->bare) {
         tensor *bias = model_add(m, "final_logits_bias", 1, from->decoder_vocab, from->dtype);
         cr_assert_eq(bias->rank, 2);
     }
     if (from->shared) {
-        snprintf(text, sizeof text, "%sshared.weight", prefix);
-        model_add(m, text, from->vocab, from->d, from->dtype);
+        model_add(m, tfm_name_format("%sshared.weight", prefix).text, from->vocab, from->d, from->dtype);
     } else {
-        snprintf(text, sizeof text, "%sencoder.embed_tokens.weight", prefix);
-        model_add(m, text, from->vocab, from->d, from->dtype);
-        snprintf(text, sizeof text, "%sdecoder.embed_tokens.weight", prefix);
-        model_add(m, text, from->decoder_vocab, from->d, from->dtype);
+        model_add(m, tfm_name_format("%sencoder.embed_tokens.weight", prefix).text, from->vocab, from->d, from->dtype);
+        model_add(m, tfm_name_format("%sdecoder.embed_tokens.weight", prefix).text, from->decoder_vocab, from->d,
+                  from->dtype);
     }
     if (!from->tied) model_add(m, "lm_head.weight", from->decoder_vocab, from->d, from->dtype);
     add_layers(m, from, "encoder", from->encoder_layers, from->encoder_ffn, false);
@@ -233,7 +145,7 @@ void write_config(const char *folder, const marian *m, const char *extra) {
                      (int)m->decoder_ffn, m->shared ? "true" : "false", m->tied ? "true" : "false", m->activation,
                      extra ? extra : "");
     cr_assert(n > 0);
-    write_file(in(folder, "config.json"), text, (size_t)n);
+    write_text_in(folder, "config.json", text);
     free(text);
 }
 

@@ -1,11 +1,11 @@
 /* containers.c - writes models as safetensors and as the files torch.save makes, byte by byte. */
-#include "checkpoints.h"
-#include "format/model_file.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zip.h>
+
+#include "checkpoints.h"
+#include "format/model_file.h"
 
 /* Bytes of a tensor's values in its type. */
 static buffer tensor_bytes(const tensor *t) {
@@ -25,7 +25,7 @@ static buffer tensor_bytes(const tensor *t) {
     return b;
 }
 
-/* ---- safetensors ---------------------------------------------------------------------------------------------- */
+/* ---- safetensors ---- */
 
 static void write_part(const char *path, model *m, size_t first, size_t last) {
     tfm_safetensors_writer *writer = NULL;
@@ -58,7 +58,7 @@ void write_sharded(const char *folder, model *m) {
     json_decref(index);
 }
 
-/* ---- pickles -------------------------------------------------------------------------------------------------- */
+/* ---- pickles ---- */
 
 static void pickle_text(buffer *b, const char *text) {
     put_byte(b, 'X');
@@ -130,15 +130,15 @@ buffer state_pickle(model *m, bool legacy) {
     return b;
 }
 
-/* ---- torch.save ----------------------------------------------------------------------------------------------- */
+/* ---- torch.save ---- */
 
-static void add_entry(zip_t *zip, const char *name, const void *data, size_t n, bool deflate) {
+void put_zip_entry(zip_t *zip, const char *name, const void *data, size_t n, bool deflate) {
     void *copy = malloc(n + 1);
     cr_assert(copy);
     if (n > 0) memcpy(copy, data, n);
     zip_source_t *source = zip_source_buffer(zip, copy, n, 1);
-    zip_int64_t index = source ? zip_file_add(zip, name, source, 0) : -1;
-    cr_assert(index >= 0, "%s", zip_strerror(zip));
+    zip_int64_t index = source ? zip_file_add(zip, name, source, ZIP_FL_ENC_UTF_8) : -1;
+    cr_assert(index >= 0, "%s: %s", name, zip_strerror(zip));
     cr_assert(zip_set_file_compression(zip, (zip_uint64_t)index, deflate ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0) == 0);
 }
 
@@ -148,17 +148,17 @@ void write_torch_zip(const char *path, model *m, bool deflate) {
     zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
     cr_assert(zip);
     buffer pickle = state_pickle(m, false);
-    add_entry(zip, "archive/data.pkl", pickle.data, pickle.n, deflate);
+    put_zip_entry(zip, "archive/data.pkl", pickle.data, pickle.n, deflate);
     buffer_free(&pickle);
-    add_entry(zip, "archive/byteorder", "little", 6, false);
+    put_zip_entry(zip, "archive/byteorder", "little", 6, false);
     for (size_t i = 0; i < m->n; i++) {
         if (m->list[i].storage != i) continue;
         buffer b = tensor_bytes(&m->list[i]);
         snprintf(name, sizeof name, "archive/data/%zu", i);
-        add_entry(zip, name, b.data, b.n, deflate);
+        put_zip_entry(zip, name, b.data, b.n, deflate);
         buffer_free(&b);
     }
-    add_entry(zip, "archive/version", "3\n", 2, false);
+    put_zip_entry(zip, "archive/version", "3\n", 2, false);
     cr_assert(zip_close(zip) == 0, "%s", zip_strerror(zip));
 }
 

@@ -1,15 +1,13 @@
 /* export_test.c - real checkpoints: what goes in comes out again, bit for bit, from every container. */
-#include "checkpoints.h"
-
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "checkpoints.h"
 #include "tests/support/data.h"
-#include "tools/pack/pack.h"
-#include "tools/pack/checkpoint/checkpoint.h"
 #include "tests/support/tensor_values.h"
+#include "tools/pack/checkpoint/checkpoint.h"
+#include "tools/pack/pack.h"
 
 TestSuite(golden, .timeout = 240);
 
@@ -34,24 +32,24 @@ static void export_to(const char *model_file, const char *out) {
 }
 
 /* Every tensor of the checkpoint is in the export with its shape and its bits, and nothing else is there. */
-static void check_round_trip(const char *checkpoint, tfm_dtype dtype) {
+static void check_round_trip(const char *from, tfm_dtype dtype) {
     char *folder = scratch_make();
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     tfm_safetensors *file;
-    pack_to(checkpoint, in(folder, "m.bin"), dtype);
+    pack_to(from, in(folder, "m.bin"), dtype);
     export_to(in(folder, "m.bin"), in(folder, "m.safetensors"));
-    REQUIRE_OK(tfm_checkpoint_open(&source, checkpoint, error));
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, from, error));
     REQUIRE_OK(tfm_safetensors_open(&file, in(folder, "m.safetensors"), error));
-    cr_assert_eq(tfm_safetensors_count(file), tfm_checkpoint_count(source));
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++) {
-        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
+    cr_assert_eq(tfm_safetensors_count(file), tfm_checkpoint_count(checkpoint));
+    for (size_t i = 0; i < tfm_checkpoint_count(checkpoint); i++) {
+        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(checkpoint, i);
         const tfm_st_tensor *back;
         float *values, *original;
         REQUIRE_OK(load_tensor_f32(file, t->name, &values, &back, error));
         cr_assert(back->rank == t->rank && memcmp(back->shape, t->shape, sizeof t->shape) == 0, "%s", t->name);
         original = malloc((back->count + 1) * sizeof *original);
         cr_assert(original);
-        REQUIRE_OK(tfm_checkpoint_read(source, t, 0, t->shape[0], original, error));
+        REQUIRE_OK(tfm_checkpoint_read(checkpoint, t, 0, t->shape[0], original, error));
         bool narrow = back->dtype != TFM_ST_F32;
         cr_assert_eq(narrow, dtype != TFM_F32 && t->rank == 2 && t->shape[0] > 1, "%s", t->name);
         for (uint64_t k = 0; narrow && k < back->count; k++)
@@ -62,7 +60,7 @@ static void check_round_trip(const char *checkpoint, tfm_dtype dtype) {
         free(original);
     }
     tfm_safetensors_close(&file);
-    tfm_checkpoint_close(&source);
+    tfm_checkpoint_close(&checkpoint);
     scratch_remove(&folder);
 }
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/pack/common/name_format.h"
+
 char packed_notes[1000];
 
 static void keep_note(void *user, const char *text) {
@@ -19,6 +21,14 @@ tfm_status packed_try(const char *folder, tfm_dtype dtype, tfm_error *error) {
     return tfm_pack(&request, error);
 }
 
+tfm_file *packed_file(const char *from, const char *out) {
+    tfm_file *file;
+    tfm_pack_request request = {.source = from, .out = out, .options = {.dtype = TFM_F32}};
+    REQUIRE_OK(tfm_pack(&request, error));
+    REQUIRE_OK(tfm_file_open(&file, out, error));
+    return file;
+}
+
 tfm_file *packed_open(const char *folder) {
     tfm_file *file;
     REQUIRE_OK(packed_try(folder, TFM_F32, error));
@@ -28,7 +38,7 @@ tfm_file *packed_open(const char *folder) {
 
 char *packed_folder(const char *config, model *m) {
     char *folder = scratch_make();
-    write_file(in(folder, "config.json"), config, strlen(config));
+    write_text_in(folder, "config.json", config);
     write_safetensors(in(folder, "model.safetensors"), m);
     return folder;
 }
@@ -39,7 +49,7 @@ void packed_configure(const char *folder, const char *changes) {
     json_t *config = json_loads(old, 0, NULL), *change = json_loads(changes, 0, NULL);
     cr_assert(config && change && json_object_update(config, change) == 0, "%s", changes);
     char *fresh = json_dumps(config, 0);
-    write_file(in(folder, "config.json"), fresh, strlen(fresh));
+    write_text_in(folder, "config.json", fresh);
     free(old);
     free(fresh);
     json_decref(config);
@@ -81,12 +91,9 @@ void packed_check_table(const tfm_file *file, const char *name, const tensor *fr
 
 void packed_check_linear(const tfm_file *file, const char *name, uint64_t first, model *m, const char *from) {
     static const char *const kinds[] = {"weight", "bias"};
-    char ours[100], theirs[200];
-    for (int i = 0; i < 2; i++) {
-        snprintf(ours, sizeof ours, "%s.%s", name, kinds[i]);
-        snprintf(theirs, sizeof theirs, "%s.%s", from, kinds[i]);
-        packed_check(file, ours, first, model_find(m, theirs));
-    }
+    for (int i = 0; i < 2; i++)
+        packed_check(file, tfm_name_format("%s.%s", name, kinds[i]).text, first,
+                     model_find(m, tfm_name_format("%s.%s", from, kinds[i]).text));
 }
 
 const char *packed_word(const tfm_file *file, const char *key) {
@@ -99,6 +106,48 @@ uint64_t packed_number(const tfm_file *file, const char *key) {
 
 double packed_real(const tfm_file *file, const char *key) {
     return tfm_table_f64(tfm_file_table(file, "architecture"), key, -1);
+}
+
+/* ---- two files with the same in them ---- */
+
+static bool same_strings(const tfm_value *a, const tfm_value *b) {
+    const char *x = a->data, *y = b->data;
+    for (size_t i = 0; i < a->n; i++, x += strlen(x) + 1, y += strlen(y) + 1)
+        if (strcmp(x, y) != 0) return false;
+    return true;
+}
+
+bool packed_same_value(const tfm_value *a, const tfm_value *b) {
+    const size_t size = a->type == TFM_VALUE_U8S ? 1 : 4;
+    if (a->type != b->type || a->n != b->n) return false;
+    if (a->type == TFM_VALUE_U64) return a->u64 == b->u64;
+    if (a->type == TFM_VALUE_F64) return memcmp(&a->f64, &b->f64, sizeof a->f64) == 0;
+    if (a->type == TFM_VALUE_STRING) return strcmp(a->data, b->data) == 0;
+    if (a->type == TFM_VALUE_STRINGS) return same_strings(a, b);
+    return a->n == 0 || memcmp(a->data, b->data, a->n * size) == 0;
+}
+
+void packed_compare_section(const tfm_file *a, const tfm_file *b, const char *section, const char *but) {
+    const tfm_table *x = tfm_file_table(a, section), *y = tfm_file_table(b, section);
+    cr_assert((!x) == (!y), "section %s is in one of the files only", section);
+    if (!x) return;
+    for (size_t i = 0; i < tfm_table_count(x); i++) {
+        const tfm_value *value = tfm_table_at(x, i), *other = tfm_table_find(y, value->key);
+        cr_assert(other, "%s lacks %s", section, value->key);
+        cr_assert((but && strcmp(value->key, but) == 0) || packed_same_value(value, other), "%s: %s differs", section,
+                  value->key);
+    }
+    cr_assert_eq(tfm_table_count(x), tfm_table_count(y), "%s", section);
+}
+
+void packed_compare_tensors(const tfm_file *a, const tfm_file *b) {
+    for (size_t i = 0; i < tfm_file_tensor_count(a); i++) {
+        const tfm_tensor *x = tfm_file_tensor_at(a, i), *y = tfm_file_tensor(b, x->name);
+        cr_assert(y, "no tensor %s", x->name);
+        cr_assert(x->hash == y->hash && x->length == y->length, "%s differs", x->name);
+        cr_assert_eq(memcmp(x->data, y->data, x->length), 0, "%s differs", x->name);
+    }
+    cr_assert_eq(tfm_file_tensor_count(a), tfm_file_tensor_count(b));
 }
 
 void packed_misfit(const char *config, model *m, void (*change)(model *m), tfm_status expected, const char *text) {

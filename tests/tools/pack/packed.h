@@ -4,13 +4,16 @@
 #ifndef TFM_TESTS_TOOLS_PACK_PACKED_H
 #define TFM_TESTS_TOOLS_PACK_PACKED_H
 
-#include "tools/pack/pack.h"
 #include "checkpoints.h"
+#include "tools/pack/pack.h"
+
+/* Packs a folder or file to out in f32, and opens it. */
+tfm_file *packed_file(const char *from, const char *out);
 
 /* What the importer told a person while the last checkpoint was packed. */
 extern char packed_notes[1000];
 
-/* Packs folder to folder/m.bin. */
+/* Packs folder to folder/m.bin, and keeps what is told in packed_notes. */
 tfm_status packed_try(const char *folder, tfm_dtype dtype, tfm_error *error);
 /* The same in f32, and opens it. */
 tfm_file *packed_open(const char *folder);
@@ -33,6 +36,14 @@ void packed_check_linear(const tfm_file *file, const char *name, uint64_t first,
 const char *packed_word(const tfm_file *file, const char *key);
 uint64_t packed_number(const tfm_file *file, const char *key);
 double packed_real(const tfm_file *file, const char *key);
+
+/* ---- two files with the same in them ---- */
+
+bool packed_same_value(const tfm_value *a, const tfm_value *b);
+/* The same values in the section, but for that of the key `but` (or NULL). */
+void packed_compare_section(const tfm_file *a, const tfm_file *b, const char *section, const char *but);
+/* The same tensors, bit for bit, wherever they lie. */
+void packed_compare_tensors(const tfm_file *a, const tfm_file *b);
 
 /* The checkpoint does not fit once `change` was applied: this status, this text, and no file is left. */
 void packed_misfit(const char *config, model *m, void (*change)(model *m), tfm_status expected, const char *text);

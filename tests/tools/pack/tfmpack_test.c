@@ -1,30 +1,26 @@
 /* tfmpack_test.c - tfmpack as a user types it: what it prints, its exit status, what it leaves behind. */
-#include "format/model_file.h"
-#include "checkpoints.h"
-#include "tests/support/tensor_values.h"
-
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "checkpoints.h"
+#include "command.h"
+#include "format/model_file.h"
+#include "tests/support/tensor_values.h"
 #include "tests/support/version.h"
 
-TestSuite(command, .timeout = 240);
-
-#define RUN(...) run_tfmpack((const char *const[]){__VA_ARGS__, NULL})
+TestSuite(command, .init = enter_scratch, .fini = leave_scratch, .timeout = 240);
 
 /* Runs, checks the exit status and that out and err have these texts in them ("": must be empty). */
 static void check_run(outcome o, int code, const char *out, const char *err) {
     cr_assert_eq(o.code, code, "exit status %d, not %d; out: %s; err: %s", o.code, code, o.out, o.err);
     cr_assert(*out ? strstr(o.out, out) != NULL : !*o.out, "stdout: %s", o.out);
     cr_assert(*err ? strstr(o.err, err) != NULL : !*o.err, "stderr: %s", o.err);
-    outcome_free(&o);
+    free_outcome(&o);
 }
 
 static char *small_folder(void) {
@@ -33,40 +29,40 @@ static char *small_folder(void) {
 }
 
 Test(command, help_version_usage) {
-    check_run(RUN("--help"), 0, "Usage: tfmpack", "");
-    check_run(RUN("-h"), 0, "--tokenizer-only", "");
-    check_run(RUN("--version"), 0, "tfmpack " VERSION " (kernels: ", "");
-    check_run(RUN("--list"), 0, "marian", "");
-    check_run(RUN("a"), 2, "", "missing operand");
-    check_run(RUN("a", "b", "c"), 2, "", "too many operands");
-    check_run(RUN("--inspect"), 2, "", "missing operand");
-    check_run(RUN("--dtype", "f64", "a", "b"), 2, "", "f64");
-    check_run(RUN("--dtype-embed", "int2", "a", "b"), 2, "", "int2");
-    check_run(RUN("--no-such"), 2, "", "--help");
-    check_run(RUN("--inspect", "--verify", "a"), 2, "", "only one");
+    check_run(RUN_TFMPACK("--help"), 0, "Usage: tfmpack", "");
+    check_run(RUN_TFMPACK("-h"), 0, "--tokenizer-only", "");
+    check_run(RUN_TFMPACK("--version"), 0, "tfmpack " VERSION " (kernels: ", "");
+    check_run(RUN_TFMPACK("--list"), 0, "marian", "");
+    check_run(RUN_TFMPACK("a"), 2, "", "missing operand");
+    check_run(RUN_TFMPACK("a", "b", "c"), 2, "", "too many operands");
+    check_run(RUN_TFMPACK("--inspect"), 2, "", "missing operand");
+    check_run(RUN_TFMPACK("--dtype", "f64", "a", "b"), 2, "", "f64");
+    check_run(RUN_TFMPACK("--dtype-embed", "int2", "a", "b"), 2, "", "int2");
+    check_run(RUN_TFMPACK("--no-such"), 2, "", "--help");
+    check_run(RUN_TFMPACK("--inspect", "--verify", "a"), 2, "", "only one");
 }
 
 Test(command, pack_inspect_verify_export) {
     char *folder = small_folder();
     const char *out = in(folder, "m.bin"), *st = in(folder, "back.safetensors");
-    check_run(RUN(folder, out), 0, "marian, ", "");
-    check_run(RUN("--quiet", "--license", "CC0-1.0", folder, out), 0, "", ""); /* replaces the model file */
-    check_run(RUN("--inspect", out), 0, "CC0-1.0", "");
-    check_run(RUN("--inspect", out), 0, "encoder.1.attention.qkv.weight   f32   36 x 12", "");
-    check_run(RUN("--verify", out), 0, "good", "");
-    check_run(RUN("--export", out, st), 0, "", "");
+    check_run(RUN_TFMPACK(folder, out), 0, "marian, ", "");
+    check_run(RUN_TFMPACK("--quiet", "--license", "CC0-1.0", folder, out), 0, "", ""); /* replaces the model file */
+    check_run(RUN_TFMPACK("--inspect", out), 0, "CC0-1.0", "");
+    check_run(RUN_TFMPACK("--inspect", out), 0, "encoder.1.attention.qkv.weight   f32   36 x 12", "");
+    check_run(RUN_TFMPACK("--verify", out), 0, "good", "");
+    check_run(RUN_TFMPACK("--export", out, st), 0, "", "");
     tfm_safetensors *file;
     REQUIRE_OK(tfm_safetensors_open(&file, st, error));
     cr_assert(tfm_safetensors_find(file, "model.encoder.layers.1.self_attn.k_proj.weight"));
     tfm_safetensors_close(&file);
-    check_run(RUN("--", folder, out), 0, "marian", "");
+    check_run(RUN_TFMPACK("--", folder, out), 0, "marian", "");
     scratch_remove(&folder);
 }
 
 Test(command, json) {
     char *folder = small_folder();
     const char *out = in(folder, "m.bin");
-    outcome o = RUN("--json", "--dtype=bf16", folder, out);
+    outcome o = RUN_TFMPACK("--json", "--dtype=bf16", folder, out);
     json_t *j = json_loads(o.out, 0, NULL);
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_assert_str_eq(json_string_value(json_object_get(j, "dtype")), "bf16");
@@ -78,8 +74,8 @@ Test(command, json) {
     cr_assert_eq((uint64_t)json_integer_value(json_object_get(j, "parameters")), parameters, "%s", o.out);
     cr_assert(json_is_false(json_object_get(j, "tokenizer")));
     json_decref(j);
-    outcome_free(&o);
-    o = RUN("--inspect", "--json", out);
+    free_outcome(&o);
+    o = RUN_TFMPACK("--inspect", "--json", out);
     j = json_loads(o.out, 0, NULL);
     cr_assert(j, "%s", o.out);
     const json_t *tensors = json_object_get(j, "tensors"), *first = json_array_get(tensors, 0);
@@ -91,9 +87,9 @@ Test(command, json) {
     const json_t *options = json_object_get(json_object_get(sections, "architecture"), "values");
     cr_assert_eq(json_integer_value(json_object_get(options, "d_model")), 12);
     json_decref(j);
-    outcome_free(&o);
-    check_run(RUN("--json", "--verify", out), 0, "\"ok\":true", "");
-    check_run(RUN("--json", "--list"), 0, "\"safetensors\"", "");
+    free_outcome(&o);
+    check_run(RUN_TFMPACK("--json", "--verify", out), 0, "\"ok\":true", "");
+    check_run(RUN_TFMPACK("--json", "--list"), 0, "\"safetensors\"", "");
     scratch_remove(&folder);
 }
 
@@ -107,15 +103,15 @@ Test(command, quantised) {
     const char *out = in(folder, "m.bin");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         outcome o = cases[i].embed
-                        ? RUN("--json", "--dtype", cases[i].dtype, "--dtype-embed", cases[i].embed, folder, out)
-                        : RUN("--json", "--dtype", cases[i].dtype, folder, out);
+                        ? RUN_TFMPACK("--json", "--dtype", cases[i].dtype, "--dtype-embed", cases[i].embed, folder, out)
+                        : RUN_TFMPACK("--json", "--dtype", cases[i].dtype, folder, out);
         json_t *j = json_loads(o.out, 0, NULL);
         cr_assert_eq(o.code, 0, "%s", o.err);
         cr_assert_str_eq(json_string_value(json_object_get(j, "dtype")), cases[i].layers_get);
         cr_assert_str_eq(json_string_value(json_object_get(j, "dtype_embed")), cases[i].embed_gets);
         json_decref(j);
-        outcome_free(&o);
-        check_run(RUN("--verify", out), 0, "good", "");
+        free_outcome(&o);
+        check_run(RUN_TFMPACK("--verify", out), 0, "good", "");
         tfm_file *file;
         REQUIRE_OK(tfm_file_open(&file, out, error));
         for (size_t k = 0; k < tfm_file_tensor_count(file); k++) {
@@ -127,19 +123,20 @@ Test(command, quantised) {
         }
         tfm_file_close(&file);
     }
-    check_run(RUN("--dtype", "int4", folder, out), 0, "in int4 (embeddings in int8)", "");
-    check_run(RUN("--inspect", out), 0, "matrices in int4, embeddings in int8", "");
-    check_run(RUN("--inspect", out), 0, "--dtype int4 --dtype-embed int8", "");
-    check_run(RUN("--list"), 0, "int8 int4", "");
+    check_run(RUN_TFMPACK("--dtype", "int4", folder, out), 0, "in int4 (embeddings in int8)", "");
+    check_run(RUN_TFMPACK("--inspect", out), 0, "matrices in int4, embeddings in int8", "");
+    check_run(RUN_TFMPACK("--inspect", out), 0, "--dtype int4 --dtype-embed int8", "");
+    check_run(RUN_TFMPACK("--list"), 0, "int8 int4", "");
     scratch_remove(&folder);
 }
 
 Test(command, report) {
     char *folder = small_folder();
     const char *out = in(folder, "m.bin");
-    check_run(RUN("--report", "--dtype", "int8", folder, out), 0, "encoder.0.attention.qkv.weight     int8 ", "");
-    check_run(RUN("--report", "--quiet", folder, out), 0, "embed ", "");
-    outcome o = RUN("--json", "--report", "--dtype", "int4", "--dtype-embed", "f32", folder, out);
+    check_run(RUN_TFMPACK("--report", "--dtype", "int8", folder, out), 0, "encoder.0.attention.qkv.weight     int8 ",
+              "");
+    check_run(RUN_TFMPACK("--report", "--quiet", folder, out), 0, "embed ", "");
+    outcome o = RUN_TFMPACK("--json", "--report", "--dtype", "int4", "--dtype-embed", "f32", folder, out);
     json_t *j = json_loads(o.out, 0, NULL), *matrices = json_object_get(j, "matrices"), *m;
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_assert_eq(json_array_size(matrices), 1 + 2 * 4 + 1 * 7, "%s", o.out);
@@ -158,7 +155,7 @@ Test(command, report) {
         cr_assert(row >= 0 && row < json_integer_value(json_array_get(json_object_get(m, "shape"), 0)));
     }
     json_decref(j);
-    outcome_free(&o);
+    free_outcome(&o);
     scratch_remove(&folder);
 }
 
@@ -168,9 +165,9 @@ Test(command, export_of_quantised_weights) {
     const char *out = in(folder, "m.bin"), *st = in(folder, "back.safetensors");
     marian small = marian_default();
     model *m = model_marian(&small);
-    check_run(RUN("-q", "--dtype", "int8", folder, out), 0, "", "");
-    check_run(RUN("--export", out, st), 0, "", "quantised matrices were written in f32");
-    check_run(RUN("--json", "--export", out, st), 0, "\"notes\":[\"quantised", "");
+    check_run(RUN_TFMPACK("-q", "--dtype", "int8", folder, out), 0, "", "");
+    check_run(RUN_TFMPACK("--export", out, st), 0, "", "quantised matrices were written in f32");
+    check_run(RUN_TFMPACK("--json", "--export", out, st), 0, "\"notes\":[\"quantised", "");
     tfm_safetensors *file;
     REQUIRE_OK(tfm_safetensors_open(&file, st, error));
     for (size_t i = 0; i < m->n; i++) {
@@ -192,24 +189,25 @@ Test(command, export_of_quantised_weights) {
 Test(command, failures) {
     char *folder = small_folder();
     const char *out = in(folder, "m.bin"), *other = in(folder, "other");
-    check_run(RUN(in(folder, "none"), out), 1, "", "none");
-    check_run(RUN(folder, in(folder, "none/m.bin")), 1, "", "none/m.bin");
-    check_run(RUN(folder, folder), 1, "", "is a folder");
-    check_run(RUN("--inspect", in(folder, "config.json")), 1, "", "config.json");
-    check_run(RUN("--verify", in(folder, "none")), 1, "", "none");
-    check_run(RUN("--tokenizer-only", folder, out), 1, "", folder);
+    check_run(RUN_TFMPACK(in(folder, "none"), out), 1, "", "none");
+    check_run(RUN_TFMPACK(folder, in(folder, "none/m.bin")), 1, "", "none/m.bin");
+    check_run(RUN_TFMPACK(folder, folder), 1, "", "is a folder");
+    check_run(RUN_TFMPACK("--inspect", in(folder, "config.json")), 1, "", "config.json");
+    check_run(RUN_TFMPACK("--verify", in(folder, "none")), 1, "", "none");
+    check_run(RUN_TFMPACK("--tokenizer-only", folder, out), 1, "", folder);
     write_file(other, "my notes", 8);
-    check_run(RUN(folder, other), 1, "", "--force");
-    check_run(RUN(folder, in(folder, "model.safetensors")), 1, "", "not a model file");
-    check_run(RUN(in(folder, "model.safetensors"), in(folder, "model.safetensors")), 1, "", "same file");
-    check_run(RUN("--force", in(folder, "model.safetensors"), in(folder, "model.safetensors")), 1, "", "same file");
+    check_run(RUN_TFMPACK(folder, other), 1, "", "--force");
+    check_run(RUN_TFMPACK(folder, in(folder, "model.safetensors")), 1, "", "not a model file");
+    check_run(RUN_TFMPACK(in(folder, "model.safetensors"), in(folder, "model.safetensors")), 1, "", "same file");
+    check_run(RUN_TFMPACK("--force", in(folder, "model.safetensors"), in(folder, "model.safetensors")), 1, "",
+              "same file");
     size_t n;
     char *data = read_file(other, &n);
     cr_assert(n == 8 && memcmp(data, "my notes", 8) == 0);
     free(data);
-    check_run(RUN("--force", folder, other), 0, "marian", "");
-    check_run(RUN("--export", other, in(folder, "config.json")), 1, "", "--force");
-    check_run(RUN("--export", other, in(folder, "none/x")), 1, "", "none/x");
+    check_run(RUN_TFMPACK("--force", folder, other), 0, "marian", "");
+    check_run(RUN_TFMPACK("--export", other, in(folder, "config.json")), 1, "", "--force");
+    check_run(RUN_TFMPACK("--export", other, in(folder, "none/x")), 1, "", "none/x");
     cr_assert_eq(count_files(folder), 3);
     scratch_remove(&folder);
 }
@@ -217,15 +215,15 @@ Test(command, failures) {
 Test(command, damage_is_found) {
     char *folder = small_folder();
     const char *out = in(folder, "m.bin");
-    check_run(RUN("-q", folder, out), 0, "", "");
+    check_run(RUN_TFMPACK("-q", folder, out), 0, "", "");
     size_t n;
     char *data = read_file(out, &n);
     data[4096 + 40] ^= 4; /* the embedding begins at the second page or in the first */
     write_file(out, data, n);
     free(data);
-    check_run(RUN("--verify", out), 1, "", "m.bin");
-    check_run(RUN("--verify", "--json", out), 1, "\"ok\":false", "");
-    check_run(RUN("--export", out, in(folder, "x.safetensors")), 1, "", "m.bin");
+    check_run(RUN_TFMPACK("--verify", out), 1, "", "m.bin");
+    check_run(RUN_TFMPACK("--verify", "--json", out), 1, "\"ok\":false", "");
+    check_run(RUN_TFMPACK("--export", out, in(folder, "x.safetensors")), 1, "", "m.bin");
     cr_assert_eq(count_files(folder), 3);
     scratch_remove(&folder);
 }
@@ -233,8 +231,8 @@ Test(command, damage_is_found) {
 Test(command, same_input_same_bytes) {
     char *folder = small_folder();
     size_t n, k;
-    check_run(RUN("-q", folder, in(folder, "a.bin")), 0, "", "");
-    check_run(RUN("-q", folder, in(folder, "b.bin")), 0, "", "");
+    check_run(RUN_TFMPACK("-q", folder, in(folder, "a.bin")), 0, "", "");
+    check_run(RUN_TFMPACK("-q", folder, in(folder, "b.bin")), 0, "", "");
     char *a = read_file(in(folder, "a.bin"), &n), *b = read_file(in(folder, "b.bin"), &k);
     cr_assert(n == k && memcmp(a, b, n) == 0);
     cr_assert_null(memmem(a, n, folder, strlen(folder)), "an absolute path got into the file");
@@ -278,13 +276,12 @@ Test(command, interrupted_runs_leave_nothing) {
         bool stopped = false;
         signal(signals[i], SIG_DFL); /* nohup, say, hands on an ignored SIGHUP */
         for (long wait = 5; !stopped && wait < 2000; wait += wait / 2) {
-            int status;
-            pid_t pid = start_tfmpack((const char *const[]){folder, out, NULL});
+            dialog run = start_tfmpack((const char *const[]){folder, out, NULL});
             nanosleep(&(struct timespec){0, wait % 1000 * 1000000}, NULL);
-            kill(pid, signals[i]);
-            cr_assert_eq(waitpid(pid, &status, 0), pid);
-            stopped = WIFSIGNALED(status) && WTERMSIG(status) == signals[i];
-            cr_assert(stopped || (WIFEXITED(status) && WEXITSTATUS(status) == 0), "status %x", status);
+            kill(run.child, signals[i]);
+            const int code = end_dialog(&run);
+            stopped = code == 128 + signals[i];
+            cr_assert(stopped || code == 0, "exit status %d", code);
             cr_assert_eq(access(out, F_OK) == 0, !stopped);
             cr_assert_eq(count_files(folder), stopped ? 2 : 3, "a temporary file was left");
             if (!stopped) unlink(out);

@@ -1,14 +1,14 @@
 /* chat_template.c - finds the chat template of a checkpoint and its special tokens. */
 #include "chat_template.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "format/names.h"
 #include "runtime/chat.h"
 #include "tools/common/bytes.h"
+#include "tools/pack/common/json_file.h"
+#include "tools/pack/common/path.h"
 
 #define FILE_MAX ((size_t)1 << 20) /* what runtime/chat reads at most */
 
@@ -20,38 +20,8 @@ typedef struct chat_files {
     const tfm_pack_options *options;
 } chat_files;
 
-static void note(const chat_files *files, const char *text) {
-    if (files->options->note) files->options->note(files->options->note_user, text);
-}
-
-static bool is_file(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* folder/name in memory the caller frees; NULL if there is no such file. */
-static tfm_status find_file(const chat_files *files, const char *name, char **path, tfm_error *error) {
-    if (asprintf(path, "%s/%s", files->folder, name) < 0) {
-        *path = NULL;
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", files->folder);
-    }
-    if (!is_file(*path)) {
-        free(*path);
-        *path = NULL;
-    }
-    return TFM_OK;
-}
-
 static tfm_status read_json(const chat_files *files, const char *name, json_t **json, tfm_error *error) {
-    char *path;
-    tfm_status status = find_file(files, name, &path, error);
-    if (!path) return status;
-    json_error_t wrong;
-    /* model_max_length is often 10^30, beyond the integers of jansson; no integer is used here. */
-    *json = json_load_file(path, JSON_DECODE_INT_AS_REAL, &wrong);
-    if (!*json) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
-    free(path);
-    return status;
+    return tfm_json_load(tfm_path_in(files->folder, name).text, TFM_JSON_OPTIONAL | TFM_JSON_BIG_NUMBERS, json, error);
 }
 
 /* ---- the template ---- */
@@ -63,17 +33,12 @@ static tfm_status set_text(chat_files *files, const char *text, const char *from
     return files->text ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
 }
 
+/* UTF-8 without NUL. */
 static tfm_status check_text(const char *path, const char *text, size_t n, tfm_error *error) {
-    size_t line = 1;
-    for (size_t i = 0, length; i < n; i += length) {
-        uint32_t code;
-        length = tfm_utf8_char(text + i, n - i, &code);
-        if (length == 0 || text[i] == 0)
-            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %zu: is not UTF-8 text, as a chat template must be",
-                            path, line);
-        line += text[i] == '\n';
-    }
-    return TFM_OK;
+    size_t good = n > 0 ? strnlen(text, tfm_utf8_valid_prefix(text, n)) : 0, line = 1;
+    if (good == n) return TFM_OK;
+    for (size_t i = 0; i < good; i++) line += text[i] == '\n';
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %zu: is not UTF-8 text, as a chat template must be", path, line);
 }
 
 static tfm_status read_text(chat_files *files, const char *path, const char *from, tfm_error *error) {
@@ -100,7 +65,9 @@ static tfm_status take_value(chat_files *files, const json_t *value, const char 
         if (name && text && strcmp(name, "default") == 0) return set_text(files, text, from, error);
     }
     if (value && !json_is_null(value))
-        note(files, "the checkpoint has chat templates, but none that is a text or is called default: none is packed");
+        tfm_pack_note(files->options,
+                      "the checkpoint has chat templates, but none that is a text or is called default: "
+                      "none is packed");
     return TFM_OK;
 }
 
@@ -109,16 +76,10 @@ static tfm_status find_template(chat_files *files, const tfm_checkpoint *checkpo
     if (path) return read_text(files, path, "--chat-template", error);
     if (tfm_checkpoint_chat_template(checkpoint))
         return set_text(files, tfm_checkpoint_chat_template(checkpoint), tfm_checkpoint_container(checkpoint), error);
-    char *file;
-    tfm_status status = find_file(files, "chat_template.jinja", &file, error);
-    if (file) {
-        status = read_text(files, file, "chat_template.jinja", error);
-        free(file);
-        return status;
-    }
-    if (status == TFM_OK)
-        status = take_value(files, json_object_get(files->tokenizer_config, "chat_template"), "tokenizer_config.json",
-                            error);
+    const tfm_path file = tfm_path_in(files->folder, "chat_template.jinja");
+    if (tfm_path_is_file(file.text)) return read_text(files, file.text, "chat_template.jinja", error);
+    tfm_status status =
+        take_value(files, json_object_get(files->tokenizer_config, "chat_template"), "tokenizer_config.json", error);
     if (status != TFM_OK || files->text) return status;
     json_t *processor = NULL;
     status = read_json(files, "chat_template.json", &processor, error);
@@ -137,13 +98,17 @@ static const char *token_text(const json_t *object, const char *key) {
 }
 
 static void write_tokens(const chat_files *files, const tfm_checkpoint *checkpoint, tfm_table_builder *table) {
-    static const char *const keys[] = {"bos_token", "eos_token", "pad_token", "unk_token"};
+    static const char *const keys[TFM_TOKEN_ROLES] = {[TFM_TOKEN_BOS] = "bos_token",
+                                                      [TFM_TOKEN_EOS] = "eos_token",
+                                                      [TFM_TOKEN_PAD] = "pad_token",
+                                                      [TFM_TOKEN_UNK] = "unk_token"};
+    const tfm_checkpoint_hints *hints = tfm_checkpoint_get_hints(checkpoint);
     /* Tokenizers that list their tokens have said all in tokenizer_config.json. */
     bool complete = json_object_get(files->tokenizer_config, "added_tokens_decoder") != NULL;
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    for (size_t i = 0; i < TFM_TOKEN_ROLES; i++) {
         const char *text = token_text(files->tokenizer_config, keys[i]);
         if (!text && !complete) text = token_text(files->special_tokens_map, keys[i]);
-        if (!text && !files->tokenizer_config) text = token_text(tfm_checkpoint_config(checkpoint), keys[i]);
+        if (!text && !files->tokenizer_config) text = hints->special_tokens[i];
         if (text) tfm_table_set_string(table, keys[i], text);
     }
 }
@@ -153,13 +118,10 @@ static void write_tokens(const chat_files *files, const tfm_checkpoint *checkpoi
 /* Says what of the template is not known; it is packed all the same, for later versions and for what never meets it. */
 static tfm_status check_template(const chat_files *files, tfm_error *error) {
     tfm_chat *chat;
-    char text[400];
     tfm_status status = tfm_chat_open(&chat, files->text, strlen(files->text), error);
-    if (status == TFM_OK && tfm_chat_problem(chat)) {
-        snprintf(text, sizeof text, "the chat template (%s) is packed, but cannot be used as a whole: %s", files->from,
-                 tfm_chat_problem(chat));
-        note(files, text);
-    }
+    if (status == TFM_OK && tfm_chat_problem(chat))
+        tfm_pack_note(files->options, "the chat template (%s) is packed, but cannot be used as a whole: %s",
+                      files->from, tfm_chat_problem(chat));
     tfm_chat_close(&chat);
     return status;
 }

@@ -2,7 +2,8 @@
 #ifndef TFM_TOOLS_PACK_CHECKPOINT_CHAT_TEMPLATE_H
 #define TFM_TOOLS_PACK_CHECKPOINT_CHAT_TEMPLATE_H
 
-#include "tools/pack/families/importer.h"
+#include "checkpoint.h"
+#include "tools/pack/common/pack_options.h"
 
 /*
  * Writes the section if there is a template: in the file at path if that is not NULL, else in the checkpoint itself,

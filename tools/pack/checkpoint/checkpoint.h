@@ -22,29 +22,44 @@ typedef struct tfm_checkpoint_tensor {
     uint64_t storage; /* equal for names that share one storage at one offset with one shape (tied weights) */
 } tfm_checkpoint_tensor;
 
+/* Special tokens that chat templates name. */
+enum { TFM_TOKEN_BOS, TFM_TOKEN_EOS, TFM_TOKEN_PAD, TFM_TOKEN_UNK, TFM_TOKEN_ROLES };
+
 /*
- * Opens a checkpoint. A file, or a folder with a file, of a form of its own (source_forms.c: GGUF, CTranslate2,
- * llama2.c, Marian's npz) is shown as the Hugging Face folder it could have been. Else a folder: config.json with, in
- * this order of preference, model.safetensors, model.safetensors.index.json, pytorch_model.bin or
- * pytorch_model.bin.index.json. The path of one of these files opens the folder it is in with that file. Bounds of all
- * headers are checked here. Errors name the file.
+ * What a foreign format (foreign/) knows of its model and no configuration of Hugging Face has a key for. A Hugging
+ * Face folder leaves all of it zero: nothing it says can set these.
+ */
+typedef struct tfm_checkpoint_hints {
+    bool linear_not_transposed;            /* GPT-2: linear layers are (outputs, inputs), as in all other families */
+    bool two_vocabularies;                 /* decoder_vocab_size counts, also in families that do not have that key */
+    const char *pooling;                   /* how token states become one vector: "mean", "cls"; NULL: not said */
+    char *special_tokens[TFM_TOKEN_ROLES]; /* their texts, NULL: not said; freed with the checkpoint */
+} tfm_checkpoint_hints;
+
+/*
+ * Opens a checkpoint. A file, or a folder with a file, of a foreign format (GGUF, CTranslate2, llama2.c, Marian's npz)
+ * is shown as the Hugging Face folder it could have been. Else a folder: config.json with, in this order of preference,
+ * model.safetensors, model.safetensors.index.json, pytorch_model.bin or pytorch_model.bin.index.json. The path of one
+ * of these files opens the folder it is in with that file. Bounds of all headers are checked here. Errors name the
+ * file.
  */
 tfm_status tfm_checkpoint_open(tfm_checkpoint **checkpoint, const char *path, tfm_error *error);
 void tfm_checkpoint_close(tfm_checkpoint **checkpoint);
 
-/* Whether a path is of a form of its own, with its own way to keep a tokenizer. */
-bool tfm_checkpoint_has_format(const char *path);
+/* Whether a path is of a foreign format, which has its own way to keep a tokenizer. */
+bool tfm_checkpoint_is_foreign(const char *path);
 
-/* The folder. */
+/* The folder, or the file of a format of one file. */
 const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint);
-/* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)" */
+/* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)", "gguf", ... */
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint);
 /* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
 const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint);
 /* config.json, or what stands for it; generation_config.json or NULL */
 const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint);
 const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint);
-/* The chat template the checkpoint has (Jinja), or NULL. */
+const tfm_checkpoint_hints *tfm_checkpoint_get_hints(const tfm_checkpoint *checkpoint);
+/* The chat template a file of a foreign format has in itself (Jinja), or NULL. */
 const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint);
 /* Writes the sections of the checkpoint's tokenizer; nothing where it has none. */
 tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer, tfm_error *error);

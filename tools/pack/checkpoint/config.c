@@ -1,7 +1,14 @@
 /* config.c - typed values of a checkpoint's JSON files. */
 #include "config.h"
 
-#include <string.h>
+tfm_config tfm_config_of(const tfm_checkpoint *checkpoint, tfm_error *error) {
+    return (tfm_config){.folder = tfm_checkpoint_path(checkpoint),
+                        .file = "config.json",
+                        .object = tfm_checkpoint_config(checkpoint),
+                        .error = error};
+}
+
+bool tfm_config_has(const tfm_config *config, const char *key) { return json_object_get(config->object, key) != NULL; }
 
 void tfm_config_fail(tfm_config *config, tfm_status status, const char *key, const char *why) {
     if (config->status != TFM_OK) return;
@@ -53,23 +60,4 @@ const char *tfm_config_string(tfm_config *config, const char *key, const char *f
         return fallback;
     }
     return json_string_value(value);
-}
-
-const char *tfm_config_activation(const char *name) {
-    static const struct {
-        const char *theirs, *ours;
-    } activations[] = {
-        {"relu", "relu"},
-        {"gelu", "gelu"},
-        {"gelu_python", "gelu"},
-        {"gelu_new", "gelu_tanh"},
-        {"gelu_pytorch_tanh", "gelu_tanh"},
-        {"gelu_fast", "gelu_tanh"},
-        {"gelu_accurate", "gelu_tanh"},
-        {"silu", "silu"},
-        {"swish", "silu"},
-    };
-    for (size_t i = 0; i < sizeof activations / sizeof *activations; i++)
-        if (strcmp(name, activations[i].theirs) == 0) return activations[i].ours;
-    return NULL;
 }

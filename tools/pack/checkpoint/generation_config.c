@@ -1,9 +1,11 @@
 /* generation_config.c - decoding defaults of a checkpoint become the section generation. */
-#include "config.h"
+#include "generation_config.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "config.h"
 
 #define IDS_MAX ((size_t)1 << 20)
 
@@ -161,9 +163,7 @@ static void note_unsupported(const tfm_config *config, const tfm_pack_options *o
         if (used + 40 < sizeof text)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", settings[i].key);
     }
-    char line[500];
-    snprintf(line, sizeof line, "%s: settings that are not supported are left out: %s", config->file, text);
-    if (used && options->note) options->note(options->note_user, line);
+    if (used) tfm_pack_note(options, "%s: settings that are not supported are left out: %s", config->file, text);
 }
 
 /* forced_eos_token_id may be a list in transformers; the runtime forces one. */

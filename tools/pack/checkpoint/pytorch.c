@@ -1,5 +1,5 @@
 /* pytorch.c - pytorch_model.bin: the zip form and the form PyTorch wrote before 1.6 (pickles, then raw storages). */
-#include "checkpoint_internal.h"
+#include "pytorch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,45 +14,45 @@
 
 #define PICKLE_MAX ((uint64_t)64 << 20)
 
-static tfm_status no_memory(const tfm_checkpoint_file *file, tfm_error *error) {
+static tfm_status no_memory(const tfm_weight_file *file, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
 }
 
 /* ---- storages ---- */
 
 static int compare_keys(const void *a, const void *b, void *storages) {
-    const tfm_pk_storage *s = storages;
+    const tfm_pk_storage *list = storages;
     const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int order = strcmp(s[x].key, s[y].key);
+    int order = strcmp(list[x].key, list[y].key);
     return order ? order : (x > y) - (x < y);
 }
 
 /* Storages of one pickle: the order by key, the first of each key, and the blob of each. */
-typedef struct storages {
+typedef struct storage_table {
     const tfm_pk_storage *list;
     size_t n;
     uint32_t *order; /* by key */
     uint32_t *blob;  /* of each, once known; UINT32_MAX before */
-} storages;
+} storage_table;
 
-static void storages_free(storages *s) {
-    free(s->order);
-    free(s->blob);
+static void storage_table_free(storage_table *table) {
+    free(table->order);
+    free(table->blob);
 }
 
-static tfm_status storages_sort(storages *s, const tfm_unpickler *unpickler, const tfm_checkpoint_file *file,
-                                tfm_error *error) {
-    s->n = tfm_unpickler_storages(unpickler, &s->list);
-    s->order = malloc((s->n + 1) * sizeof *s->order);
-    s->blob = malloc((s->n + 1) * sizeof *s->blob);
-    if (!s->order || !s->blob) return no_memory(file, error);
-    for (size_t i = 0; i < s->n; i++) {
-        s->order[i] = (uint32_t)i;
-        s->blob[i] = UINT32_MAX;
+static tfm_status storage_table_sort(storage_table *table, const tfm_unpickler *unpickler, const tfm_weight_file *file,
+                                     tfm_error *error) {
+    table->n = tfm_unpickler_storages(unpickler, &table->list);
+    table->order = malloc((table->n + 1) * sizeof *table->order);
+    table->blob = malloc((table->n + 1) * sizeof *table->blob);
+    if (!table->order || !table->blob) return no_memory(file, error);
+    for (size_t i = 0; i < table->n; i++) {
+        table->order[i] = (uint32_t)i;
+        table->blob[i] = UINT32_MAX;
     }
-    if (s->n > 0) qsort_r(s->order, s->n, sizeof *s->order, compare_keys, (void *)s->list);
-    for (size_t i = 1; i < s->n; i++) {
-        const tfm_pk_storage *a = &s->list[s->order[i - 1]], *b = &s->list[s->order[i]];
+    if (table->n > 0) qsort_r(table->order, table->n, sizeof *table->order, compare_keys, (void *)table->list);
+    for (size_t i = 1; i < table->n; i++) {
+        const tfm_pk_storage *a = &table->list[table->order[i - 1]], *b = &table->list[table->order[i]];
         if (strcmp(a->key, b->key) == 0 && (a->dtype != b->dtype || a->count != b->count))
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' has two types or sizes", file->path, a->key);
     }
@@ -60,9 +60,9 @@ static tfm_status storages_sort(storages *s, const tfm_unpickler *unpickler, con
 }
 
 /* Gives all records of the key at order[i] their blob; returns the index after them. */
-static size_t storages_assign(storages *s, size_t i, uint32_t blob) {
-    const char *key = s->list[s->order[i]].key;
-    for (; i < s->n && strcmp(s->list[s->order[i]].key, key) == 0; i++) s->blob[s->order[i]] = blob;
+static size_t storage_table_assign(storage_table *table, size_t i, uint32_t blob) {
+    const char *key = table->list[table->order[i]].key;
+    for (; i < table->n && strcmp(table->list[table->order[i]].key, key) == 0; i++) table->blob[table->order[i]] = blob;
     return i;
 }
 
@@ -71,9 +71,9 @@ static bool storage_bytes(const tfm_pk_storage *storage, uint64_t *bytes) {
 }
 
 /* The tensors of a state dict, once all storages have their blobs. */
-static tfm_status add_state(tfm_checkpoint *checkpoint, uint32_t index, const tfm_unpickler *unpickler,
-                            const tfm_pk_value *state, const storages *s, tfm_error *error) {
-    const char *path = checkpoint->files[index].path;
+static tfm_status add_state(tfm_weight_files *files, uint32_t index, const tfm_unpickler *unpickler,
+                            const tfm_pk_value *state, const storage_table *table, tfm_error *error) {
+    const char *path = files->files[index].path;
     if (state->kind != TFM_PK_DICT)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: not a state dict (a dictionary from names to tensors)",
                         path);
@@ -90,8 +90,8 @@ static tfm_status add_state(tfm_checkpoint *checkpoint, uint32_t index, const tf
                             key->text);
         const tfm_pk_tensor *tensor = tfm_unpickler_tensor(unpickler, value->index);
         tfm_status status =
-            tfm_checkpoint_add_tensor(checkpoint, key->text, tensor->dtype, tensor->rank, tensor->shape, tensor->stride,
-                                      index, s->blob[tensor->storage], tensor->offset, error);
+            tfm_weight_files_add_tensor(files, key->text, tensor->dtype, tensor->rank, tensor->shape, tensor->stride,
+                                        table->blob[tensor->storage], tensor->offset, error);
         if (status != TFM_OK) return status;
     }
     return TFM_OK;
@@ -100,7 +100,7 @@ static tfm_status add_state(tfm_checkpoint *checkpoint, uint32_t index, const tf
 /* ---- zip ---- */
 
 /* A small entry as a NUL-terminated text; *data stays NULL if there is none of that name. */
-static tfm_status read_entry(const tfm_checkpoint_file *file, const char *name, uint64_t limit, char **data, size_t *n,
+static tfm_status read_entry(const tfm_weight_file *file, const char *name, uint64_t limit, char **data, size_t *n,
                              tfm_error *error) {
     zip_stat_t st;
     *data = NULL;
@@ -123,7 +123,7 @@ static tfm_status read_entry(const tfm_checkpoint_file *file, const char *name, 
 
 /* The folder inside the archive: what stands before "data.pkl", slash included. The caller frees it, also on failure.
  */
-static tfm_status find_prefix(const tfm_checkpoint_file *file, char **prefix, tfm_error *error) {
+static tfm_status find_prefix(const tfm_weight_file *file, char **prefix, tfm_error *error) {
     *prefix = NULL;
     for (zip_int64_t i = 0; i < zip_get_num_entries(file->zip, 0); i++) {
         const char *name = zip_get_name(file->zip, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
@@ -139,7 +139,7 @@ static tfm_status find_prefix(const tfm_checkpoint_file *file, char **prefix, tf
     return TFM_OK;
 }
 
-static tfm_status check_byte_order(const tfm_checkpoint_file *file, const char *prefix, tfm_error *error) {
+static tfm_status check_byte_order(const tfm_weight_file *file, const char *prefix, tfm_error *error) {
     char *name, *order;
     size_t n = 0;
     if (asprintf(&name, "%sbyteorder", prefix) < 0) return no_memory(file, error);
@@ -152,11 +152,11 @@ static tfm_status check_byte_order(const tfm_checkpoint_file *file, const char *
 }
 
 /* Finds the archive's entry of every storage and checks its size. */
-static tfm_status locate_entries(tfm_checkpoint *checkpoint, uint32_t index, const char *prefix, storages *s,
+static tfm_status locate_entries(tfm_weight_files *files, uint32_t index, const char *prefix, storage_table *table,
                                  tfm_error *error) {
-    const tfm_checkpoint_file *file = &checkpoint->files[index];
-    for (size_t i = 0; i < s->n;) {
-        const tfm_pk_storage *storage = &s->list[s->order[i]];
+    const tfm_weight_file *file = &files->files[index];
+    for (size_t i = 0; i < table->n;) {
+        const tfm_pk_storage *storage = &table->list[table->order[i]];
         uint64_t bytes;
         uint32_t blob;
         zip_stat_t st;
@@ -169,15 +169,15 @@ static tfm_status locate_entries(tfm_checkpoint *checkpoint, uint32_t index, con
         if (!(st.valid & ZIP_STAT_SIZE) || !storage_bytes(storage, &bytes) || st.size != bytes)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' has not the size its tensors need",
                             file->path, storage->key);
-        tfm_status status = tfm_checkpoint_add_blob(checkpoint, (tfm_blob){index, true, st.index, bytes}, &blob, error);
+        tfm_status status = tfm_weight_files_add_blob(files, (tfm_blob){index, true, st.index, bytes}, &blob, error);
         if (status != TFM_OK) return status;
-        i = storages_assign(s, i, blob);
+        i = storage_table_assign(table, i, blob);
     }
     return TFM_OK;
 }
 
-static tfm_status open_zip(tfm_checkpoint *checkpoint, uint32_t index, tfm_error *error) {
-    tfm_checkpoint_file *file = &checkpoint->files[index];
+static tfm_status open_zip(tfm_weight_files *files, uint32_t index, tfm_error *error) {
+    tfm_weight_file *file = &files->files[index];
     int code = 0;
     file->zip = zip_open(file->path, ZIP_RDONLY, &code);
     if (!file->zip) {
@@ -192,7 +192,7 @@ static tfm_status open_zip(tfm_checkpoint *checkpoint, uint32_t index, tfm_error
     size_t n = 0;
     tfm_unpickler *unpickler = NULL;
     const tfm_pk_value *state = NULL;
-    storages s = {0};
+    storage_table table = {0};
     tfm_status status = find_prefix(file, &prefix, error);
     if (status == TFM_OK) status = check_byte_order(file, prefix, error);
     if (status == TFM_OK && asprintf(&name, "%sdata.pkl", prefix) < 0) {
@@ -203,10 +203,10 @@ static tfm_status open_zip(tfm_checkpoint *checkpoint, uint32_t index, tfm_error
     if (status == TFM_OK && !(pickle && (unpickler = tfm_unpickler_memory(file->path, pickle, n))))
         status = no_memory(file, error);
     if (status == TFM_OK) status = tfm_unpickle(unpickler, &state, error);
-    if (status == TFM_OK) status = storages_sort(&s, unpickler, file, error);
-    if (status == TFM_OK) status = locate_entries(checkpoint, index, prefix, &s, error);
-    if (status == TFM_OK) status = add_state(checkpoint, index, unpickler, state, &s, error);
-    storages_free(&s);
+    if (status == TFM_OK) status = storage_table_sort(&table, unpickler, file, error);
+    if (status == TFM_OK) status = locate_entries(files, index, prefix, &table, error);
+    if (status == TFM_OK) status = add_state(files, index, unpickler, state, &table, error);
+    storage_table_free(&table);
     tfm_unpickler_free(&unpickler);
     free(pickle);
     free(name);
@@ -244,22 +244,22 @@ static tfm_status legacy_prologue(tfm_unpickler *unpickler, const char *path, tf
     return TFM_OK;
 }
 
-static size_t find_key(const storages *s, const char *key) {
-    size_t low = 0, high = s->n;
+static size_t find_key(const storage_table *table, const char *key) {
+    size_t low = 0, high = table->n;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (strcmp(s->list[s->order[middle]].key, key) < 0)
+        if (strcmp(table->list[table->order[middle]].key, key) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < s->n && strcmp(s->list[s->order[low]].key, key) == 0 ? low : SIZE_MAX;
+    return low < table->n && strcmp(table->list[table->order[low]].key, key) == 0 ? low : SIZE_MAX;
 }
 
 /* After the list of keys: for each its number of elements (8 bytes), then its elements. */
-static tfm_status locate_storages(tfm_checkpoint *checkpoint, uint32_t index, const tfm_pk_value *keys,
-                                  uint64_t position, storages *s, tfm_error *error) {
-    const tfm_checkpoint_file *file = &checkpoint->files[index];
+static tfm_status locate_storages(tfm_weight_files *files, uint32_t index, const tfm_pk_value *keys, uint64_t position,
+                                  storage_table *table, tfm_error *error) {
+    const tfm_weight_file *file = &files->files[index];
     struct stat st;
     if (fstat(file->fd, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", file->path, strerror(errno));
     uint64_t length = (uint64_t)st.st_size;
@@ -267,10 +267,10 @@ static tfm_status locate_storages(tfm_checkpoint *checkpoint, uint32_t index, co
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: its storages have no keys", file->path);
     for (size_t i = 0; i < keys->n; i++) {
         const tfm_pk_value *key = keys->items[i];
-        size_t place = key->kind == TFM_PK_STRING ? find_key(s, key->text) : SIZE_MAX;
-        if (place == SIZE_MAX || s->blob[s->order[place]] != UINT32_MAX)
+        size_t place = key->kind == TFM_PK_STRING ? find_key(table, key->text) : SIZE_MAX;
+        if (place == SIZE_MAX || table->blob[table->order[place]] != UINT32_MAX)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: its list of storages is not valid", file->path);
-        const tfm_pk_storage *storage = &s->list[s->order[place]];
+        const tfm_pk_storage *storage = &table->list[table->order[place]];
         unsigned char raw[8];
         uint64_t count = 0, bytes;
         if (length - position < 8 || pread(file->fd, raw, 8, (off_t)position) != 8)
@@ -283,38 +283,37 @@ static tfm_status locate_storages(tfm_checkpoint *checkpoint, uint32_t index, co
         if (bytes > length - position)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: truncated in storage '%.32s'", file->path, storage->key);
         uint32_t blob;
-        tfm_status status =
-            tfm_checkpoint_add_blob(checkpoint, (tfm_blob){index, false, position, bytes}, &blob, error);
+        tfm_status status = tfm_weight_files_add_blob(files, (tfm_blob){index, false, position, bytes}, &blob, error);
         if (status != TFM_OK) return status;
-        storages_assign(s, place, blob);
+        storage_table_assign(table, place, blob);
         position += bytes;
     }
-    for (size_t i = 0; i < s->n; i++)
-        if (s->blob[i] == UINT32_MAX)
-            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' is missing", file->path, s->list[i].key);
+    for (size_t i = 0; i < table->n; i++)
+        if (table->blob[i] == UINT32_MAX)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: storage '%.32s' is missing", file->path, table->list[i].key);
     return TFM_OK;
 }
 
-static tfm_status open_legacy(tfm_checkpoint *checkpoint, uint32_t index, tfm_error *error) {
-    const tfm_checkpoint_file *file = &checkpoint->files[index];
+static tfm_status open_legacy(tfm_weight_files *files, uint32_t index, tfm_error *error) {
+    const tfm_weight_file *file = &files->files[index];
     const tfm_pk_value *state = NULL, *keys = NULL;
-    storages s = {0};
+    storage_table table = {0};
     tfm_unpickler *unpickler = tfm_unpickler_fd(file->path, file->fd);
     if (!unpickler) return no_memory(file, error);
     tfm_status status = legacy_prologue(unpickler, file->path, error);
     if (status == TFM_OK) status = tfm_unpickle(unpickler, &state, error);
     if (status == TFM_OK) status = tfm_unpickle(unpickler, &keys, error);
-    if (status == TFM_OK) status = storages_sort(&s, unpickler, file, error);
+    if (status == TFM_OK) status = storage_table_sort(&table, unpickler, file, error);
     if (status == TFM_OK)
-        status = locate_storages(checkpoint, index, keys, tfm_unpickler_position(unpickler), &s, error);
-    if (status == TFM_OK) status = add_state(checkpoint, index, unpickler, state, &s, error);
-    storages_free(&s);
+        status = locate_storages(files, index, keys, tfm_unpickler_position(unpickler), &table, error);
+    if (status == TFM_OK) status = add_state(files, index, unpickler, state, &table, error);
+    storage_table_free(&table);
     tfm_unpickler_free(&unpickler);
     return status;
 }
 
-tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *checkpoint, uint32_t index, tfm_error *error) {
-    tfm_checkpoint_file *file = &checkpoint->files[index];
+tfm_status tfm_pytorch_add(tfm_weight_files *files, uint32_t index, const char **container, tfm_error *error) {
+    tfm_weight_file *file = &files->files[index];
     unsigned char start[4] = {0};
     struct stat st;
     file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
@@ -324,12 +323,12 @@ tfm_status tfm_checkpoint_add_pytorch(tfm_checkpoint *checkpoint, uint32_t index
     ssize_t got = pread(file->fd, start, sizeof start, 0);
     if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
     if (got >= 2 && start[0] == 'P' && start[1] == 'K') {
-        checkpoint->format = "pytorch (zip)";
-        return open_zip(checkpoint, index, error);
+        *container = "pytorch (zip)";
+        return open_zip(files, index, error);
     }
     if (got >= 2 && start[0] == 0x80) {
-        checkpoint->format = "pytorch (legacy)";
-        return open_legacy(checkpoint, index, error);
+        *container = "pytorch (legacy)";
+        return open_legacy(files, index, error);
     }
     return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save (neither zip nor pickle)%s", file->path,
                     got >= 4 && memcmp(start, "vers", 4) == 0 ? ": a Git LFS pointer; fetch the file itself" : "");

@@ -4,7 +4,6 @@
 #include "bart_like.h"
 
 static const tfm_bart_like bart = {
-    .family = "bart",
     .norm_placement = "post",
     .embed_norm = true,
     .final_norm = false,
@@ -15,14 +14,10 @@ static const tfm_bart_like bart = {
     .ids = {.decoder_start = 2, .pad = 1, .eos = 2, .forced_eos = 2},
 };
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bart_like(&bart, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_bart_importer = {
     .family = "bart",
     .model_types = "bart",
     .what = "BartForConditionalGeneration: summaries, dialogue, spelling to sound (encoder-decoder)",
-    .import = import,
+    .import = tfm_import_bart_like,
+    .bart_like = &bart,
 };

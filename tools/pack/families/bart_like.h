@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_PACK_FAMILIES_BART_LIKE_H
 #define TFM_TOOLS_PACK_FAMILIES_BART_LIKE_H
 
-#include "tools/pack/checkpoint/config.h"
+#include "family.h"
 
 typedef enum tfm_bart_positions {
     TFM_BART_LEARNED,  /* a table in the checkpoint; position 0 is its row 2 */
@@ -13,7 +13,6 @@ typedef enum tfm_bart_positions {
 } tfm_bart_positions;
 
 typedef struct tfm_bart_like {
-    const char *family;
     const char *norm_placement;
     bool embed_norm, final_norm;
     tfm_bart_positions positions;
@@ -25,7 +24,8 @@ typedef struct tfm_bart_like {
     bool two_vocabularies; /* share_encoder_decoder_embeddings and decoder_vocab_size mean something */
 } tfm_bart_like;
 
-tfm_status tfm_import_bart_like(const tfm_bart_like *family, tfm_checkpoint *checkpoint, tfm_writer *writer,
+/* tfm_importer.import of these families. */
+tfm_status tfm_import_bart_like(const tfm_importer *importer, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 const tfm_pack_options *options, tfm_error *error);
 
 #endif

@@ -1,6 +1,5 @@
 /* bert.c - BertModel and its heads: masked LM (pre-training too), sequence and token classification, answers. */
 #include "bert_like.h"
-#include "bert_names.h"
 
 static const tfm_bert_head heads[] = {
     {.kind = "masked_lm",
@@ -17,26 +16,21 @@ static const tfm_bert_head heads[] = {
 static const char *const ignorable[] = {"cls.seq_relationship.weight", "cls.seq_relationship.bias", NULL};
 
 static const tfm_bert_like bert = {
-    .family = "bert",
     .prefix = "bert.",
-    .keys = BERT_KEYS,
-    .defaults = {.vocab_size = 30522, .token_types = 2, .pad = 0},
+    .keys = &tfm_bert_keys_of_bert,
+    .defaults = {.vocab_size = 30522, .n_layers = 12, .token_types = 2, .pad = 0},
     .token_types = true,
     .layers = "encoder.layer.",
-    .names = BERT_LAYER_NAMES,
+    .names = &tfm_layer_names_of_bert,
     .pooler = "pooler.dense",
     .heads = heads,
     .ignorable = ignorable,
 };
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bert_like(&bert, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_bert_importer = {
     .family = "bert",
     .model_types = "bert",
     .what = "BertModel, masked LM, sequence and token classification (encoder)",
-    .import = import,
+    .import = tfm_import_bert_like,
+    .bert_like = &bert,
 };

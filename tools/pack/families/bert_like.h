@@ -25,25 +25,33 @@ typedef struct tfm_bert_head {
     bool pooled;               /* its input is the pooler's output */
 } tfm_bert_head;
 
+/* Keys of config.json. */
+typedef struct tfm_bert_keys {
+    const char *d_model, *n_layers, *n_heads, *d_ff, *activation;
+    const char *norm_eps; /* NULL: 1e-12 */
+} tfm_bert_keys;
+
 typedef struct tfm_bert_like {
-    const char *family, *prefix; /* "bert", "bert." */
-    struct {                     /* keys of config.json */
-        const char *d_model, *n_layers, *n_heads, *d_ff, *activation;
-        const char *norm_eps; /* NULL: 1e-12 */
-    } keys;
+    const char *prefix; /* "bert." */
+    const tfm_bert_keys *keys;
     struct { /* where config.json says nothing */
-        uint64_t vocab_size, token_types, pad;
+        uint64_t vocab_size, n_layers, token_types, pad;
     } defaults;
     bool positions_after_padding; /* position 0 is the row after the padding's */
     bool token_types;
     const char *layers; /* "encoder.layer." */
-    tfm_layer_names names;
+    const tfm_layer_names *names;
     const char *pooler;           /* NULL: the family has none */
     const tfm_bert_head *heads;   /* the first that is there counts */
     const char *const *ignorable; /* tensors that are left out with a note, NULL-terminated; NULL: none */
 } tfm_bert_like;
 
-tfm_status tfm_import_bert_like(const tfm_bert_like *family, tfm_checkpoint *checkpoint, tfm_writer *writer,
+/* What BERT, RoBERTa and ELECTRA have in common: layers "encoder.layer." too. */
+extern const tfm_bert_keys tfm_bert_keys_of_bert;
+extern const tfm_layer_names tfm_layer_names_of_bert;
+
+/* tfm_importer.import of these families. */
+tfm_status tfm_import_bert_like(const tfm_importer *importer, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                 const tfm_pack_options *options, tfm_error *error);
 
 #endif

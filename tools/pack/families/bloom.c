@@ -1,5 +1,5 @@
 /* bloom.c - BloomForCausalLM: scores fall linearly with the distance (ALiBi), a norm after the embeddings. */
-#include "causal.h"
+#include "gpt_like.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,13 +11,32 @@ static const tfm_causal_names names = {
     .embed_norm = "word_embeddings_layernorm",
     .final_norm = "ln_f",
     .head = "lm_head",
-    .qkv_form = TFM_QKV_PER_HEAD,
+    .qkv_layout = TFM_QKV_PER_HEAD,
     .qkv = {"self_attention.query_key_value"},
     .out = "self_attention.dense",
     .norm = "input_layernorm",
     .up = "mlp.dense_h_to_4h",
     .down = "mlp.dense_4h_to_h",
     .ffn_norm = "post_attention_layernorm",
+};
+
+static const tfm_gpt_like bloom = {
+    .keys =
+        {
+            .d_model = "hidden_size",
+            .n_layers = "n_layer",
+            .n_heads = "n_head",
+            .norm_eps = "layer_norm_epsilon",
+        },
+    .defaults =
+        {
+            .vocab_size = 250880,
+            .d_model = 64,
+            .n_layers = 2,
+            .n_heads = 8,
+            .tied = true,
+        },
+    .names = &names,
 };
 
 /*
@@ -40,41 +59,24 @@ static void set_slopes(tfm_causal *c, tfm_config *config) {
 }
 
 static void read(tfm_causal *c, tfm_config *config) {
-    tfm_family_stack *s = &c->stack;
-    const char *wide = json_object_get(config->object, "n_embed") ? "n_embed" : "hidden_size";
-    const char *layers = json_object_get(config->object, "num_hidden_layers") ? "num_hidden_layers" : "n_layer";
-    const char *heads = json_object_get(config->object, "num_attention_heads") ? "num_attention_heads" : "n_head";
-    const uint64_t d = tfm_config_u64(config, wide, 1, 1 << 18, 64);
-    c->family.d_model = d;
-    c->names = names;
-    s->vocab_size = tfm_config_u64(config, "vocab_size", 1, 1 << 24, 250880);
-    s->n_layers = tfm_config_u64(config, layers, 0, 1024, 2);
-    s->n_heads = s->n_kv_heads = tfm_config_u64(config, heads, 1, 4096, 8);
-    s->head_dim = d / s->n_heads;
-    s->d_ff = 4 * d;
-    s->max_positions = tfm_config_u64(config, "seq_length", 1, 1 << 14, 2048);
-    s->position = "alibi";
-    s->activation = "gelu_tanh";
-    s->norm = "layer";
-    s->norm_eps = tfm_config_real(config, "layer_norm_epsilon", 0, 1, 1e-5);
-    s->embed_norm = s->final_norm = true;
-    s->biases = "all";
-    s->attention_scale = s->head_dim ? 1 / sqrt((double)s->head_dim) : 1;
-    c->tied = tfm_config_bool(config, "tie_word_embeddings", true);
+    tfm_gpt_like like = bloom;
+    if (tfm_config_has(config, "n_embed")) like.keys.d_model = "n_embed";
+    if (tfm_config_has(config, "num_hidden_layers")) like.keys.n_layers = "num_hidden_layers";
+    if (tfm_config_has(config, "num_attention_heads")) like.keys.n_heads = "num_attention_heads";
+    tfm_read_gpt_like(c, config, &like);
+    c->stack.max_positions = tfm_config_u64(config, "seq_length", 1, 1 << 14, 2048);
+    c->stack.position = "alibi";
+    c->stack.embed_norm = true;
     if (tfm_config_bool(config, "apply_residual_connection_post_layernorm", false))
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "apply_residual_connection_post_layernorm", "is not supported");
     if (config->status == TFM_OK) set_slopes(c, config);
     c->ids.eos = 2;
 }
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_causal("bloom", read, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_bloom_importer = {
     .family = "bloom",
     .model_types = "bloom",
     .what = "BloomForCausalLM: BLOOM, BLOOMZ (decoder)",
-    .import = import,
+    .import = tfm_import_causal,
+    .read_causal = read,
 };

@@ -19,11 +19,7 @@ const char *tfm_causal_biases(tfm_config *config, bool qkv, bool out, bool ffn) 
     return "none";
 }
 
-const char *tfm_causal_activation(tfm_config *config, const char *key, const char *fallback) {
-    const char *activation = tfm_config_activation(tfm_config_string(config, key, fallback));
-    if (!activation) tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, key, "has a value that is not supported");
-    return activation ? activation : "relu";
-}
+double tfm_causal_attention_scale(uint64_t head_dim) { return head_dim ? 1 / sqrt((double)head_dim) : 1; }
 
 void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
                         bool (*choose)(uint64_t layer, const void *user), const void *user) {
@@ -40,22 +36,22 @@ void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
 /* ---- rotations ---- */
 
 /* The settings of rope_scaling, with the type they belong to in messages. */
-typedef struct scaling {
+typedef struct rope_scaling {
     tfm_config config; /* of the object */
     double factor;
-} scaling;
+} rope_scaling;
 
-static void scale_llama3(tfm_causal *c, scaling *s) {
-    double low = tfm_config_real(&s->config, "low_freq_factor", 1e-3, 1e6, 1);
-    double high = tfm_config_real(&s->config, "high_freq_factor", 1e-3, 1e6, 4);
-    double original = (double)tfm_config_u64(&s->config, "original_max_position_embeddings", 1, 1 << 22, 8192);
+static void scale_llama3(tfm_causal *c, rope_scaling *scaling) {
+    double low = tfm_config_real(&scaling->config, "low_freq_factor", 1e-3, 1e6, 1);
+    double high = tfm_config_real(&scaling->config, "high_freq_factor", 1e-3, 1e6, 4);
+    double original = (double)tfm_config_u64(&scaling->config, "original_max_position_embeddings", 1, 1 << 22, 8192);
     for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
         double f = c->frequencies[i], turns = original * f / (2 * M_PI); /* over the original context */
         double smooth = (turns - low) / (high - low);
         if (turns < low)
-            c->frequencies[i] = f / s->factor;
+            c->frequencies[i] = f / scaling->factor;
         else if (turns <= high)
-            c->frequencies[i] = (1 - smooth) * f / s->factor + smooth * f;
+            c->frequencies[i] = (1 - smooth) * f / scaling->factor + smooth * f;
     }
 }
 
@@ -65,19 +61,19 @@ static double feature_of_turns(const tfm_causal *c, double turns, double n) {
 }
 
 /* Fast features are kept, slow ones interpolated, with a ramp between them ("YaRN", Peng et al. 2023). */
-static void scale_yarn(tfm_causal *c, scaling *s) {
+static void scale_yarn(tfm_causal *c, rope_scaling *scaling) {
     double n = (double)c->stack.max_positions, last = (double)c->rope_dim - 1;
-    double low = floor(feature_of_turns(c, tfm_config_real(&s->config, "beta_fast", 1e-3, 1e6, 32), n));
-    double high = ceil(feature_of_turns(c, tfm_config_real(&s->config, "beta_slow", 1e-3, 1e6, 1), n));
+    double low = floor(feature_of_turns(c, tfm_config_real(&scaling->config, "beta_fast", 1e-3, 1e6, 32), n));
+    double high = ceil(feature_of_turns(c, tfm_config_real(&scaling->config, "beta_slow", 1e-3, 1e6, 1), n));
     low = fmax(low, 0);
     high = fmin(high, last);
     if (low == high) high += 0.001;
     for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
         double ramp = fmin(fmax(((double)i - low) / (high - low), 0), 1);
-        c->frequencies[i] = c->frequencies[i] / s->factor * ramp + c->frequencies[i] * (1 - ramp);
+        c->frequencies[i] = c->frequencies[i] / scaling->factor * ramp + c->frequencies[i] * (1 - ramp);
     }
-    c->rope_factor = tfm_config_real(&s->config, "attention_factor", 0, 1e6, 0.1 * log(s->factor) + 1);
-    uint64_t longest = (uint64_t)(n * fmax(s->factor, 1));
+    c->rope_factor = tfm_config_real(&scaling->config, "attention_factor", 0, 1e6, 0.1 * log(scaling->factor) + 1);
+    uint64_t longest = (uint64_t)(n * fmax(scaling->factor, 1));
     c->stack.max_positions = longest < 1 << 22 ? longest : 1 << 22;
 }
 
@@ -85,10 +81,10 @@ static void scale_yarn(tfm_causal *c, scaling *s) {
  * Factors for each frequency, one list for inputs up to the original length and one for longer ones. Which of them
  * holds would change for a whole sequence while it grows; so the first is taken, and the original length is the limit.
  */
-static void scale_longrope(tfm_causal *c, tfm_config *config, scaling *s) {
+static void scale_longrope(tfm_causal *c, tfm_config *config, rope_scaling *scaling) {
     uint64_t longest = c->stack.max_positions;
     uint64_t original = tfm_config_u64(config, "original_max_position_embeddings", 2, 1 << 22, longest);
-    const json_t *factors = json_object_get(s->config.object, "short_factor");
+    const json_t *factors = json_object_get(scaling->config.object, "short_factor");
     if (json_array_size(factors) != c->rope_dim / 2) {
         tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "has no short_factor of the right length");
         return;
@@ -101,26 +97,27 @@ static void scale_longrope(tfm_causal *c, tfm_config *config, scaling *s) {
     }
     double stretch = (double)longest / (double)original;
     double standard = stretch <= 1 ? 1 : sqrt(1 + log(stretch) / log((double)original));
-    c->rope_factor = tfm_config_real(&s->config, "attention_factor", 0, 1e6, standard);
+    c->rope_factor = tfm_config_real(&scaling->config, "attention_factor", 0, 1e6, standard);
     c->stack.max_positions = original;
 }
 
 static void scale(tfm_causal *c, tfm_config *config, const json_t *object) {
-    scaling s = {.config = *config};
-    s.config.object = object;
-    const char *type = tfm_config_string(&s.config, "rope_type", tfm_config_string(&s.config, "type", "default"));
-    s.factor = tfm_config_real(&s.config, "factor", 1e-3, 1e6, 1);
+    rope_scaling scaling = {.config = *config};
+    scaling.config.object = object;
+    const char *type =
+        tfm_config_string(&scaling.config, "rope_type", tfm_config_string(&scaling.config, "type", "default"));
+    scaling.factor = tfm_config_real(&scaling.config, "factor", 1e-3, 1e6, 1);
     if (!strcmp(type, "linear"))
-        for (uint64_t i = 0; i < c->rope_dim / 2; i++) c->frequencies[i] /= s.factor;
+        for (uint64_t i = 0; i < c->rope_dim / 2; i++) c->frequencies[i] /= scaling.factor;
     else if (!strcmp(type, "llama3"))
-        scale_llama3(c, &s);
+        scale_llama3(c, &scaling);
     else if (!strcmp(type, "yarn"))
-        scale_yarn(c, &s);
+        scale_yarn(c, &scaling);
     else if (!strcmp(type, "longrope") || !strcmp(type, "su"))
-        scale_longrope(c, config, &s);
+        scale_longrope(c, config, &scaling);
     else if (strcmp(type, "default") && strcmp(type, "dynamic")) /* dynamic: unchanged up to max_position_embeddings */
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_scaling", "is of a type that is not supported");
-    if (config->status == TFM_OK) config->status = s.config.status;
+    if (config->status == TFM_OK) config->status = scaling.config.status;
 }
 
 void tfm_causal_rope(tfm_causal *c, tfm_config *config, uint64_t rope_dim, double theta) {
@@ -143,6 +140,12 @@ void tfm_causal_rope(tfm_causal *c, tfm_config *config, uint64_t rope_dim, doubl
     if (json_is_object(object)) scale(c, config, object);
 }
 
+void tfm_causal_partial_rope(tfm_causal *c, tfm_config *config, const char *part_key, double part,
+                             const char *theta_key, double theta) {
+    const double rotated = (double)c->stack.head_dim * tfm_config_real(config, part_key, 0, 1, part);
+    tfm_causal_rope(c, config, (uint64_t)rotated, tfm_config_real(config, theta_key, 1, 1e12, theta));
+}
+
 /* ---- options ---- */
 
 static void set_real(tfm_table_builder *table, const char *key, double value) {
@@ -163,12 +166,9 @@ static void set_frequencies(const tfm_causal *c, tfm_table_builder *table) {
     tfm_table_set_f64(table, "decoder.rope_factor", c->rope_factor);
 }
 
-static tfm_status write_architecture(const tfm_causal *c, const char *family, tfm_writer *writer, tfm_error *error) {
-    tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section architecture");
-    tfm_table_set_string(table, "kind", "decoder");
-    tfm_table_set_string(table, "family", family);
-    tfm_table_set_u64(table, "d_model", c->family.d_model);
+static tfm_status write_architecture(const tfm_causal *c, tfm_writer *writer, tfm_error *error) {
+    tfm_table_builder *table = tfm_family_architecture(&c->family, "decoder", error);
+    if (!table) return TFM_ERROR_MEMORY;
     tfm_family_set_stack(table, &c->stack);
     if (c->no_norm_bias) tfm_table_set_u64(table, "decoder.norm_bias", 0);
     if (c->sublayers) tfm_table_set_string(table, "decoder.sublayers", c->sublayers);
@@ -180,9 +180,7 @@ static tfm_status write_architecture(const tfm_causal *c, const char *family, tf
     if (c->rope_dim) set_frequencies(c, table);
     if (c->windows) tfm_table_set_array(table, "decoder.windows", TFM_VALUE_U32S, c->windows, c->stack.n_layers);
     if (c->slopes) tfm_table_set_array(table, "decoder.alibi_slopes", TFM_VALUE_F32S, c->slopes, c->stack.n_heads);
-    tfm_status status = tfm_writer_section(writer, "architecture", table, error);
-    tfm_table_builder_free(&table);
-    return status;
+    return tfm_family_write_architecture(&table, TFM_OK, writer, error);
 }
 
 /* ---- tensors ---- */
@@ -229,17 +227,17 @@ static void plan_norm(const tfm_causal *c, const char *output, const char *prefi
 
 static void plan_qkv(const tfm_causal *c, const char *output, const char *prefix, bool has_bias) {
     const tfm_causal_names *names = &c->names;
-    const tfm_family_stack *s = &c->stack;
-    const uint64_t e = s->head_dim, q = s->n_heads * e, kv = s->n_kv_heads * e, total = q + 2 * kv;
+    const tfm_family_stack *stack = &c->stack;
+    const uint64_t e = stack->head_dim, q = stack->n_heads * e, kv = stack->n_kv_heads * e, total = q + 2 * kv;
     tfm_plan_slice parts[3] = {{.name = names->qkv[0], .rows = q, .total = q},
                                {.name = names->qkv[1], .rows = kv, .total = kv},
                                {.name = names->qkv[2], .rows = kv, .total = kv}};
     size_t n = 3;
-    if (names->qkv_form == TFM_QKV_JOINED || names->qkv_form == TFM_QKV_TRANSPOSED) {
+    if (names->qkv_layout == TFM_QKV_JOINED || names->qkv_layout == TFM_QKV_TRANSPOSED) {
         parts[0].rows = parts[0].total = total;
-        parts[0].transposed = names->qkv_form == TFM_QKV_TRANSPOSED;
+        parts[0].transposed = names->qkv_layout == TFM_QKV_TRANSPOSED;
         n = 1;
-    } else if (names->qkv_form == TFM_QKV_PER_HEAD) {
+    } else if (names->qkv_layout == TFM_QKV_PER_HEAD) {
         for (uint64_t i = 0; i < 3; i++)
             parts[i] = (tfm_plan_slice){
                 .name = names->qkv[0], .rows = q, .total = 3 * q, .first = i * e, .block = e, .stride = 3 * e};
@@ -286,20 +284,20 @@ static void plan_feed_forward(const tfm_causal *c, const char *to, const char *p
 
 static void plan_layer(const tfm_causal *c, const char *prefix, uint64_t index) {
     const tfm_causal_names *names = &c->names;
-    const tfm_family_stack *s = &c->stack;
-    const char *biases = s->biases;
+    const tfm_family_stack *stack = &c->stack;
+    const char *biases = stack->biases;
     const bool all = !strcmp(biases, "all"), attention = all || !strcmp(biases, "attention");
     const bool out_ffn = !strcmp(biases, "out_ffn");
     const tfm_name name = tfm_name_format("decoder.%llu", (unsigned long long)index);
     const char *to = name.text;
 #define TO(part) tfm_name_format("%s." part, to).text
     plan_qkv(c, TO("attention.qkv"), prefix, attention || !strcmp(biases, "qkv"));
-    plan_linear(c, TO("attention.out"), prefix, names->out, c->family.d_model, s->n_heads * s->head_dim,
+    plan_linear(c, TO("attention.out"), prefix, names->out, c->family.d_model, stack->n_heads * stack->head_dim,
                 attention || out_ffn);
     plan_norm(c, TO("attention.norm"), prefix, names->norm);
     plan_norm(c, TO("attention.post_norm"), prefix, names->post_norm);
-    plan_head_norm(c, TO("attention.q_norm"), prefix, names->q_norm, s->n_heads);
-    plan_head_norm(c, TO("attention.k_norm"), prefix, names->k_norm, s->n_kv_heads);
+    plan_head_norm(c, TO("attention.q_norm"), prefix, names->q_norm, stack->n_heads);
+    plan_head_norm(c, TO("attention.k_norm"), prefix, names->k_norm, stack->n_kv_heads);
     plan_feed_forward(c, to, prefix, all || out_ffn || !strcmp(biases, "ffn"));
 #undef TO
     for (size_t i = 0; i < sizeof names->ignore / sizeof *names->ignore && names->ignore[i]; i++)
@@ -341,29 +339,30 @@ static tfm_status plan_all(tfm_causal *c, tfm_error *error) {
     return TFM_OK;
 }
 
-static tfm_status check_heads(tfm_config *config, const tfm_family_stack *s) {
-    if (config->status == TFM_OK && (s->head_dim == 0 || s->head_dim > 4096 || s->n_heads % s->n_kv_heads != 0))
+static void check_heads(tfm_config *config, const tfm_family_stack *stack) {
+    if (stack->head_dim == 0 || stack->head_dim > 4096 || stack->n_heads % stack->n_kv_heads != 0)
         tfm_config_fail(config, TFM_ERROR_FORMAT, "num_attention_heads", "does not fit the other sizes");
-    return config->status;
 }
 
-tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *checkpoint, tfm_writer *writer,
+tfm_status tfm_import_causal(const tfm_importer *importer, tfm_checkpoint *checkpoint, tfm_writer *writer,
                              const tfm_pack_options *options, tfm_error *error) {
-    tfm_config config = {tfm_checkpoint_path(checkpoint), "config.json", tfm_checkpoint_config(checkpoint), TFM_OK,
-                         error};
-    tfm_causal c = {.family = {.checkpoint = checkpoint, .options = options},
-                    .stack = {.name = "decoder", .norm_placement = "pre", .position = "none", .embed_scale = 1},
-                    .ids = {.decoder_start = -1, .pad = -1, .eos = -1, .forced_eos = -1, .causal = true}};
-    read(&c, &config);
-    tfm_status status = check_heads(&config, &c.stack);
-    if (status == TFM_OK && !(c.family.plan = tfm_plan_new(checkpoint)))
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
+    tfm_config config = tfm_config_of(checkpoint, error);
+    tfm_causal c = {
+        .stack = {.name = "decoder", .norm_placement = "pre", .position = "none", .embed_scale = 1},
+        .ids = {.decoder_start = -1, .pad = -1, .eos = -1, .forced_eos = -1, .causal = true},
+    };
+    tfm_status status = tfm_family_begin(&c.family, importer, checkpoint, options, error);
+    if (status == TFM_OK) {
+        importer->read_causal(&c, &config);
+        if (config.status == TFM_OK) check_heads(&config, &c.stack);
+        status = config.status;
+    }
     if (status == TFM_OK) status = plan_all(&c, error);
     if (status == TFM_OK) status = tfm_plan_check(c.family.plan, error);
-    if (status == TFM_OK) status = write_architecture(&c, family, writer, error);
+    if (status == TFM_OK) status = write_architecture(&c, writer, error);
     if (status == TFM_OK) status = tfm_write_generation(checkpoint, writer, &c.ids, c.stack.vocab_size, options, error);
     if (status == TFM_OK) status = tfm_plan_run(c.family.plan, writer, options, error);
-    if (c.family.plan) tfm_plan_free(&c.family.plan);
+    tfm_family_end(&c.family);
     free(c.frequencies);
     free(c.windows);
     free(c.slopes);

@@ -7,12 +7,12 @@
 #include "family.h"
 
 /* How queries, keys and values lie in the checkpoint. */
-typedef enum tfm_qkv_form {
+typedef enum tfm_qkv_layout {
     TFM_QKV_APART,     /* three tensors */
     TFM_QKV_JOINED,    /* one, rows of query, key, value */
     TFM_QKV_PER_HEAD,  /* one, query, key and value of each head together */
     TFM_QKV_TRANSPOSED /* as joined, inputs and outputs exchanged */
-} tfm_qkv_form;
+} tfm_qkv_layout;
 
 /* Names of tensors without ".weight" and ".bias"; NULL: the family has no such tensor. */
 typedef struct tfm_causal_names {
@@ -21,7 +21,7 @@ typedef struct tfm_causal_names {
     const char *embedding; /* of tokens */
     const char *position, *embed_norm, *final_norm;
     const char *head;
-    tfm_qkv_form qkv_form;
+    tfm_qkv_layout qkv_layout;
     const char *qkv[3]; /* the first one only unless apart */
     const char *out, *norm, *post_norm, *q_norm, *k_norm;
     bool qk_norm_stacked; /* q_norm and k_norm are prefixes of a number for each head */
@@ -50,20 +50,21 @@ typedef struct tfm_causal {
     tfm_generation_ids ids;
 } tfm_causal;
 
-/* Fills in a causal from config.json; failures stay in config->status. */
-typedef void tfm_causal_read(tfm_causal *causal, tfm_config *config);
-
-tfm_status tfm_import_causal(const char *family, tfm_causal_read *read, tfm_checkpoint *checkpoint, tfm_writer *writer,
+/* tfm_importer.import of decoders: read_causal fills in the rest; failures stay in config->status. */
+tfm_status tfm_import_causal(const tfm_importer *importer, tfm_checkpoint *checkpoint, tfm_writer *writer,
                              const tfm_pack_options *options, tfm_error *error);
 
 /* The word of docs/model-contents.md for which layers have biases. */
 const char *tfm_causal_biases(tfm_config *config, bool qkv, bool out, bool ffn);
+/* What scores are divided by in nearly all families, as a factor: 1 / the root of a head's size. */
+double tfm_causal_attention_scale(uint64_t head_dim);
 /* Rotations of rope_dim features with base `theta`, scaled as rope_scaling of config.json says. */
 void tfm_causal_rope(tfm_causal *causal, tfm_config *config, uint64_t rope_dim, double theta);
-/* A window of so many positions in the layers for which choose(layer, user) is true; 0: none. */
+/* The same for a part of each head, and with a base, that keys of config.json or these defaults give. */
+void tfm_causal_partial_rope(tfm_causal *causal, tfm_config *config, const char *part_key, double part,
+                             const char *theta_key, double theta);
+/* A window of so many positions in the layers for which choose(layer, user) is true (NULL: in all); 0: none. */
 void tfm_causal_windows(tfm_causal *causal, tfm_config *config, uint64_t window,
                         bool (*choose)(uint64_t layer, const void *user), const void *user);
-/* The activation under `key`, in our words. */
-const char *tfm_causal_activation(tfm_config *config, const char *key, const char *fallback);
 
 #endif

@@ -8,16 +8,12 @@ static const tfm_llama_defaults defaults = {
     .n_heads = 64,
     .d_ff = 22528,
     .max_positions = 8192,
-    .activation = "silu",
-    .norm_eps = 1e-5,
-    .rope_theta = 10000,
     .tied = true,
 };
 
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_llama_like(c, config, &defaults);
-    c->stack.norm = "layer";
-    c->stack.norm_eps = tfm_config_real(config, "layer_norm_eps", 0, 1, defaults.norm_eps);
+    tfm_llama_layer_norm(c, config, 1e-5);
     c->no_norm_bias = true;
     c->sublayers = "parallel_shared";
     c->names.ffn_norm = NULL;
@@ -32,14 +28,10 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_llama_rope(c, config, &defaults);
 }
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_causal("cohere", read, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_cohere_importer = {
     .family = "cohere",
     .model_types = "cohere",
     .what = "CohereForCausalLM: Command R, Aya (decoder)",
-    .import = import,
+    .import = tfm_import_causal,
+    .read_causal = read,
 };

@@ -17,35 +17,38 @@ static const tfm_bert_head heads[] = {
     {0},
 };
 
-static const tfm_bert_like distilbert = {
-    .family = "distilbert",
-    .prefix = "distilbert.",
-    .keys = {.d_model = "dim",
-             .n_layers = "n_layers",
-             .n_heads = "n_heads",
-             .d_ff = "hidden_dim",
-             .activation = "activation"},
-    .defaults = {.vocab_size = 30522},
-    .layers = "transformer.layer.",
-    .names = {.query = "attention.q_lin",
-              .key = "attention.k_lin",
-              .value = "attention.v_lin",
-              .out = "attention.out_lin",
-              .norm = "sa_layer_norm",
-              .up = "ffn.lin1",
-              .down = "ffn.lin2",
-              .ffn_norm = "output_layer_norm"},
-    .heads = heads,
+static const tfm_bert_keys keys = {
+    .d_model = "dim",
+    .n_layers = "n_layers",
+    .n_heads = "n_heads",
+    .d_ff = "hidden_dim",
+    .activation = "activation",
 };
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bert_like(&distilbert, checkpoint, writer, options, error);
-}
+static const tfm_layer_names names = {
+    .query = "attention.q_lin",
+    .key = "attention.k_lin",
+    .value = "attention.v_lin",
+    .out = "attention.out_lin",
+    .norm = "sa_layer_norm",
+    .up = "ffn.lin1",
+    .down = "ffn.lin2",
+    .ffn_norm = "output_layer_norm",
+};
+
+static const tfm_bert_like distilbert = {
+    .prefix = "distilbert.",
+    .keys = &keys,
+    .defaults = {.vocab_size = 30522, .n_layers = 6},
+    .layers = "transformer.layer.",
+    .names = &names,
+    .heads = heads,
+};
 
 const tfm_importer tfm_distilbert_importer = {
     .family = "distilbert",
     .model_types = "distilbert",
     .what = "DistilBertModel, masked LM, sequence and token classification (encoder)",
-    .import = import,
+    .import = tfm_import_bert_like,
+    .bert_like = &distilbert,
 };

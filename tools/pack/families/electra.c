@@ -1,6 +1,5 @@
 /* electra.c - ElectraModel and its heads, where the embedding is as wide as the layers. */
 #include "bert_like.h"
-#include "bert_names.h"
 
 static const tfm_bert_head heads[] = {
     {.kind = "masked_lm",
@@ -21,24 +20,19 @@ static const tfm_bert_head heads[] = {
 };
 
 static const tfm_bert_like electra = {
-    .family = "electra",
     .prefix = "electra.",
-    .keys = BERT_KEYS,
-    .defaults = {.vocab_size = 30522, .token_types = 2, .pad = 0},
+    .keys = &tfm_bert_keys_of_bert,
+    .defaults = {.vocab_size = 30522, .n_layers = 12, .token_types = 2, .pad = 0},
     .token_types = true,
     .layers = "encoder.layer.",
-    .names = BERT_LAYER_NAMES,
+    .names = &tfm_layer_names_of_bert,
     .heads = heads,
 };
-
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bert_like(&electra, checkpoint, writer, options, error);
-}
 
 const tfm_importer tfm_electra_importer = {
     .family = "electra",
     .model_types = "electra",
     .what = "ElectraModel, masked LM, replaced tokens, sequence and token classification (encoder)",
-    .import = import,
+    .import = tfm_import_bert_like,
+    .bert_like = &electra,
 };

@@ -1,20 +1,69 @@
 /* family.c - what importers share; see family.h. */
 #include "family.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
-tfm_name tfm_name_format(const char *format, ...) {
-    tfm_name result;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(result.text, sizeof result.text, format, arguments);
-    va_end(arguments);
-    return result;
+/* ---- an import ---- */
+
+tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tfm_checkpoint *checkpoint,
+                            const tfm_pack_options *options, tfm_error *error) {
+    *family = (tfm_family){.importer = importer, .checkpoint = checkpoint, .options = options};
+    family->plan = tfm_plan_new(checkpoint);
+    return family->plan ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
+}
+
+void tfm_family_end(tfm_family *family) { tfm_plan_free(&family->plan); }
+
+bool tfm_family_has_prefix(const tfm_family *family, const char *prefix) {
+    for (size_t i = 0; i < tfm_checkpoint_count(family->checkpoint); i++)
+        if (strncmp(tfm_checkpoint_at(family->checkpoint, i)->name, prefix, strlen(prefix)) == 0) return true;
+    return false;
 }
 
 /* ---- options ---- */
+
+const char *tfm_activation_word(const char *theirs) {
+    static const char *const words[][2] = {
+        {"relu", "relu"},
+        {"gelu", "gelu"},
+        {"gelu_python", "gelu"},
+        {"gelu_new", "gelu_tanh"},
+        {"gelu_pytorch_tanh", "gelu_tanh"},
+        {"gelu_fast", "gelu_tanh"},
+        {"gelu_accurate", "gelu_tanh"},
+        {"silu", "silu"},
+        {"swish", "silu"},
+    };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(theirs, words[i][0]) == 0) return words[i][1];
+    return NULL;
+}
+
+const char *tfm_family_activation(tfm_config *config, const char *key, const char *fallback) {
+    const char *word = tfm_activation_word(tfm_config_string(config, key, fallback));
+    if (word) return word;
+    tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, key, "has a value that is not supported");
+    return "relu";
+}
+
+tfm_table_builder *tfm_family_architecture(const tfm_family *family, const char *kind, tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    if (!table) {
+        tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section architecture");
+        return NULL;
+    }
+    tfm_table_set_string(table, "kind", kind);
+    tfm_table_set_string(table, "family", family->importer->family);
+    tfm_table_set_u64(table, "d_model", family->d_model);
+    return table;
+}
+
+tfm_status tfm_family_write_architecture(tfm_table_builder **table, tfm_status status, tfm_writer *writer,
+                                         tfm_error *error) {
+    if (status == TFM_OK) status = tfm_writer_section(writer, "architecture", *table, error);
+    tfm_table_builder_free(table);
+    return status;
+}
 
 void tfm_family_set_u64(tfm_table_builder *table, const char *stack, const char *key, uint64_t value) {
     tfm_table_set_u64(table, tfm_name_format("%s.%s", stack, key).text, value);
@@ -24,36 +73,38 @@ void tfm_family_set_string(tfm_table_builder *table, const char *stack, const ch
     tfm_table_set_string(table, tfm_name_format("%s.%s", stack, key).text, value);
 }
 
-void tfm_family_set_stack(tfm_table_builder *table, const tfm_family_stack *s) {
+void tfm_family_set_stack(tfm_table_builder *table, const tfm_family_stack *stack) {
     const struct {
         const char *key;
         uint64_t value;
-    } counts[] = {{"vocab_size", s->vocab_size},
-                  {"n_layers", s->n_layers},
-                  {"n_heads", s->n_heads},
-                  {"n_kv_heads", s->n_kv_heads},
-                  {"head_dim", s->head_dim},
-                  {"d_ff", s->d_ff},
-                  {"gated", s->gated},
-                  {"position_offset", s->position_offset},
-                  {"max_positions", s->max_positions},
-                  {"embed_norm", s->embed_norm},
-                  {"final_norm", s->final_norm}};
-    const char *const words[][2] = {{"activation", s->activation},
-                                    {"norm", s->norm},
-                                    {"norm_placement", s->norm_placement},
-                                    {"position", s->position},
-                                    {"biases", s->biases}};
+    } counts[] = {{"vocab_size", stack->vocab_size},
+                  {"n_layers", stack->n_layers},
+                  {"n_heads", stack->n_heads},
+                  {"n_kv_heads", stack->n_kv_heads},
+                  {"head_dim", stack->head_dim},
+                  {"d_ff", stack->d_ff},
+                  {"gated", stack->gated},
+                  {"position_offset", stack->position_offset},
+                  {"max_positions", stack->max_positions},
+                  {"embed_norm", stack->embed_norm},
+                  {"final_norm", stack->final_norm}};
+    const char *const words[][2] = {{"activation", stack->activation},
+                                    {"norm", stack->norm},
+                                    {"norm_placement", stack->norm_placement},
+                                    {"position", stack->position},
+                                    {"biases", stack->biases}};
     const struct {
         const char *key;
         double value;
-    } reals[] = {{"norm_eps", s->norm_eps}, {"embed_scale", s->embed_scale}, {"attention_scale", s->attention_scale}};
+    } reals[] = {{"norm_eps", stack->norm_eps},
+                 {"embed_scale", stack->embed_scale},
+                 {"attention_scale", stack->attention_scale}};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        tfm_family_set_u64(table, s->name, counts[i].key, counts[i].value);
+        tfm_family_set_u64(table, stack->name, counts[i].key, counts[i].value);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        tfm_family_set_string(table, s->name, words[i][0], words[i][1]);
+        tfm_family_set_string(table, stack->name, words[i][0], words[i][1]);
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++)
-        tfm_table_set_f64(table, tfm_name_format("%s.%s", s->name, reals[i].key).text, reals[i].value);
+        tfm_table_set_f64(table, tfm_name_format("%s.%s", stack->name, reals[i].key).text, reals[i].value);
 }
 
 /* ---- tensors ---- */
@@ -85,55 +136,53 @@ void tfm_family_norm(const tfm_family *family, const char *output, const char *p
     }
 }
 
-void tfm_family_layer(const tfm_family *f, const tfm_family_stack *s, const tfm_layer_names *names, const char *layer,
-                      uint64_t index) {
-    const uint64_t d = f->d_model, q = s->n_heads * s->head_dim, kv = s->n_kv_heads * s->head_dim;
-    const bool bias = strcmp(s->biases, "all") == 0, norm_bias = strcmp(s->norm, "layer") == 0;
-    const tfm_name to = tfm_name_format("%s.%llu", s->name, (unsigned long long)index);
+void tfm_family_layer(const tfm_family *family, const tfm_family_stack *stack, const tfm_layer_names *names,
+                      const char *layer, uint64_t index) {
+    const uint64_t d = family->d_model, q = stack->n_heads * stack->head_dim, kv = stack->n_kv_heads * stack->head_dim;
+    const bool bias = strcmp(stack->biases, "all") == 0, norm_bias = strcmp(stack->norm, "layer") == 0;
+    const tfm_name to = tfm_name_format("%s.%llu", stack->name, (unsigned long long)index);
     const char *const qkv[] = {names->query, names->key, names->value};
     const char *const cross_kv[] = {names->cross_key, names->cross_value};
 #define TO(part) tfm_name_format("%s." part, to.text).text
-    tfm_family_linear(f, TO("attention.qkv"), layer, 3, qkv, (uint64_t[]){q, kv, kv}, d, bias);
-    tfm_family_linear(f, TO("attention.out"), layer, 1, &names->out, &d, q, bias);
-    tfm_family_norm(f, TO("attention.norm"), layer, names->norm, norm_bias);
+    tfm_family_linear(family, TO("attention.qkv"), layer, 3, qkv, (uint64_t[]){q, kv, kv}, d, bias);
+    tfm_family_linear(family, TO("attention.out"), layer, 1, &names->out, &d, q, bias);
+    tfm_family_norm(family, TO("attention.norm"), layer, names->norm, norm_bias);
     if (names->cross_query) {
-        tfm_family_linear(f, TO("cross.q"), layer, 1, &names->cross_query, &q, d, bias);
-        tfm_family_linear(f, TO("cross.kv"), layer, 2, cross_kv, (uint64_t[]){q, q}, d, bias);
-        tfm_family_linear(f, TO("cross.out"), layer, 1, &names->cross_out, &d, q, bias);
-        tfm_family_norm(f, TO("cross.norm"), layer, names->cross_norm, norm_bias);
+        tfm_family_linear(family, TO("cross.q"), layer, 1, &names->cross_query, &q, d, bias);
+        tfm_family_linear(family, TO("cross.kv"), layer, 2, cross_kv, (uint64_t[]){q, q}, d, bias);
+        tfm_family_linear(family, TO("cross.out"), layer, 1, &names->cross_out, &d, q, bias);
+        tfm_family_norm(family, TO("cross.norm"), layer, names->cross_norm, norm_bias);
     }
-    tfm_family_linear(f, TO("ffn.up"), layer, 1, &names->up, &s->d_ff, d, bias);
-    if (names->gate) tfm_family_linear(f, TO("ffn.gate"), layer, 1, &names->gate, &s->d_ff, d, bias);
-    tfm_family_linear(f, TO("ffn.down"), layer, 1, &names->down, &d, s->d_ff, bias);
-    tfm_family_norm(f, TO("ffn.norm"), layer, names->ffn_norm, norm_bias);
+    tfm_family_linear(family, TO("ffn.up"), layer, 1, &names->up, &stack->d_ff, d, bias);
+    if (names->gate) tfm_family_linear(family, TO("ffn.gate"), layer, 1, &names->gate, &stack->d_ff, d, bias);
+    tfm_family_linear(family, TO("ffn.down"), layer, 1, &names->down, &d, stack->d_ff, bias);
+    tfm_family_norm(family, TO("ffn.norm"), layer, names->ffn_norm, norm_bias);
 #undef TO
 }
 
-tfm_status tfm_family_embedding(const tfm_family *f, const char *output, const tfm_name *candidates, size_t n,
+tfm_status tfm_family_embedding(const tfm_family *family, const char *output, const tfm_name *candidates, size_t n,
                                 uint64_t rows, tfm_error *error) {
     const tfm_checkpoint_tensor *taken = NULL;
     for (size_t i = 0; i < n; i++) {
-        const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(f->checkpoint, candidates[i].text);
+        const tfm_checkpoint_tensor *tensor = tfm_checkpoint_find(family->checkpoint, candidates[i].text);
         if (!tensor) continue;
         if (!taken) {
             taken = tensor;
-            tfm_plan_embedding(f->plan, output, candidates[i].text, rows, f->d_model);
+            tfm_plan_embedding(family->plan, output, candidates[i].text, rows, family->d_model);
             continue;
         }
         bool equal;
-        tfm_status status = tfm_checkpoint_equal(f->checkpoint, taken, tensor, &equal, error);
+        tfm_status status = tfm_checkpoint_equal(family->checkpoint, taken, tensor, &equal, error);
         if (status != TFM_OK) return status;
         if (equal) {
-            tfm_plan_alias(f->plan, candidates[i].text);
+            tfm_plan_alias(family->plan, candidates[i].text);
             continue;
         }
-        tfm_plan_ignore(f->plan, candidates[i].text);
-        char text[500];
-        snprintf(text, sizeof text, "%s is not used: config.json ties it to %s, from which it differs",
-                 candidates[i].text, taken->name);
-        if (f->options->note) f->options->note(f->options->note_user, text);
+        tfm_plan_ignore(family->plan, candidates[i].text);
+        tfm_pack_note(family->options, "%s is not used: config.json ties it to %s, from which it differs",
+                      candidates[i].text, taken->name);
     }
     if (!taken) /* the plan's check says that it is missing, under its usual name */
-        tfm_plan_embedding(f->plan, output, candidates[n - 1].text, rows, f->d_model);
+        tfm_plan_embedding(family->plan, output, candidates[n - 1].text, rows, family->d_model);
     return TFM_OK;
 }

@@ -4,15 +4,35 @@
 #ifndef TFM_TOOLS_PACK_FAMILIES_FAMILY_H
 #define TFM_TOOLS_PACK_FAMILIES_FAMILY_H
 
+#include "importer.h"
 #include "tools/pack/checkpoint/config.h"
+#include "tools/pack/checkpoint/generation_config.h"
+#include "tools/pack/common/name_format.h"
 #include "tools/pack/plan/plan.h"
 
-/* Longer than any name, so that plan.c sees what was cut off. */
-typedef struct tfm_name {
-    char text[200];
-} tfm_name;
+/* What an import works on. */
+typedef struct tfm_family {
+    const tfm_importer *importer;
+    tfm_checkpoint *checkpoint;
+    const tfm_pack_options *options;
+    tfm_plan *plan;
+    uint64_t d_model;
+} tfm_family;
 
-__attribute__((format(printf, 1, 2))) tfm_name tfm_name_format(const char *format, ...);
+/* Begins with an empty plan; a family that is all zero can be ended too. */
+tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tfm_checkpoint *checkpoint,
+                            const tfm_pack_options *options, tfm_error *error);
+void tfm_family_end(tfm_family *family);
+
+/* Whether the name of some tensor begins so. */
+bool tfm_family_has_prefix(const tfm_family *family, const char *prefix);
+
+/* ---- options ---- */
+
+/* The word of docs/model-contents.md for an activation of transformers, or NULL. */
+const char *tfm_activation_word(const char *theirs);
+/* The same for the value of a key of config.json; what has no word is refused. */
+const char *tfm_family_activation(tfm_config *config, const char *key, const char *fallback);
 
 /* The required options of a stack, as docs/model-contents.md has them. */
 typedef struct tfm_family_stack {
@@ -24,18 +44,17 @@ typedef struct tfm_family_stack {
     double norm_eps, embed_scale, attention_scale;
 } tfm_family_stack;
 
+/* The section architecture with kind, family and d_model in it; NULL: no memory, which is told. */
+tfm_table_builder *tfm_family_architecture(const tfm_family *family, const char *kind, tfm_error *error);
 void tfm_family_set_stack(tfm_table_builder *table, const tfm_family_stack *stack);
 /* Options of a stack beyond those: "encoder" and "relative_positions" give encoder.relative_positions. */
 void tfm_family_set_u64(tfm_table_builder *table, const char *stack, const char *key, uint64_t value);
 void tfm_family_set_string(tfm_table_builder *table, const char *stack, const char *key, const char *value);
+/* Writes the section if status is TFM_OK, and frees the table in any case. */
+tfm_status tfm_family_write_architecture(tfm_table_builder **table, tfm_status status, tfm_writer *writer,
+                                         tfm_error *error);
 
-/* What the functions below work on. */
-typedef struct tfm_family {
-    tfm_checkpoint *checkpoint;
-    const tfm_pack_options *options;
-    tfm_plan *plan;
-    uint64_t d_model;
-} tfm_family;
+/* ---- tensors ---- */
 
 /* Checkpoint names of a layer's parts, without ".weight" and ".bias"; NULL: the layer has no such part. */
 typedef struct tfm_layer_names {

@@ -1,5 +1,5 @@
 /* gpt_neo.c - GPTNeoForCausalLM: learned positions, unscaled attention, a window in every other layer. */
-#include "causal.h"
+#include "gpt_like.h"
 
 #include <string.h>
 
@@ -17,6 +17,30 @@ static const tfm_causal_names names = {
     .down = "mlp.c_proj",
     .ffn_norm = "ln_2",
     .ignore = {"attn.attention.bias", "attn.attention.masked_bias"},
+};
+
+static const tfm_gpt_like gpt_neo = {
+    .keys =
+        {
+            .d_model = "hidden_size",
+            .n_layers = "num_layers",
+            .n_heads = "num_heads",
+            .d_ff = "intermediate_size",
+            .max_positions = "max_position_embeddings",
+            .activation = "activation_function",
+            .norm_eps = "layer_norm_epsilon",
+        },
+    .defaults =
+        {
+            .vocab_size = 50257,
+            .d_model = 2048,
+            .n_layers = 24,
+            .n_heads = 16,
+            .max_positions = 2048,
+            .activation = "gelu_new",
+            .tied = true,
+        },
+    .names = &names,
 };
 
 /* attention_types is a list of [[kinds], times]: whether layer `layer` of the kinds one after the other is local. */
@@ -38,24 +62,10 @@ static bool is_local(uint64_t layer, const void *user) {
 }
 
 static void read(tfm_causal *c, tfm_config *config) {
-    tfm_family_stack *s = &c->stack;
-    const uint64_t d = tfm_config_u64(config, "hidden_size", 1, 1 << 18, 2048);
-    c->family.d_model = d;
-    c->names = names;
-    s->vocab_size = tfm_config_u64(config, "vocab_size", 1, 1 << 24, 50257);
-    s->n_layers = tfm_config_u64(config, "num_layers", 0, 1024, 24);
-    s->n_heads = s->n_kv_heads = tfm_config_u64(config, "num_heads", 1, 4096, 16);
-    s->head_dim = d / s->n_heads;
-    s->d_ff = tfm_config_u64(config, "intermediate_size", 1, 1 << 20, 4 * d);
-    s->max_positions = tfm_config_u64(config, "max_position_embeddings", 1, 1 << 22, 2048);
-    s->position = "table";
-    s->activation = tfm_causal_activation(config, "activation_function", "gelu_new");
-    s->norm = "layer";
-    s->norm_eps = tfm_config_real(config, "layer_norm_epsilon", 0, 1, 1e-5);
-    s->final_norm = true;
-    s->biases = "out_ffn";
-    s->attention_scale = 1;
-    c->tied = tfm_config_bool(config, "tie_word_embeddings", true);
+    tfm_read_gpt_like(c, config, &gpt_neo);
+    c->stack.position = "table";
+    c->stack.biases = "out_ffn";
+    c->stack.attention_scale = 1;
     const json_t *types = json_object_get(config->object, "attention_types");
     if (!json_is_array(types)) {
         tfm_config_fail(config, TFM_ERROR_FORMAT, "attention_types", "is missing");
@@ -64,14 +74,10 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_causal_windows(c, config, tfm_config_u64(config, "window_size", 1, 1 << 22, 256), is_local, types);
 }
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_causal("gpt_neo", read, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_gpt_neo_importer = {
     .family = "gpt_neo",
     .model_types = "gpt_neo",
     .what = "GPTNeoForCausalLM: GPT-Neo, TinyStories (decoder)",
-    .import = import,
+    .import = tfm_import_causal,
+    .read_causal = read,
 };

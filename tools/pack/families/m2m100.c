@@ -4,7 +4,6 @@
 #include "bart_like.h"
 
 static const tfm_bart_like m2m100 = {
-    .family = "m2m100",
     .norm_placement = "pre",
     .embed_norm = false,
     .final_norm = true,
@@ -15,14 +14,10 @@ static const tfm_bart_like m2m100 = {
     .ids = {.decoder_start = 2, .pad = 1, .eos = 2, .forced_eos = -1},
 };
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bart_like(&m2m100, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_m2m100_importer = {
     .family = "m2m100",
     .model_types = "m2m_100",
     .what = "M2M100ForConditionalGeneration: M2M100 and NLLB-200 translation (encoder-decoder)",
-    .import = import,
+    .import = tfm_import_bart_like,
+    .bart_like = &m2m100,
 };

@@ -7,7 +7,6 @@
 #include "bart_like.h"
 
 static const tfm_bart_like marian = {
-    .family = "marian",
     .norm_placement = "post",
     .embed_norm = false,
     .final_norm = false,
@@ -19,14 +18,10 @@ static const tfm_bart_like marian = {
     .two_vocabularies = true,
 };
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bart_like(&marian, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_marian_importer = {
     .family = "marian",
     .model_types = "marian",
     .what = "MarianMTModel: translation models such as OPUS-MT (encoder-decoder)",
-    .import = import,
+    .import = tfm_import_bart_like,
+    .bart_like = &marian,
 };

@@ -5,7 +5,6 @@
 #include "bart_like.h"
 
 static const tfm_bart_like mbart = {
-    .family = "mbart",
     .norm_placement = "pre",
     .embed_norm = true,
     .final_norm = true,
@@ -16,14 +15,10 @@ static const tfm_bart_like mbart = {
     .ids = {.decoder_start = -1, .pad = 1, .eos = 2, .forced_eos = 2},
 };
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bart_like(&mbart, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_mbart_importer = {
     .family = "mbart",
     .model_types = "mbart",
     .what = "MBartForConditionalGeneration: translation among many languages (encoder-decoder)",
-    .import = import,
+    .import = tfm_import_bart_like,
+    .bart_like = &mbart,
 };

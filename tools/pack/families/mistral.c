@@ -2,34 +2,23 @@
 #include "llama_like.h"
 
 static const tfm_llama_defaults defaults = {
-    .vocab_size = 32000,
-    .d_model = 4096,
-    .n_layers = 32,
-    .n_heads = 32,
     .n_kv_heads = 8,
     .d_ff = 14336,
     .max_positions = 4096 * 32,
-    .activation = "silu",
-    .norm_eps = 1e-6,
-    .rope_theta = 10000,
 };
 
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_llama_like(c, config, &defaults);
     tfm_llama_rope(c, config, &defaults);
     /* A window that config.json does not mention is one of 4096; null is none. */
-    const uint64_t standard = json_object_get(config->object, "sliding_window") ? 0 : 4096;
+    const uint64_t standard = tfm_config_has(config, "sliding_window") ? 0 : 4096;
     tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, standard), NULL, NULL);
-}
-
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_causal("mistral", read, checkpoint, writer, options, error);
 }
 
 const tfm_importer tfm_mistral_importer = {
     .family = "mistral",
     .model_types = "mistral",
     .what = "MistralForCausalLM (decoder)",
-    .import = import,
+    .import = tfm_import_causal,
+    .read_causal = read,
 };

@@ -1,7 +1,5 @@
 /* opt.c - OPTForCausalLM: named as BART's decoder, learned positions from row 2 on. */
-#include "causal.h"
-
-#include <math.h>
+#include "gpt_like.h"
 
 static const tfm_causal_names names = {
     .prefix = "model.decoder.",
@@ -18,29 +16,39 @@ static const tfm_causal_names names = {
     .ffn_norm = "final_layer_norm",
 };
 
+static const tfm_gpt_like opt = {
+    .keys =
+        {
+            .d_model = "hidden_size",
+            .n_layers = "num_hidden_layers",
+            .n_heads = "num_attention_heads",
+            .d_ff = "ffn_dim",
+            .max_positions = "max_position_embeddings",
+            .activation = "activation_function",
+        },
+    .defaults =
+        {
+            .vocab_size = 50272,
+            .d_model = 768,
+            .n_layers = 12,
+            .n_heads = 12,
+            .d_ff = 3072,
+            .max_positions = 2048,
+            .activation = "relu",
+            .tied = true,
+        },
+    .names = &names,
+};
+
 static void read(tfm_causal *c, tfm_config *config) {
-    tfm_family_stack *s = &c->stack;
-    const uint64_t d = tfm_config_u64(config, "hidden_size", 1, 1 << 20, 768);
+    tfm_read_gpt_like(c, config, &opt);
     const bool first = tfm_config_bool(config, "do_layer_norm_before", true);
-    c->family.d_model = d;
-    c->names = names;
-    s->vocab_size = tfm_config_u64(config, "vocab_size", 1, 1 << 24, 50272);
-    s->n_layers = tfm_config_u64(config, "num_hidden_layers", 0, 1024, 12);
-    s->n_heads = s->n_kv_heads = tfm_config_u64(config, "num_attention_heads", 1, 4096, 12);
-    s->head_dim = d / s->n_heads;
-    s->d_ff = tfm_config_u64(config, "ffn_dim", 1, 1 << 20, 3072);
-    s->max_positions = tfm_config_u64(config, "max_position_embeddings", 1, 1 << 22, 2048);
-    s->position = "table";
-    s->position_offset = 2;
-    s->activation = tfm_causal_activation(config, "activation_function", "relu");
-    s->norm = "layer";
-    s->norm_placement = first ? "pre" : "post";
-    s->norm_eps = 1e-5;
-    s->final_norm = first && !tfm_config_bool(config, "_remove_final_layer_norm", false);
-    s->biases = tfm_config_bool(config, "enable_bias", true) ? "all" : "none";
-    s->attention_scale = s->head_dim ? 1 / sqrt((double)s->head_dim) : 1;
-    c->tied = tfm_config_bool(config, "tie_word_embeddings", true);
-    if (tfm_config_u64(config, "word_embed_proj_dim", 1, 1 << 20, d) != d)
+    c->stack.position = "table";
+    c->stack.position_offset = 2;
+    c->stack.norm_placement = first ? "pre" : "post";
+    c->stack.final_norm = first && !tfm_config_bool(config, "_remove_final_layer_norm", false);
+    c->stack.biases = tfm_config_bool(config, "enable_bias", true) ? "all" : "none";
+    if (tfm_config_u64(config, "word_embed_proj_dim", 1, 1 << 20, c->family.d_model) != c->family.d_model)
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "word_embed_proj_dim",
                         "other than hidden_size is not supported");
     if (!tfm_config_bool(config, "layer_norm_elementwise_affine", true))
@@ -49,14 +57,10 @@ static void read(tfm_causal *c, tfm_config *config) {
     c->ids.eos = 2;
 }
 
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_causal("opt", read, checkpoint, writer, options, error);
-}
-
 const tfm_importer tfm_opt_importer = {
     .family = "opt",
     .model_types = "opt",
     .what = "OPTForCausalLM (decoder)",
-    .import = import,
+    .import = tfm_import_causal,
+    .read_causal = read,
 };

@@ -4,7 +4,6 @@
 #include "bart_like.h"
 
 static const tfm_bart_like pegasus = {
-    .family = "pegasus",
     .norm_placement = "pre",
     .embed_norm = false,
     .final_norm = true,
@@ -13,17 +12,12 @@ static const tfm_bart_like pegasus = {
     .activation = "gelu",
     .scale_embedding = false,
     .ids = {.decoder_start = 0, .pad = 0, .eos = 1, .forced_eos = 1},
-    .two_vocabularies = true, /* not there, but in the same architecture from other toolkits */
 };
-
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bart_like(&pegasus, checkpoint, writer, options, error);
-}
 
 const tfm_importer tfm_pegasus_importer = {
     .family = "pegasus",
     .model_types = "pegasus",
     .what = "PegasusForConditionalGeneration: summaries and paraphrases (encoder-decoder)",
-    .import = import,
+    .import = tfm_import_bart_like,
+    .bart_like = &pegasus,
 };

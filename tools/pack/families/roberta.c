@@ -1,6 +1,5 @@
 /* roberta.c - RobertaModel, XLMRobertaModel, CamembertModel and their heads. */
 #include "bert_like.h"
-#include "bert_names.h"
 
 static const tfm_bert_head heads[] = {
     {.kind = "masked_lm",
@@ -16,26 +15,21 @@ static const tfm_bert_head heads[] = {
 };
 
 static const tfm_bert_like roberta = {
-    .family = "roberta",
     .prefix = "roberta.",
-    .keys = BERT_KEYS,
-    .defaults = {.vocab_size = 50265, .token_types = 2, .pad = 1},
+    .keys = &tfm_bert_keys_of_bert,
+    .defaults = {.vocab_size = 50265, .n_layers = 12, .token_types = 2, .pad = 1},
     .positions_after_padding = true,
     .token_types = true,
     .layers = "encoder.layer.",
-    .names = BERT_LAYER_NAMES,
+    .names = &tfm_layer_names_of_bert,
     .pooler = "pooler.dense",
     .heads = heads,
 };
-
-static tfm_status import(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_bert_like(&roberta, checkpoint, writer, options, error);
-}
 
 const tfm_importer tfm_roberta_importer = {
     .family = "roberta",
     .model_types = "roberta xlm-roberta camembert",
     .what = "RobertaModel, XLMRobertaModel, masked LM, sequence and token classification (encoder)",
-    .import = import,
+    .import = tfm_import_bert_like,
+    .bert_like = &roberta,
 };

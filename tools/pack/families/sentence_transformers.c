@@ -1,38 +1,12 @@
 /* sentence_transformers.c - modules.json and 1_Pooling/config.json; see sentence_transformers.h. */
 #include "sentence_transformers.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* The largest file of this kind that makes sense. */
-#define JSON_MAX ((size_t)1 << 20)
-
-/* *json is NULL if the file is not there. */
-static tfm_status load(const char *path, json_t **json, tfm_error *error) {
-    *json = NULL;
-    FILE *file = fopen(path, "re");
-    if (!file && (errno == ENOENT || errno == ENOTDIR)) return TFM_OK;
-    if (!file) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", path, strerror(errno));
-    char *text = malloc(JSON_MAX);
-    size_t n = text ? fread(text, 1, JSON_MAX, file) : 0;
-    bool failed = ferror(file) != 0;
-    fclose(file);
-    tfm_status status = TFM_OK;
-    json_error_t why;
-    if (!text)
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    else if (failed)
-        status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot be read", path);
-    else if (n == JSON_MAX)
-        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: is too long to be one", path);
-    else if (!(*json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why)))
-        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, why.line, why.text);
-    free(text);
-    return status;
-}
+#include "tools/pack/checkpoint/config.h"
+#include "tools/pack/common/json_file.h"
+#include "tools/pack/common/name_format.h"
+#include "tools/pack/common/path.h"
 
 /* ---- pooling ---- */
 
@@ -68,14 +42,12 @@ static tfm_status set_pooling(const json_t *config, const char *path, tfm_table_
 }
 
 static tfm_status read_pooling(const char *folder, const char *module, tfm_table_builder *table, tfm_error *error) {
-    char path[4096];
+    const tfm_path module_folder = tfm_path_in(folder, module), path = tfm_path_in(module_folder.text, "config.json");
     json_t *config;
-    if ((size_t)snprintf(path, sizeof path, "%s/%s/config.json", folder, module) >= sizeof path)
-        return tfm_fail(error, TFM_ERROR_FORMAT, "%s/modules.json: a path is too long", folder);
-    tfm_status status = load(path, &config, error);
+    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_UNIQUE_KEYS, &config, error);
     if (status == TFM_OK && !json_is_object(config))
-        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: %s", path, config ? "is no JSON object" : "is missing");
-    if (status == TFM_OK) status = set_pooling(config, path, table, error);
+        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: %s", path.text, config ? "is no JSON object" : "is missing");
+    if (status == TFM_OK) status = set_pooling(config, path.text, table, error);
     json_decref(config);
     return status;
 }
@@ -112,20 +84,16 @@ static tfm_status set_module(const char *folder, const json_t *module, size_t in
 }
 
 tfm_status tfm_sentence_transformers_set(const tfm_checkpoint *checkpoint, tfm_table_builder *table, tfm_error *error) {
-    const char *folder = tfm_checkpoint_path(checkpoint);
-    char path[4096];
+    const char *folder = tfm_checkpoint_path(checkpoint), *pooling = tfm_checkpoint_get_hints(checkpoint)->pooling;
     json_t *modules;
-    /* A checkpoint of one file says it in its own way; gguf_families.c passes it on under this key. */
-    const char *pooling = json_string_value(json_object_get(tfm_checkpoint_config(checkpoint), "tfm_pooling"));
     if (pooling) {
         tfm_table_set_string(table, "pooling", pooling);
         return TFM_OK;
     }
-    if ((size_t)snprintf(path, sizeof path, "%s/modules.json", folder) >= sizeof path)
-        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the path is too long", folder);
-    tfm_status status = load(path, &modules, error);
+    const tfm_path path = tfm_path_in(folder, "modules.json");
+    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_UNIQUE_KEYS, &modules, error);
     if (status != TFM_OK || !modules) return status;
-    if (!json_is_array(modules)) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: is no list of modules", path);
+    if (!json_is_array(modules)) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: is no list of modules", path.text);
     for (size_t i = 0; status == TFM_OK && i < json_array_size(modules); i++)
         status = set_module(folder, json_array_get(modules, i), i, table, error);
     json_decref(modules);
@@ -136,23 +104,19 @@ tfm_status tfm_sentence_transformers_set(const tfm_checkpoint *checkpoint, tfm_t
 
 tfm_status tfm_sentence_transformers_note(const tfm_checkpoint *checkpoint, uint64_t max_positions,
                                           const tfm_pack_options *options, tfm_error *error) {
-    char path[4096], text[300];
     json_t *config;
-    if (!options->note || (size_t)snprintf(path, sizeof path, "%s/sentence_bert_config.json",
-                                           tfm_checkpoint_path(checkpoint)) >= sizeof path)
-        return TFM_OK;
-    tfm_status status = load(path, &config, error);
+    if (!options->note) return TFM_OK;
+    const tfm_path path = tfm_path_in(tfm_checkpoint_path(checkpoint), "sentence_bert_config.json");
+    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_UNIQUE_KEYS, &config, error);
     json_int_t longest = json_integer_value(json_object_get(config, "max_seq_length"));
-    if (status == TFM_OK && longest > 0 && (uint64_t)longest < max_positions) {
-        snprintf(
-            text, sizeof text,
-            "sentence-transformers cuts texts to %lld tokens; tfmrun --truncate --max-source-length %lld does so too",
-            (long long)longest, (long long)longest);
-        options->note(options->note_user, text);
-    }
+    if (status == TFM_OK && longest > 0 && (uint64_t)longest < max_positions)
+        tfm_pack_note(options,
+                      "sentence-transformers cuts texts to %lld tokens; tfmrun --truncate --max-source-length %lld "
+                      "does so too",
+                      (long long)longest, (long long)longest);
     if (status == TFM_OK && json_is_true(json_object_get(config, "do_lower_case")))
-        options->note(options->note_user, "sentence-transformers makes lower case of texts before the tokenizer sees "
-                                          "them; do that if the tokenizer does not");
+        tfm_pack_note(options, "sentence-transformers makes lower case of texts before the tokenizer sees them; do "
+                               "that if the tokenizer does not");
     json_decref(config);
     return status;
 }

@@ -30,14 +30,10 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 0), NULL, NULL);
 }
 
-static tfm_status import(tfm_checkpoint *source, tfm_writer *writer, const tfm_pack_options *options,
-                         tfm_error *error) {
-    return tfm_import_causal("starcoder2", read, source, writer, options, error);
-}
-
 const tfm_importer tfm_starcoder2_importer = {
     .family = "starcoder2",
     .model_types = "starcoder2",
     .what = "Starcoder2ForCausalLM: StarCoder2 (decoder)",
-    .import = import,
+    .import = tfm_import_causal,
+    .read_causal = read,
 };

@@ -127,7 +127,7 @@ tfm_plan_part tfm_plan_row(const tfm_plan *plan, const tfm_plan_output *output, 
     return part;
 }
 
-void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d, tfm_plan_fill fill) {
+void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d, tfm_row_fill *fill) {
     tfm_plan_output *output = add_output(plan, name, TFM_PLAN_ROWS, d);
     if (!output) return;
     output->n = n;

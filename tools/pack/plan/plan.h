@@ -7,7 +7,9 @@
 #ifndef TFM_TOOLS_PACK_PLAN_PLAN_H
 #define TFM_TOOLS_PACK_PLAN_PLAN_H
 
-#include "tools/pack/families/importer.h"
+#include "tools/pack/checkpoint/checkpoint.h"
+#include "tools/pack/checkpoint/matrix_rows.h"
+#include "tools/pack/common/pack_options.h"
 
 #define TFM_PLAN_PARTS 3
 
@@ -45,9 +47,8 @@ void tfm_plan_vector_slices(tfm_plan *plan, const char *name, size_t n_parts, co
 void tfm_plan_rows(tfm_plan *plan, const char *name, const char *part, uint64_t n, uint64_t d);
 /* The same where each row i is a vector of its own, called `prefix`i`suffix`; it cannot be exported. */
 void tfm_plan_stacked(tfm_plan *plan, const char *name, const char *prefix, const char *suffix, uint64_t n, uint64_t d);
-/* A table of f32 rows (n, d) that fill computes: row `first` on, n_rows of them. */
-typedef void (*tfm_plan_fill)(float *rows, uint64_t first, uint64_t n_rows, uint64_t d);
-void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d, tfm_plan_fill fill);
+/* A table of f32 rows (n, d) that fill computes. */
+void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d, tfm_row_fill *fill);
 
 /* Another name the checkpoint has for the whole of the tensor added last: checked like it, and exported again. */
 void tfm_plan_alias(tfm_plan *plan, const char *name);

@@ -24,7 +24,7 @@ typedef struct tfm_plan_output {
     tfm_plan_kind kind;
     bool embedding;
     uint64_t n, k; /* rows, columns; k = 1 for vectors */
-    tfm_plan_fill fill;
+    tfm_row_fill *fill;
     bool stacked; /* row i is the vector named prefix, i, suffix; there are no parts */
     char prefix[128], suffix[32];
     size_t n_parts;

@@ -18,10 +18,10 @@ typedef struct run {
     tfm_writer *writer;
     const tfm_pack_options *options;
     tfm_error *error;
-    float *rows;   /* what is read at a time */
-    void *panel;   /* what is written at a time */
-    float *turned; /* the tensor of a part that is transposed, (total, k) */
-    const tfm_plan_part *turned_part;
+    float *rows;       /* what is read at a time */
+    void *panel;       /* what is written at a time */
+    float *transposed; /* the tensor of a part that is transposed, (total, k) */
+    const tfm_plan_part *transposed_part;
     rounding measured;
     uint64_t done, total;
     size_t n_bad; /* tensors with values that are not finite */
@@ -35,23 +35,25 @@ static void note_bad(run *r, const char *name) {
         snprintf(r->bad + used, sizeof r->bad - used, "%s%s", used ? ", " : "", name);
 }
 
+/* What a row of a part's tensor is read with. */
+typedef struct part_rows {
+    tfm_checkpoint *checkpoint;
+    const tfm_checkpoint_tensor *tensor;
+} part_rows;
+
+static tfm_status read_part_row(void *state, uint64_t row, float *values, tfm_error *error) {
+    const part_rows *rows = state;
+    return tfm_checkpoint_read(rows->checkpoint, rows->tensor, row, 1, values, error);
+}
+
 /* Reads a whole tensor (k, total) and keeps it as (total, k) until the output is done. */
-static tfm_status turn(run *r, const tfm_plan_part *part, uint64_t k) {
-    uint64_t total = part->slice.total;
-    size_t bytes, line;
-    free(r->turned);
-    r->turned = NULL;
-    bool sized = !__builtin_mul_overflow(total, sizeof(float), &line) && !__builtin_mul_overflow(line, k, &bytes);
-    float *row = sized ? malloc(line) : NULL;
-    r->turned = sized ? malloc(bytes) : NULL;
-    tfm_status status = TFM_OK;
-    if (!row || !r->turned) status = tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for tensor '%s'", part->name);
-    for (uint64_t i = 0; status == TFM_OK && i < k; i++) {
-        status = tfm_checkpoint_read(r->plan->checkpoint, part->tensor, i, 1, row, r->error);
-        for (uint64_t j = 0; status == TFM_OK && j < total; j++) r->turned[j * k + i] = row[j];
-    }
-    free(row);
-    r->turned_part = status != TFM_OK ? NULL : part;
+static tfm_status transpose(run *r, const tfm_plan_part *part, uint64_t k) {
+    if (r->transposed_part == part) return TFM_OK;
+    part_rows rows = {r->plan->checkpoint, part->tensor};
+    free(r->transposed);
+    tfm_status status =
+        tfm_read_transposed(k, part->slice.total, read_part_row, &rows, part->name, &r->transposed, r->error);
+    r->transposed_part = status == TFM_OK ? part : NULL;
     return status;
 }
 
@@ -59,13 +61,13 @@ static tfm_status turn(run *r, const tfm_plan_part *part, uint64_t k) {
 static tfm_status read_slice(run *r, const tfm_plan_part *part, uint64_t row, uint64_t n, uint64_t k, float *rows) {
     const tfm_plan_slice *slice = &part->slice;
     tfm_status status = TFM_OK;
-    if (slice->transposed && r->turned_part != part) status = turn(r, part, k);
+    if (slice->transposed) status = transpose(r, part, k);
     for (uint64_t done = 0, count; status == TFM_OK && done < n; done += count) {
         uint64_t at = row + done, inside = at % slice->block;
         uint64_t from = slice->first + at / slice->block * slice->stride + inside;
         count = slice->block - inside < n - done ? slice->block - inside : n - done;
         if (slice->transposed)
-            memcpy(rows + done * k, r->turned + from * k, (size_t)(count * k) * sizeof *rows);
+            memcpy(rows + done * k, r->transposed + from * k, (size_t)(count * k) * sizeof *rows);
         else
             status = tfm_checkpoint_read(r->plan->checkpoint, part->tensor, from, count, rows + done * k, r->error);
     }
@@ -208,9 +210,9 @@ static void end_output(run *r, bool complete) {
     if (m->squares > 0) m->result.relative_error = sqrt(m->error_squares / m->squares);
     if (complete && m->back) r->options->rounded(r->options->rounded_user, &m->result);
     free(m->back);
-    free(r->turned);
-    r->turned = NULL;
-    r->turned_part = NULL;
+    free(r->transposed);
+    r->transposed = NULL;
+    r->transposed_part = NULL;
     free(r->rows);
     free(r->panel);
     m->back = NULL;
@@ -283,11 +285,6 @@ static uint64_t total_bytes(const tfm_plan *plan, const tfm_pack_options *option
         if (tfm_tensor_bytes(output_dtype(output, options), layout, 2, shape, &bytes)) total += bytes;
     }
     return total;
-}
-
-tfm_dtype tfm_pack_embed_dtype(const tfm_pack_options *options) {
-    if (options->has_dtype_embed) return options->dtype_embed;
-    return options->dtype == TFM_I4 ? TFM_I8 : options->dtype;
 }
 
 tfm_status tfm_plan_run(tfm_plan *plan, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {

@@ -8,12 +8,12 @@
 #include "format/disk.h"
 
 /* The model as far as shortlists concern it: its tables and tokenizers, opened from what the writer will write. */
-typedef struct sides {
+typedef struct translation_model {
     tfm_table *architecture, *generation, *source_table, *target_table;
     tfm_tokenizer *source, *target; /* target: NULL if the source's serves both */
     uint64_t source_vocab, target_vocab;
     tfm_shortlist_pieces source_pieces, target_pieces;
-} sides;
+} translation_model;
 
 /* ---- pieces ---- */
 
@@ -73,48 +73,49 @@ static tfm_status open_table(const tfm_writer *writer, const char *name, tfm_tab
     return data ? tfm_table_open(table, data, n, name, error) : TFM_OK;
 }
 
-static tfm_status open_sides(sides *s, const tfm_writer *writer, tfm_error *error) {
-    tfm_status status = open_table(writer, "architecture", &s->architecture, error);
-    if (status == TFM_OK) status = open_table(writer, "generation", &s->generation, error);
-    if (status == TFM_OK) status = open_table(writer, "tokenizer", &s->source_table, error);
-    if (status == TFM_OK) status = open_table(writer, "tokenizer.target", &s->target_table, error);
+static tfm_status open_model(translation_model *model, const tfm_writer *writer, tfm_error *error) {
+    tfm_status status = open_table(writer, "architecture", &model->architecture, error);
+    if (status == TFM_OK) status = open_table(writer, "generation", &model->generation, error);
+    if (status == TFM_OK) status = open_table(writer, "tokenizer", &model->source_table, error);
+    if (status == TFM_OK) status = open_table(writer, "tokenizer.target", &model->target_table, error);
     if (status != TFM_OK) return status;
-    if (strcmp(tfm_table_string(s->architecture, "kind", ""), "encoder-decoder") != 0)
+    if (strcmp(tfm_table_string(model->architecture, "kind", ""), "encoder-decoder") != 0)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "--shortlist: only models with encoder and decoder can have one");
-    if (!s->source_table)
+    if (!model->source_table)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                         "--shortlist: the model has no tokenizer in which to look up the pieces of the file");
-    s->source_vocab = tfm_table_u64(s->architecture, "encoder.vocab_size", 0);
-    s->target_vocab = tfm_table_u64(s->architecture, "decoder.vocab_size", 0);
-    status = tfm_tokenizer_open(&s->source, s->source_table, "tokenizer", error);
-    if (status == TFM_OK && s->target_table)
-        status = tfm_tokenizer_open(&s->target, s->target_table, "tokenizer.target", error);
-    if (status == TFM_OK) status = tfm_shortlist_pieces_open(&s->source_pieces, s->source, s->source_vocab, error);
+    model->source_vocab = tfm_table_u64(model->architecture, "encoder.vocab_size", 0);
+    model->target_vocab = tfm_table_u64(model->architecture, "decoder.vocab_size", 0);
+    status = tfm_tokenizer_open(&model->source, model->source_table, "tokenizer", error);
+    if (status == TFM_OK && model->target_table)
+        status = tfm_tokenizer_open(&model->target, model->target_table, "tokenizer.target", error);
     if (status == TFM_OK)
-        status =
-            tfm_shortlist_pieces_open(&s->target_pieces, s->target ? s->target : s->source, s->target_vocab, error);
+        status = tfm_shortlist_pieces_open(&model->source_pieces, model->source, model->source_vocab, error);
+    if (status == TFM_OK)
+        status = tfm_shortlist_pieces_open(&model->target_pieces, model->target ? model->target : model->source,
+                                           model->target_vocab, error);
     return status;
 }
 
-static void close_sides(sides *s) {
-    tfm_shortlist_pieces_close(&s->source_pieces);
-    tfm_shortlist_pieces_close(&s->target_pieces);
-    tfm_tokenizer_close(&s->source);
-    tfm_tokenizer_close(&s->target);
-    tfm_table_close(&s->architecture);
-    tfm_table_close(&s->generation);
-    tfm_table_close(&s->source_table);
-    tfm_table_close(&s->target_table);
+static void close_model(translation_model *model) {
+    tfm_shortlist_pieces_close(&model->source_pieces);
+    tfm_shortlist_pieces_close(&model->target_pieces);
+    tfm_tokenizer_close(&model->source);
+    tfm_tokenizer_close(&model->target);
+    tfm_table_close(&model->architecture);
+    tfm_table_close(&model->generation);
+    tfm_table_close(&model->source_table);
+    tfm_table_close(&model->target_table);
 }
 
 /* Whether every id means the same piece on both sides. */
-static bool share_vocabulary(const sides *s) {
-    if (!s->target) return true;
-    if (s->source_pieces.n != s->target_pieces.n) return false;
-    for (uint32_t i = 0; i < s->source_pieces.n; i++) {
+static bool share_vocabulary(const translation_model *model) {
+    if (!model->target) return true;
+    if (model->source_pieces.n != model->target_pieces.n) return false;
+    for (uint32_t i = 0; i < model->source_pieces.n; i++) {
         size_t n_a = 0, n_b = 0;
-        const char *a = tfm_tokenizer_piece(s->source, (int32_t)i, &n_a);
-        const char *b = tfm_tokenizer_piece(s->target, (int32_t)i, &n_b);
+        const char *a = tfm_tokenizer_piece(model->source, (int32_t)i, &n_a);
+        const char *b = tfm_tokenizer_piece(model->target, (int32_t)i, &n_b);
         if (!a || !b || compare_text(a, n_a, b, n_b) != 0) return false;
     }
     return true;
@@ -122,35 +123,36 @@ static bool share_vocabulary(const sides *s) {
 
 /* ---- what is always allowed ---- */
 
-static bool add_always(tfm_shortlist_file *file, const sides *s, uint64_t id) {
-    return id >= s->target_vocab || tfm_shortlist_file_always(file, (uint32_t)id);
+static bool add_always(tfm_shortlist_file *file, const translation_model *model, uint64_t id) {
+    return id >= model->target_vocab || tfm_shortlist_file_always(file, (uint32_t)id);
 }
 
-static bool add_value(tfm_shortlist_file *file, const sides *s, const tfm_table *table, const char *key) {
+static bool add_value(tfm_shortlist_file *file, const translation_model *model, const tfm_table *table,
+                      const char *key) {
     const tfm_value *value = tfm_table_find(table, key);
     if (!value) return true;
-    if (value->type == TFM_VALUE_U64) return add_always(file, s, value->u64);
+    if (value->type == TFM_VALUE_U64) return add_always(file, model, value->u64);
     bool ok = true;
     for (size_t i = 0; value->type == TFM_VALUE_U32S && i < value->n; i++)
-        ok = ok && add_always(file, s, ((const uint32_t *)value->data)[i]);
+        ok = ok && add_always(file, model, ((const uint32_t *)value->data)[i]);
     return ok;
 }
 
 /* Tokens that begin, end and stand for what is unknown, and the first ids, which are the most frequent ones. */
-static tfm_status complete_always(tfm_shortlist_file *file, const sides *s, const tfm_shortlist_request *request,
-                                  tfm_error *error) {
+static tfm_status complete_always(tfm_shortlist_file *file, const translation_model *model,
+                                  const tfm_shortlist_request *request, tfm_error *error) {
     static const char *const of_generation[] = {"eos_token_id", "forced_eos_token_id", "forced_bos_token_id",
                                                 "bos_token_id", "pad_token_id"};
-    const tfm_table *tokenizer = s->target_table ? s->target_table : s->source_table;
-    if (!tfm_table_find(s->generation, "eos_token_id"))
+    const tfm_table *tokenizer = model->target_table ? model->target_table : model->source_table;
+    if (!tfm_table_find(model->generation, "eos_token_id"))
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "--shortlist: the checkpoint names no end token (eos_token_id)");
-    uint32_t first = request->has_first                    ? request->first
-                     : file->form == TFM_SHORTLIST_LEXICAL ? TFM_SHORTLIST_FIRST
-                                                           : 0;
-    bool ok = add_value(file, s, tokenizer, "unknown.id");
+    uint32_t first = request->has_first                      ? request->first
+                     : file->format == TFM_SHORTLIST_LEXICAL ? TFM_SHORTLIST_FIRST
+                                                             : 0;
+    bool ok = add_value(file, model, tokenizer, "unknown.id");
     for (size_t i = 0; i < sizeof of_generation / sizeof *of_generation; i++)
-        ok = ok && add_value(file, s, s->generation, of_generation[i]);
-    for (uint32_t id = 0; ok && id < first && id < s->target_pieces.n; id++) ok = add_always(file, s, id);
+        ok = ok && add_value(file, model, model->generation, of_generation[i]);
+    for (uint32_t id = 0; ok && id < first && id < model->target_pieces.n; id++) ok = add_always(file, model, id);
     return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a shortlist");
 }
 
@@ -187,7 +189,7 @@ typedef struct lists {
 /* The entries of one source token, in order: the best of them, and itself where vocabularies are shared. */
 static void add_list(lists *l, const tfm_shortlist_file *file, const tfm_shortlist_request *request, uint32_t source,
                      const tfm_shortlist_entry *entries, size_t n, bool itself) {
-    bool lexical = file->form == TFM_SHORTLIST_LEXICAL;
+    bool lexical = file->format == TFM_SHORTLIST_LEXICAL;
     uint32_t *list = l->targets + l->n_targets;
     size_t taken = 0;
     for (size_t i = 0; i < n && (!lexical || taken < request->best); i++) {
@@ -213,10 +215,10 @@ static size_t drop_repeated(tfm_shortlist_entry *entries, size_t n, uint32_t *la
     return kept;
 }
 
-static tfm_status make_lists(lists *l, tfm_shortlist_file *file, const sides *s, const tfm_shortlist_request *request,
-                             tfm_error *error) {
-    size_t n_sources = (size_t)s->source_vocab, n_targets = (size_t)s->target_vocab;
-    bool itself = file->form == TFM_SHORTLIST_LEXICAL && share_vocabulary(s);
+static tfm_status make_lists(lists *l, tfm_shortlist_file *file, const translation_model *model,
+                             const tfm_shortlist_request *request, tfm_error *error) {
+    size_t n_sources = (size_t)model->source_vocab, n_targets = (size_t)model->target_vocab;
+    bool itself = file->format == TFM_SHORTLIST_LEXICAL && share_vocabulary(model);
     uint32_t *last_source = malloc((n_targets + 1) * sizeof *last_source);
     l->offsets = calloc(n_sources + 1, sizeof *l->offsets);
     l->targets = malloc((file->n_entries + n_sources + 1) * sizeof *l->targets);
@@ -235,7 +237,7 @@ static tfm_status make_lists(lists *l, tfm_shortlist_file *file, const sides *s,
         size_t begin = next;
         while (next < n && file->entries[next].source == source) next++;
         add_list(l, file, request, (uint32_t)source, file->entries + begin, next - begin,
-                 itself && source < s->target_pieces.n);
+                 itself && source < model->target_pieces.n);
         if (l->n_targets > TFM_DISK_MAX_SECTION / 8)
             return tfm_fail(error, TFM_ERROR_LIMIT,
                             "%s: gives more targets than a model file holds; lower "
@@ -260,25 +262,17 @@ static tfm_status write_section(const lists *l, const tfm_shortlist_file *file, 
 
 static void tell(const lists *l, const tfm_shortlist_file *file, const tfm_shortlist_request *request,
                  const tfm_pack_options *options) {
-    static const char *const forms[] = {"a lexical table", "a vocabulary map", "a list of tokens"};
-    char text[600];
-    if (!options->note) return;
-    snprintf(text, sizeof text, "%s: %s; %zu tokens are always allowed, and %.1f more for each of %zu source tokens",
-             request->path, forms[file->form], file->n_always,
-             l->n_nonempty ? (double)l->n_targets / (double)l->n_nonempty : 0.0, l->n_nonempty);
-    options->note(options->note_user, text);
-    if (file->n_unknown_sources + file->n_unknown_targets > 0) {
-        snprintf(text, sizeof text,
-                 "%s: left out what the vocabulary does not have: %llu times a source, %llu times a target",
-                 request->path, (unsigned long long)file->n_unknown_sources,
-                 (unsigned long long)file->n_unknown_targets);
-        options->note(options->note_user, text);
-    }
-    if (file->n_long_ngrams > 0) {
-        snprintf(text, sizeof text, "%s: left out %llu entries for several source tokens in a row", request->path,
-                 (unsigned long long)file->n_long_ngrams);
-        options->note(options->note_user, text);
-    }
+    static const char *const formats[] = {"a lexical table", "a vocabulary map", "a list of tokens"};
+    tfm_pack_note(options, "%s: %s; %zu tokens are always allowed, and %.1f more for each of %zu source tokens",
+                  request->path, formats[file->format], file->n_always,
+                  l->n_nonempty ? (double)l->n_targets / (double)l->n_nonempty : 0.0, l->n_nonempty);
+    if (file->n_unknown_sources + file->n_unknown_targets > 0)
+        tfm_pack_note(
+            options, "%s: left out what the vocabulary does not have: %llu times a source, %llu times a target",
+            request->path, (unsigned long long)file->n_unknown_sources, (unsigned long long)file->n_unknown_targets);
+    if (file->n_long_ngrams > 0)
+        tfm_pack_note(options, "%s: left out %llu entries for several source tokens in a row", request->path,
+                      (unsigned long long)file->n_long_ngrams);
 }
 
 static bool wants_to_stop(void *user) {
@@ -288,23 +282,23 @@ static bool wants_to_stop(void *user) {
 
 tfm_status tfm_pack_shortlist(const tfm_shortlist_request *request, tfm_writer *writer, const tfm_pack_options *options,
                               tfm_error *error) {
-    sides s = {0};
+    translation_model model = {0};
     lists l = {0};
-    tfm_shortlist_file file = {.source = &s.source_pieces, .target = &s.target_pieces};
-    tfm_status status = open_sides(&s, writer, error);
+    tfm_shortlist_file file = {.source = &model.source_pieces, .target = &model.target_pieces};
+    tfm_status status = open_model(&model, writer, error);
     if (status == TFM_OK)
         status = tfm_shortlist_file_read(&file, request->path, wants_to_stop, (void *)(uintptr_t)options, error);
     if (status == TFM_OK && file.n_entries + file.n_always == 0)
         status =
             tfm_fail(error, TFM_ERROR_FORMAT, "%s: none of its pieces is in the model's vocabulary", request->path);
-    if (status == TFM_OK) status = complete_always(&file, &s, request, error);
-    if (status == TFM_OK) status = make_lists(&l, &file, &s, request, error);
-    if (status == TFM_OK) status = write_section(&l, &file, (size_t)s.source_vocab, writer, error);
+    if (status == TFM_OK) status = complete_always(&file, &model, request, error);
+    if (status == TFM_OK) status = make_lists(&l, &file, &model, request, error);
+    if (status == TFM_OK) status = write_section(&l, &file, (size_t)model.source_vocab, writer, error);
     if (status == TFM_OK) tell(&l, &file, request, options);
     free(l.offsets);
     free(l.targets);
     free(l.common);
     tfm_shortlist_file_free(&file);
-    close_sides(&s);
+    close_model(&model);
     return status;
 }

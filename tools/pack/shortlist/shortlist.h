@@ -5,7 +5,7 @@
 #ifndef TFM_TOOLS_PACK_SHORTLIST_SHORTLIST_H
 #define TFM_TOOLS_PACK_SHORTLIST_SHORTLIST_H
 
-#include "tools/pack/families/importer.h"
+#include "tools/pack/common/pack_options.h"
 
 /* Marian's defaults. */
 enum { TFM_SHORTLIST_FIRST = 100, TFM_SHORTLIST_BEST = 100 };
@@ -22,7 +22,7 @@ typedef struct tfm_shortlist_request {
 } tfm_shortlist_request;
 
 /*
- * Reads request->path (docs/tfmpack.md says which forms) and adds the section. The writer must have the model's
+ * Reads request->path (docs/tfmpack.md says which formats) and adds the section. The writer must have the model's
  * sections architecture, generation and tokenizer by then. What was not understood as a piece of the vocabulary is told
  * as a note. Errors: TFM_ERROR_IO, _FORMAT (naming the line), _UNSUPPORTED, _LIMIT, _MEMORY, _CANCELLED.
  */

@@ -1,7 +1,7 @@
 /*
  * shortlist_file.c - reading shortlists: Marian's lexical tables, CTranslate2's vocabulary maps, lists of tokens.
  *
- * Which of the three a file is shows its first line that is not empty; all others must be of the same form.
+ * Which of the three a file is shows its first line that is not empty; all others must be of the same format.
  */
 #include "shortlist_internal.h"
 
@@ -149,7 +149,7 @@ static bool cut(span line, span *left, span *right) {
     return true;
 }
 
-/* ---- forms ---- */
+/* ---- formats ---- */
 
 /* Three words of which the last is a number; such a line with one tab could be both, and is a map's. */
 static bool looks_lexical(span line) {
@@ -158,16 +158,16 @@ static bool looks_lexical(span line) {
     return words_of(line, words) == 3 && parse_probability(words[2], &probability) && !cut(line, &left, &right);
 }
 
-static tfm_status find_form(reading *r, span line) {
+static tfm_status find_format(reading *r, span line) {
     span left, right, words[3];
     if (line.n >= 2 && memcmp(line.text, "\x1f\x8b", 2) == 0)
         return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: is compressed; unpack it first (gunzip)", r->path);
     if (looks_lexical(line))
-        r->file->form = TFM_SHORTLIST_LEXICAL;
+        r->file->format = TFM_SHORTLIST_LEXICAL;
     else if (cut(line, &left, &right))
-        r->file->form = TFM_SHORTLIST_MAP;
+        r->file->format = TFM_SHORTLIST_MAP;
     else if (words_of(line, words) == 1)
-        r->file->form = TFM_SHORTLIST_LIST;
+        r->file->format = TFM_SHORTLIST_LIST;
     else
         return tfm_fail(r->error, TFM_ERROR_FORMAT,
                         "%s: line %llu: '%.*s' begins no form of shortlist: 'target source probability', 'source, tab, "
@@ -234,7 +234,7 @@ static tfm_status take_list(reading *r, span line) {
 
 static void end_list(reading *r) {
     tfm_shortlist_file *f = r->file;
-    if (f->form != TFM_SHORTLIST_LIST || !r->all_numbers || r->n_numbers == 0) return;
+    if (f->format != TFM_SHORTLIST_LIST || !r->all_numbers || r->n_numbers == 0) return;
     free(f->always);
     f->always = r->numbers;
     f->n_always = r->n_numbers;
@@ -250,11 +250,11 @@ static tfm_status take_line(reading *r, span line, bool *begun) {
     span rest = line, word;
     if (!next_word(&rest, &word)) return TFM_OK;
     if (!*begun) {
-        tfm_status status = find_form(r, line);
+        tfm_status status = find_format(r, line);
         if (status != TFM_OK) return status;
         *begun = true;
     }
-    return take[r->file->form](r, line);
+    return take[r->file->format](r, line);
 }
 
 static tfm_status read_lines(reading *r, int fd, bool (*stop)(void *user), void *user) {

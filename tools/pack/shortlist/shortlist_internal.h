@@ -21,11 +21,11 @@ void tfm_shortlist_pieces_close(tfm_shortlist_pieces *pieces);
 /* The lowest id of exactly this spelling. */
 bool tfm_shortlist_pieces_find(const tfm_shortlist_pieces *pieces, const char *text, size_t n, uint32_t *id);
 
-typedef enum tfm_shortlist_form {
+typedef enum tfm_shortlist_format {
     TFM_SHORTLIST_LEXICAL, /* lines "target source probability" */
     TFM_SHORTLIST_MAP,     /* lines "source words, tab, targets" */
     TFM_SHORTLIST_LIST     /* a target a line */
-} tfm_shortlist_form;
+} tfm_shortlist_format;
 
 typedef struct tfm_shortlist_entry {
     uint32_t source, target;
@@ -35,7 +35,7 @@ typedef struct tfm_shortlist_entry {
 /* What a file says, in terms of ids. Start with all zero but the pieces. */
 typedef struct tfm_shortlist_file {
     const tfm_shortlist_pieces *source, *target;
-    tfm_shortlist_form form;
+    tfm_shortlist_format format;
     tfm_shortlist_entry *entries;
     size_t n_entries, entry_capacity;
     uint32_t *always;

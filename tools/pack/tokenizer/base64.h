@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 
 /* *data is the caller's to free. Errors: TFM_ERROR_FORMAT (not base64 with its padding), TFM_ERROR_MEMORY. */
 tfm_status tfm_base64_decode(const char *text, size_t n, unsigned char **data, size_t *n_data);

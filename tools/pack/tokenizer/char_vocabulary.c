@@ -1,11 +1,11 @@
-/* char_vocabulary.c - vocabularies of single characters; see characters.h. */
+/* char_vocabulary.c - vocabularies of single characters; see char_vocabulary.h. */
 #include "char_vocabulary.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
+#include "tools/pack/common/json_file.h"
+#include "tools/pack/common/path.h"
 
 enum { PAD, BOS, EOS, UNKNOWN, N_SPECIAL };
 static const char *const names[N_SPECIAL] = {"<pad>", "<s>", "</s>", "<unk>"};
@@ -90,25 +90,23 @@ static tfm_status read_ids(const json_t *config, const char *path, const char *c
     return TFM_OK;
 }
 
-tfm_status tfm_characters_read(const char *folder, json_t **source, json_t **target, tfm_error *error) {
+tfm_status tfm_char_vocabulary_read(const char *folder, json_t **source, json_t **target, tfm_error *error) {
+    const tfm_path path = tfm_path_in(folder, "config.json");
+    json_t *config;
+    json_int_t ids[2][N_SPECIAL];
+    tfm_status status = TFM_OK;
     *source = *target = NULL;
-    char *path;
-    if (asprintf(&path, "%s/config.json", folder) < 0)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", folder);
-    json_t *config = json_load_file(path, 0, NULL); /* what is wrong with it is told where the model is packed */
+    tfm_json_load(path.text, 0, &config, NULL); /* what is wrong with it is told where the model is packed */
     const char *in = json_string_value(json_object_get(config, "grapheme_chars"));
     const char *out = json_string_value(json_object_get(config, "phoneme_chars"));
-    tfm_status status = TFM_OK;
-    json_int_t ids[2][N_SPECIAL];
     if (in && out) {
-        status = read_ids(config, path, in, ids[0], error);
-        if (status == TFM_OK) status = read_ids(config, path, out, ids[1], error);
+        status = read_ids(config, path.text, in, ids[0], error);
+        if (status == TFM_OK) status = read_ids(config, path.text, out, ids[1], error);
         if (status == TFM_OK) *source = make_root(in, ids[0]);
         if (status == TFM_OK) *target = make_root(out, ids[1]);
         if (status == TFM_OK && (!*source || !*target))
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
     }
     json_decref(config);
-    free(path);
     return status;
 }

@@ -7,14 +7,14 @@
 
 #include <jansson.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 
 /*
  * config.json's `grapheme_chars` (inputs) and `phoneme_chars` (outputs): a token's id is its character's place. The
  * places of pad_token_id, bos_token_id, eos_token_id and the first "_" that is none of these, the unknown character,
  * hold fillers. Inputs stand between bos and eos. *source and *target are what tokenizer.json would hold; NULL if
- * config.json has no such keys. Errors: TFM_ERROR_FORMAT, TFM_ERROR_MEMORY.
+ * config.json has no such keys or cannot be read. Errors: TFM_ERROR_FORMAT, TFM_ERROR_MEMORY.
  */
-tfm_status tfm_characters_read(const char *folder, json_t **source, json_t **target, tfm_error *error);
+tfm_status tfm_char_vocabulary_read(const char *folder, json_t **source, json_t **target, tfm_error *error);
 
 #endif

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
-
 #define PAGES (TFM_UNICODE_CODES / 256)
 
 uint32_t tfm_byte_character(unsigned char byte) {

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
 #include "tokenizer_json.h"
 

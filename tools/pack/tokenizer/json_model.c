@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "class_sets.h"
-#include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
 #include "tokenizer_json.h"
 
@@ -67,7 +66,7 @@ static tfm_status put_pieces(tfm_json_reader *r, const char *key, const char *pr
         }
         keys[n++] = (tfm_trie_key){k.text + n_prefix, k.n - (uint32_t)n_prefix, k.value};
     }
-    tfm_status status = tfm_json_put_trie(r, key, keys, n);
+    tfm_status status = tfm_trie_put(r->table, key, keys, n, r->what, r->error);
     free(keys);
     return status;
 }

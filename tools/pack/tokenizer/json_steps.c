@@ -6,7 +6,6 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "format/model_file.h"
 #include "tools/pack/tokenizer/spm/charsmap.h"
 #include "base64.h"
 #include "class_sets.h"
@@ -16,52 +15,56 @@
 
 #define MAX_STEPS 100
 
-typedef struct steps {
+typedef struct step_list {
     tfm_json_reader *r;
     const char *name;
     size_t n;
     bool bytes; /* words are already bytes, written as byte-level characters */
     char key[96];
-} steps;
+} step_list;
 
-static const char *key_of(steps *s, const char *field) {
-    snprintf(s->key, sizeof s->key, "%s.%zu.%s", s->name, s->n, field);
-    return s->key;
+static const char *key_of(step_list *steps, const char *field) {
+    snprintf(steps->key, sizeof steps->key, "%s.%zu.%s", steps->name, steps->n, field);
+    return steps->key;
 }
 
-static void put_string(steps *s, const char *field, const char *value) {
-    tfm_table_set_string(s->r->table, key_of(s, field), value);
+static void put_string(step_list *steps, const char *field, const char *value) {
+    tfm_table_set_string(steps->r->table, key_of(steps, field), value);
 }
 
-static void put_flag(steps *s, const char *field, bool value) {
-    tfm_table_set_u64(s->r->table, key_of(s, field), value);
+static void put_flag(step_list *steps, const char *field, bool value) {
+    tfm_table_set_u64(steps->r->table, key_of(steps, field), value);
+}
+
+static tfm_status put_trie(step_list *steps, const char *field, tfm_trie_key *keys, size_t n) {
+    return tfm_trie_put(steps->r->table, key_of(steps, field), keys, n, steps->r->what, steps->r->error);
 }
 
 /* Classes of all characters, or, for words that are bytes, of the characters that bytes are written as. */
-static tfm_status put_classes(steps *s, const uint8_t *classes) {
-    if (!s->bytes) return tfm_put_classes(s->r->table, key_of(s, "classes"), classes, s->r->error);
+static tfm_status put_classes(step_list *steps, const uint8_t *classes) {
+    if (!steps->bytes) return tfm_put_classes(steps->r->table, key_of(steps, "classes"), classes, steps->r->error);
     uint8_t bytes[256];
     for (unsigned i = 0; i < 256; i++) bytes[i] = classes[tfm_byte_character((unsigned char)i)];
-    tfm_table_set_array(s->r->table, key_of(s, "bytes"), TFM_VALUE_U8S, bytes, 256);
+    tfm_table_set_array(steps->r->table, key_of(steps, "bytes"), TFM_VALUE_U8S, bytes, 256);
     return TFM_OK;
 }
 
 /* class 1 for what one predicate says, class 2 for another, if there is one. */
-static tfm_status put_predicates(steps *s, bool (*one)(uint32_t), bool (*two)(uint32_t)) {
+static tfm_status put_predicates(step_list *steps, bool (*one)(uint32_t), bool (*two)(uint32_t)) {
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
-    if (!classes) return tfm_json_no_memory(s->r);
+    if (!classes) return tfm_json_no_memory(steps->r);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
         classes[code] = one(code) ? 1 : two && two(code) ? 2 : 0;
     }
-    tfm_status status = put_classes(s, classes);
+    tfm_status status = put_classes(steps, classes);
     free(classes);
     return status;
 }
 
-static tfm_status need_string(steps *s, const json_t *json, const char *field, const char **value) {
+static tfm_status need_string(step_list *steps, const json_t *json, const char *field, const char **value) {
     *value = json_string_value(json_object_get(json, field));
     if (*value) return TFM_OK;
-    return tfm_fail(s->r->error, TFM_ERROR_FORMAT, "%s: %s: %.80s has no string %s", s->r->what, s->name,
+    return tfm_fail(steps->r->error, TFM_ERROR_FORMAT, "%s: %s: %.80s has no string %s", steps->r->what, steps->name,
                     json_string_value(json_object_get(json, "type")), field);
 }
 
@@ -72,40 +75,40 @@ static bool get_bool(const json_t *json, const char *field, bool fallback) {
 
 /* ---- patterns ---- */
 
-static tfm_status no_empty_match(steps *s, const char *pattern, const char *shown) {
+static tfm_status no_empty_match(step_list *steps, const char *pattern, const char *shown) {
     int code;
     PCRE2_SIZE at;
     uint32_t matches_empty = 1;
     pcre2_code *compiled = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
     if (!compiled) {
-        return tfm_fail(s->r->error, TFM_ERROR_UNSUPPORTED, "%s: the pattern %.200s is not understood", s->r->what,
-                        shown);
+        return tfm_fail(steps->r->error, TFM_ERROR_UNSUPPORTED, "%s: the pattern %.200s is not understood",
+                        steps->r->what, shown);
     }
     pcre2_pattern_info(compiled, PCRE2_INFO_MATCHEMPTY, &matches_empty);
     pcre2_code_free(compiled);
     if (matches_empty == 0) return TFM_OK;
-    return tfm_fail(s->r->error, TFM_ERROR_UNSUPPORTED, "%s: the pattern %.200s can match nothing at all", s->r->what,
-                    shown);
+    return tfm_fail(steps->r->error, TFM_ERROR_UNSUPPORTED, "%s: the pattern %.200s can match nothing at all",
+                    steps->r->what, shown);
 }
 
 /* {"String": text} or {"Regex": pattern}: pattern and classes of a step. */
-static tfm_status put_pattern(steps *s, const json_t *pattern) {
+static tfm_status put_pattern(step_list *steps, const json_t *pattern) {
     const json_t *literal = json_object_get(pattern, "String"), *expression = json_object_get(pattern, "Regex");
     const json_t *text = literal ? literal : expression;
-    if (!json_is_string(text)) return tfm_json_broken(s->r, "a pattern is neither a String nor a Regex");
+    if (!json_is_string(text)) return tfm_json_broken(steps->r, "a pattern is neither a String nor a Regex");
     tfm_regex regex;
     tfm_status status = (literal ? tfm_regex_literal : tfm_regex_translate)(
-        &regex, json_string_value(text), json_string_length(text), s->r->what, s->r->error);
-    if (status == TFM_OK) status = no_empty_match(s, regex.pattern, json_string_value(text));
-    if (status == TFM_OK) put_string(s, "pattern", regex.pattern);
-    if (status == TFM_OK) status = put_classes(s, regex.classes);
+        &regex, json_string_value(text), json_string_length(text), steps->r->what, steps->r->error);
+    if (status == TFM_OK) status = no_empty_match(steps, regex.pattern, json_string_value(text));
+    if (status == TFM_OK) put_string(steps, "pattern", regex.pattern);
+    if (status == TFM_OK) status = put_classes(steps, regex.classes);
     tfm_regex_free(&regex);
     return status;
 }
 
-static tfm_status put_regex(steps *s, const char *pattern) {
+static tfm_status put_regex(step_list *steps, const char *pattern) {
     json_t *json = json_pack("{s:s}", "Regex", pattern);
-    tfm_status status = json ? put_pattern(s, json) : tfm_json_no_memory(s->r);
+    tfm_status status = json ? put_pattern(steps, json) : tfm_json_no_memory(steps->r);
     json_decref(json);
     return status;
 }
@@ -113,54 +116,54 @@ static tfm_status put_regex(steps *s, const char *pattern) {
 /* ---- normalizers ---- */
 
 /* Rules of a step from keys and the texts they lead to. */
-static tfm_status put_rules(steps *s, tfm_trie_key *keys, size_t n, const char *texts, const uint32_t *offsets,
+static tfm_status put_rules(step_list *steps, tfm_trie_key *keys, size_t n, const char *texts, const uint32_t *offsets,
                             size_t n_texts) {
-    tfm_status status = tfm_json_put_trie(s->r, key_of(s, "rules"), keys, n);
-    tfm_table_set_array(s->r->table, key_of(s, "replacements.text"), TFM_VALUE_U8S, texts, offsets[n_texts]);
-    tfm_table_set_array(s->r->table, key_of(s, "replacements.offsets"), TFM_VALUE_U32S, offsets, n_texts + 1);
+    tfm_status status = put_trie(steps, "rules", keys, n);
+    tfm_table_set_array(steps->r->table, key_of(steps, "replacements.text"), TFM_VALUE_U8S, texts, offsets[n_texts]);
+    tfm_table_set_array(steps->r->table, key_of(steps, "replacements.offsets"), TFM_VALUE_U32S, offsets, n_texts + 1);
     return status;
 }
 
-static tfm_status put_one_rule(steps *s, const char *from, size_t n_from, const char *to, size_t n_to) {
-    if (n_from == 0 || n_from > 1023) return tfm_json_unsupported(s->r, "a replacement of a text of that length");
+static tfm_status put_one_rule(step_list *steps, const char *from, size_t n_from, const char *to, size_t n_to) {
+    if (n_from == 0 || n_from > 1023) return tfm_json_unsupported(steps->r, "a replacement of a text of that length");
     tfm_trie_key key = {from, (uint32_t)n_from, 1};
     uint32_t offsets[2] = {0, (uint32_t)n_to};
-    put_string(s, "op", "map");
-    tfm_status status = put_rules(s, &key, 1, to, offsets, 1);
-    s->n++;
+    put_string(steps, "op", "map");
+    tfm_status status = put_rules(steps, &key, 1, to, offsets, 1);
+    steps->n++;
     return status;
 }
 
-static tfm_status lowercase(steps *s) {
+static tfm_status lowercase(step_list *steps) {
     tfm_rules rules;
-    tfm_status status = tfm_rules_lowercase(&rules, s->r->error);
-    put_string(s, "op", "map");
-    if (status == TFM_OK) status = put_rules(s, rules.keys, rules.n, rules.text, rules.offsets, rules.n);
+    tfm_status status = tfm_rules_lowercase(&rules, steps->r->error);
+    put_string(steps, "op", "map");
+    if (status == TFM_OK) status = put_rules(steps, rules.keys, rules.n, rules.text, rules.offsets, rules.n);
     tfm_rules_free(&rules);
-    s->n++;
+    steps->n++;
     return status;
 }
 
-static tfm_status normal_form(steps *s, bool compose, bool compatibility) {
+static tfm_status normal_form(step_list *steps, bool compose, bool compatibility) {
     tfm_normal_form form;
-    tfm_status status = tfm_normal_form_make(&form, compose, compatibility, s->r->error);
-    put_string(s, "op", "normal-form");
+    tfm_status status = tfm_normal_form_make(&form, compose, compatibility, steps->r->error);
+    put_string(steps, "op", "normal-form");
     if (status == TFM_OK) {
-        status = put_rules(s, form.rules.keys, form.rules.n, form.rules.text, form.rules.offsets, form.rules.n);
+        status = put_rules(steps, form.rules.keys, form.rules.n, form.rules.text, form.rules.offsets, form.rules.n);
     }
-    if (status == TFM_OK && compose)
-        status = tfm_json_put_trie(s->r, key_of(s, "pairs"), form.pairs.keys, form.pairs.n);
-    if (status == TFM_OK) status = put_classes(s, form.classes);
+    if (status == TFM_OK && compose) status = put_trie(steps, "pairs", form.pairs.keys, form.pairs.n);
+    if (status == TFM_OK) status = put_classes(steps, form.classes);
     tfm_normal_form_free(&form);
-    s->n++;
+    steps->n++;
     return status;
 }
 
-static tfm_status filter(steps *s, const char *op, const char *text, bool (*one)(uint32_t), bool (*two)(uint32_t)) {
-    put_string(s, "op", op);
-    put_string(s, "text", text);
-    tfm_status status = put_predicates(s, one, two);
-    s->n++;
+static tfm_status filter(step_list *steps, const char *op, const char *text, bool (*one)(uint32_t),
+                         bool (*two)(uint32_t)) {
+    put_string(steps, "op", op);
+    put_string(steps, "text", text);
+    tfm_status status = put_predicates(steps, one, two);
+    steps->n++;
     return status;
 }
 
@@ -173,18 +176,18 @@ static bool bert_chinese(uint32_t code) {
            (code >= 0x2F800 && code <= 0x2FA1F);
 }
 
-static tfm_status bert(steps *s, const json_t *json) {
+static tfm_status bert(step_list *steps, const json_t *json) {
     tfm_status status = TFM_OK;
     bool lower = get_bool(json, "lowercase", true);
-    if (get_bool(json, "clean_text", true)) status = filter(s, "filter", " ", bert_dropped, tfm_unicode_space);
+    if (get_bool(json, "clean_text", true)) status = filter(steps, "filter", " ", bert_dropped, tfm_unicode_space);
     if (status == TFM_OK && get_bool(json, "handle_chinese_chars", true)) {
-        status = filter(s, "surround", " ", bert_chinese, NULL);
+        status = filter(steps, "surround", " ", bert_chinese, NULL);
     }
     if (status == TFM_OK && get_bool(json, "strip_accents", lower)) {
-        status = normal_form(s, false, false);
-        if (status == TFM_OK) status = filter(s, "filter", "", tfm_unicode_nonspacing, NULL);
+        status = normal_form(steps, false, false);
+        if (status == TFM_OK) status = filter(steps, "filter", "", tfm_unicode_nonspacing, NULL);
     }
-    return status == TFM_OK && lower ? lowercase(s) : status;
+    return status == TFM_OK && lower ? lowercase(steps) : status;
 }
 
 static bool nmt_dropped(uint32_t code) {
@@ -198,132 +201,134 @@ static bool nmt_space(uint32_t code) {
            code == 0xFFFD;
 }
 
-static tfm_status precompiled(steps *s, const json_t *json) {
+static tfm_status precompiled(step_list *steps, const json_t *json) {
     const json_t *encoded = json_object_get(json, "precompiled_charsmap");
     unsigned char *data = NULL;
     size_t n = 0;
     tfm_charsmap map = {0};
-    if (!json_is_string(encoded)) return tfm_json_broken(s->r, "a Precompiled normalizer has no character map");
+    if (!json_is_string(encoded)) return tfm_json_broken(steps->r, "a Precompiled normalizer has no character map");
     tfm_status status = tfm_base64_decode(json_string_value(encoded), json_string_length(encoded), &data, &n);
-    if (status == TFM_ERROR_MEMORY) return tfm_json_no_memory(s->r);
-    if (status != TFM_OK) return tfm_json_broken(s->r, "a Precompiled normalizer's character map is not base64");
-    status = tfm_charsmap_read(&map, data, n, s->r->what, s->r->error);
+    if (status == TFM_ERROR_MEMORY) return tfm_json_no_memory(steps->r);
+    if (status != TFM_OK) return tfm_json_broken(steps->r, "a Precompiled normalizer's character map is not base64");
+    status = tfm_charsmap_read(&map, data, n, steps->r->what, steps->r->error);
     free(data);
     if (status != TFM_OK || map.n_keys == 0) { /* without rules nothing changes */
         tfm_charsmap_free(&map);
         return status;
     }
-    put_string(s, "op", "precompiled");
-    status = put_rules(s, map.keys, map.n_keys, map.text, map.offsets, map.n_replacements);
+    put_string(steps, "op", "precompiled");
+    status = put_rules(steps, map.keys, map.n_keys, map.text, map.offsets, map.n_replacements);
     tfm_charsmap_free(&map);
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
-    if (!classes) return tfm_json_no_memory(s->r);
+    if (!classes) return tfm_json_no_memory(steps->r);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) classes[code] = tfm_cluster_class(code);
-    if (status == TFM_OK) status = put_classes(s, classes);
+    if (status == TFM_OK) status = put_classes(steps, classes);
     free(classes);
-    s->n++;
+    steps->n++;
     return status;
 }
 
-static tfm_status replace(steps *s, const json_t *json) {
+static tfm_status replace(step_list *steps, const json_t *json) {
     const json_t *literal = json_object_get(json_object_get(json, "pattern"), "String");
     const json_t *content = json_object_get(json, "content");
-    if (!json_is_string(content)) return tfm_json_broken(s->r, "a Replace normalizer has no content");
+    if (!json_is_string(content)) return tfm_json_broken(steps->r, "a Replace normalizer has no content");
     if (json_is_string(literal)) {
-        return put_one_rule(s, json_string_value(literal), json_string_length(literal), json_string_value(content),
+        return put_one_rule(steps, json_string_value(literal), json_string_length(literal), json_string_value(content),
                             json_string_length(content));
     }
-    put_string(s, "op", "replace");
-    put_string(s, "text", json_string_value(content));
-    tfm_status status = put_pattern(s, json_object_get(json, "pattern"));
-    s->n++;
+    put_string(steps, "op", "replace");
+    put_string(steps, "text", json_string_value(content));
+    tfm_status status = put_pattern(steps, json_object_get(json, "pattern"));
+    steps->n++;
     return status;
 }
 
-static tfm_status strip(steps *s, const json_t *json) {
-    put_string(s, "op", "strip");
-    put_flag(s, "left", get_bool(json, "strip_left", true));
-    put_flag(s, "right", get_bool(json, "strip_right", true));
-    tfm_status status = put_predicates(s, tfm_unicode_space, NULL);
-    s->n++;
+static tfm_status strip(step_list *steps, const json_t *json) {
+    put_string(steps, "op", "strip");
+    put_flag(steps, "left", get_bool(json, "strip_left", true));
+    put_flag(steps, "right", get_bool(json, "strip_right", true));
+    tfm_status status = put_predicates(steps, tfm_unicode_space, NULL);
+    steps->n++;
     return status;
 }
 
-static tfm_status prepend(steps *s, const json_t *json) {
+static tfm_status prepend(step_list *steps, const json_t *json) {
     const char *text;
-    tfm_status status = need_string(s, json, "prepend", &text);
+    tfm_status status = need_string(steps, json, "prepend", &text);
     if (status != TFM_OK) return status;
-    put_string(s, "op", "prepend");
-    put_string(s, "text", text);
-    s->n++;
+    put_string(steps, "op", "prepend");
+    put_string(steps, "text", text);
+    steps->n++;
     return TFM_OK;
 }
 
-typedef tfm_status add_step(steps *s, const json_t *json, unsigned depth);
+typedef tfm_status add_step(step_list *steps, const json_t *json, unsigned depth);
 
-static tfm_status add_all(steps *s, const json_t *list, unsigned depth, add_step *add) {
+static tfm_status add_all(step_list *steps, const json_t *list, unsigned depth, add_step *add) {
     size_t i;
     json_t *part;
-    if (!json_is_array(list)) return tfm_json_broken(s->r, "a Sequence has no list");
+    if (!json_is_array(list)) return tfm_json_broken(steps->r, "a Sequence has no list");
     json_array_foreach(list, i, part) {
-        tfm_status status = add(s, part, depth + 1);
+        tfm_status status = add(steps, part, depth + 1);
         if (status != TFM_OK) return status;
     }
     return TFM_OK;
 }
 
-static tfm_status unknown(steps *s, const char *type) {
-    return tfm_fail(s->r->error, TFM_ERROR_UNSUPPORTED, "%s: the %s %.80s is not among those tfmpack knows", s->r->what,
-                    s->name, type);
+static tfm_status unknown(step_list *steps, const char *type) {
+    return tfm_fail(steps->r->error, TFM_ERROR_UNSUPPORTED, "%s: the %s %.80s is not among those tfmpack knows",
+                    steps->r->what, steps->name, type);
 }
 
 /* The type of a part; NULL with *status set if it cannot be. */
-static const char *type_of(steps *s, const json_t *json, unsigned depth, tfm_status *status) {
+static const char *type_of(step_list *steps, const json_t *json, unsigned depth, tfm_status *status) {
     const char *type = json_string_value(json_object_get(json, "type"));
     *status = TFM_OK;
-    if (!type) *status = tfm_json_broken(s->r, "a normalizer or pre-tokenizer has no type");
-    if (depth > 8 || s->n > MAX_STEPS) *status = tfm_json_unsupported(s->r, "so many normalizers or pre-tokenizers");
+    if (!type) *status = tfm_json_broken(steps->r, "a normalizer or pre-tokenizer has no type");
+    if (depth > 8 || steps->n > MAX_STEPS)
+        *status = tfm_json_unsupported(steps->r, "so many normalizers or pre-tokenizers");
     return *status == TFM_OK ? type : NULL;
 }
 
-static tfm_status add_normalizer(steps *s, const json_t *json, unsigned depth) {
+static tfm_status add_normalizer(step_list *steps, const json_t *json, unsigned depth) {
     tfm_status status;
-    const char *type = type_of(s, json, depth, &status);
+    const char *type = type_of(steps, json, depth, &status);
     if (!type) return status;
-    if (strcmp(type, "Sequence") == 0) return add_all(s, json_object_get(json, "normalizers"), depth, add_normalizer);
-    if (strcmp(type, "BertNormalizer") == 0) return bert(s, json);
-    if (strcmp(type, "Lowercase") == 0) return lowercase(s);
-    if (strcmp(type, "StripAccents") == 0) return filter(s, "filter", "", tfm_unicode_mark, NULL);
-    if (strcmp(type, "Nmt") == 0) return filter(s, "filter", " ", nmt_dropped, nmt_space);
-    if (strcmp(type, "NFC") == 0) return normal_form(s, true, false);
-    if (strcmp(type, "NFD") == 0) return normal_form(s, false, false);
-    if (strcmp(type, "NFKC") == 0) return normal_form(s, true, true);
-    if (strcmp(type, "NFKD") == 0) return normal_form(s, false, true);
-    if (strcmp(type, "Precompiled") == 0) return precompiled(s, json);
-    if (strcmp(type, "Replace") == 0) return replace(s, json);
-    if (strcmp(type, "Strip") == 0) return strip(s, json);
-    if (strcmp(type, "Prepend") == 0) return prepend(s, json);
-    return unknown(s, type);
+    if (strcmp(type, "Sequence") == 0)
+        return add_all(steps, json_object_get(json, "normalizers"), depth, add_normalizer);
+    if (strcmp(type, "BertNormalizer") == 0) return bert(steps, json);
+    if (strcmp(type, "Lowercase") == 0) return lowercase(steps);
+    if (strcmp(type, "StripAccents") == 0) return filter(steps, "filter", "", tfm_unicode_mark, NULL);
+    if (strcmp(type, "Nmt") == 0) return filter(steps, "filter", " ", nmt_dropped, nmt_space);
+    if (strcmp(type, "NFC") == 0) return normal_form(steps, true, false);
+    if (strcmp(type, "NFD") == 0) return normal_form(steps, false, false);
+    if (strcmp(type, "NFKC") == 0) return normal_form(steps, true, true);
+    if (strcmp(type, "NFKD") == 0) return normal_form(steps, false, true);
+    if (strcmp(type, "Precompiled") == 0) return precompiled(steps, json);
+    if (strcmp(type, "Replace") == 0) return replace(steps, json);
+    if (strcmp(type, "Strip") == 0) return strip(steps, json);
+    if (strcmp(type, "Prepend") == 0) return prepend(steps, json);
+    return unknown(steps, type);
 }
 
 /* ---- pre-tokenizers ---- */
 
-static tfm_status end_split(steps *s, const char *behavior, bool invert) {
-    put_string(s, "op", "split");
-    put_string(s, "behavior", behavior);
-    put_flag(s, "invert", invert);
-    s->n++;
+static tfm_status end_split(step_list *steps, const char *behavior, bool invert) {
+    put_string(steps, "op", "split");
+    put_string(steps, "behavior", behavior);
+    put_flag(steps, "invert", invert);
+    steps->n++;
     return TFM_OK;
 }
 
-static tfm_status split_by(steps *s, bool (*predicate)(uint32_t), const char *behavior) {
-    tfm_status status = put_predicates(s, predicate, NULL);
-    return status == TFM_OK ? end_split(s, behavior, false) : status;
+static tfm_status split_by(step_list *steps, bool (*predicate)(uint32_t), const char *behavior) {
+    tfm_status status = put_predicates(steps, predicate, NULL);
+    return status == TFM_OK ? end_split(steps, behavior, false) : status;
 }
 
-static tfm_status split_by_regex(steps *s, const char *pattern, const char *behavior, bool invert) {
-    tfm_status status = put_regex(s, pattern);
-    return status == TFM_OK ? end_split(s, behavior, invert) : status;
+static tfm_status split_by_regex(step_list *steps, const char *pattern, const char *behavior, bool invert) {
+    tfm_status status = put_regex(steps, pattern);
+    return status == TFM_OK ? end_split(steps, behavior, invert) : status;
 }
 
 /* The library's name of a behaviour as the table has it. */
@@ -340,97 +345,97 @@ static const char *behavior_of(const json_t *json) {
     return NULL;
 }
 
-static void put_prefix(steps *s, const char *text, bool first) {
-    put_string(s, "op", "prefix");
-    put_string(s, "text", text);
-    put_flag(s, "first", first);
-    s->n++;
+static void put_prefix(step_list *steps, const char *text, bool first) {
+    put_string(steps, "op", "prefix");
+    put_string(steps, "text", text);
+    put_flag(steps, "first", first);
+    steps->n++;
 }
 
-static tfm_status byte_level(steps *s, const json_t *json) {
+static tfm_status byte_level(step_list *steps, const json_t *json) {
     /* What GPT-2 takes for words. */
     static const char words[] = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
     tfm_status status = TFM_OK;
-    if (s->bytes) return tfm_json_unsupported(s->r, "ByteLevel twice");
-    if (get_bool(json, "add_prefix_space", true)) put_prefix(s, " ", false);
-    if (get_bool(json, "use_regex", true)) status = split_by_regex(s, words, "isolated", false);
-    s->bytes = s->r->byte_level = true;
+    if (steps->bytes) return tfm_json_unsupported(steps->r, "ByteLevel twice");
+    if (get_bool(json, "add_prefix_space", true)) put_prefix(steps, " ", false);
+    if (get_bool(json, "use_regex", true)) status = split_by_regex(steps, words, "isolated", false);
+    steps->bytes = steps->r->byte_level = true;
     return status;
 }
 
-static tfm_status metaspace(steps *s, const json_t *json) {
+static tfm_status metaspace(step_list *steps, const json_t *json) {
     const json_t *replacement = json_object_get(json, "replacement");
     const char *text = json_string_value(replacement), *scheme = "always";
     size_t n = json_string_length(replacement);
     const json_t *said = json_object_get(json, "prepend_scheme");
-    if (s->bytes) return tfm_json_unsupported(s->r, "Metaspace behind ByteLevel");
-    if (n == 0) return tfm_json_broken(s->r, "Metaspace has no replacement");
+    if (steps->bytes) return tfm_json_unsupported(steps->r, "Metaspace behind ByteLevel");
+    if (n == 0) return tfm_json_broken(steps->r, "Metaspace has no replacement");
     if (json_is_string(said)) scheme = json_string_value(said);
     if (!get_bool(json, "add_prefix_space", true)) scheme = "never";
     bool first = strcmp(scheme, "first") == 0;
-    if (!first && strcmp(scheme, "always") != 0 && strcmp(scheme, "never") != 0) return unknown(s, scheme);
-    tfm_status status = put_one_rule(s, " ", 1, text, n);
-    if (status == TFM_OK && strcmp(scheme, "never") != 0) put_prefix(s, text, first);
+    if (!first && strcmp(scheme, "always") != 0 && strcmp(scheme, "never") != 0) return unknown(steps, scheme);
+    tfm_status status = put_one_rule(steps, " ", 1, text, n);
+    if (status == TFM_OK && strcmp(scheme, "never") != 0) put_prefix(steps, text, first);
     if (status != TFM_OK || !get_bool(json, "split", true)) return status;
     json_t *pattern = json_pack("{s:O}", "String", replacement);
-    status = pattern ? put_pattern(s, pattern) : tfm_json_no_memory(s->r);
+    status = pattern ? put_pattern(steps, pattern) : tfm_json_no_memory(steps->r);
     json_decref(pattern);
-    return status == TFM_OK ? end_split(s, "merged-with-next", false) : status;
+    return status == TFM_OK ? end_split(steps, "merged-with-next", false) : status;
 }
 
-static tfm_status split(steps *s, const json_t *json) {
+static tfm_status split(step_list *steps, const json_t *json) {
     const char *behavior = behavior_of(json);
-    if (!behavior) return tfm_json_broken(s->r, "Split has no known behavior");
-    tfm_status status = put_pattern(s, json_object_get(json, "pattern"));
-    return status == TFM_OK ? end_split(s, behavior, get_bool(json, "invert", false)) : status;
+    if (!behavior) return tfm_json_broken(steps->r, "Split has no known behavior");
+    tfm_status status = put_pattern(steps, json_object_get(json, "pattern"));
+    return status == TFM_OK ? end_split(steps, behavior, get_bool(json, "invert", false)) : status;
 }
 
-static tfm_status delimiter(steps *s, const json_t *json) {
+static tfm_status delimiter(step_list *steps, const json_t *json) {
     json_t *pattern = json_pack("{s:O?}", "String", json_object_get(json, "delimiter"));
-    tfm_status status = pattern ? put_pattern(s, pattern) : tfm_json_no_memory(s->r);
+    tfm_status status = pattern ? put_pattern(steps, pattern) : tfm_json_no_memory(steps->r);
     json_decref(pattern);
-    return status == TFM_OK ? end_split(s, "removed", false) : status;
+    return status == TFM_OK ? end_split(steps, "removed", false) : status;
 }
 
-static tfm_status add_pre_tokenizer(steps *s, const json_t *json, unsigned depth) {
+static tfm_status add_pre_tokenizer(step_list *steps, const json_t *json, unsigned depth) {
     tfm_status status;
-    const char *type = type_of(s, json, depth, &status);
+    const char *type = type_of(steps, json, depth, &status);
     if (!type) return status;
     if (strcmp(type, "Sequence") == 0) {
-        return add_all(s, json_object_get(json, "pretokenizers"), depth, add_pre_tokenizer);
+        return add_all(steps, json_object_get(json, "pretokenizers"), depth, add_pre_tokenizer);
     }
-    if (strcmp(type, "ByteLevel") == 0) return byte_level(s, json);
-    if (strcmp(type, "Metaspace") == 0) return metaspace(s, json);
-    if (strcmp(type, "Split") == 0) return split(s, json);
-    if (strcmp(type, "WhitespaceSplit") == 0) return split_by(s, tfm_unicode_space, "removed");
-    if (strcmp(type, "CharDelimiterSplit") == 0) return delimiter(s, json);
+    if (strcmp(type, "ByteLevel") == 0) return byte_level(steps, json);
+    if (strcmp(type, "Metaspace") == 0) return metaspace(steps, json);
+    if (strcmp(type, "Split") == 0) return split(steps, json);
+    if (strcmp(type, "WhitespaceSplit") == 0) return split_by(steps, tfm_unicode_space, "removed");
+    if (strcmp(type, "CharDelimiterSplit") == 0) return delimiter(steps, json);
     if (strcmp(type, "Whitespace") == 0) {
         /* Here the library's \w has the two joiners too. */
-        return split_by_regex(s, "[\\w\\u200C\\u200D]+|[^\\w\\u200C\\u200D\\s]+", "removed", true);
+        return split_by_regex(steps, "[\\w\\u200C\\u200D]+|[^\\w\\u200C\\u200D\\s]+", "removed", true);
     }
     if (strcmp(type, "BertPreTokenizer") == 0) {
-        status = split_by(s, tfm_unicode_space, "removed");
-        return status == TFM_OK ? split_by(s, tfm_unicode_bert_punctuation, "isolated") : status;
+        status = split_by(steps, tfm_unicode_space, "removed");
+        return status == TFM_OK ? split_by(steps, tfm_unicode_bert_punctuation, "isolated") : status;
     }
     if (strcmp(type, "Digits") == 0) {
         bool single = get_bool(json, "individual_digits", false);
-        return split_by(s, tfm_unicode_numeric, single ? "isolated" : "contiguous");
+        return split_by(steps, tfm_unicode_numeric, single ? "isolated" : "contiguous");
     }
     if (strcmp(type, "Punctuation") == 0) {
         const char *behavior = json_object_get(json, "behavior") ? behavior_of(json) : "isolated";
-        if (!behavior) return tfm_json_broken(s->r, "Punctuation has no known behavior");
-        return split_by(s, tfm_unicode_bert_punctuation, behavior);
+        if (!behavior) return tfm_json_broken(steps->r, "Punctuation has no known behavior");
+        return split_by(steps, tfm_unicode_bert_punctuation, behavior);
     }
-    return unknown(s, type);
+    return unknown(steps, type);
 }
 
 static tfm_status all_steps(tfm_json_reader *r, const char *name, add_step *add) {
-    steps s = {.r = r, .name = name};
+    step_list steps = {.r = r, .name = name};
     char key[64];
     const json_t *json = json_object_get(r->root, name);
-    tfm_status status = !json || json_is_null(json) ? TFM_OK : add(&s, json, 0);
+    tfm_status status = !json || json_is_null(json) ? TFM_OK : add(&steps, json, 0);
     snprintf(key, sizeof key, "%s.count", name);
-    tfm_table_set_u64(r->table, key, s.n);
+    tfm_table_set_u64(r->table, key, steps.n);
     return status;
 }
 

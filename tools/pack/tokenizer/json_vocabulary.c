@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "class_sets.h"
-#include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
 #include "tokenizer_json.h"
 
@@ -25,16 +24,6 @@ int64_t tfm_json_find(const tfm_json_reader *r, const char *text, size_t n) {
     const tfm_trie_key key = {text, (uint32_t)n, 0};
     const tfm_trie_key *found = bsearch(&key, r->spellings, r->n_spellings, sizeof *r->spellings, tfm_trie_key_compare);
     return found ? (int64_t)found->value - 1 : -1;
-}
-
-tfm_status tfm_json_put_trie(const tfm_json_reader *r, const char *key, tfm_trie_key *keys, size_t n) {
-    uint32_t *words;
-    size_t n_words;
-    tfm_status status = tfm_trie_build(keys, n, r->what, &words, &n_words, r->error);
-    if (status != TFM_OK) return status;
-    tfm_table_set_array(r->table, key, TFM_VALUE_U32S, words, n_words);
-    free(words);
-    return TFM_OK;
 }
 
 size_t tfm_json_bytes(const char *text, size_t n, char *out) {

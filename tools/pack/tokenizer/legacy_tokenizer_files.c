@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
+#include "tools/pack/common/json_file.h"
+#include "tools/pack/common/path.h"
 
 /* The pre-tokenizer of Qwen2. */
 #define QWEN2                                                                                                          \
@@ -24,45 +25,12 @@ typedef struct folder {
 
 static tfm_status no_memory(const folder *f) { return tfm_fail(f->error, TFM_ERROR_MEMORY, "%s: no memory", f->path); }
 
-static bool there(const char *path, const char *name) {
-    char full[4096];
-    return snprintf(full, sizeof full, "%s/%s", path, name) < (int)sizeof full && access(full, R_OK) == 0;
+bool tfm_legacy_tokenizer_is_in(const char *path) {
+    return tfm_path_has(path, "vocab.txt") || (tfm_path_has(path, "vocab.json") && tfm_path_has(path, "merges.txt"));
 }
 
-bool tfm_slow_files_there(const char *path) {
-    return there(path, "vocab.txt") || (there(path, "vocab.json") && there(path, "merges.txt"));
-}
-
-static tfm_status load_file(const char *path, size_t flags, json_t **root, tfm_error *error) {
-    json_error_t wrong;
-    *root = json_load_file(path, flags, &wrong);
-    if (*root) return TFM_OK;
-    enum json_error_code code = json_error_code(&wrong);
-    if (code == json_error_out_of_memory) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    if (code == json_error_cannot_open_file) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", path, wrong.text);
-    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
-}
-
-tfm_status tfm_slow_files_load(const char *path, json_t **root, tfm_error *error) {
-    return load_file(path, JSON_ALLOW_NUL, root, error);
-}
-
-static tfm_status load(folder *f, const char *name, json_t **json) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", f->path, name);
-    return tfm_slow_files_load(path, json, f->error);
-}
-
-static tfm_status load_optional(folder *f, const char *name, json_t **json) {
-    return there(f->path, name) ? load(f, name, json) : TFM_OK;
-}
-
-/* Settings may have a model_max_length of 10^30. */
-static tfm_status load_settings(folder *f) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/tokenizer_config.json", f->path);
-    if (!there(f->path, "tokenizer_config.json")) return TFM_OK;
-    return load_file(path, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &f->config, f->error);
+static tfm_status load(folder *f, const char *name, unsigned rules, json_t **json) {
+    return tfm_json_load(tfm_path_in(f->path, name).text, TFM_JSON_NUL | rules, json, f->error);
 }
 
 static bool get_bool(const folder *f, const char *name, bool fallback) {
@@ -72,14 +40,14 @@ static bool get_bool(const folder *f, const char *name, bool fallback) {
 
 /* Lines of a text file, without what ends them, as JSON strings. */
 static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **lines) {
-    char path[4096], *line = NULL;
+    const tfm_path path = tfm_path_in(f->path, name);
+    char *line = NULL;
     size_t capacity = 0;
-    snprintf(path, sizeof path, "%s/%s", f->path, name);
-    FILE *file = fopen(path, "r");
+    FILE *file = fopen(path.text, "re");
     *lines = json_array();
     if (!file || !*lines) {
         if (file) fclose(file);
-        return !file ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path, strerror(errno)) : no_memory(f);
+        return !file ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path.text, strerror(errno)) : no_memory(f);
     }
     tfm_status status = TFM_OK;
     for (ssize_t n; status == TFM_OK && (n = getline(&line, &capacity, file)) >= 0;) {
@@ -88,8 +56,8 @@ static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **li
             n--;
         json_t *text = json_stringn(line, (size_t)n);
         if (!text)
-            status =
-                tfm_fail(f->error, TFM_ERROR_FORMAT, "%s: line %zu is not UTF-8", path, json_array_size(*lines) + 1);
+            status = tfm_fail(f->error, TFM_ERROR_FORMAT, "%s: line %zu is not UTF-8", path.text,
+                              json_array_size(*lines) + 1);
         else if (json_array_append_new(*lines, text) != 0)
             status = no_memory(f);
     }
@@ -283,7 +251,7 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
     size_t n = strlen(class);
     if (n > 4 && strcmp(class + n - 4, "Fast") == 0) class[n - 4] = 0;
     bool is_known = false;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) is_known |= strcmp(class, known[i]) == 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) is_known |= strcmp(class, known[i]) == 0;
     if (!is_known) {
         return tfm_fail(f->error, TFM_ERROR_UNSUPPORTED,
                         "%s: vocab.json with merges.txt needs a tokenizer_class of tokenizer_config.json that says how "
@@ -292,7 +260,7 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
                         "a tokenizer.json says it all",
                         f->path, class);
     }
-    tfm_status status = load(f, "vocab.json", &vocabulary);
+    tfm_status status = load(f, "vocab.json", 0, &vocabulary);
     if (status == TFM_OK) status = read_merges(f, &merges);
     if (status == TFM_OK) status = added_tokens(f, vocabulary, roles, none, &added);
     if (status == TFM_OK && !(parts = parts_of(f, class, vocabulary))) status = no_memory(f);
@@ -310,13 +278,13 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
     return status;
 }
 
-tfm_status tfm_slow_files_read(const char *path, json_t **root, tfm_error *error) {
+tfm_status tfm_legacy_tokenizer_read(const char *path, json_t **root, tfm_error *error) {
     folder f = {.path = path, .error = error};
     *root = NULL;
-    tfm_status status = load_settings(&f);
-    if (status == TFM_OK) status = load_optional(&f, "special_tokens_map.json", &f.map);
-    if (status == TFM_OK) status = load_optional(&f, "added_tokens.json", &f.added);
-    if (status == TFM_OK) status = there(path, "vocab.txt") ? read_bert(&f, root) : read_gpt2(&f, root);
+    tfm_status status = load(&f, "tokenizer_config.json", TFM_JSON_OPTIONAL | TFM_JSON_BIG_NUMBERS, &f.config);
+    if (status == TFM_OK) status = load(&f, "special_tokens_map.json", TFM_JSON_OPTIONAL, &f.map);
+    if (status == TFM_OK) status = load(&f, "added_tokens.json", TFM_JSON_OPTIONAL, &f.added);
+    if (status == TFM_OK) status = tfm_path_has(path, "vocab.txt") ? read_bert(&f, root) : read_gpt2(&f, root);
     json_decref(f.config);
     json_decref(f.map);
     json_decref(f.added);

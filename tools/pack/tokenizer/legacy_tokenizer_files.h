@@ -6,14 +6,13 @@
 #define TFM_TOOLS_PACK_TOKENIZER_LEGACY_TOKENIZER_FILES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 
 /* Whether a folder has such files. */
-bool tfm_slow_files_there(const char *folder);
+bool tfm_legacy_tokenizer_is_in(const char *folder);
 /* *root is what tokenizer.json would hold. Errors: TFM_ERROR_IO, _FORMAT, _UNSUPPORTED, _MEMORY. */
-tfm_status tfm_slow_files_read(const char *folder, json_t **root, tfm_error *error);
-/* A JSON file. */
-tfm_status tfm_slow_files_load(const char *path, json_t **root, tfm_error *error);
+tfm_status tfm_legacy_tokenizer_read(const char *folder, json_t **root, tfm_error *error);
 
 #endif

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 
 #define MAX_SPELLING 8
 #define MAX_TEXT 128

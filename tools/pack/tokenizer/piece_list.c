@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/names.h"
 #include "runtime/tokenizer/utf8_strict.h"
 
 static tfm_status no_memory(const tfm_piece_list *list, tfm_error *error) {
@@ -18,11 +19,8 @@ tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabu
         if (p->n == 0 || json_object_getn(*vocabulary, p->text, p->n)) continue;
         json_t *id = json_integer((json_int_t)i);
         if (!id || json_object_setn_new(*vocabulary, p->text, p->n, id) != 0) {
-            bool text = true;
-            for (size_t at = 0, n = 0; text && at < p->n; at += n)
-                text = (n = tfm_utf8_char_length(p->text + at, p->n - at)) > 0;
-            return text ? no_memory(list, error)
-                        : tfm_fail(error, TFM_ERROR_FORMAT, "%s: token %zu is not UTF-8 text", list->what, i);
+            if (tfm_utf8_valid_prefix(p->text, p->n) == p->n) return no_memory(list, error);
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: token %zu is not UTF-8 text", list->what, i);
         }
     }
     return TFM_OK;

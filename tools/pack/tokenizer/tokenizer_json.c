@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "class_sets.h"
-#include "format/model_file.h"
 #include "runtime/tokenizer/pipeline.h"
 
 typedef struct added {
@@ -96,9 +95,9 @@ static tfm_status put_added(tfm_json_reader *r, added *a) {
     tfm_status status = TFM_OK;
     tfm_table_set_array(r->table, "added.ids", TFM_VALUE_U32S, a->ids, a->n);
     tfm_table_set_array(r->table, "added.flags", TFM_VALUE_U8S, a->flags, a->n);
-    if (a->n_raw > 0) status = tfm_json_put_trie(r, "added.raw", a->raw, a->n_raw);
+    if (a->n_raw > 0) status = tfm_trie_put(r->table, "added.raw", a->raw, a->n_raw, r->what, r->error);
     if (status == TFM_OK && a->n_normalized > 0) {
-        status = tfm_json_put_trie(r, "added.normalized", a->normalized, a->n_normalized);
+        status = tfm_trie_put(r->table, "added.normalized", a->normalized, a->n_normalized, r->what, r->error);
     }
     if (status != TFM_OK || a->all_flags == 0) return status;
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
@@ -167,5 +166,15 @@ tfm_status tfm_tokenizer_json(const json_t *root, const char *what, tfm_table_bu
     for (size_t id = 0; id < r.size; id++) free(r.pieces[id].surface);
     free(r.pieces);
     free(r.spellings);
+    return status;
+}
+
+tfm_status tfm_tokenizer_json_write(const json_t *root, const char *what, const char *section, tfm_writer *writer,
+                                    tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    tfm_status status = table ? tfm_tokenizer_json(root, what, table, error)
+                              : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", what);
+    if (status == TFM_OK) status = tfm_writer_section(writer, section, table, error);
+    tfm_table_builder_free(&table);
     return status;
 }

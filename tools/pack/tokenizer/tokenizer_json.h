@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "format/table.h"
+#include "format/model_file.h"
 #include "tools/pack/tokenizer/spm/trie_builder.h"
 
 /*
@@ -14,6 +14,9 @@
  * TFM_ERROR_UNSUPPORTED (a part, named, that has no equal here), TFM_ERROR_LIMIT, TFM_ERROR_MEMORY.
  */
 tfm_status tfm_tokenizer_json(const json_t *root, const char *what, tfm_table_builder *table, tfm_error *error);
+/* The same as a section of a model file. */
+tfm_status tfm_tokenizer_json_write(const json_t *root, const char *what, const char *section, tfm_writer *writer,
+                                    tfm_error *error);
 
 /* ---- shared by the files that read its parts ---- */
 
@@ -49,9 +52,6 @@ int64_t tfm_json_find(const tfm_json_reader *r, const char *text, size_t n);
 
 /* Bytes that a byte-level spelling stands for, in out, which has room for n; SIZE_MAX if it has other characters. */
 size_t tfm_json_bytes(const char *text, size_t n, char *out);
-
-/* Builds a trie and puts it into the table. */
-tfm_status tfm_json_put_trie(const tfm_json_reader *r, const char *key, tfm_trie_key *keys, size_t n);
 
 /* The steps of normalizer and pre_tokenizer. Sets byte_level. */
 tfm_status tfm_json_steps(tfm_json_reader *r);

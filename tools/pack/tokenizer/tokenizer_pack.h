@@ -7,8 +7,8 @@
 #include "format/model_file.h"
 
 /*
- * Looks for tokenizer files at src and writes sections "tokenizer" and, where the target side differs,
- * "tokenizer.target". src is one of
+ * Looks for tokenizer files at path and writes sections "tokenizer" and, where the target side differs,
+ * "tokenizer.target". path is one of
  *   - a Marian folder: vocab.json with source.spm and target.spm, perhaps target_vocab.json;
  *   - a folder with tokenizer.json;
  *   - a folder with spiece.model, sentencepiece.bpe.model, tokenizer.model or a single other .spm or .model file;
@@ -18,6 +18,6 @@
  * required: false lets a folder without tokenizer files pass with nothing written.
  * Errors: TFM_ERROR_IO, _FORMAT, _UNSUPPORTED, _LIMIT, _MEMORY; the message names the file.
  */
-tfm_status tfm_pack_tokenizers(const char *src, tfm_writer *writer, bool required, tfm_error *error);
+tfm_status tfm_pack_tokenizers(const char *path, tfm_writer *writer, bool required, tfm_error *error);
 
 #endif

@@ -8,7 +8,7 @@
 
 #include "tools/pack/checkpoint/checkpoint.h"
 
-TestSuite(source, .timeout = 120);
+TestSuite(checkpoint, .timeout = 120);
 
 static model *tied_model(tfm_st_dtype dtype) {
     marian small = marian_default();
@@ -27,38 +27,39 @@ static float rounded(float x, tfm_st_dtype dtype) {
 
 /* All values of all tensors, read whole and row by row. */
 static void check_values(const char *folder, model *m, const char *format, bool ties) {
-    tfm_checkpoint *source;
-    REQUIRE_OK(tfm_checkpoint_open(&source, folder, error));
-    cr_assert_str_eq(tfm_checkpoint_container(source), format);
+    tfm_checkpoint *checkpoint;
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    cr_assert_str_eq(tfm_checkpoint_container(checkpoint), format);
     size_t n = 0;
     for (size_t i = 0; i < m->n; i++) {
         const tensor *t = &m->list[i];
         if (t->storage != i && !ties) continue;
         n++;
-        const tfm_checkpoint_tensor *found = tfm_checkpoint_find(source, t->name);
+        const tfm_checkpoint_tensor *found = tfm_checkpoint_find(checkpoint, t->name);
         cr_assert(found, "%s", t->name);
         cr_assert(found->rank == t->rank && memcmp(found->shape, t->shape, sizeof t->shape) == 0);
-        cr_assert_eq(tfm_checkpoint_at(source, found->index), found);
-        cr_assert_eq(found->storage == tfm_checkpoint_find(source, "model.shared.weight")->storage,
+        cr_assert_eq(tfm_checkpoint_at(checkpoint, found->index), found);
+        cr_assert_eq(found->storage == tfm_checkpoint_find(checkpoint, "model.shared.weight")->storage,
                      strstr(t->name, "shared") || t->storage != i);
         float *values = malloc((t->count + 1) * sizeof *values);
         cr_assert(values);
-        REQUIRE_OK(tfm_checkpoint_read(source, found, 0, t->shape[0], values, error));
+        REQUIRE_OK(tfm_checkpoint_read(checkpoint, found, 0, t->shape[0], values, error));
         for (uint64_t k = 0; k < t->count; k++)
             cr_assert(values[k] == rounded(t->values[k], t->dtype), "%s [%llu]", t->name, (unsigned long long)k);
         for (uint64_t row = 0; row < t->shape[0]; row++) {
             uint64_t width = t->count / t->shape[0];
-            REQUIRE_OK(tfm_checkpoint_read(source, found, row, 1, values, error));
+            REQUIRE_OK(tfm_checkpoint_read(checkpoint, found, row, 1, values, error));
             for (uint64_t k = 0; k < width; k++) cr_assert(values[k] == rounded(t->values[row * width + k], t->dtype));
         }
-        REQUIRE_ERROR(tfm_checkpoint_read(source, found, 1, t->shape[0], values, error), TFM_ERROR_ARGUMENT, t->name);
+        REQUIRE_ERROR(tfm_checkpoint_read(checkpoint, found, 1, t->shape[0], values, error), TFM_ERROR_ARGUMENT,
+                      t->name);
         free(values);
     }
-    cr_assert_eq(tfm_checkpoint_count(source), n);
-    tfm_checkpoint_close(&source);
+    cr_assert_eq(tfm_checkpoint_count(checkpoint), n);
+    tfm_checkpoint_close(&checkpoint);
 }
 
-Test(source, containers_agree) {
+Test(checkpoint, containers_agree) {
     static const tfm_st_dtype dtypes[] = {TFM_ST_F32, TFM_ST_F16, TFM_ST_BF16};
     for (size_t i = 0; i < 3; i++) {
         marian small = marian_default();
@@ -81,7 +82,7 @@ Test(source, containers_agree) {
 }
 
 /* Shards of pytorch_model.bin, one in each form. */
-Test(source, torch_shards) {
+Test(checkpoint, torch_shards) {
     static const char *const names[] = {"pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"};
     marian small = marian_default();
     char *folder = scratch_make();
@@ -104,54 +105,54 @@ Test(source, torch_shards) {
     check_values(folder, m, "pytorch (sharded)", true);
     json_object_set_new(map, m->list[0].name, json_string(names[1]));
     cr_assert(json_dump_file(index, in(folder, "pytorch_model.bin.index.json"), 0) == 0);
-    tfm_checkpoint *source;
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, folder, error), TFM_ERROR_FORMAT, "where the index has it");
+    tfm_checkpoint *checkpoint;
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_FORMAT, "where the index has it");
     json_decref(index);
     free(part); /* its tensors are those of m */
     model_free(&m);
     scratch_remove(&folder);
 }
 
-Test(source, the_preferred_container_is_said) {
+Test(checkpoint, the_preferred_container_is_said) {
     marian small = marian_default();
     char *folder = marian_folder(&small);
-    tfm_checkpoint *source;
-    REQUIRE_OK(tfm_checkpoint_open(&source, folder, error));
-    cr_assert_null(tfm_checkpoint_note(source));
-    cr_assert_null(tfm_checkpoint_generation_config(source));
-    tfm_checkpoint_close(&source);
+    tfm_checkpoint *checkpoint;
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    cr_assert_null(tfm_checkpoint_note(checkpoint));
+    cr_assert_null(tfm_checkpoint_generation_config(checkpoint));
+    tfm_checkpoint_close(&checkpoint);
     model *m = tied_model(TFM_ST_F32);
     write_torch_zip(in(folder, "pytorch_model.bin"), m, false);
     model_free(&m);
-    REQUIRE_OK(tfm_checkpoint_open(&source, folder, error));
-    cr_assert_str_eq(tfm_checkpoint_note(source), "model.safetensors is used, pytorch_model.bin is not read");
-    tfm_checkpoint_close(&source);
-    REQUIRE_OK(tfm_checkpoint_open(&source, in(folder, "pytorch_model.bin"), error)); /* asked for by name */
-    cr_assert_str_eq(tfm_checkpoint_container(source), "pytorch (zip)");
-    cr_assert_str_eq(tfm_checkpoint_path(source), folder);
-    tfm_checkpoint_close(&source);
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, in(folder, "config.json"), error), TFM_ERROR_UNSUPPORTED, "folder");
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, in(folder, "none"), error), TFM_ERROR_IO, "none");
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    cr_assert_str_eq(tfm_checkpoint_note(checkpoint), "model.safetensors is used, pytorch_model.bin is not read");
+    tfm_checkpoint_close(&checkpoint);
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, in(folder, "pytorch_model.bin"), error)); /* asked for by name */
+    cr_assert_str_eq(tfm_checkpoint_container(checkpoint), "pytorch (zip)");
+    cr_assert_str_eq(tfm_checkpoint_path(checkpoint), folder);
+    tfm_checkpoint_close(&checkpoint);
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "config.json"), error), TFM_ERROR_UNSUPPORTED, "folder");
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "none"), error), TFM_ERROR_IO, "none");
     unlink(in(folder, "model.safetensors"));
     unlink(in(folder, "pytorch_model.bin"));
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, folder, error), TFM_ERROR_IO, "has none of model.safetensors");
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_IO, "has none of model.safetensors");
     write_file(in(folder, "pytorch_model.bin"), "version https://git-lfs", 23);
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, folder, error), TFM_ERROR_FORMAT, "Git LFS");
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_FORMAT, "Git LFS");
     unlink(in(folder, "config.json"));
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, folder, error), TFM_ERROR_IO, "config.json");
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_IO, "config.json");
     write_file(in(folder, "config.json"), "{\n,}", 4);
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, folder, error), TFM_ERROR_FORMAT, "config.json: line 2");
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_FORMAT, "config.json: line 2");
     scratch_remove(&folder);
 }
 
 static void check_index(const char *folder, const char *index, tfm_status expected, const char *text) {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     write_file(in(folder, "model.safetensors.index.json"), index, strlen(index));
-    REQUIRE_ERROR(tfm_checkpoint_open(&source, folder, error), expected, text);
-    cr_assert_null(source);
+    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), expected, text);
+    cr_assert_null(checkpoint);
 }
 
-Test(source, indices_cannot_lie) {
+Test(checkpoint, indices_cannot_lie) {
     marian small = marian_default();
     char *folder = marian_folder(&small);
     cr_assert(rename(in(folder, "model.safetensors"), in(folder, "x.safetensors")) == 0);
@@ -167,7 +168,7 @@ Test(source, indices_cannot_lie) {
     scratch_remove(&folder);
 }
 
-/* ---- strides -------------------------------------------------------------------------------------------------- */
+/* ---- strides ---- */
 
 static void put_key(buffer *b, const char *text) {
     put_byte(b, 'X');
@@ -225,58 +226,58 @@ static void write_views(const char *path) {
     buffer_free(&b);
 }
 
-static void check_tensor(tfm_checkpoint *source, const char *name, uint64_t rows, const float *expected, size_t n) {
+static void check_tensor(tfm_checkpoint *checkpoint, const char *name, uint64_t rows, const float *expected, size_t n) {
     float values[64];
-    const tfm_checkpoint_tensor *t = tfm_checkpoint_find(source, name);
+    const tfm_checkpoint_tensor *t = tfm_checkpoint_find(checkpoint, name);
     cr_assert(t, "%s", name);
-    REQUIRE_OK(tfm_checkpoint_read(source, t, 0, rows, values, error));
+    REQUIRE_OK(tfm_checkpoint_read(checkpoint, t, 0, rows, values, error));
     for (size_t i = 0; i < n; i++)
         cr_assert(values[i] == expected[i], "%s [%zu]: %g, not %g", name, i, (double)values[i], (double)expected[i]);
 }
 
-Test(source, strides_are_resolved) {
+Test(checkpoint, strides_are_resolved) {
     marian small = marian_default();
     char *folder = scratch_make();
     write_config(folder, &small, NULL);
     write_views(in(folder, "pytorch_model.bin"));
-    tfm_checkpoint *source;
-    REQUIRE_OK(tfm_checkpoint_open(&source, folder, error));
-    check_tensor(source, "whole", 4, (float[]){0, 1, 2, 3, 4, 5, 6, 7}, 8);
-    check_tensor(source, "transposed", 6, (float[]){0, 6, 12, 18, 1, 7, 13, 19, 2, 8, 14, 20}, 12);
-    check_tensor(source, "column", 4, (float[]){2, 8, 14, 20}, 4);
-    check_tensor(source, "same", 2, (float[]){3, 3, 3, 3, 3, 3}, 6);
-    check_tensor(source, "cube", 2, (float[]){1, 3, 5, 2, 4, 6, 13, 15, 17, 14, 16, 18}, 12);
-    check_tensor(source, "number", 1, (float[]){7}, 1);
-    check_tensor(source, "window", 3, (float[]){15, 16, 17}, 3);
+    tfm_checkpoint *checkpoint;
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    check_tensor(checkpoint, "whole", 4, (float[]){0, 1, 2, 3, 4, 5, 6, 7}, 8);
+    check_tensor(checkpoint, "transposed", 6, (float[]){0, 6, 12, 18, 1, 7, 13, 19, 2, 8, 14, 20}, 12);
+    check_tensor(checkpoint, "column", 4, (float[]){2, 8, 14, 20}, 4);
+    check_tensor(checkpoint, "same", 2, (float[]){3, 3, 3, 3, 3, 3}, 6);
+    check_tensor(checkpoint, "cube", 2, (float[]){1, 3, 5, 2, 4, 6, 13, 15, 17, 14, 16, 18}, 12);
+    check_tensor(checkpoint, "number", 1, (float[]){7}, 1);
+    check_tensor(checkpoint, "window", 3, (float[]){15, 16, 17}, 3);
     bool equal = true;
-    REQUIRE_OK(tfm_checkpoint_equal(source, tfm_checkpoint_find(source, "whole"), tfm_checkpoint_find(source, "cube"),
-                                    &equal, error));
+    REQUIRE_OK(tfm_checkpoint_equal(checkpoint, tfm_checkpoint_find(checkpoint, "whole"),
+                                    tfm_checkpoint_find(checkpoint, "cube"), &equal, error));
     cr_assert(!equal);
-    tfm_checkpoint_close(&source);
+    tfm_checkpoint_close(&checkpoint);
     scratch_remove(&folder);
 }
 
-/* ---- damage --------------------------------------------------------------------------------------------------- */
+/* ---- damage ---- */
 
 /* Opens, and if that works reads everything: no outcome but a result or an error with a message. */
 static bool try_all(const char *folder) {
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     tfm_error problem = {0};
-    if (tfm_checkpoint_open(&source, folder, &problem) != TFM_OK) {
+    if (tfm_checkpoint_open(&checkpoint, folder, &problem) != TFM_OK) {
         cr_assert(problem.message[0]);
         return false;
     }
     bool good = true;
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++) {
-        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
+    for (size_t i = 0; i < tfm_checkpoint_count(checkpoint); i++) {
+        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(checkpoint, i);
         uint64_t count = t->shape[0] * t->shape[1] * t->shape[2] * t->shape[3];
         if (count > 100000) continue; /* a stride of 0 may stand for any number of elements */
         float *values = malloc((count + 1) * sizeof *values);
         cr_assert(values);
-        if (t->shape[0]) good = tfm_checkpoint_read(source, t, 0, t->shape[0], values, &problem) == TFM_OK && good;
+        if (t->shape[0]) good = tfm_checkpoint_read(checkpoint, t, 0, t->shape[0], values, &problem) == TFM_OK && good;
         free(values);
     }
-    tfm_checkpoint_close(&source);
+    tfm_checkpoint_close(&checkpoint);
     return good;
 }
 
@@ -316,12 +317,12 @@ static void damage(void (*write)(const char *, model *), uint64_t seed, int roun
 static void write_stored(const char *path, model *m) { write_torch_zip(path, m, false); }
 static void write_deflated(const char *path, model *m) { write_torch_zip(path, m, true); }
 
-Test(source, damaged_legacy_files) { damage(write_torch_legacy, 11, 600); }
-Test(source, damaged_zip_files) { damage(write_stored, 12, 400); }
-Test(source, damaged_deflated_files) { damage(write_deflated, 13, 400); }
+Test(checkpoint, damaged_legacy_files) { damage(write_torch_legacy, 11, 600); }
+Test(checkpoint, damaged_zip_files) { damage(write_stored, 12, 400); }
+Test(checkpoint, damaged_deflated_files) { damage(write_deflated, 13, 400); }
 
 /* A flipped bit in a storage of a zip file is found by its CRC. */
-Test(source, zip_storages_are_verified) {
+Test(checkpoint, zip_storages_are_verified) {
     marian small = marian_default();
     char *folder = scratch_make();
     model *m = tied_model(TFM_ST_F32);
@@ -335,17 +336,18 @@ Test(source, zip_storages_are_verified) {
     data[at] ^= 1;
     write_file(in(folder, "pytorch_model.bin"), data, n);
     free(data);
-    tfm_checkpoint *source;
+    tfm_checkpoint *checkpoint;
     float row[12];
-    REQUIRE_OK(tfm_checkpoint_open(&source, folder, error));
-    REQUIRE_ERROR(tfm_checkpoint_read(source, tfm_checkpoint_find(source, "model.shared.weight"), 0, 1, row, error),
-                  TFM_ERROR_FORMAT, "is damaged");
-    tfm_checkpoint_close(&source);
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    REQUIRE_ERROR(
+        tfm_checkpoint_read(checkpoint, tfm_checkpoint_find(checkpoint, "model.shared.weight"), 0, 1, row, error),
+        TFM_ERROR_FORMAT, "is damaged");
+    tfm_checkpoint_close(&checkpoint);
     model_free(&m);
     scratch_remove(&folder);
 }
 
-Test(source, other_contents_are_refused) {
+Test(checkpoint, other_contents_are_refused) {
     static const struct {
         const char *pickle, *text;
     } cases[] = {{"K\x01.", "not a state dict"},
@@ -363,9 +365,9 @@ Test(source, other_contents_are_refused) {
         put_text(&b, "\x80\x02].");
         write_file(in(folder, "pytorch_model.bin"), b.data, b.n);
         buffer_free(&b);
-        tfm_checkpoint *source;
+        tfm_checkpoint *checkpoint;
         tfm_error problem = {0};
-        cr_assert(tfm_checkpoint_open(&source, folder, &problem) != TFM_OK);
+        cr_assert(tfm_checkpoint_open(&checkpoint, folder, &problem) != TFM_OK);
         cr_assert(strstr(problem.message, cases[i].text), "lacks '%s': %s", cases[i].text, problem.message);
     }
     scratch_remove(&folder);

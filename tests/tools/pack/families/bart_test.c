@@ -1,9 +1,8 @@
 /* bart_test.c - BART, mBART, M2M100, Pegasus: where they differ from Marian, and every misfit named. */
-#include "tests/tools/pack/packed.h"
-
 #include <math.h>
-#include <stdio.h>
-#include <string.h>
+
+#include "tests/tools/pack/packed.h"
+#include "tools/pack/common/name_format.h"
 
 TestSuite(bart, .timeout = 120);
 
@@ -15,25 +14,18 @@ TestSuite(bart, .timeout = 120);
 
 enum { POSITIONS = 1, EMBED_NORM = 2, FINAL_NORM = 4 };
 
-static void add_norm(model *m, const char *stack, const char *name) {
-    char text[100];
-    snprintf(text, sizeof text, "model.%s.%s.weight", stack, name);
-    model_add(m, text, 12, 0, TFM_ST_F32);
-    snprintf(text, sizeof text, "model.%s.%s.bias", stack, name);
-    model_add(m, text, 12, 0, TFM_ST_F32);
-}
-
 static model *make(int extras) {
     static const char *const stacks[] = {"encoder", "decoder"};
     marian small = marian_default();
     cr_assert(small.d == 12 && small.vocab == 37 && small.positions == 20);
     model *m = model_marian(&small);
     for (int i = 0; i < 2; i++) {
-        char text[100];
-        snprintf(text, sizeof text, "model.%s.embed_positions.weight", stacks[i]);
-        if (extras & POSITIONS) model_add(m, text, 22, 12, TFM_ST_F32);
-        if (extras & EMBED_NORM) add_norm(m, stacks[i], "layernorm_embedding");
-        if (extras & FINAL_NORM) add_norm(m, stacks[i], "layer_norm");
+        const tfm_name positions = tfm_name_format("model.%s.embed_positions.weight", stacks[i]);
+        const tfm_name embed_norm = tfm_name_format("model.%s.layernorm_embedding", stacks[i]);
+        const tfm_name final_norm = tfm_name_format("model.%s.layer_norm", stacks[i]);
+        if (extras & POSITIONS) model_add(m, positions.text, 22, 12, TFM_ST_F32);
+        if (extras & EMBED_NORM) model_add_linear(m, embed_norm.text, 12, 0, TFM_ST_F32);
+        if (extras & FINAL_NORM) model_add_linear(m, final_norm.text, 12, 0, TFM_ST_F32);
     }
     return m;
 }
@@ -115,23 +107,6 @@ Test(bart, pegasus) {
     cr_assert(t && t->shape[0] == 20);
     cr_assert_float_eq(packed_at(t, 7, 4), (float)sin(7 / pow(10000, 8.0 / 12)), 1e-7f);
     tfm_file_close(&file);
-    model_free(&m);
-    scratch_remove(&folder);
-}
-
-/* Characters in config.json make a tokenizer for each side; what does not hold together is refused. */
-Test(bart, tokenizer_of_characters) {
-    model *m = make(POSITIONS | EMBED_NORM);
-    char *folder = packed_folder(CONFIG("bart", ", \"pad_token_id\": 0, \"bos_token_id\": 1, \"eos_token_id\": 2,"
-                                                " \"grapheme_chars\": \"____abc\", \"phoneme_chars\": \"____xə\""),
-                                 m);
-    tfm_file *file = packed_open(folder);
-    cr_assert(tfm_file_table(file, "tokenizer") && tfm_file_table(file, "tokenizer.target"));
-    tfm_file_close(&file);
-    packed_configure(folder, "{\"phoneme_chars\": \"___xə\"}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "need four places");
-    packed_configure(folder, "{\"phoneme_chars\": \"__\"}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "eos_token_id is no place");
     model_free(&m);
     scratch_remove(&folder);
 }

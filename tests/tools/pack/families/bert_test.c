@@ -1,15 +1,14 @@
 /* bert_test.c - BERT, RoBERTa, DistilBERT, ELECTRA: bodies, heads, labels, pooling, and every misfit named. */
-#include "runtime/tfm.h"
-#include "tools/pack/families/importer.h"
-#include "encoder_reference.h"
-#include "tests/tools/pack/packed.h"
-
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "encoder_reference.h"
+#include "tests/tools/pack/packed.h"
+#include "tools/pack/common/name_format.h"
+#include "tools/pack/families/importer.h"
 
 TestSuite(bert, .timeout = 120);
 
@@ -24,24 +23,16 @@ enum { D = 12, V = 37, F = 20, POSITIONS = 20 };
     " \"n_layers\": 2, \"max_position_embeddings\": 20, \"architectures\": [\"DistilBertForSequenceClassification\"]}"
 
 static void add(model *m, const char *prefix, const char *name, uint64_t rows, uint64_t columns) {
-    char text[200];
-    snprintf(text, sizeof text, "%s%s", prefix, name);
-    model_add(m, text, rows, columns, TFM_ST_F32);
+    model_add(m, tfm_name_format("%s%s", prefix, name).text, rows, columns, TFM_ST_F32);
 }
 
 /* Weight (rows, columns) and bias; a norm with columns 0. */
 static void add_linear(model *m, const char *prefix, const char *name, uint64_t rows, uint64_t columns) {
-    char text[100];
-    snprintf(text, sizeof text, "%s.weight", name);
-    add(m, prefix, text, rows, columns);
-    snprintf(text, sizeof text, "%s.bias", name);
-    add(m, prefix, text, rows, 0);
+    model_add_linear(m, tfm_name_format("%s%s", prefix, name).text, rows, columns, TFM_ST_F32);
 }
 
 static model *start(const char *prefix, bool types) {
-    model *m = calloc(1, sizeof *m);
-    cr_assert(m);
-    m->seed = 0x2545f491;
+    model *m = model_new(0x2545f491);
     add(m, prefix, "embeddings.word_embeddings.weight", V, D);
     add(m, prefix, "embeddings.position_embeddings.weight", POSITIONS, D);
     if (types) add(m, prefix, "embeddings.token_type_embeddings.weight", 2, D);
@@ -52,8 +43,8 @@ static model *start(const char *prefix, bool types) {
 static model *make(const char *prefix) {
     model *m = start(prefix, true);
     for (int i = 0; i < 2; i++) {
-        char layer[60];
-        snprintf(layer, sizeof layer, "%sencoder.layer.%d.", prefix, i);
+        const tfm_name at = tfm_name_format("%sencoder.layer.%d.", prefix, i);
+        const char *const layer = at.text;
         add_linear(m, layer, "attention.self.query", D, D);
         add_linear(m, layer, "attention.self.key", D, D);
         add_linear(m, layer, "attention.self.value", D, D);
@@ -69,8 +60,8 @@ static model *make(const char *prefix) {
 static model *make_distil(void) {
     model *m = start("distilbert.", false);
     for (int i = 0; i < 2; i++) {
-        char layer[60];
-        snprintf(layer, sizeof layer, "distilbert.transformer.layer.%d.", i);
+        const tfm_name at = tfm_name_format("distilbert.transformer.layer.%d.", i);
+        const char *const layer = at.text;
         add_linear(m, layer, "attention.q_lin", D, D);
         add_linear(m, layer, "attention.k_lin", D, D);
         add_linear(m, layer, "attention.v_lin", D, D);
@@ -89,7 +80,7 @@ static void finish(tfm_file **file, model **m, char **folder) {
     scratch_remove(folder);
 }
 
-/* ---- bodies --------------------------------------------------------------------------------------------------- */
+/* ---- bodies ---- */
 
 Test(bert, bare_model_with_pooler) {
     model *m = make("");
@@ -131,7 +122,7 @@ Test(bert, roberta_positions) {
     finish(&file, &m, &folder);
 }
 
-/* ---- heads ---------------------------------------------------------------------------------------------------- */
+/* ---- heads ---- */
 
 /* As the first BERT was published: gamma and beta, the tied projection stored again, the next-sentence head too. */
 Test(bert, masked_lm) {
@@ -261,7 +252,7 @@ Test(bert, electra_finds_replaced_tokens) {
     scratch_remove(&folder);
 }
 
-/* ---- what the heads compute ----------------------------------------------------------------------------------- */
+/* ---- what the heads compute ---- */
 
 static const reference_encoder bert_reference = {.prefix = "bert.",
                                                  .layers = "encoder.layer.",
@@ -486,57 +477,53 @@ Test(bert, functions_of_scores) {
     }
 }
 
-/* ---- sentence-transformers ------------------------------------------------------------------------------------ */
+/* ---- sentence-transformers ---- */
 
 #define MODULE(idx, path, type)                                                                                        \
     "{\"idx\": " #idx ", \"path\": \"" path "\", \"type\": \"sentence_transformers.models." type "\"}"
 #define FIRST "[" MODULE(0, "", "Transformer")
 
-static void write_text(const char *folder, const char *name, const char *text) {
-    write_file(in(folder, name), text, strlen(text));
-}
-
 Test(bert, sentence_embeddings) {
     model *m = make("");
     char *folder = packed_folder(CONFIG("bert", ""), m);
-    char pooling[256];
-    snprintf(pooling, sizeof pooling, "%s", in(folder, "1_Pooling"));
+    const tfm_name pooled = tfm_name_format("%s", in(folder, "1_Pooling"));
+    const char *const pooling = pooled.text;
     cr_assert_eq(mkdir(pooling, 0777), 0);
-    write_text(folder, "modules.json",
-               FIRST ", " MODULE(1, "1_Pooling", "Pooling") ", " MODULE(2, "2_Normalize", "Normalize") "]");
+    write_text_in(folder, "modules.json",
+                  FIRST ", " MODULE(1, "1_Pooling", "Pooling") ", " MODULE(2, "2_Normalize", "Normalize") "]");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "1_Pooling/config.json: is missing");
-    write_text(pooling, "config.json", "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": false}");
+    write_text_in(pooling, "config.json", "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": false}");
     tfm_file *file = packed_open(folder);
     cr_assert_str_eq(packed_word(file, "pooling"), "cls");
     cr_assert_eq(packed_number(file, "pooling.normalize"), 1);
     tfm_file_close(&file);
-    write_text(pooling, "config.json", "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}");
+    write_text_in(pooling, "config.json", "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "several ways of pooling");
-    write_text(pooling, "config.json", "{\"pooling_mode_lasttoken\": true}");
+    write_text_in(pooling, "config.json", "{\"pooling_mode_lasttoken\": true}");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "pooling_mode_lasttoken");
-    write_text(pooling, "config.json", "{}");
+    write_text_in(pooling, "config.json", "{}");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "no known way of pooling");
-    write_text(pooling, "config.json", "{\"pooling_mode\": \"max\"}");
-    write_text(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
+    write_text_in(pooling, "config.json", "{\"pooling_mode\": \"max\"}");
+    write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
     file = packed_open(folder);
     cr_assert_str_eq(packed_word(file, "pooling"), "max");
     tfm_file_close(&file);
-    write_text(folder, "modules.json",
-               FIRST ", " MODULE(1, "1_Pooling", "Pooling") ", " MODULE(2, "2_Dense", "Dense") "]");
+    write_text_in(folder, "modules.json",
+                  FIRST ", " MODULE(1, "1_Pooling", "Pooling") ", " MODULE(2, "2_Dense", "Dense") "]");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "module 2, Dense, is not supported");
-    write_text(folder, "modules.json", FIRST ", " MODULE(1, "../1_Pooling", "Pooling") "]");
+    write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "../1_Pooling", "Pooling") "]");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "leaves the folder");
-    write_text(folder, "modules.json", "[{\"idx\": 0}]");
+    write_text_in(folder, "modules.json", "[{\"idx\": 0}]");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "module 0 has no type");
-    write_text(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
-    write_text(folder, "sentence_bert_config.json", "{\"max_seq_length\": 16, \"do_lower_case\": true}");
+    write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
+    write_text_in(folder, "sentence_bert_config.json", "{\"max_seq_length\": 16, \"do_lower_case\": true}");
     REQUIRE_OK(packed_try(folder, TFM_F32, error));
     cr_assert(strstr(packed_notes, "--truncate --max-source-length 16") && strstr(packed_notes, "lower case"), "%s",
               packed_notes);
-    write_text(folder, "sentence_bert_config.json", "{\"max_seq_length\": 20, \"do_lower_case\": false}");
+    write_text_in(folder, "sentence_bert_config.json", "{\"max_seq_length\": 20, \"do_lower_case\": false}");
     REQUIRE_OK(packed_try(folder, TFM_F32, error));
     cr_assert_str_eq(packed_notes, "");
-    write_text(folder, "modules.json", "[");
+    write_text_in(folder, "modules.json", "[");
     REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "modules.json: line 1");
     cr_assert_eq(unlink(in(pooling, "config.json")), 0);
     cr_assert_eq(rmdir(pooling), 0);
@@ -559,18 +546,7 @@ Test(bert, unknown_families_are_named) {
     scratch_remove(&folder);
 }
 
-/* Ids of the SentencePiece file alone would be wrong. */
-Test(bert, tokenizers_that_are_not_enough) {
-    model *m = make("roberta.");
-    char *folder = packed_folder(CONFIG("xlm-roberta", ", \"pad_token_id\": 1"), m);
-    write_text(folder, "sentencepiece.bpe.model", "");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED,
-                  "type 'xlm-roberta' are others than this file's");
-    model_free(&m);
-    scratch_remove(&folder);
-}
-
-/* ---- misfits -------------------------------------------------------------------------------------------------- */
+/* ---- misfits ---- */
 
 static void nothing(model *m) { (void)m; }
 static void drop_types(model *m) { model_drop(m, "bert.embeddings.token_type_embeddings.weight"); }

@@ -1,12 +1,10 @@
 /* causal_test.c - decoder-only families that no golden checkpoint has, held to their formulas in double precision. */
-#include "runtime/tfm.h"
+#include <math.h>
+#include <string.h>
+
 #include "encoder_reference.h"
 #include "tests/tools/pack/packed.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "tools/pack/common/name_format.h"
 
 TestSuite(causal, .timeout = 120);
 
@@ -73,48 +71,42 @@ static const family qwen3 = {
     .theta = 500,
 };
 
-/* ---- a checkpoint ------------------------------------------------------------------------------------------------ */
+/* ---- a checkpoint ---- */
 
 static void add(model *m, const char *name, uint64_t rows, uint64_t columns, bool bias) {
-    char text[100];
-    snprintf(text, sizeof text, "%.80s.weight", name);
-    model_add(m, text, rows, columns, TFM_ST_F32);
-    snprintf(text, sizeof text, "%.80s.bias", name);
-    if (bias) model_add(m, text, rows, 0, TFM_ST_F32);
+    model_add(m, tfm_name_format("%s.weight", name).text, rows, columns, TFM_ST_F32);
+    if (bias) model_add(m, tfm_name_format("%s.bias", name).text, rows, 0, TFM_ST_F32);
+}
+
+static void add_part(model *m, const char *layer, const char *part, uint64_t rows, uint64_t columns, bool bias) {
+    add(m, tfm_name_format("%s.%s", layer, part).text, rows, columns, bias);
 }
 
 static model *make(const family *f) {
-    model *m = calloc(1, sizeof *m);
-    cr_assert(m);
-    m->seed = 0x1d872b41;
+    model *m = model_new(0x1d872b41);
     add(m, f->embedding, V, D, false);
     if (f->position) add(m, f->position, POSITIONS, D, false);
     if (strcmp(f->head, f->embedding) != 0) add(m, f->head, V, D, false);
     add(m, f->final, D, 0, !f->rms);
     for (int i = 0; i < LAYERS; i++) {
-        char name[200];
-#define ADD(part, rows, columns, bias)                                                                                 \
-    do {                                                                                                               \
-        snprintf(name, sizeof name, "%s.%d.%s", f->layer, i, part);                                                    \
-        add(m, name, rows, columns, bias);                                                                             \
-    } while (0)
-        ADD(f->norm, D, 0, !f->rms);
-        ADD(f->ffn_norm, D, 0, !f->rms);
-        ADD(f->q, HEADS * f->head_width, D, false);
-        ADD(f->k, f->n_kv_heads * f->head_width, D, false);
-        ADD(f->v, f->n_kv_heads * f->head_width, D, false);
-        ADD(f->out, D, HEADS * f->head_width, f->biases);
-        if (f->q_norm) ADD(f->q_norm, f->head_width, 0, false);
-        if (f->k_norm) ADD(f->k_norm, f->head_width, 0, false);
-        if (f->gate) ADD(f->gate, F, D, f->biases);
-        ADD(f->up, F, D, f->biases);
-        ADD(f->down, D, F, f->biases);
-#undef ADD
+        const tfm_name at = tfm_name_format("%s.%d", f->layer, i);
+        const char *const layer = at.text;
+        add_part(m, layer, f->norm, D, 0, !f->rms);
+        add_part(m, layer, f->ffn_norm, D, 0, !f->rms);
+        add_part(m, layer, f->q, HEADS * f->head_width, D, false);
+        add_part(m, layer, f->k, f->n_kv_heads * f->head_width, D, false);
+        add_part(m, layer, f->v, f->n_kv_heads * f->head_width, D, false);
+        add_part(m, layer, f->out, D, HEADS * f->head_width, f->biases);
+        if (f->q_norm) add_part(m, layer, f->q_norm, f->head_width, 0, false);
+        if (f->k_norm) add_part(m, layer, f->k_norm, f->head_width, 0, false);
+        if (f->gate) add_part(m, layer, f->gate, F, D, f->biases);
+        add_part(m, layer, f->up, F, D, f->biases);
+        add_part(m, layer, f->down, D, F, f->biases);
     }
     return m;
 }
 
-/* ---- the formulas ------------------------------------------------------------------------------------------------ */
+/* ---- the formulas ---- */
 
 typedef struct computation {
     const family *f;
@@ -123,9 +115,7 @@ typedef struct computation {
 } computation;
 
 static const float *values(const computation *c, const char *part, const char *kind) {
-    char name[200];
-    snprintf(name, sizeof name, "%s.%zu.%s.%s", c->f->layer, c->layer, part, kind);
-    return model_find(c->m, name)->values;
+    return model_find(c->m, tfm_name_format("%s.%zu.%s.%s", c->f->layer, c->layer, part, kind).text)->values;
 }
 
 static void linear(const computation *c, const char *part, size_t n_out, size_t n_in, bool bias, const double *x,
@@ -144,23 +134,19 @@ static void rms(const float *w, size_t n, double *x) {
 }
 
 static void norm(const computation *c, const char *name, const double *x, double *y) {
-    char text[200];
-    snprintf(text, sizeof text, "%s.weight", name);
     memcpy(y, x, D * sizeof *y);
     if (c->f->rms)
-        rms(model_find(c->m, text)->values, D, y);
+        rms(model_find(c->m, tfm_name_format("%s.weight", name).text)->values, D, y);
     else
         reference_norm(c->m, name, 1e-5, y);
 }
 
 static void layer_norm(const computation *c, const char *part, const double *x, double *y) {
-    char name[180];
-    snprintf(name, sizeof name, "%s.%zu.%s", c->f->layer, c->layer, part);
-    norm(c, name, x, y);
+    norm(c, tfm_name_format("%s.%zu.%s", c->f->layer, c->layer, part).text, x, y);
 }
 
 /* Heads of queries or keys: their norm, then the rotation of features i and i + width / 2. */
-static void turn(const computation *c, const char *norm_name, size_t n_heads, size_t position, double *x) {
+static void rotate(const computation *c, const char *norm_name, size_t n_heads, size_t position, double *x) {
     size_t width = c->f->head_width, half = width / 2;
     for (size_t h = 0; h < n_heads; h++, x += width) {
         if (norm_name) rms(values(c, norm_name, "weight"), width, x);
@@ -207,8 +193,8 @@ static void layer(const computation *c, double (*x)[D]) {
         linear(c, f->q, HEADS * f->head_width, D, false, h, q[t]);
         linear(c, f->k, f->n_kv_heads * f->head_width, D, false, h, k[t]);
         linear(c, f->v, f->n_kv_heads * f->head_width, D, false, h, v[t]);
-        turn(c, f->q_norm, HEADS, t, q[t]);
-        turn(c, f->k_norm, f->n_kv_heads, t, k[t]);
+        rotate(c, f->q_norm, HEADS, t, q[t]);
+        rotate(c, f->k_norm, f->n_kv_heads, t, k[t]);
     }
     for (size_t t = 0; t < N; t++) {
         attend(c, q, k, v, t, context);
@@ -224,9 +210,7 @@ static void layer(const computation *c, double (*x)[D]) {
 }
 
 static const float *table(model *m, const char *name) {
-    char text[100];
-    snprintf(text, sizeof text, "%.80s.weight", name);
-    return model_find(m, text)->values;
+    return model_find(m, tfm_name_format("%s.weight", name).text)->values;
 }
 
 static void compute(const family *f, model *m, const int32_t *ids, double (*logits)[V]) {
@@ -248,7 +232,7 @@ static void compute(const family *f, model *m, const int32_t *ids, double (*logi
     }
 }
 
-/* ---- comparing --------------------------------------------------------------------------------------------------- */
+/* ---- comparing ---- */
 
 /* gcc 12 for aarch64 breaks down over fmax in such a loop. */
 static double largest_difference(float (*got)[V], double (*expected)[V]) {
@@ -285,7 +269,7 @@ static void check(const family *f, model *m) {
     scratch_remove(&folder);
 }
 
-/* Local and global layers in turn; buffers of masks that old checkpoints have are passed over. */
+/* Local and global layers alternate; buffers of masks that old checkpoints have are passed over. */
 Test(causal, gpt_neo) {
     model *m = make(&gpt_neo);
     model_add(m, "transformer.h.0.attn.attention.masked_bias", 1, 0, TFM_ST_F32);

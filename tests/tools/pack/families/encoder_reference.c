@@ -2,8 +2,9 @@
 #include "encoder_reference.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
+
+#include "tools/pack/common/name_format.h"
 
 static double *doubles(size_t n) {
     double *x = calloc(n ? n : 1, sizeof *x);
@@ -12,9 +13,7 @@ static double *doubles(size_t n) {
 }
 
 static const tensor *part(model *m, const char *name, const char *kind) {
-    char text[300];
-    snprintf(text, sizeof text, "%s.%s", name, kind);
-    return model_find(m, text);
+    return model_find(m, tfm_name_format("%s.%s", name, kind).text);
 }
 
 double reference_gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2))); }
@@ -39,21 +38,17 @@ void reference_norm(model *m, const char *name, double eps, double *x) {
 }
 
 static const float *row(const reference_encoder *e, const char *table, size_t i) {
-    char name[200];
-    snprintf(name, sizeof name, "%sembeddings.%s.weight", e->prefix, table);
-    const tensor *t = model_find(e->m, name);
+    const tensor *t = model_find(e->m, tfm_name_format("%sembeddings.%s.weight", e->prefix, table).text);
     cr_assert_lt(i, t->shape[0]);
     return t->values + i * t->shape[1];
 }
 
 static void embed(const reference_encoder *e, int32_t id, int32_t type, size_t position, size_t d, double *x) {
-    char name[200];
     const float *word = row(e, "word_embeddings", (size_t)id);
     const float *place = row(e, "position_embeddings", position + e->position_offset);
     const float *kind = e->types ? row(e, "token_type_embeddings", (size_t)type) : NULL;
     for (size_t i = 0; i < d; i++) x[i] = (double)word[i] + (double)place[i] + (kind ? (double)kind[i] : 0);
-    snprintf(name, sizeof name, "%sembeddings.LayerNorm", e->prefix);
-    reference_norm(e->m, name, e->norm_eps, x);
+    reference_norm(e->m, tfm_name_format("%sembeddings.LayerNorm", e->prefix).text, e->norm_eps, x);
 }
 
 /* context (d) of query token t, all of (n, d). */
@@ -77,30 +72,30 @@ static void attend(const reference_encoder *e, const double *q, const double *k,
     free(weights);
 }
 
+static tfm_name name_in(const reference_encoder *e, size_t layer, const char *part) {
+    return tfm_name_format("%s%s%zu.%s", e->prefix, e->layers, layer, part);
+}
+
 static void layer(const reference_encoder *e, size_t number, double *x, size_t n, size_t d) {
-    char base[100], name[200];
-    snprintf(base, sizeof base, "%s%s%zu.", e->prefix, e->layers, number);
-#define NAME(part) (snprintf(name, sizeof name, "%s%s", base, part), name)
     double *q = doubles(n * d), *k = doubles(n * d), *v = doubles(n * d), *context = doubles(d), *y = doubles(d);
     for (size_t t = 0; t < n; t++) {
-        reference_linear(e->m, NAME(e->query), x + t * d, q + t * d);
-        reference_linear(e->m, NAME(e->key), x + t * d, k + t * d);
-        reference_linear(e->m, NAME(e->value), x + t * d, v + t * d);
+        reference_linear(e->m, name_in(e, number, e->query).text, x + t * d, q + t * d);
+        reference_linear(e->m, name_in(e, number, e->key).text, x + t * d, k + t * d);
+        reference_linear(e->m, name_in(e, number, e->value).text, x + t * d, v + t * d);
     }
-    size_t width = part(e->m, NAME(e->up), "bias")->count;
+    size_t width = part(e->m, name_in(e, number, e->up).text, "bias")->count;
     double *wide = doubles(width);
     for (size_t t = 0; t < n; t++) {
         attend(e, q, k, v, n, d, t, context);
-        reference_linear(e->m, NAME(e->out), context, y);
+        reference_linear(e->m, name_in(e, number, e->out).text, context, y);
         for (size_t i = 0; i < d; i++) x[t * d + i] += y[i];
-        reference_norm(e->m, NAME(e->norm), e->norm_eps, x + t * d);
-        reference_linear(e->m, NAME(e->up), x + t * d, wide);
+        reference_norm(e->m, name_in(e, number, e->norm).text, e->norm_eps, x + t * d);
+        reference_linear(e->m, name_in(e, number, e->up).text, x + t * d, wide);
         for (size_t i = 0; i < width; i++) wide[i] = reference_gelu(wide[i]);
-        reference_linear(e->m, NAME(e->down), wide, y);
+        reference_linear(e->m, name_in(e, number, e->down).text, wide, y);
         for (size_t i = 0; i < d; i++) x[t * d + i] += y[i];
-        reference_norm(e->m, NAME(e->final), e->norm_eps, x + t * d);
+        reference_norm(e->m, name_in(e, number, e->final).text, e->norm_eps, x + t * d);
     }
-#undef NAME
     free(q);
     free(k);
     free(v);
@@ -110,9 +105,7 @@ static void layer(const reference_encoder *e, size_t number, double *x, size_t n
 }
 
 double *reference_states(const reference_encoder *e, const int32_t *ids, const int32_t *types, size_t n) {
-    char name[200];
-    snprintf(name, sizeof name, "%sembeddings.word_embeddings.weight", e->prefix);
-    size_t d = model_find(e->m, name)->shape[1];
+    size_t d = model_find(e->m, tfm_name_format("%sembeddings.word_embeddings.weight", e->prefix).text)->shape[1];
     double *x = doubles(n * d);
     for (size_t t = 0; t < n; t++) embed(e, ids[t], types ? types[t] : 0, t, d, x + t * d);
     for (size_t i = 0; i < e->n_layers; i++) layer(e, i, x, n, d);

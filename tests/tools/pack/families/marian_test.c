@@ -1,10 +1,8 @@
-/* marian_test.c - the importer: options and tensors as docs/model-contents.md has them, every misfit named. */
-#include "tests/tools/pack/packed.h"
-
+/* marian_test.c - Marian: options and tensors as docs/model-contents.md has them, configurations that are refused. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/tools/pack/packed.h"
 
 TestSuite(marian, .timeout = 120);
 
@@ -194,75 +192,7 @@ Test(marian, position_numbers_are_ignored) {
     scratch_remove(&folder);
 }
 
-/* ---- misfits -------------------------------------------------------------------------------------------------- */
-
-typedef void (*breaker)(model *m);
-
-static void check_misfit(breaker change, tfm_dtype dtype, tfm_status expected, const char *text) {
-    marian small = marian_default();
-    char *folder = marian_folder(&small);
-    model *m = model_marian(&small);
-    change(m);
-    write_safetensors(in(folder, "model.safetensors"), m);
-    size_t before = count_files(folder);
-    REQUIRE_ERROR(packed_try(folder, dtype, error), expected, text);
-    cr_assert_eq(count_files(folder), before, "a failed run leaves nothing");
-    model_free(&m);
-    scratch_remove(&folder);
-}
-
-#define FC1 "model.encoder.layers.1.fc1.weight"
-
-static void drop_two(model *m) {
-    model_drop(m, FC1);
-    model_drop(m, "model.decoder.layers.0.encoder_attn.k_proj.bias");
-}
-static void drop_embedding(model *m) { model_drop(m, "model.shared.weight"); }
-static void add_extra(model *m) { model_add(m, "model.encoder.layernorm_embedding.weight", 12, 0, TFM_ST_F32); }
-static void add_layer(model *m) { model_add(m, "model.encoder.layers.2.fc1.bias", 12, 0, TFM_ST_F32); }
-static void reshape(model *m) {
-    tensor *t = model_find(m, FC1);
-    t->shape[0] = t->shape[1];
-    t->shape[1] = 20;
-}
-static void flatten(model *m) {
-    tensor *t = model_find(m, FC1);
-    t->rank = 1;
-    t->shape[0] = t->count;
-}
-static void to_double(model *m) { model_find(m, FC1)->dtype = TFM_ST_F64; }
-static void to_integer(model *m) { model_find(m, FC1)->dtype = TFM_ST_I64; }
-static void put_nan(model *m) {
-    model_find(m, FC1)->values[77] = NAN;
-    model_find(m, "model.decoder.layers.0.fc2.bias")->values[0] = -INFINITY;
-}
-static void too_large(model *m) { model_find(m, FC1)->values[5] = -70000; }
-
-Test(marian, misfits_are_named) {
-    check_misfit(drop_two, TFM_F32, TFM_ERROR_FORMAT,
-                 "2 missing: " FC1 ", model.decoder.layers.0.encoder_attn.k_proj.bias");
-    check_misfit(drop_embedding, TFM_F32, TFM_ERROR_FORMAT, "1 missing: model.shared.weight");
-    check_misfit(add_extra, TFM_F32, TFM_ERROR_FORMAT, "1 not expected: model.encoder.layernorm_embedding.weight");
-    check_misfit(add_layer, TFM_F32, TFM_ERROR_FORMAT, "1 not expected: model.encoder.layers.2.fc1.bias");
-    check_misfit(reshape, TFM_F32, TFM_ERROR_FORMAT, FC1 " [12, 20] instead of [20, 12]");
-    check_misfit(flatten, TFM_F32, TFM_ERROR_FORMAT, FC1 " [240] instead of [20, 12]");
-    check_misfit(to_double, TFM_F32, TFM_ERROR_UNSUPPORTED, FC1 " (F64)");
-    check_misfit(to_integer, TFM_F32, TFM_ERROR_UNSUPPORTED, FC1 " (I64)");
-    check_misfit(put_nan, TFM_F32, TFM_ERROR_FORMAT,
-                 "2 tensors have values that are not finite (NaN or infinity): " FC1
-                 ", model.decoder.layers.0.fc2.bias");
-    check_misfit(too_large, TFM_F16, TFM_ERROR_UNSUPPORTED, FC1 "' has the value -70000, which f16 cannot hold");
-}
-
-Test(marian, many_misfits_are_counted) {
-    marian small = marian_default();
-    char *folder = marian_folder(&small);
-    small.encoder_layers = 40;
-    write_config(folder, &small, NULL);
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT,
-                  "608 missing: model.encoder.layers.2.self_attn.q_proj");
-    scratch_remove(&folder);
-}
+/* ---- configuration ---- */
 
 static void check_config(const char *extra, tfm_status expected, const char *text) {
     marian small = marian_default();
@@ -289,114 +219,4 @@ Test(marian, configurations_are_checked) {
     check_config("{\"bad_words_ids\": [3]}", TFM_ERROR_FORMAT, "bad_words_ids");
     check_config("{\"num_beams\": -1}", TFM_ERROR_FORMAT, "num_beams");
     check_config("{\"early_stopping\": \"often\"}", TFM_ERROR_FORMAT, "early_stopping");
-}
-
-/* ---- generation ----------------------------------------------------------------------------------------------- */
-
-static void check_u32s(const tfm_table *t, const char *key, const uint32_t *expected, size_t n) {
-    const tfm_value *v = tfm_table_find(t, key);
-    cr_assert(v && v->type == TFM_VALUE_U32S && v->n == n, "%s", key);
-    cr_assert_eq(memcmp(v->data, expected, n * sizeof *expected), 0, "%s", key);
-}
-
-Test(marian, generation_from_config_json) {
-    marian small = marian_default();
-    char *folder = marian_folder(&small);
-    write_config(folder, &small,
-                 ", \"num_beams\": 6, \"max_length\": 33, \"bad_words_ids\": [[3], [1, 2]], \"length_penalty\": 0.5,"
-                 " \"early_stopping\": true, \"do_sample\": true, \"max_new_tokens\": null");
-    tfm_file *file = packed_open(folder);
-    const tfm_table *t = tfm_file_table(file, "generation");
-    cr_assert_eq(tfm_table_u64(t, "num_beams", 0), 6);
-    cr_assert_eq(tfm_table_u64(t, "max_length", 0), 33);
-    cr_assert_eq(tfm_table_f64(t, "length_penalty", 0), 0.5);
-    cr_assert_str_eq(tfm_table_string(t, "early_stopping", ""), "true");
-    cr_assert_eq(tfm_table_u64(t, "decoder_start_token_id", 99), 3);
-    cr_assert_eq(tfm_table_u64(t, "forced_eos_token_id", 99), 0, "the class's default");
-    cr_assert_null(tfm_table_find(t, "max_new_tokens"));
-    cr_assert_null(tfm_table_find(t, "do_sample"));
-    check_u32s(t, "eos_token_id", (uint32_t[]){0}, 1);
-    check_u32s(t, "bad_words_ids", (uint32_t[]){1, 3, 2, 1, 2}, 5);
-    cr_assert(strstr(packed_notes, "do_sample"), "%s", packed_notes);
-    tfm_file_close(&file);
-    scratch_remove(&folder);
-}
-
-static char *folder_with_generation(const char *text) {
-    marian small = marian_default();
-    char *folder = marian_folder(&small);
-    write_file(in(folder, "generation_config.json"), text, strlen(text));
-    return folder;
-}
-
-/* What is said of sampling is kept; transformers' top_k of 50 where tokens are drawn and nothing is said. */
-Test(marian, generation_of_samples) {
-    static const struct {
-        const char *text;
-        uint64_t do_sample, top_k; /* 99: absent */
-        double temperature, top_p, min_p, typical_p;
-    } cases[] = {
-        {"{\"do_sample\": true, \"temperature\": 0.6, \"top_p\": 0.9}", 1, 50, 0.6, 0.9, 9, 9},
-        {"{\"do_sample\": true, \"num_beams\": 1, \"top_k\": 7, \"min_p\": 0.05, \"typical_p\": 0.2}", 1, 7, 9, 9, 0.05,
-         0.2},
-        {"{\"do_sample\": true, \"top_k\": null, \"temperature\": null}", 1, 99, 9, 9, 9, 9},
-        {"{\"do_sample\": true, \"top_k\": 0}", 1, 0, 9, 9, 9, 9},
-        {"{\"temperature\": 0.0, \"top_p\": 1.0, \"top_k\": -1}", 99, 99, 9, 1, 9, 9}, /* not drawn: no harm */
-        {"{\"do_sample\": false, \"temperature\": 0.7, \"top_k\": 20}", 99, 20, 0.7, 9, 9, 9},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *folder = folder_with_generation(cases[i].text);
-        tfm_file *file = packed_open(folder);
-        const tfm_table *t = tfm_file_table(file, "generation");
-        cr_assert_eq(tfm_table_u64(t, "do_sample", 99), cases[i].do_sample, "%s", cases[i].text);
-        cr_assert_eq(tfm_table_u64(t, "top_k", 99), cases[i].top_k, "%s", cases[i].text);
-        cr_assert_eq(tfm_table_f64(t, "temperature", 9), cases[i].temperature, "%s", cases[i].text);
-        cr_assert_eq(tfm_table_f64(t, "top_p", 9), cases[i].top_p, "%s", cases[i].text);
-        cr_assert_eq(tfm_table_f64(t, "min_p", 9), cases[i].min_p, "%s", cases[i].text);
-        cr_assert_eq(tfm_table_f64(t, "typical_p", 9), cases[i].typical_p, "%s", cases[i].text);
-        tfm_file_close(&file);
-        scratch_remove(&folder);
-    }
-}
-
-Test(marian, generation_of_impossible_samples) {
-    static const char *const cases[][2] = {{"temperature", "0"}, {"temperature", "-1"}, {"temperature", "\"hot\""},
-                                           {"top_p", "1.5"},     {"min_p", "-0.5"},     {"typical_p", "2"},
-                                           {"top_k", "-1"},      {"top_k", "1.5"}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char text[100];
-        snprintf(text, sizeof text, "{\"do_sample\": true, \"%s\": %s}", cases[i][0], cases[i][1]);
-        char *folder = folder_with_generation(text);
-        tfm_error error = {0};
-        cr_assert_eq(packed_try(folder, TFM_F32, &error), TFM_ERROR_FORMAT, "%s", text);
-        cr_assert(strstr(error.message, cases[i][0]), "%s", error.message);
-        scratch_remove(&folder);
-    }
-}
-
-/* With a generation_config.json, config.json says nothing about generation any more. */
-Test(marian, generation_config_json_counts_alone) {
-    static const char text[] =
-        "{\"eos_token_id\": [0, 5], \"decoder_start_token_id\": 4, \"num_beams\": 2,"
-        " \"early_stopping\": \"never\", \"renormalize_logits\": true, \"repetition_penalty\": 2,"
-        " \"forced_eos_token_id\": null, \"no_repeat_ngram_size\": 3, \"suppress_tokens\": [7]}";
-    marian small = marian_default();
-    char *folder = marian_folder(&small);
-    write_config(folder, &small, ", \"num_beams\": 6, \"max_length\": 33, \"bad_words_ids\": [[3]]");
-    write_file(in(folder, "generation_config.json"), text, sizeof text - 1);
-    tfm_file *file = packed_open(folder);
-    const tfm_table *t = tfm_file_table(file, "generation");
-    cr_assert_eq(tfm_table_u64(t, "num_beams", 0), 2);
-    cr_assert_eq(tfm_table_u64(t, "decoder_start_token_id", 0), 4);
-    cr_assert_eq(tfm_table_u64(t, "renormalize_logits", 0), 1);
-    cr_assert_eq(tfm_table_u64(t, "no_repeat_ngram_size", 0), 3);
-    cr_assert_eq(tfm_table_f64(t, "repetition_penalty", 0), 2);
-    cr_assert_str_eq(tfm_table_string(t, "early_stopping", ""), "never");
-    cr_assert_null(tfm_table_find(t, "max_length"));
-    cr_assert_null(tfm_table_find(t, "bad_words_ids"));
-    cr_assert_null(tfm_table_find(t, "forced_eos_token_id"));
-    check_u32s(t, "eos_token_id", (uint32_t[]){0, 5}, 2);
-    check_u32s(t, "suppress_tokens", (uint32_t[]){7}, 1);
-    tfm_file_close(&file);
-    scratch_remove(&folder);
 }

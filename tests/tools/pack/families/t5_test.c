@@ -1,10 +1,9 @@
 /* t5_test.c - T5 in its versions, mT5, encoders alone, and every misfit named. */
-#include "tests/tools/pack/packed.h"
-
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "tests/tools/pack/packed.h"
+#include "tools/pack/common/name_format.h"
 
 TestSuite(t5, .timeout = 120);
 
@@ -16,9 +15,7 @@ enum { D = 10, V = 33, F = 14, HEADS = 3, E = 4, BUCKETS = 8 };
     " \"relative_attention_max_distance\": 20" more "}"
 
 static void add(model *m, const char *stack, int block, const char *rest, uint64_t rows, uint64_t columns) {
-    char name[100];
-    snprintf(name, sizeof name, "%s.block.%d.layer.%s.weight", stack, block, rest);
-    model_add(m, name, rows, columns, TFM_ST_F32);
+    model_add(m, tfm_name_format("%s.block.%d.layer.%s.weight", stack, block, rest).text, rows, columns, TFM_ST_F32);
 }
 
 static void add_block(model *m, const char *stack, int i, bool gated) {
@@ -47,9 +44,7 @@ static void add_block(model *m, const char *stack, int i, bool gated) {
 }
 
 static model *make(bool gated, bool tied, bool decoder) {
-    model *m = calloc(1, sizeof *m);
-    cr_assert(m);
-    m->seed = 0x51ed2701;
+    model *m = model_new(0x51ed2701);
     model_add(m, "shared.weight", V, D, TFM_ST_F32);
     for (int i = 0; i < 2; i++) add_block(m, "encoder", i, gated);
     model_add(m, "encoder.final_layer_norm.weight", D, 0, TFM_ST_F32);

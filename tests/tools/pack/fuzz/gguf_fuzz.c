@@ -1,17 +1,15 @@
-/* gguf_fuzz.c - fuzz targets of the forms that are one file: GGUF, llama2.c. */
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
+/* gguf_fuzz.c - fuzz targets of GGUF and of llama2.c. */
+#include "pack_fuzz.h"
 
+#include <jansson.h>
+#include <string.h>
+
+#include "fuzz_input.h"
+#include "tools/pack/foreign/foreign_formats.h"
 #include "tools/pack/foreign/gguf/gguf_file.h"
 #include "tools/pack/foreign/gguf/gguf_tokenizer.h"
 #include "tools/pack/foreign/llama2c/llama2c.h"
-#include "tools/pack/checkpoint/checkpoint.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
-#include "pack_fuzz.h"
 
 /* Bounds of everything a header gave, and its tokenizer. */
 static int check_gguf(const char *path) {
@@ -41,58 +39,25 @@ static int check_gguf(const char *path) {
 }
 
 int tfm_fuzz_gguf(const uint8_t *data, size_t n) {
-    char path[64];
-    tfm_error error;
-    tfm_checkpoint *source;
-    int fd = memfd_create("input", MFD_CLOEXEC);
-    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int accepted = n >= 4 && memcmp(data, "GGUF", 4) == 0 && check_gguf(path);
-    if (accepted) accepted = tfm_checkpoint_open(&source, path, &error) == TFM_OK;
-    if (accepted) {
-        tfm_fuzz_read_all(source);
-        tfm_checkpoint_close(&source);
-    }
-    close(fd);
+    tfm_fuzz_file file = tfm_fuzz_file_make(data, n);
+    const int accepted = n >= 4 && memcmp(data, "GGUF", 4) == 0 && check_gguf(file.path) && tfm_fuzz_open(file.path);
+    tfm_fuzz_file_close(&file);
     return accepted;
 }
 
-static char folder[64];
-
-static const char *in_folder(const char *name) {
-    static char path[100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
-
-static void remove_folder(void) {
-    unlink(in_folder("x.bin"));
-    rmdir(folder);
+static int write_tokenizer(const char *path) {
+    tfm_writer *writer;
+    tfm_error error;
+    tfm_fuzz_require(tfm_writer_create(&writer, tfm_fuzz_path("out.bin"), &error) == TFM_OK);
+    const int accepted = tfm_llama2c_write_tokenizer(path, 8, writer, &error) == TFM_OK;
+    tfm_writer_abort(&writer);
+    return accepted;
 }
 
 /* A checkpoint; or, behind the word TOK, a tokenizer of 8 tokens. */
 int tfm_fuzz_llama2c(const uint8_t *data, size_t n) {
-    tfm_error error;
-    if (!folder[0]) {
-        strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/tfm-fuzz-XXXXXX" : "/tmp/tfm-fuzz-XXXXXX");
-        tfm_fuzz_require(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
-    }
-    bool tokenizer = n >= 3 && memcmp(data, "TOK", 3) == 0;
-    if (tokenizer) data += 3, n -= 3;
-    unlink(in_folder("x.bin"));
-    int fd = open(in_folder("x.bin"), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n && close(fd) == 0);
-    if (tokenizer) {
-        tfm_writer *writer;
-        tfm_fuzz_require(tfm_writer_create(&writer, in_folder("out.bin"), &error) == TFM_OK);
-        int accepted = tfm_llama2c_write_tokenizer(in_folder("x.bin"), 8, writer, &error) == TFM_OK;
-        tfm_writer_abort(&writer);
-        return accepted;
-    }
-    tfm_checkpoint *source;
-    if (!tfm_llama2c_format.is(in_folder("x.bin"), false)) return 0;
-    if (tfm_checkpoint_open(&source, in_folder("x.bin"), &error) != TFM_OK) return 0;
-    tfm_fuzz_read_all(source);
-    tfm_checkpoint_close(&source);
-    return 1;
+    const size_t skipped = n >= 3 && memcmp(data, "TOK", 3) == 0 ? 3 : 0;
+    const char *path = tfm_fuzz_write("x.bin", data + skipped, n - skipped);
+    if (skipped > 0) return write_tokenizer(path);
+    return tfm_llama2c_format.matches(path, false) && tfm_fuzz_open(path);
 }

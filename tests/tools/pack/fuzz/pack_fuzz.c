@@ -1,35 +1,9 @@
-/* pack_fuzz.c - runs one input through each parser of foreign files and checks what it accepts. */
+/* pack_fuzz.c - runs one input through the parsers of Hugging Face folders and checks what they accept. */
 #include "pack_fuzz.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include "tools/pack/checkpoint/checkpoint.h"
+#include "fuzz_input.h"
 #include "tools/pack/checkpoint/unpickle.h"
-
-#define MOST 4096
-
-void tfm_fuzz_require(int truth) {
-    if (!truth) abort();
-}
-
-void tfm_fuzz_read_all(tfm_checkpoint *source) {
-    static float values[MOST];
-    tfm_error error;
-    for (size_t i = 0; i < tfm_checkpoint_count(source); i++) {
-        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
-        uint64_t width = 1;
-        for (int k = 1; k < TFM_RANK_MAX; k++)
-            if (__builtin_mul_overflow(width, t->shape[k], &width)) width = UINT64_MAX;
-        if (width > MOST || t->shape[0] == 0) continue;
-        tfm_checkpoint_read(source, t, 0, 1, values, &error);
-        tfm_checkpoint_read(source, t, t->shape[0] - 1, 1, values, &error);
-    }
-}
+#include "tools/safetensors/safetensors.h"
 
 int tfm_fuzz_pickle(const uint8_t *data, size_t n) {
     const tfm_pk_value *value;
@@ -56,13 +30,10 @@ int tfm_fuzz_pickle(const uint8_t *data, size_t n) {
 }
 
 int tfm_fuzz_safetensors(const uint8_t *data, size_t n) {
-    char path[64];
+    tfm_fuzz_file input = tfm_fuzz_file_make(data, n);
     tfm_error error;
     tfm_safetensors *file;
-    int fd = memfd_create("input", MFD_CLOEXEC);
-    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n);
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    int accepted = tfm_safetensors_open(&file, path, &error) == TFM_OK;
+    const int accepted = tfm_safetensors_open(&file, input.path, &error) == TFM_OK;
     uint64_t position = 0;
     for (size_t i = 0; accepted && i < tfm_safetensors_count(file); i++) {
         const tfm_st_tensor *t = tfm_safetensors_at(file, i);
@@ -73,50 +44,12 @@ int tfm_fuzz_safetensors(const uint8_t *data, size_t n) {
         position = t->offset + t->length;
     }
     if (accepted) tfm_safetensors_close(&file);
-    close(fd);
+    tfm_fuzz_file_close(&input);
     return accepted;
-}
-
-static char folder[64];
-
-static void remove_folder(void) {
-    char path[100];
-    static const char *const names[] = {"config.json", "pytorch_model.bin"};
-    for (int i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
-        unlink(path);
-    }
-    rmdir(folder);
-}
-
-static void write_name(const char *name, const void *data, size_t n) {
-    char path[100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    unlink(path);
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    tfm_fuzz_require(fd >= 0 && write(fd, data, n) == (ssize_t)n && close(fd) == 0);
 }
 
 int tfm_fuzz_pytorch(const uint8_t *data, size_t n) {
-    tfm_error error;
-    tfm_checkpoint *source;
-    float values[256];
-    if (!folder[0]) {
-        strcpy(folder, access("/dev/shm", W_OK) == 0 ? "/dev/shm/tfm-fuzz-XXXXXX" : "/tmp/tfm-fuzz-XXXXXX");
-        tfm_fuzz_require(mkdtemp(folder) != NULL && atexit(remove_folder) == 0);
-        write_name("config.json", "{}", 2);
-    }
-    write_name("pytorch_model.bin", data, n);
-    int accepted = tfm_checkpoint_open(&source, folder, &error) == TFM_OK;
-    for (size_t i = 0; accepted && i < tfm_checkpoint_count(source); i++) {
-        const tfm_checkpoint_tensor *t = tfm_checkpoint_at(source, i);
-        uint64_t width = 1;
-        for (int k = 1; k < TFM_RANK_MAX; k++)
-            if (__builtin_mul_overflow(width, t->shape[k], &width)) width = UINT64_MAX;
-        if (width > 256 || t->shape[0] == 0) continue;
-        tfm_checkpoint_read(source, t, 0, 1, values, &error);
-        tfm_checkpoint_read(source, t, t->shape[0] - 1, 1, values, &error);
-    }
-    if (accepted) tfm_checkpoint_close(&source);
-    return accepted;
+    tfm_fuzz_write("config.json", "{}", 2);
+    tfm_fuzz_write("pytorch_model.bin", data, n);
+    return tfm_fuzz_open(tfm_fuzz_folder());
 }

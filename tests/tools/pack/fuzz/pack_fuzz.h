@@ -5,8 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tools/pack/checkpoint/checkpoint.h"
-
 /* A pickle from memory; aborts if a tensor reaches outside its storage. Returns 1 if it was accepted. */
 int tfm_fuzz_pickle(const uint8_t *data, size_t n);
 /* A safetensors file; aborts if tensors overlap or reach outside the file. */
@@ -23,9 +21,5 @@ int tfm_fuzz_llama2c(const uint8_t *data, size_t n);
 int tfm_fuzz_ct2(const uint8_t *data, size_t n);
 /* Marian's .npz, all tensors read; the bytes are also taken for a vocabulary in YAML. */
 int tfm_fuzz_npz(const uint8_t *data, size_t n);
-
-/* What they share: aborts unless it is true; the first and last row of every tensor. */
-void tfm_fuzz_require(int truth);
-void tfm_fuzz_read_all(tfm_checkpoint *source);
 
 #endif

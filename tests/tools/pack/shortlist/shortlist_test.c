@@ -1,20 +1,19 @@
-/* shortlist_test.c - shortlists of every form become the section that docs/model-contents.md describes, or are refused.
- */
-#include "tests/tools/pack/checkpoints.h"
-
+/* shortlist_test.c - shortlists of every format become the section of docs/model-contents.md, or are refused. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/tools/pack/checkpoints.h"
+#include "tests/tools/pack/command.h"
 #include "tools/pack/pack.h"
 
 TestSuite(shortlist, .timeout = 120);
 
 /* ---- a checkpoint with a vocabulary of words: "▁w0" ... and three special tokens ---- */
 
-#define WORDS                                                                                                          \
-    30 /* ids 2 ... 31; 0 is </s>, 1 <unk>, 32 <pad>; the model has 37 rows, and its configuration pads with 3 */
+/* Ids 2 ... 31; 0 is </s>, 1 <unk>, 32 <pad>; the model has 37 rows, and its configuration pads with 3. */
+#define WORDS 30
 #define PAD (WORDS + 2)
 
 static void put_varint(buffer *b, uint64_t n) {
@@ -73,7 +72,6 @@ static char *folder;
 /* Source words are "s0", "s1", ..., target words "t0", ...; with a shared vocabulary both are "s0", .... */
 static void make_checkpoint(bool shared) {
     marian m = marian_default();
-    static const char separate[] = "{\"separate_vocabs\": true}";
     folder = marian_folder(&m);
     write_config(folder, &m, NULL);
     write_spm(in(folder, "source.spm"), "s");
@@ -81,7 +79,7 @@ static void make_checkpoint(bool shared) {
     write_vocabulary(in(folder, "vocab.json"), "s");
     if (shared) return;
     write_vocabulary(in(folder, "target_vocab.json"), "t");
-    write_file(in(folder, "tokenizer_config.json"), separate, strlen(separate));
+    write_text_in(folder, "tokenizer_config.json", "{\"separate_vocabs\": true}");
 }
 
 static char notes[2000];
@@ -322,16 +320,16 @@ Test(shortlist, random_files) {
     scratch_remove(&folder);
 }
 
-Test(shortlist, command) {
+Test(shortlist, command, .init = enter_scratch, .fini = leave_scratch) {
     make_checkpoint(false);
     const char *out = in(folder, "m.bin"), *list = in(folder, "lex.s2t");
-    write_file(list, "▁t9 ▁s5 0.3\n▁t9 ▁s6 0.3\n▁t20 ▁s6 0.4\n", strlen("▁t9 ▁s5 0.3\n▁t9 ▁s6 0.3\n▁t20 ▁s6 0.4\n"));
-    outcome o = run_tfmpack((const char *const[]){"--shortlist", list, "--shortlist-first=3", "--shortlist-best", "1",
-                                                  "--shortlist-threshold", "0.1", folder, out, NULL});
+    write_text_in(folder, "lex.s2t", "▁t9 ▁s5 0.3\n▁t9 ▁s6 0.3\n▁t20 ▁s6 0.4\n");
+    outcome o = RUN_TFMPACK("--shortlist", list, "--shortlist-first=3", "--shortlist-best", "1",
+                            "--shortlist-threshold", "0.1", folder, out);
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_assert(strstr(o.err, "a lexical table; 4 tokens are always allowed, and 1.0 more for each of 2"), "%s", o.err);
-    outcome_free(&o);
-    o = run_tfmpack((const char *const[]){"--inspect", out, NULL});
+    free_outcome(&o);
+    o = RUN_TFMPACK("--inspect", out);
     cr_assert(strstr(o.out, "--shortlist lex.s2t --shortlist-best 1 --shortlist-threshold 0.1 --shortlist-first 3"),
               "%s", o.out);
     cr_assert(strstr(o.out, "\nshortlist ("), "%s", o.out);
@@ -339,12 +337,12 @@ Test(shortlist, command) {
     char *data = read_file(out, &n);
     cr_assert_null(memmem(data, n, folder, strlen(folder)), "the path got into the file");
     free(data);
-    outcome_free(&o);
-    o = run_tfmpack((const char *const[]){"--json", "--shortlist", list, folder, out, NULL});
+    free_outcome(&o);
+    o = RUN_TFMPACK("--json", "--shortlist", list, folder, out);
     cr_assert(strstr(o.out, "\"shortlist\":true"), "%s", o.out);
-    outcome_free(&o);
-    o = run_tfmpack((const char *const[]){"--inspect", "--shortlist", list, out, NULL});
+    free_outcome(&o);
+    o = RUN_TFMPACK("--inspect", "--shortlist", list, out);
     cr_assert_eq(o.code, 2, "%s", o.err);
-    outcome_free(&o);
+    free_outcome(&o);
     scratch_remove(&folder);
 }

@@ -1,58 +1,43 @@
 /* ct2_tokens.c - vocabularies and tokenizer files beside a CTranslate2 model. */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "ct2_model.h"
+#include "tools/common/bytes.h"
+#include "tools/pack/common/json_file.h"
 #include "tools/pack/tokenizer/spm/spm_pair.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
 
-#define VOCABULARY_MAX ((off_t)64 << 20)
+#define VOCABULARY_MAX ((size_t)64 << 20)
 
-tfm_ct2_path tfm_ct2_in_folder(const char *folder, const char *name) {
-    tfm_ct2_path path;
-    snprintf(path.text, sizeof path.text, "%.*s/%s", PATH_MAX, folder, name);
-    return path;
-}
-
-static tfm_ct2_path in_folder(const tfm_ct2_model *m, const char *name) { return tfm_ct2_in_folder(m->folder, name); }
-
-static bool has_file(const tfm_ct2_model *m, const char *name) { return access(in_folder(m, name).text, R_OK) == 0; }
+static bool has_file(const tfm_ct2_model *m, const char *name) { return tfm_path_has(m->folder.text, name); }
 
 /* ---- vocabularies ---- */
 
 /* A line a token; a carriage return ends them all or belongs to them. */
-static json_t *split_lines(char *text, size_t n) {
+static json_t *split_lines(const char *text, size_t n) {
     json_t *list = json_array();
     bool returns = n > 0;
     for (size_t i = 0; i < n; i++)
         if (text[i] == '\n' && (i == 0 || text[i - 1] != '\r')) returns = false;
-    for (char *line = text, *end = text + n; list && line < end;) {
-        char *stop = memchr(line, '\n', (size_t)(end - line));
-        size_t length = (size_t)((stop ? stop : end) - line);
+    for (size_t at = 0; list && at < n;) {
+        const char *line = text + at, *stop = memchr(line, '\n', n - at);
+        size_t length = stop ? (size_t)(stop - line) : n - at;
+        at += length + (stop != NULL);
         if (returns && length > 0 && line[length - 1] == '\r') length--;
         if (json_array_append_new(list, json_stringn(line, length)) != 0) {
             json_decref(list); /* no UTF-8, or no memory */
             return NULL;
         }
-        line = stop ? stop + 1 : end;
     }
     return list;
 }
 
-static json_t *read_lines(const char *path) {
-    struct stat st;
-    FILE *f = fopen(path, "rb");
-    char *text =
-        f && fstat(fileno(f), &st) == 0 && st.st_size <= VOCABULARY_MAX ? malloc((size_t)st.st_size + 1) : NULL;
-    const size_t n = text ? fread(text, 1, (size_t)st.st_size, f) : 0;
-    json_t *list = text ? split_lines(text, n) : NULL;
-    free(text);
-    if (f) fclose(f);
-    return list;
+static tfm_status read_lines(const char *path, json_t **list, tfm_error *error) {
+    tfm_bytes text = {0};
+    tfm_status status = tfm_read_file(path, VOCABULARY_MAX, &text, error);
+    if (status == TFM_OK) *list = split_lines(text.data, text.size);
+    tfm_bytes_free(&text);
+    return status;
 }
 
 static bool is_list_of_strings(const json_t *list) {
@@ -66,12 +51,11 @@ static tfm_status read_list(const tfm_ct2_model *m, const char *name, json_t **l
     const tfm_name json = tfm_name_format("%s.json", name), text = tfm_name_format("%s.txt", name);
     const bool is_json = has_file(m, json.text);
     if (!is_json && !has_file(m, text.text)) return TFM_OK;
-    const tfm_ct2_path path = in_folder(m, is_json ? json.text : text.text);
-    struct stat st;
-    if (stat(path.text, &st) == 0 && st.st_size <= VOCABULARY_MAX)
-        *list = is_json ? json_load_file(path.text, 0, NULL) : read_lines(path.text);
-    if (is_list_of_strings(*list)) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a list of tokens in UTF-8", path.text);
+    const tfm_path path = tfm_path_in(m->folder.text, is_json ? json.text : text.text);
+    tfm_status status = is_json ? tfm_json_load(path.text, 0, list, error) : read_lines(path.text, list, error);
+    if (status == TFM_OK && !is_list_of_strings(*list))
+        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a list of tokens in UTF-8", path.text);
+    return status;
 }
 
 tfm_status tfm_ct2_read_vocabularies(tfm_ct2_model *m, tfm_error *error) {
@@ -108,9 +92,10 @@ static json_t *number(const json_t *tokens) {
 static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json_t *tokens, tfm_table_builder **table,
                             tfm_error *error) {
     json_t *numbers = number(tokens);
-    if (!numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder);
+    if (!numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder.text);
     const int64_t padding = m->has_padding ? (int64_t)json_array_size(tokens) : -1;
-    return tfm_token_side(in_folder(m, file).text, numbers, padding, m->settings, table, error);
+    return tfm_spm_pair_numbered_side(tfm_path_in(m->folder.text, file).text, numbers, padding, m->settings, table,
+                                      error);
 }
 
 static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
@@ -118,7 +103,7 @@ static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *e
     tfm_status status = make_side(m, "source.spm", m->source_tokens, &source, error);
     if (status == TFM_OK && has_file(m, "target.spm"))
         status = make_side(m, "target.spm", m->target_tokens, &target, error);
-    if (status == TFM_OK) status = tfm_token_sides_write(writer, source, target, error);
+    if (status == TFM_OK) status = tfm_spm_pair_write(writer, source, target, error);
     tfm_table_builder_free(&source);
     tfm_table_builder_free(&target);
     return status;
@@ -130,6 +115,6 @@ tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, tfm_er
     /* These give ids of their own, which are the model's where both come from one Hugging Face folder. */
     if (has_file(m, "tokenizer.json") || has_file(m, "tokenizer.model") || has_file(m, "spiece.model") ||
         (has_file(m, "vocab.json") && has_file(m, "merges.txt")) || has_file(m, "vocab.txt"))
-        return tfm_pack_tokenizers(m->folder, writer, false, error);
+        return tfm_pack_tokenizers(m->folder.text, writer, false, error);
     return TFM_OK;
 }

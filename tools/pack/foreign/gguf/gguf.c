@@ -1,15 +1,15 @@
 /* gguf.c - shows a GGUF file as the Hugging Face folder it was made from; see gguf_model.h. */
-#include "gguf.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/names.h"
 #include "gguf_blocks.h"
 #include "gguf_model.h"
 #include "gguf_tokenizer.h"
-#include "runtime/tokenizer/utf8_strict.h"
+#include "tools/pack/foreign/foreign_formats.h"
 
 static tfm_status no_memory(const tfm_gguf_model *m, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->gguf->path);
@@ -19,11 +19,11 @@ static tfm_status no_memory(const tfm_gguf_model *m, tfm_error *error) {
 
 /* Where row r of the folder's tensor is in the file's. */
 static uint64_t row_of(const tfm_gguf_entry *e, uint64_t rows, uint64_t r) {
-    if (e->order == TFM_GGUF_ROPE_Q || e->order == TFM_GGUF_ROPE_K) {
+    if (e->change == TFM_GGUF_ROPE_Q || e->change == TFM_GGUF_ROPE_K) {
         const uint64_t size = rows / e->n_heads, half = size / 2, inside = r % size;
         return r - inside + 2 * (inside % half) + inside / half;
     }
-    if (e->order == TFM_GGUF_PER_HEAD) {
+    if (e->change == TFM_GGUF_PER_HEAD) {
         const uint64_t size = rows / 3 / e->n_heads, head = r / (3 * size), kind = r / size % 3;
         return kind * (rows / 3) + head * size + r % size;
     }
@@ -41,7 +41,7 @@ static tfm_status read_rows(void *state, uint64_t key, uint64_t row0, uint64_t n
         const uint64_t row = row_of(e, t->count / e->width, row0 + i);
         tfm_gguf_decode(t->block, t->data, row * e->width, e->width, rows + i * e->width);
     }
-    for (uint64_t i = 0; e->order == TFM_GGUF_PLUS_ONE && i < n_rows * e->width; i++) rows[i] -= 1;
+    for (uint64_t i = 0; e->change == TFM_GGUF_PLUS_ONE && i < n_rows * e->width; i++) rows[i] -= 1;
     return TFM_OK;
 }
 
@@ -55,17 +55,17 @@ static tfm_status add(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const char 
     memcpy(shape, t->shape, sizeof shape);
     if (rank < t->rank) shape[0] = t->shape[1]; /* one row as a vector */
     if (rank == t->rank) shape[0] = rows;
-    if (m->n_entries == m->entries_size) {
-        size_t size = m->entries_size ? 2 * m->entries_size : 256;
+    if (m->n_entries == m->entry_capacity) {
+        size_t size = m->entry_capacity ? 2 * m->entry_capacity : 256;
         tfm_gguf_entry *entries = reallocarray(m->entries, size, sizeof *entries);
         if (!entries) return no_memory(m, error);
         m->entries = entries;
-        m->entries_size = size;
+        m->entry_capacity = size;
     }
     entry.width = 1;
     for (uint32_t i = 1; i < rank; i++) entry.width *= shape[i];
     m->entries[m->n_entries] = entry;
-    return tfm_checkpoint_add_provided(checkpoint, name, t->block->name, rank, shape, m->n_entries++, error);
+    return tfm_checkpoint_add_decoded(checkpoint, name, t->block->name, rank, shape, m->n_entries++, error);
 }
 
 static tfm_status misfit(const tfm_gguf_model *m, const tfm_gguf_tensor *t, tfm_error *error) {
@@ -109,17 +109,17 @@ static tfm_status add_stacked(tfm_checkpoint *checkpoint, tfm_gguf_model *m, con
 static tfm_status add_named(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const tfm_gguf_tensor *t, const char *prefix,
                             const tfm_gguf_name *name, const char *kind, tfm_error *error) {
     char full[400];
-    snprintf(full, sizeof full, "%s%s%s", prefix, name->ours ? name->ours : "", kind);
-    tfm_gguf_entry entry = {.tensor = t, .order = name->order};
-    switch (name->order) {
+    snprintf(full, sizeof full, "%s%s%s", prefix, name->hf ? name->hf : "", kind);
+    tfm_gguf_entry entry = {.tensor = t, .change = name->change};
+    switch (name->change) {
     case TFM_GGUF_DROPPED: return TFM_OK;
-    case TFM_GGUF_QKV: return add_qkv(checkpoint, m, t, prefix, name->ours, kind, error);
+    case TFM_GGUF_QKV: return add_qkv(checkpoint, m, t, prefix, name->hf, kind, error);
     case TFM_GGUF_STACKED:
-        snprintf(full, sizeof full, "%s%s", prefix, name->ours);
+        snprintf(full, sizeof full, "%s%s", prefix, name->hf);
         return add_stacked(checkpoint, m, t, full, kind, error);
     case TFM_GGUF_ROPE_Q:
     case TFM_GGUF_ROPE_K:
-        entry.n_heads = name->order == TFM_GGUF_ROPE_Q ? m->n_heads : m->n_kv_heads;
+        entry.n_heads = name->change == TFM_GGUF_ROPE_Q ? m->n_heads : m->n_kv_heads;
         if (t->shape[0] != entry.n_heads * m->head_dim || m->head_dim % 2) return misfit(m, t, error);
         break;
     case TFM_GGUF_PER_HEAD:
@@ -141,6 +141,14 @@ static bool split_name(const char *name, uint64_t *layer, const char **stem, con
     return *kind && (strcmp(*kind, ".weight") == 0 || strcmp(*kind, ".bias") == 0);
 }
 
+/* NULL if none of the lists has it. */
+static const tfm_gguf_name *find_name(const tfm_gguf_name *const *lists, const char *stem, size_t n) {
+    for (; *lists; lists++)
+        for (const tfm_gguf_name *name = *lists; name->gguf; name++)
+            if (strlen(name->gguf) == n && memcmp(stem, name->gguf, n) == 0) return name;
+    return NULL;
+}
+
 static tfm_status add_tensor(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const tfm_gguf_tensor *t,
                              tfm_error *error) {
     uint64_t layer;
@@ -149,10 +157,9 @@ static tfm_status add_tensor(tfm_checkpoint *checkpoint, tfm_gguf_model *m, cons
     if (split_name(t->name, &layer, &stem, &kind)) {
         const bool in_layer = layer != UINT64_MAX;
         if (in_layer) snprintf(prefix, sizeof prefix, "%s%" PRIu64 ".", m->family->layers, layer);
-        const size_t n = (size_t)(kind - stem);
-        for (const tfm_gguf_name *name = in_layer ? m->family->in_layers : m->family->names; name->theirs; name++)
-            if (strlen(name->theirs) == n && memcmp(stem, name->theirs, n) == 0)
-                return add_named(checkpoint, m, t, prefix, name, kind, error);
+        const tfm_gguf_name *name =
+            find_name(in_layer ? m->family->layer_tensors : m->family->tensors, stem, (size_t)(kind - stem));
+        if (name) return add_named(checkpoint, m, t, prefix, name, kind, error);
     }
     return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s' has no place in a model of architecture %s",
                     m->gguf->path, t->name, m->family->architecture);
@@ -201,12 +208,6 @@ static char *get_text(const tfm_gguf *g, const char *key) {
     return n > 0 && !memchr(text, 0, n) ? strndup(text, n) : NULL;
 }
 
-static bool is_utf8(const char *text) {
-    for (size_t n; *text; text += n)
-        if ((n = tfm_utf8_char_length(text, strnlen(text, 4))) == 0) return false;
-    return true;
-}
-
 static tfm_status find_family(tfm_gguf_model *m, const char *architecture, tfm_error *error) {
     char known[300] = "";
     size_t used = 0;
@@ -233,13 +234,15 @@ static bool is_part(const tfm_gguf *g) {
     return count && !count->is_array && tfm_gguf_integer(count, 0, &n) && n > 1;
 }
 
+static bool is_utf8(const char *text) { return tfm_utf8_valid_prefix(text, strlen(text)) == strlen(text); }
+
 static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_error *error) {
     char *architecture = get_text(m->gguf, "general.architecture");
     checkpoint->config = json_object();
     checkpoint->chat_template = get_text(m->gguf, "tokenizer.chat_template");
     m->config = checkpoint->config;
     tfm_status status = TFM_OK;
-    if (!checkpoint->config || !tfm_gguf_special_tokens(m->gguf, checkpoint->config))
+    if (!checkpoint->config || !tfm_gguf_special_tokens(m->gguf, checkpoint->hints.special_tokens))
         status = no_memory(m, error);
     else if (checkpoint->chat_template && !is_utf8(checkpoint->chat_template))
         status =
@@ -255,7 +258,8 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
     free(architecture);
     if (status != TFM_OK || m->gguf->n_tensors == 0) return status; /* a vocabulary alone */
     m->tied = is_tied(m->gguf);
-    status = tfm_gguf_config(m, error);
+    tfm_gguf_config(m);
+    status = m->foreign.status;
     if (status == TFM_OK && strcmp(m->family->model_type, "bert") != 0 &&
         !(checkpoint->generation_config = tfm_gguf_generation(m->gguf)))
         status = no_memory(m, error);
@@ -267,9 +271,12 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
 static tfm_status open_gguf(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     tfm_gguf_model *m = calloc(1, sizeof *m);
     if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    checkpoint->provider = (tfm_provider){m, read_rows, write_tokenizers, close_model};
+    checkpoint->reader = (tfm_checkpoint_reader){m, read_rows, write_tokenizers, close_model};
+    m->foreign = (tfm_foreign_model){.checkpoint = checkpoint, .path = checkpoint->path, .error = error};
     tfm_status status = tfm_gguf_open(&m->gguf, path, error);
-    return status == TFM_OK ? open_model(checkpoint, m, error) : status;
+    if (status == TFM_OK) status = open_model(checkpoint, m, error);
+    m->foreign.error = NULL; /* it was of this call */
+    return status;
 }
 
 static bool is_gguf(const char *path, bool is_folder) { return !is_folder && tfm_gguf_is(path); }
@@ -277,6 +284,6 @@ static bool is_gguf(const char *path, bool is_folder) { return !is_folder && tfm
 const tfm_checkpoint_format tfm_gguf_format = {
     .name = "gguf",
     .what = "GGUF versions 2 and 3 (F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K)",
-    .is = is_gguf,
+    .matches = is_gguf,
     .open = open_gguf,
 };

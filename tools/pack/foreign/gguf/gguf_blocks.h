@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_PACK_FOREIGN_GGUF_GGUF_BLOCKS_H
 #define TFM_TOOLS_PACK_FOREIGN_GGUF_GGUF_BLOCKS_H
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 
 #define TFM_GGUF_BLOCK_MAX 256
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/names.h"
 #include "runtime/tokenizer/utf8_strict.h"
+#include "tools/pack/common/word_list.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
 
@@ -62,6 +64,9 @@ static const char *get_word(const tfm_gguf *gguf, const char *name, char *word, 
     return word;
 }
 
+/* UTF-8 without NUL. What is not is left to the tokenizer to complain of. */
+static bool is_text(const char *text, size_t n) { return !memchr(text, 0, n) && tfm_utf8_valid_prefix(text, n) == n; }
+
 static tfm_status read_tokens(vocabulary *v) {
     const tfm_gguf_value *tokens = find(v->gguf, "tokens"), *types = find(v->gguf, "token_type"),
                          *scores = find(v->gguf, "scores");
@@ -110,14 +115,14 @@ static tfm_status read_tokens(vocabulary *v) {
     "*" CONTRACTIONS "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
 #define BLOOM " ?[^(\\s|.,!?…。，、।۔،)]+"
 
-/* Ways to find words, by the names the format gives them. */
+/* Pre-tokenizers by the names that tokenizer.ggml.pre has for them. */
 static const struct {
     const char *names;   /* separated by spaces */
     const char *pattern; /* words; NULL: those of GPT-2 */
     bool digits;         /* each digit is a word of its own */
     bool falcon;         /* punctuation apart, digits by threes */
     bool nfc, ignore_merges, bos;
-} ways[] = {
+} presets[] = {
     {.names = "gpt-2 gpt2 phi-2 roberta-bpe jina-es jina-de jina-v2-es jina-v2-de"},
     {.names = "olmo mpt gpt-neox dbrx-neox", .nfc = true},
     {.names = "smollm starcoder refact codeshell", .digits = true},
@@ -130,36 +135,26 @@ static const struct {
     {.names = "bloom", .pattern = BLOOM},
     {.names = "falcon default", .falcon = true},
 };
-#define N_WAYS (sizeof ways / sizeof *ways)
-
-static bool in_list(const char *list, const char *word) {
-    size_t n = strlen(word);
-    for (const char *w = list; *w; w += strspn(w, " ")) {
-        size_t length = strcspn(w, " ");
-        if (length == n && n > 0 && memcmp(w, word, n) == 0) return true;
-        w += length;
-    }
-    return false;
-}
+#define N_PRESETS (sizeof presets / sizeof *presets)
 
 static json_t *split(const char *pattern) {
     return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", pattern, "behavior", "Isolated",
                      "invert", 0);
 }
 
-/* The pre_tokenizer of a way. */
-static json_t *make_words(size_t way) {
+/* The pre_tokenizer of a preset. */
+static json_t *make_pretokenizer(size_t preset) {
     json_t *steps = json_array();
-    bool ok = true, own = ways[way].pattern != NULL;
-    if (own) ok = json_array_append_new(steps, split(ways[way].pattern)) == 0;
-    if (ways[way].digits)
+    bool ok = true, own = presets[preset].pattern != NULL;
+    if (own) ok = json_array_append_new(steps, split(presets[preset].pattern)) == 0;
+    if (presets[preset].digits)
         ok &= json_array_append_new(steps, json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1)) == 0;
-    if (ways[way].falcon)
+    if (presets[preset].falcon)
         ok &=
             json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Punctuation", "behavior", "Contiguous")) == 0;
     ok &= json_array_append_new(
               steps, json_pack("{s:s, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "use_regex", !own)) == 0;
-    if (ways[way].falcon) {
+    if (presets[preset].falcon) {
         ok &= json_array_append_new(steps, json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 0)) == 0;
         ok &= json_array_append_new(steps, split("[0-9][0-9][0-9]")) == 0;
     }
@@ -170,12 +165,12 @@ static json_t *make_words(size_t way) {
     return NULL;
 }
 
-static tfm_status find_way(const vocabulary *v, size_t *way) {
+static tfm_status find_preset(const vocabulary *v, size_t *preset) {
     char known[500] = "";
     size_t used = 0;
-    for (*way = 0; *way < N_WAYS; ++*way) {
-        if (in_list(ways[*way].names, v->pre[0] ? v->pre : "default")) return TFM_OK;
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? " " : "", ways[*way].names);
+    for (*preset = 0; *preset < N_PRESETS; ++*preset) {
+        if (tfm_word_list_has(presets[*preset].names, v->pre[0] ? v->pre : "default")) return TFM_OK;
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? " " : "", presets[*preset].names);
     }
     return tfm_fail(v->error, TFM_ERROR_UNSUPPORTED,
                     "%s: " KEY "pre is '%s': how it finds words is not known here; known are %s", v->gguf->path, v->pre,
@@ -201,22 +196,23 @@ static tfm_status read_merges(const vocabulary *v, json_t **merges) {
 
 static tfm_status byte_level(vocabulary *v, json_t **root) {
     json_t *pieces = NULL, *added = NULL, *merges = NULL, *words = NULL;
-    size_t way;
-    tfm_status status = find_way(v, &way);
+    size_t preset;
+    tfm_status status = find_preset(v, &preset);
     if (status != TFM_OK) return status;
-    v->list.add_bos = get_bool(v->gguf, "add_bos_token", ways[way].bos);
+    v->list.add_bos = get_bool(v->gguf, "add_bos_token", presets[preset].bos);
     v->list.add_eos = get_bool(v->gguf, "add_eos_token", false);
     status = tfm_piece_list_vocabulary(&v->list, &pieces, v->error);
     if (status == TFM_OK) status = tfm_piece_list_added(&v->list, pieces, &added, v->error);
     if (status == TFM_OK) status = read_merges(v, &merges);
-    if (status == TFM_OK && !(words = make_words(way))) status = no_memory(v);
+    if (status == TFM_OK && !(words = make_pretokenizer(preset))) status = no_memory(v);
     if (status == TFM_OK) {
         *root = json_pack("{s:O, s:O, s:{s:s}, s:{s:s, s:n, s:b, s:b, s:b, s:O, s:O}}", "added_tokens", added,
                           "pre_tokenizer", words, "decoder", "type", "ByteLevel", "model", "type", "BPE", "unk_token",
-                          "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", ways[way].ignore_merges, "vocab", pieces,
-                          "merges", merges);
+                          "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", presets[preset].ignore_merges, "vocab",
+                          pieces, "merges", merges);
         bool ok = *root != NULL;
-        if (ok && ways[way].nfc) ok = json_object_set_new(*root, "normalizer", json_pack("{s:s}", "type", "NFC")) == 0;
+        if (ok && presets[preset].nfc)
+            ok = json_object_set_new(*root, "normalizer", json_pack("{s:s}", "type", "NFC")) == 0;
         status = ok ? tfm_piece_list_template(&v->list, *root, v->error) : no_memory(v);
     }
     json_decref(pieces);
@@ -365,11 +361,7 @@ tfm_status tfm_gguf_write_tokenizer(const tfm_gguf *gguf, tfm_writer *writer, tf
     json_t *root;
     tfm_status status = tfm_gguf_tokenizer(gguf, &root, error);
     if (status != TFM_OK || !root) return status;
-    tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", gguf->path);
-    if (status == TFM_OK) status = tfm_tokenizer_json(root, gguf->path, table, error);
-    if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
-    tfm_table_builder_free(&table);
+    status = tfm_tokenizer_json_write(root, gguf->path, "tokenizer", writer, error);
     json_decref(root);
     return status;
 }
@@ -429,25 +421,24 @@ json_t *tfm_gguf_generation(const tfm_gguf *gguf) {
     return NULL;
 }
 
-bool tfm_gguf_special_tokens(const tfm_gguf *gguf, json_t *config) {
-    static const char *const roles[][2] = {{"bos_token_id", "bos_token"},
-                                           {"eos_token_id", "eos_token"},
-                                           {"padding_token_id", "pad_token"},
-                                           {"unknown_token_id", "unk_token"}};
+bool tfm_gguf_special_tokens(const tfm_gguf *gguf, char *texts[TFM_TOKEN_ROLES]) {
+    static const char *const keys[TFM_TOKEN_ROLES] = {[TFM_TOKEN_BOS] = "bos_token_id",
+                                                      [TFM_TOKEN_EOS] = "eos_token_id",
+                                                      [TFM_TOKEN_PAD] = "padding_token_id",
+                                                      [TFM_TOKEN_UNK] = "unknown_token_id"};
     const tfm_gguf_value *tokens = find(gguf, "tokens");
     if (!tokens || !tokens->is_array || tokens->type != TFM_GGUF_STRING) return true;
     const uint8_t *at = tokens->data;
-    int64_t ids[4];
-    bool ok = true;
-    for (size_t k = 0; k < 4; k++) ids[k] = get_id(gguf, roles[k][0], -1);
-    for (uint64_t i = 0; ok && i < tokens->count; i++) {
+    int64_t ids[TFM_TOKEN_ROLES];
+    for (size_t k = 0; k < TFM_TOKEN_ROLES; k++) ids[k] = get_id(gguf, keys[k], -1);
+    for (uint64_t i = 0; i < tokens->count; i++) {
         size_t n;
         const char *text = tfm_gguf_next_string(&at, &n);
-        for (size_t k = 0; ok && k < 4; k++) {
-            if (ids[k] != (int64_t)i || n == 0 || memchr(text, 0, n)) continue;
-            json_t *token = json_stringn(text, n); /* NULL: no UTF-8, as the tokenizer will say */
-            if (token) ok = json_object_set_new(config, roles[k][1], token) == 0;
+        for (size_t k = 0; k < TFM_TOKEN_ROLES; k++) {
+            if (ids[k] != (int64_t)i || n == 0 || !is_text(text, n)) continue;
+            texts[k] = strndup(text, n);
+            if (!texts[k]) return false;
         }
     }
-    return ok;
+    return true;
 }

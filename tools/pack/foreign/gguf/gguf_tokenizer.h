@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "gguf_file.h"
+#include "tools/pack/checkpoint/checkpoint.h"
 
 /*
  * What tokenizer.json would hold in *root, NULL where the file has no tokenizer. Errors: TFM_ERROR_FORMAT, _UNSUPPORTED
@@ -23,8 +24,7 @@ json_t *tfm_gguf_generation(const tfm_gguf *gguf);
 /* What a person should know of the tokenizer and the file does not say, or NULL. */
 const char *tfm_gguf_tokenizer_note(const tfm_gguf *gguf);
 
-/* Puts bos_token, eos_token, pad_token and unk_token, as tokenizer_config.json has them, into *config; false: no
- * memory. */
-bool tfm_gguf_special_tokens(const tfm_gguf *gguf, json_t *config);
+/* Texts of special tokens in memory of the caller's, as far as the file names them; false: no memory. */
+bool tfm_gguf_special_tokens(const tfm_gguf *gguf, char *texts[TFM_TOKEN_ROLES]);
 
 #endif

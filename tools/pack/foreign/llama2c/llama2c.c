@@ -1,16 +1,18 @@
 /* llama2c.c - checkpoints of llama2.c, versions 0 (without a mark), 1 and 2 (int8), as Llama folders. */
 #include "llama2c.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tools/pack/common/name_format.h"
+#include "tools/pack/common/path.h"
+#include "tools/pack/foreign/foreign_formats.h"
 
 #define MARK 0x616b3432u /* "ak42" */
 #define N_SIZES 7
@@ -59,11 +61,6 @@ static bool read_sizes(const uint8_t *p, bool legacy, uint64_t *sizes, bool *tie
     return sizes[DIM] % sizes[HEADS] == 0 && sizes[HEADS] % sizes[KV_HEADS] == 0 && sizes[DIM] / sizes[HEADS] % 2 == 0;
 }
 
-static bool ends_with(const char *name, const char *end) {
-    size_t n = strlen(name), n_end = strlen(end);
-    return n > n_end && strcmp(name + n - n_end, end) == 0;
-}
-
 /* A file without a mark is one by its name and seven numbers that make a model. */
 static bool is_llama2c(const char *path, bool is_folder) {
     uint8_t start[4 * N_SIZES];
@@ -75,7 +72,7 @@ static bool is_llama2c(const char *path, bool is_folder) {
     ssize_t got = read(fd, start, sizeof start);
     close(fd);
     if (got >= 8 && u32_at(start) == MARK) return true;
-    return got == sizeof start && ends_with(path, ".bin") && read_sizes(start, true, sizes, &tied);
+    return got == sizeof start && tfm_path_ends_with(path, ".bin") && read_sizes(start, true, sizes, &tied);
 }
 
 static tfm_status damaged(const llama2c *m, tfm_error *error) {
@@ -127,8 +124,8 @@ static tfm_status take(llama2c *m, tfm_checkpoint *checkpoint, const char *name,
     *p = (part){m->bytes + m->at, rows ? width : 1, count, (uint32_t)heads, quantised};
     m->at += (size_t)bytes;
     const uint64_t shape[TFM_RANK_MAX] = {rows ? rows : width, rows ? width : 1, 1, 1};
-    return tfm_checkpoint_add_provided(checkpoint, name, quantised ? "Q8" : "F32", rows ? 2 : 1, shape, m->n_parts++,
-                                       error);
+    return tfm_checkpoint_add_decoded(checkpoint, name, quantised ? "Q8" : "F32", rows ? 2 : 1, shape, m->n_parts++,
+                                      error);
 }
 
 /* One kind of tensor of all layers. */
@@ -136,9 +133,8 @@ static tfm_status take_layers(llama2c *m, tfm_checkpoint *checkpoint, const char
                               uint64_t heads, tfm_error *error) {
     tfm_status status = TFM_OK;
     for (uint64_t i = 0; status == TFM_OK && i < m->sizes[LAYERS]; i++) {
-        char full[100];
-        snprintf(full, sizeof full, "model.layers.%" PRIu64 ".%s.weight", i, name);
-        status = take(m, checkpoint, full, rows, width, heads, error);
+        const tfm_name full = tfm_name_format("model.layers.%" PRIu64 ".%s.weight", i, name);
+        status = take(m, checkpoint, full.text, rows, width, heads, error);
     }
     return status;
 }
@@ -227,51 +223,20 @@ static tfm_status read_rows(void *state, uint64_t key, uint64_t row0, uint64_t n
 
 /* ---- the tokenizer beside it ---- */
 
-static bool is_file(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-/* The only tok*.bin of a folder, or NULL. */
-static char *find_only(const char *folder) {
-    char *found = NULL;
-    size_t n = 0;
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        if (strncmp(entry->d_name, "tok", 3) != 0 || !ends_with(entry->d_name, ".bin")) continue;
-        free(found);
-        if (asprintf(&found, "%s/%s", folder, entry->d_name) < 0) found = NULL;
-        n++;
-    }
-    if (dir) closedir(dir);
-    if (n == 1) return found;
-    free(found);
-    return NULL;
-}
-
-/* tok512.bin for 512 tokens, tokenizer.bin, or the only tok*.bin beside the checkpoint; NULL: none. */
-static char *find_tokenizer(const llama2c *m) {
-    const char *slash = strrchr(m->path, '/');
-    char *folder = slash ? strndup(m->path, (size_t)(slash - m->path) + 1) : strdup("./"), *path = NULL, name[40];
-    if (!folder) return NULL;
-    for (int i = 0; i < 2; i++) {
-        snprintf(name, sizeof name, "tok%" PRIu64 ".bin", m->sizes[VOCABULARY]);
-        if (asprintf(&path, "%s%s", folder, i == 0 ? name : "tokenizer.bin") < 0) path = NULL;
-        if (path && is_file(path)) break;
-        free(path);
-        path = NULL;
-    }
-    if (!path) path = find_only(folder);
-    free(folder);
-    return path;
+/* tok512.bin for 512 tokens, tokenizer.bin, or the only tok*.bin beside the checkpoint. */
+static bool find_tokenizer(const llama2c *m, tfm_path *path) {
+    const tfm_path folder = tfm_path_folder(m->path);
+    *path = tfm_path_in(folder.text, tfm_name_format("tok%" PRIu64 ".bin", m->sizes[VOCABULARY]).text);
+    if (tfm_path_is_file(path->text)) return true;
+    *path = tfm_path_in(folder.text, "tokenizer.bin");
+    return tfm_path_is_file(path->text) || tfm_path_search(folder.text, "tok", ".bin", path) == 1;
 }
 
 static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
     const llama2c *m = state;
-    char *path = find_tokenizer(m);
-    tfm_status status = path ? tfm_llama2c_write_tokenizer(path, m->sizes[VOCABULARY], writer, error) : TFM_OK;
-    free(path);
-    return status;
+    tfm_path path;
+    return find_tokenizer(m, &path) ? tfm_llama2c_write_tokenizer(path.text, m->sizes[VOCABULARY], writer, error)
+                                    : TFM_OK;
 }
 
 /* ---- opening ---- */
@@ -323,7 +288,7 @@ static tfm_status open_llama2c(tfm_checkpoint *checkpoint, const char *path, tfm
         free(m);
         return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     }
-    checkpoint->provider = (tfm_provider){m, read_rows, write_tokenizers, close_model};
+    checkpoint->reader = (tfm_checkpoint_reader){m, read_rows, write_tokenizers, close_model};
     tfm_status status = map_file(m, error);
     if (status == TFM_OK) status = read_header(m, error);
     if (status == TFM_OK) status = configure(m, checkpoint, error);
@@ -334,6 +299,6 @@ static tfm_status open_llama2c(tfm_checkpoint *checkpoint, const char *path, tfm
 const tfm_checkpoint_format tfm_llama2c_format = {
     .name = "llama2.c",
     .what = "llama2.c checkpoints (.bin), versions 0, 1 and 2, with tok*.bin or tokenizer.bin beside them",
-    .is = is_llama2c,
+    .matches = is_llama2c,
     .open = open_llama2c,
 };

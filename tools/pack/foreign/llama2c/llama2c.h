@@ -1,12 +1,10 @@
 /*
- * llama2c.h - checkpoints and tokenizers of llama2.c.
+ * llama2c.h - tokenizers of llama2.c.
  */
 #ifndef TFM_TOOLS_PACK_FOREIGN_LLAMA2C_LLAMA2C_H
 #define TFM_TOOLS_PACK_FOREIGN_LLAMA2C_LLAMA2C_H
 
-#include "tools/pack/checkpoint/checkpoint_internal.h"
-
-extern const tfm_checkpoint_format tfm_llama2c_format;
+#include "format/model_file.h"
 
 /*
  * Writes the section tokenizer from a tokenizer file of llama2.c (longest token; score, length and bytes of each),

@@ -1,47 +1,33 @@
 /*
- * npz.c - Marian's own models (.npz) as a form of checkpoint: shown as MarianMTModel, or as Pegasus with norms before
+ * npz.c - Marian's own models (.npz) as a checkpoint format: shown as MarianMTModel, or as Pegasus with norms before
  * sublayers. Weights are (inputs, outputs) there; outputs start from a zero embedding, for which a token is added.
  */
-#include "npz.h"
-
-#include <dirent.h>
-#include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "npz_file.h"
-#include "tools/pack/checkpoint/array_views.h"
-#include "tools/pack/families/family.h"
+#include "tools/common/bytes.h"
+#include "tools/pack/common/name_format.h"
+#include "tools/pack/common/path.h"
+#include "tools/pack/foreign/array_views.h"
+#include "tools/pack/foreign/foreign_formats.h"
+#include "tools/pack/foreign/foreign_model.h"
 #include "tools/pack/tokenizer/spm/spm_pair.h"
 
 /* Sines end nowhere; sessions need a limit. */
 #define POSITIONS 512
-#define YAML_MAX ((off_t)64 << 20)
+#define YAML_MAX ((size_t)64 << 20)
 
 typedef struct model {
-    tfm_checkpoint *checkpoint;
+    tfm_foreign_model foreign;
     tfm_npz_file file;
+    tfm_path folder;
     json_t *options, *vocabulary; /* vocabulary: {token: id} of a .yml, or NULL */
-    char folder[PATH_MAX];
     tfm_array_views views;
     uint64_t d, target_size;
-    bool pre_norm;
-    tfm_status status; /* the first failure stays */
-    tfm_error *error;
+    bool pre_norm, shared, tied; /* shared: one embedding for source and target */
 } model;
-
-__attribute__((format(printf, 3, 4))) static void fail(model *m, tfm_status status, const char *format, ...) {
-    char text[300];
-    if (m->status != TFM_OK) return;
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    m->status = tfm_fail(m->error, status, "%s: %s", m->file.path, text);
-}
 
 /* ---- options ---- */
 
@@ -58,7 +44,7 @@ static void require(model *m, const char *key, const char *fallback, const char 
         if (strcspn(w, "|") == n && strncmp(w, value, n) == 0) return;
         if (!strchr(w, '|')) break;
     }
-    fail(m, TFM_ERROR_UNSUPPORTED, "option %s: '%.60s' is not supported", key, value);
+    tfm_foreign_fail(&m->foreign, TFM_ERROR_UNSUPPORTED, "option %s: '%.60s' is not supported", key, value);
 }
 
 static uint64_t whole(model *m, const char *key, uint64_t max) {
@@ -66,14 +52,15 @@ static uint64_t whole(model *m, const char *key, uint64_t max) {
     char *end;
     const unsigned long long number = strtoull(value, &end, 10);
     if (value[0] >= '0' && value[0] <= '9' && !*end && number >= 1 && number <= max) return number;
-    fail(m, TFM_ERROR_FORMAT, "option %s: '%.60s' is not a number that makes sense", key, value);
+    tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "option %s: '%.60s' is not a number that makes sense", key, value);
     return 1;
 }
 
 static const char *activation(model *m) {
     const char *name = option(m, "transformer-ffn-activation", "relu");
     if (!strcmp(name, "swish") || !strcmp(name, "relu")) return name;
-    fail(m, TFM_ERROR_UNSUPPORTED, "option transformer-ffn-activation: '%.60s' is not supported", name);
+    tfm_foreign_fail(&m->foreign, TFM_ERROR_UNSUPPORTED, "option transformer-ffn-activation: '%.60s' is not supported",
+                     name);
     return "relu";
 }
 
@@ -98,9 +85,9 @@ static void check_options(model *m) {
 static bool has(const model *m, const char *name) { return tfm_npz_file_find(&m->file, name) != TFM_NPZ_NONE; }
 
 static tfm_npz_array *find(model *m, const char *name) {
-    const uint32_t i = m->status != TFM_OK ? TFM_NPZ_NONE : tfm_npz_file_find(&m->file, name);
-    if (i == TFM_NPZ_NONE) fail(m, TFM_ERROR_FORMAT, "array '%s' is missing", name);
-    return m->status != TFM_OK ? NULL : &m->file.arrays[i];
+    const uint32_t i = m->foreign.status != TFM_OK ? TFM_NPZ_NONE : tfm_npz_file_find(&m->file, name);
+    if (i == TFM_NPZ_NONE) tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "array '%s' is missing", name);
+    return m->foreign.status != TFM_OK ? NULL : &m->file.arrays[i];
 }
 
 /* Arrays are numbered twice: 2 i is array i as it is, 2 i + 1 is array i as a vector, whatever rank it has. */
@@ -109,7 +96,7 @@ static void show(model *m, const char *to, const char *from, bool is_vector, tfm
     if (!a) return;
     const bool fits = is_vector ? a->rank == 1 || (a->rank == 2 && a->shape[0] == 1) : a->rank == 2;
     if (a->type == 'b' || !fits || a->count == 0) {
-        fail(m, TFM_ERROR_FORMAT, "array '%s' has the wrong type or shape", from);
+        tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "array '%s' has the wrong type or shape", from);
         return;
     }
     a->used = true;
@@ -118,7 +105,7 @@ static void show(model *m, const char *to, const char *from, bool is_vector, tfm
     view.dtype_name = a->type == 'f' ? "F32" : "F16";
     view.rows = is_vector ? a->count : view.transposed ? a->shape[1] : a->shape[0];
     view.width = is_vector ? 1 : view.transposed ? a->shape[0] : a->shape[1];
-    m->status = tfm_array_views_add(&m->views, to, &view, m->error);
+    m->foreign.status = tfm_array_views_add(&m->views, to, &view, m->foreign.error);
 }
 
 static void show_linear(model *m, const char *to, const char *scope, const char *which) {
@@ -142,10 +129,10 @@ static void show_attention(model *m, const char *to, const char *scope) {
     show_norm(m, tfm_name_format("%s_layer_norm", to).text, tfm_name_format("%s_Wo", scope).text);
 }
 
-static void show_stack(model *m, const char *s, uint64_t n_layers, bool cross) {
-    for (uint64_t i = 0; i < n_layers && m->status == TFM_OK; i++) {
-        const tfm_name to = tfm_name_format("model.%s.layers.%llu", s, (unsigned long long)i);
-        const tfm_name from = tfm_name_format("%s_l%llu", s, (unsigned long long)(i + 1));
+static void show_stack(model *m, const char *stack, uint64_t n_layers, bool cross) {
+    for (uint64_t i = 0; i < n_layers && m->foreign.status == TFM_OK; i++) {
+        const tfm_name to = tfm_name_format("model.%s.layers.%llu", stack, (unsigned long long)i);
+        const tfm_name from = tfm_name_format("%s_l%llu", stack, (unsigned long long)(i + 1));
         show_attention(m, tfm_name_format("%s.self_attn", to.text).text, tfm_name_format("%s_self", from.text).text);
         if (cross)
             show_attention(m, tfm_name_format("%s.encoder_attn", to.text).text,
@@ -155,23 +142,24 @@ static void show_stack(model *m, const char *s, uint64_t n_layers, bool cross) {
         show_linear(m, tfm_name_format("%s.fc2", to.text).text, ffn.text, "2");
         show_norm(m, tfm_name_format("%s.final_layer_norm", to.text).text, tfm_name_format("%s_ffn", ffn.text).text);
     }
-    if (m->pre_norm) show_norm(m, tfm_name_format("model.%s.layer_norm", s).text, tfm_name_format("%s_top", s).text);
+    if (m->pre_norm)
+        show_norm(m, tfm_name_format("model.%s.layer_norm", stack).text, tfm_name_format("%s_top", stack).text);
     if (has(m, "Wpos"))
-        show(m, tfm_name_format("model.%s.embed_positions.weight", s).text, "Wpos", false, (tfm_array_view){0});
+        show(m, tfm_name_format("model.%s.embed_positions.weight", stack).text, "Wpos", false, (tfm_array_view){0});
 }
 
-static void show_embeddings(model *m, bool shared, bool tied) {
-    const tfm_array_view padded = {.after = 1}, turned = {.after = 1, .transposed = true};
-    if (shared) {
+static void show_embeddings(model *m) {
+    const tfm_array_view padded = {.after = 1}, transposed = {.after = 1, .transposed = true};
+    if (m->shared) {
         show(m, "model.shared.weight", "Wemb", false, padded);
     } else {
         show(m, "model.encoder.embed_tokens.weight", "encoder_Wemb", false, (tfm_array_view){0});
         show(m, "model.decoder.embed_tokens.weight", "decoder_Wemb", false, padded);
     }
-    if (!tied) {
+    if (!m->tied) {
         const bool rows = has(m, "decoder_ff_logit_out_Wt");
         show(m, "lm_head.weight", rows ? "decoder_ff_logit_out_Wt" : "decoder_ff_logit_out_W", false,
-             rows ? padded : turned);
+             rows ? padded : transposed);
     }
     if (has(m, "decoder_ff_logit_out_b")) show(m, "final_logits_bias", "decoder_ff_logit_out_b", true, padded);
 }
@@ -180,154 +168,145 @@ static void show_embeddings(model *m, bool shared, bool tied) {
 
 static uint64_t dimension(model *m, const char *name, uint32_t which) {
     const tfm_npz_array *a = find(m, name);
-    if (a && a->rank != 2) fail(m, TFM_ERROR_FORMAT, "array '%s' has the wrong type or shape", name);
-    return m->status != TFM_OK ? 1 : a->shape[which];
+    if (a && a->rank != 2)
+        tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "array '%s' has the wrong type or shape", name);
+    return m->foreign.status != TFM_OK ? 1 : a->shape[which];
 }
 
-static void write_config(model *m, bool shared, bool tied, uint64_t layers[2]) {
-    const char *source_embedding = shared ? "Wemb" : "encoder_Wemb";
-    const uint64_t heads = whole(m, "transformer-heads", 4096),
-                   positions = has(m, "Wpos") ? dimension(m, "Wpos", 0) : POSITIONS;
-    const char *const act = activation(m);
-    const uint64_t ffn[2] = {dimension(m, "encoder_l1_ffn_W1", 1), dimension(m, "decoder_l1_ffn_W1", 1)};
-    const uint64_t source_size = dimension(m, source_embedding, 0) + shared, pad = m->target_size;
+static uint64_t positions(model *m) { return has(m, "Wpos") ? dimension(m, "Wpos", 0) : POSITIONS; }
+
+static void write_config(model *m, const uint64_t layers[2]) {
+    tfm_foreign_model *foreign = &m->foreign;
+    json_t *config = foreign->checkpoint->config;
+    const uint64_t heads = whole(m, "transformer-heads", 4096), pad = m->target_size;
+    tfm_foreign_set_string(foreign, config, "model_type", m->pre_norm ? "pegasus" : "marian");
+    tfm_foreign_set_u64(foreign, config, "d_model", m->d);
+    tfm_foreign_set_u64(foreign, config, "encoder_layers", layers[0]);
+    tfm_foreign_set_u64(foreign, config, "decoder_layers", layers[1]);
+    tfm_foreign_set_u64(foreign, config, "encoder_attention_heads", heads);
+    tfm_foreign_set_u64(foreign, config, "decoder_attention_heads", heads);
+    tfm_foreign_set_u64(foreign, config, "encoder_ffn_dim", dimension(m, "encoder_l1_ffn_W1", 1));
+    tfm_foreign_set_u64(foreign, config, "decoder_ffn_dim", dimension(m, "decoder_l1_ffn_W1", 1));
+    tfm_foreign_set_string(foreign, config, "activation_function", activation(m));
+    tfm_foreign_set_bool(foreign, config, "scale_embedding", true);
+    tfm_foreign_set_u64(foreign, config, "max_position_embeddings", positions(m));
+    tfm_foreign_set_u64(foreign, config, "vocab_size", m->shared ? pad + 1 : dimension(m, "encoder_Wemb", 0));
+    tfm_foreign_set_u64(foreign, config, "decoder_vocab_size", pad + 1);
+    tfm_foreign_set_bool(foreign, config, "share_encoder_decoder_embeddings", m->shared);
+    tfm_foreign_set_bool(foreign, config, "tie_word_embeddings", m->tied);
+    tfm_foreign_set_u64(foreign, config, "pad_token_id", pad);
+    foreign->checkpoint->hints.two_vocabularies = true;
+}
+
+static void write_generation(model *m) {
+    tfm_foreign_model *foreign = &m->foreign;
+    json_t *generation = foreign->checkpoint->generation_config;
+    const uint64_t pad = m->target_size, limit = positions(m);
     const json_t *end = json_object_get(m->vocabulary, "</s>");
-    const json_int_t eos = end ? json_integer_value(end) : 0;
-    if (m->status != TFM_OK) return;
-    m->checkpoint->config = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:b, s:I, s:I, s:I, s:b, s:b, s:I}", "model_type",
-        m->pre_norm ? "pegasus" : "marian", "d_model", (json_int_t)m->d, "encoder_layers", (json_int_t)layers[0],
-        "decoder_layers", (json_int_t)layers[1], "encoder_attention_heads", (json_int_t)heads,
-        "decoder_attention_heads", (json_int_t)heads, "encoder_ffn_dim", (json_int_t)ffn[0], "decoder_ffn_dim",
-        (json_int_t)ffn[1], "activation_function", act, "scale_embedding", 1, "max_position_embeddings",
-        (json_int_t)positions, "vocab_size", (json_int_t)source_size, "decoder_vocab_size", (json_int_t)(pad + 1),
-        "share_encoder_decoder_embeddings", shared, "tie_word_embeddings", tied, "pad_token_id", (json_int_t)pad);
-    m->checkpoint->generation_config = json_pack(
-        "{s:I, s:I, s:I, s:I, s:b, s:[[I]]}", "max_length", (json_int_t)(positions < POSITIONS ? positions : POSITIONS),
-        "eos_token_id", eos, "pad_token_id", (json_int_t)pad, "decoder_start_token_id", (json_int_t)pad,
-        "renormalize_logits", 1, "bad_words_ids", (json_int_t)pad);
-    if (!m->checkpoint->config || !m->checkpoint->generation_config) fail(m, TFM_ERROR_MEMORY, "no memory");
+    tfm_foreign_set_u64(foreign, generation, "max_length", limit < POSITIONS ? limit : POSITIONS);
+    tfm_foreign_set_u64(foreign, generation, "eos_token_id", (uint64_t)json_integer_value(end));
+    tfm_foreign_set_u64(foreign, generation, "pad_token_id", pad);
+    tfm_foreign_set_u64(foreign, generation, "decoder_start_token_id", pad);
+    tfm_foreign_set_bool(foreign, generation, "renormalize_logits", true);
+    tfm_foreign_set(foreign, generation, "bad_words_ids", json_pack("[[I]]", (json_int_t)pad));
 }
 
-static void read_model(model *m) {
+static void read_options(model *m) {
     const char *text;
     size_t n;
     tfm_npz_array *yaml = find(m, "special:model.yml");
     if (!yaml) return;
     yaml->used = true;
-    m->status = tfm_npz_file_bytes(&m->file, (uint32_t)(yaml - m->file.arrays), &text, &n, m->error);
-    if (m->status != TFM_OK) return;
-    n = strnlen(text, n);
-    m->options = tfm_npz_yaml(text, n, m->file.path, m->error);
-    if (!m->options) {
-        m->status = TFM_ERROR_FORMAT;
-        return;
-    }
-    check_options(m);
-    const bool shared = has(m, "Wemb");
-    const char *target = shared ? "Wemb" : "decoder_Wemb";
-    const bool tied = !has(m, "decoder_ff_logit_out_W") && !has(m, "decoder_ff_logit_out_Wt");
+    tfm_status status = tfm_npz_file_bytes(&m->file, (uint32_t)(yaml - m->file.arrays), &text, &n, m->foreign.error);
+    if (status == TFM_OK) status = tfm_npz_yaml(text, strnlen(text, n), m->file.path, &m->options, m->foreign.error);
+    m->foreign.status = status;
+    if (status == TFM_OK) check_options(m);
+}
+
+static void read_model(model *m) {
+    read_options(m);
+    m->shared = has(m, "Wemb");
+    m->tied = !has(m, "decoder_ff_logit_out_W") && !has(m, "decoder_ff_logit_out_Wt");
+    const char *target = m->shared ? "Wemb" : "decoder_Wemb";
     m->d = dimension(m, target, 1);
     m->target_size = dimension(m, target, 0);
-    uint64_t layers[2] = {whole(m, "enc-depth", 1024), whole(m, "dec-depth", 1024)};
-    write_config(m, shared, tied, layers);
-    show_embeddings(m, shared, tied);
+    const uint64_t layers[2] = {whole(m, "enc-depth", 1024), whole(m, "dec-depth", 1024)};
+    write_config(m, layers);
+    write_generation(m);
+    show_embeddings(m);
     show_stack(m, "encoder", layers[0], false);
     show_stack(m, "decoder", layers[1], true);
     for (uint32_t i = 0; i < m->file.n; i++)
         if (!m->file.arrays[i].used)
-            fail(m, TFM_ERROR_UNSUPPORTED, "array '%s' is not one a model of this kind is known to have",
-                 m->file.arrays[i].name);
+            tfm_foreign_fail(&m->foreign, TFM_ERROR_UNSUPPORTED,
+                             "array '%s' is not one a model of this kind is known to have", m->file.arrays[i].name);
 }
 
 /* ---- tokenizer ---- */
 
-typedef struct path_text {
-    char text[PATH_MAX + 300];
-} path_text;
-
-static path_text beside(const model *m, const char *name) {
-    path_text path;
-    snprintf(path.text, sizeof path.text, "%s/%.256s", m->folder, name);
-    return path;
-}
-
-static bool is_file(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
 /* vocab.yml, or the only *vocab.yml of the folder. */
-static bool find_vocabulary(const model *m, path_text *path) {
-    *path = beside(m, "vocab.yml");
-    if (is_file(path->text)) return true;
-    DIR *dir = opendir(m->folder);
-    size_t found = 0;
-    for (struct dirent *e; dir && (e = readdir(dir));) {
-        const size_t n = strlen(e->d_name), tail = strlen("vocab.yml");
-        if (n <= tail || strcmp(e->d_name + n - tail, "vocab.yml") != 0) continue;
-        *path = beside(m, e->d_name);
-        found++;
-    }
-    if (dir) closedir(dir);
-    return found == 1;
+static bool find_vocabulary(const model *m, tfm_path *path) {
+    *path = tfm_path_in(m->folder.text, "vocab.yml");
+    return tfm_path_is_file(path->text) || tfm_path_search(m->folder.text, "", "vocab.yml", path) == 1;
 }
 
-/* Ids as numbers; the padding after all others. */
-static tfm_status read_vocabulary(model *m, tfm_error *error) {
-    path_text path;
-    struct stat st;
-    if (!find_vocabulary(m, &path)) return TFM_OK;
-    FILE *f = fopen(path.text, "rb");
-    char *text = f && fstat(fileno(f), &st) == 0 && st.st_size <= YAML_MAX ? malloc((size_t)st.st_size + 1) : NULL;
-    const size_t n = text ? fread(text, 1, (size_t)st.st_size, f) : 0;
-    if (f) fclose(f);
-    json_t *strings = text ? tfm_npz_yaml(text, n, path.text, error) : NULL, *value;
-    if (!text) tfm_fail(error, TFM_ERROR_IO, "%s: cannot be read", path.text);
-    free(text);
-    if (!strings) return TFM_ERROR_FORMAT;
+/* Numbers ids that were read as text. */
+static tfm_status take_ids(json_t *strings, const char *path, json_t *ids, tfm_error *error) {
     const char *token;
-    m->vocabulary = json_object();
-    tfm_status status = m->vocabulary ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
+    json_t *value;
     json_object_foreach(strings, token, value) {
         char *end;
         const char *digits = json_string_value(value);
         const unsigned long id = strtoul(digits, &end, 10);
-        if (status == TFM_OK && (digits[0] < '0' || digits[0] > '9' || *end || id > 1 << 24))
-            status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: '%.60s' has no id", path.text, token);
-        if (status == TFM_OK && json_object_set_new(m->vocabulary, token, json_integer((json_int_t)id)) != 0)
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
+        if (digits[0] < '0' || digits[0] > '9' || *end || id > 1 << 24)
+            return tfm_fail(error, TFM_ERROR_FORMAT, "%s: '%.60s' has no id", path, token);
+        if (json_object_set_new(ids, token, json_integer((json_int_t)id)) != 0)
+            return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     }
+    return TFM_OK;
+}
+
+static tfm_status read_vocabulary(model *m, tfm_error *error) {
+    tfm_path path;
+    tfm_bytes text = {0};
+    json_t *strings = NULL;
+    if (!find_vocabulary(m, &path)) return TFM_OK;
+    m->vocabulary = json_object();
+    tfm_status status = m->vocabulary ? tfm_read_file(path.text, YAML_MAX, &text, error)
+                                      : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
+    if (status == TFM_OK) status = tfm_npz_yaml(text.data, text.size, path.text, &strings, error);
+    if (status == TFM_OK) status = take_ids(strings, path.text, m->vocabulary, error);
     json_decref(strings);
+    tfm_bytes_free(&text);
     return status;
 }
 
 static tfm_status make_side(const model *m, const char *name, tfm_table_builder **table, tfm_error *error) {
     /* Without a vocabulary the file is one of Marian's own, whose ids are the numbers of its pieces. */
     json_t *numbers = m->vocabulary ? json_copy(m->vocabulary) : NULL;
-    if (m->vocabulary && !numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder);
-    return tfm_token_side(beside(m, name).text, numbers, (int64_t)m->target_size, NULL, table, error);
+    if (m->vocabulary && !numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder.text);
+    const tfm_path path = tfm_path_in(m->folder.text, name);
+    return tfm_spm_pair_numbered_side(path.text, numbers, (int64_t)m->target_size, NULL, table, error);
 }
 
 static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
     const model *m = state;
     const char *name = m->vocabulary ? "source.spm" : "vocab.spm";
     tfm_table_builder *source = NULL, *target = NULL;
-    if (!is_file(beside(m, name).text)) return TFM_OK;
+    if (!tfm_path_has(m->folder.text, name)) return TFM_OK;
     tfm_status status = make_side(m, name, &source, error);
-    if (status == TFM_OK && m->vocabulary && is_file(beside(m, "target.spm").text))
+    if (status == TFM_OK && m->vocabulary && tfm_path_has(m->folder.text, "target.spm"))
         status = make_side(m, "target.spm", &target, error);
-    if (status == TFM_OK) status = tfm_token_sides_write(writer, source, target, error);
+    if (status == TFM_OK) status = tfm_spm_pair_write(writer, source, target, error);
     tfm_table_builder_free(&source);
     tfm_table_builder_free(&target);
     return status;
 }
 
-/* ---- form ---- */
+/* ---- format ---- */
 
 static bool is_npz(const char *path, bool is_folder) {
-    const size_t n = strlen(path);
-    return !is_folder && n > 4 && strcmp(path + n - 4, ".npz") == 0 && tfm_npz_file_is(path);
+    return !is_folder && tfm_path_ends_with(path, ".npz") && tfm_npz_file_is(path);
 }
 
 static tfm_array_shape array_shape(void *state, uint32_t array) {
@@ -359,25 +338,25 @@ static void close_model(void *state) {
 static tfm_status open_npz(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     model *m = calloc(1, sizeof *m);
     if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-    checkpoint->provider = (tfm_provider){m, read_values, write_tokenizers, close_model};
-    m->checkpoint = checkpoint;
-    m->error = error;
+    checkpoint->reader = (tfm_checkpoint_reader){m, read_values, write_tokenizers, close_model};
+    m->foreign = (tfm_foreign_model){.checkpoint = checkpoint, .path = checkpoint->path, .error = error};
     m->views = (tfm_array_views){.checkpoint = checkpoint, .state = m, .shape = array_shape, .read = read_array};
-    const char *slash = strrchr(path, '/');
-    if (strlen(path) >= PATH_MAX) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: the path is too long", path);
-    snprintf(m->folder, sizeof m->folder, "%.*s", slash ? (int)(slash - path) + (slash == path) : 1,
-             slash ? path : ".");
+    m->folder = tfm_path_folder(path);
+    checkpoint->config = json_object();
+    checkpoint->generation_config = json_object();
+    if (!checkpoint->config || !checkpoint->generation_config)
+        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
     tfm_status status = tfm_npz_file_open(&m->file, path, error);
     if (status == TFM_OK) status = read_vocabulary(m, error);
     if (status != TFM_OK) return status;
     read_model(m);
-    m->error = NULL;
-    return m->status;
+    m->foreign.error = NULL; /* it was of this call */
+    return m->foreign.status;
 }
 
 const tfm_checkpoint_format tfm_npz_format = {
     .name = "marian npz",
     .what = "model of the Marian toolkit (model.npz)",
-    .is = is_npz,
+    .matches = is_npz,
     .open = open_npz,
 };

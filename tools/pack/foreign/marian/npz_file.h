@@ -46,9 +46,9 @@ tfm_status tfm_npz_file_read(tfm_npz_file *file, uint32_t array, uint64_t first,
 tfm_status tfm_npz_file_bytes(tfm_npz_file *file, uint32_t array, const char **bytes, size_t *n, tfm_error *error);
 
 /*
- * A YAML mapping of scalars as strings; of a list its items, joined by spaces. NULL after an error. Nested mappings,
- * aliases and several documents are refused. what: for messages.
+ * A YAML mapping of scalars as an object of strings, the caller's to decref; of a list its items, joined by spaces.
+ * *object is NULL after an error. Nested mappings, aliases and several documents are refused. what: for messages.
  */
-json_t *tfm_npz_yaml(const char *text, size_t n, const char *what, tfm_error *error);
+tfm_status tfm_npz_yaml(const char *text, size_t n, const char *what, json_t **object, tfm_error *error);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
+#include "format/names.h"
 #include "runtime/tokenizer/trie.h"
 #include "runtime/tokenizer/utf8_strict.h"
 
@@ -66,11 +66,7 @@ static tfm_status replacement(rules *r, uint32_t at, uint32_t *number) {
         const char *text = r->texts + at;
         size_t n = strnlen(text, r->n_texts - at);
         if (n == r->n_texts - at) return damaged(r, "a replacement has no end");
-        for (size_t i = 0; i < n;) {
-            size_t length = tfm_utf8_char_length(text + i, n - i);
-            if (length == 0) return damaged(r, "a replacement is not UTF-8");
-            i += length;
-        }
+        if (tfm_utf8_valid_prefix(text, n) != n) return damaged(r, "a replacement is not UTF-8");
         if (r->n_text + n > UINT32_MAX) return damaged(r, "its replacements overlap too much");
         if (!room(&map->text, r->n_text, n + 1, &r->text_capacity, 1) ||
             !room(&map->offsets, map->n_replacements, 2, &r->offset_capacity, sizeof(uint32_t))) {

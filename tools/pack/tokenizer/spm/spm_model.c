@@ -1,18 +1,16 @@
 /* spm_model.c - parses a SentencePiece model file and checks everything in it. */
 #include "spm_model.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "format/names.h"
 #include "runtime/tokenizer/spm.h"
 #include "runtime/tokenizer/trie.h"
 #include "runtime/tokenizer/utf8_strict.h"
 #include "spm.pb-c.h"
+#include "tools/common/bytes.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 #define MAX_MEMORY ((size_t)512 << 20) /* a hostile file may ask for a hundred times its size */
@@ -61,12 +59,7 @@ static bool is_reserved(uint32_t kind) {
 }
 
 static bool is_text(const char *text, size_t n) {
-    for (size_t i = 0; i < n;) {
-        size_t length = tfm_utf8_char_length(text + i, n - i);
-        if (length == 0 || text[i] == 0) return false;
-        i += length;
-    }
-    return true;
+    return n == 0 || (tfm_utf8_valid_prefix(text, n) == n && !memchr(text, 0, n));
 }
 
 static tfm_status take_piece(const checker *c, size_t i, const Spm__Piece *piece) {
@@ -230,40 +223,13 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
     return status;
 }
 
-/* The whole of a regular file in memory the caller frees. */
-static tfm_status read_file(const char *path, unsigned char **data, size_t *n, tfm_error *error) {
-    *data = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    struct stat st;
-    tfm_status status = TFM_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        status = tfm_fail(error, TFM_ERROR_IO, "%s: is not a file", path);
-    } else if (st.st_size > (off_t)MAX_FILE) {
-        status = tfm_fail(error, TFM_ERROR_LIMIT, "%s: is larger than a SentencePiece model can be", path);
-    } else if (!(*data = malloc((size_t)st.st_size + 1))) {
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its %lld bytes", path, (long long)st.st_size);
-    }
-    *n = 0;
-    while (status == TFM_OK && *n < (size_t)st.st_size) {
-        ssize_t got = read(fd, *data + *n, (size_t)st.st_size - *n);
-        if (got > 0) *n += (size_t)got;
-        if (got == 0) break;
-        if (got < 0 && errno != EINTR) {
-            status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot be read: %s", path, strerror(errno));
-        }
-    }
-    close(fd);
-    return status;
-}
-
 tfm_status tfm_spm_model_read(tfm_spm_model *model, const char *path, tfm_error *error) {
+    tfm_bytes bytes = {0};
     *model = (tfm_spm_model){0};
-    unsigned char *data;
-    size_t n = 0;
-    tfm_status status = read_file(path, &data, &n, error);
-    if (status == TFM_OK) status = tfm_spm_model_parse(model, data, n, path, error);
-    free(data);
+    tfm_status status = tfm_read_file(path, MAX_FILE, &bytes, error);
+    if (status == TFM_OK)
+        status = tfm_spm_model_parse(model, (const unsigned char *)bytes.data, bytes.size, path, error);
+    tfm_bytes_free(&bytes);
     return status;
 }
 

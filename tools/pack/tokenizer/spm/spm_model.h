@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_PACK_TOKENIZER_SPM_SPM_MODEL_H
 #define TFM_TOOLS_PACK_TOKENIZER_SPM_SPM_MODEL_H
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 #include "trie_builder.h"
 
 /* Kinds of pieces as the file numbers them. */

@@ -24,19 +24,7 @@ static tfm_status no_memory(const layout *l) {
     return tfm_fail(l->error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", l->what);
 }
 
-/* Builds a trie of keys and puts it into the table. */
-static tfm_status put_trie(const layout *l, const char *name, tfm_trie_key *keys, size_t n) {
-    uint32_t *words;
-    size_t n_words;
-    tfm_status status = tfm_trie_build(keys, n, l->what, &words, &n_words, l->error);
-    if (status != TFM_OK) return status;
-    tfm_table_set_array(l->table, name, TFM_VALUE_U32S, words, n_words);
-    free(words);
-    return TFM_OK;
-}
-
-/* The trie of what occurs in text. Unigram segmentation passes unused pieces over; byte pairs are built through them.
- */
+/* What occurs in text. Unigram segmentation passes unused pieces over; byte pairs are built through them. */
 static tfm_status put_pieces(const layout *l) {
     const tfm_spm_model *m = l->model;
     tfm_trie_key *keys = malloc(m->n_in_text * sizeof *keys);
@@ -50,12 +38,12 @@ static tfm_status put_pieces(const layout *l) {
         if (kind == TFM_PIECE_USER_DEFINED) key.value |= TFM_SPM_USER_DEFINED;
         keys[n++] = key;
     }
-    tfm_status status = put_trie(l, "pieces.trie", keys, n);
+    tfm_status status = tfm_trie_put(l->table, "pieces.trie", keys, n, l->what, l->error);
     n = 0;
     for (size_t i = 0; i < m->n_in_text; i++) {
         if (m->pieces[m->in_text[i].value - 1].kind == TFM_PIECE_USER_DEFINED) keys[n++] = m->in_text[i];
     }
-    if (status == TFM_OK && n > 0) status = put_trie(l, "symbols.trie", keys, n);
+    if (status == TFM_OK && n > 0) status = tfm_trie_put(l->table, "symbols.trie", keys, n, l->what, l->error);
     free(keys);
     return status;
 }
@@ -114,7 +102,7 @@ static tfm_status put_others(const layout *l) {
         if (bsearch(&key, m->in_text, m->n_in_text, sizeof key, tfm_trie_key_compare)) continue;
         keys[n++] = key;
     }
-    tfm_status status = n > 0 ? put_trie(l, "others.trie", keys, n) : TFM_OK;
+    tfm_status status = n > 0 ? tfm_trie_put(l->table, "others.trie", keys, n, l->what, l->error) : TFM_OK;
     free(keys);
     return status;
 }
@@ -182,7 +170,7 @@ static tfm_status put_normalizer(const layout *l, const char *name, const tfm_sp
     if (status != TFM_OK || map.n_keys == 0) return status;
     char key[64];
     snprintf(key, sizeof key, "%s.rules", name);
-    status = put_trie(l, key, map.keys, map.n_keys);
+    status = tfm_trie_put(l->table, key, map.keys, map.n_keys, l->what, l->error);
     snprintf(key, sizeof key, "%s.replacements.text", name);
     tfm_table_set_array(l->table, key, TFM_VALUE_U8S, map.text, map.offsets[map.n_replacements]);
     snprintf(key, sizeof key, "%s.replacements.offsets", name);

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 #include "runtime/tokenizer/trie.h"
 
 #define BLOCK 256u
@@ -52,26 +52,26 @@ int tfm_trie_key_compare(const void *a, const void *b) {
 }
 
 static void take(builder *b, uint32_t unit) {
-    unit_state *s = &b->states[unit];
-    s->is_free = false;
-    if (s->next == unit) {
+    unit_state *state = &b->states[unit];
+    state->is_free = false;
+    if (state->next == unit) {
         b->head = 0;
     } else {
-        b->states[s->previous].next = s->next;
-        b->states[s->next].previous = s->previous;
-        if (b->head == unit) b->head = s->next;
+        b->states[state->previous].next = state->next;
+        b->states[state->next].previous = state->previous;
+        if (b->head == unit) b->head = state->next;
     }
 }
 
 static void give(builder *b, uint32_t unit) {
-    unit_state *s = &b->states[unit];
-    s->is_free = true;
+    unit_state *state = &b->states[unit];
+    state->is_free = true;
     if (b->head == 0) {
-        b->head = s->next = s->previous = unit;
+        b->head = state->next = state->previous = unit;
         return;
     }
     uint32_t last = b->states[b->head].previous;
-    *s = (unit_state){b->head, last, true, s->is_base};
+    *state = (unit_state){b->head, last, true, state->is_base};
     b->states[last].next = unit;
     b->states[b->head].previous = unit;
 }
@@ -255,5 +255,16 @@ tfm_status tfm_trie_build(tfm_trie_key *keys, size_t n, const char *what, uint32
     }
     *words = (uint32_t *)(void *)b.units;
     *n_words = (size_t)b.n * 2;
+    return TFM_OK;
+}
+
+tfm_status tfm_trie_put(tfm_table_builder *table, const char *key, tfm_trie_key *keys, size_t n, const char *what,
+                        tfm_error *error) {
+    uint32_t *words;
+    size_t n_words;
+    tfm_status status = tfm_trie_build(keys, n, what, &words, &n_words, error);
+    if (status != TFM_OK) return status;
+    tfm_table_set_array(table, key, TFM_VALUE_U32S, words, n_words);
+    free(words);
     return TFM_OK;
 }

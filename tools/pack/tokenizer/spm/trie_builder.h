@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_PACK_TOKENIZER_SPM_TRIE_BUILDER_H
 #define TFM_TOOLS_PACK_TOKENIZER_SPM_TRIE_BUILDER_H
 
-#include "runtime/tfm.h"
+#include "format/table.h"
 
 typedef struct tfm_trie_key {
     const char *text;
@@ -21,5 +21,8 @@ int tfm_trie_key_compare(const void *a, const void *b);
  */
 tfm_status tfm_trie_build(tfm_trie_key *keys, size_t n, const char *what, uint32_t **words, size_t *n_words,
                           tfm_error *error);
+/* The same as the array `key` of a table. */
+tfm_status tfm_trie_put(tfm_table_builder *table, const char *key, tfm_trie_key *keys, size_t n, const char *what,
+                        tfm_error *error);
 
 #endif

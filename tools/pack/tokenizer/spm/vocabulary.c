@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "runtime/tokenizer/spm.h"
+#include "tools/pack/common/json_file.h"
 
 /* A token of a configuration is a string or an object with its spelling as content. */
 static const char *token_text(const json_t *token) {
@@ -91,10 +92,10 @@ tfm_status tfm_vocabulary_make(tfm_vocabulary *v, json_t *object, const char *pa
 
 tfm_status tfm_vocabulary_read(tfm_vocabulary *v, const char *path, const json_t *config,
                                const json_t *special_tokens_map, tfm_error *error) {
+    json_t *object;
     *v = (tfm_vocabulary){0};
-    json_error_t wrong;
-    json_t *object = json_load_file(path, 0, &wrong);
-    if (!object) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, wrong.line, wrong.text);
+    tfm_status status = tfm_json_load(path, 0, &object, error);
+    if (status != TFM_OK) return status;
     if (json_is_object(object)) return tfm_vocabulary_make(v, object, path, config, special_tokens_map, error);
     json_decref(object);
     return tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a JSON object of tokens and ids", path);

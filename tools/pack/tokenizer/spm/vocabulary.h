@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include "runtime/tfm.h"
+#include "format/tfm_error.h"
 #include "trie_builder.h"
 
 typedef struct tfm_vocabulary_entry {

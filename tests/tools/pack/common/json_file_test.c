@@ -1,0 +1,60 @@
+/* json_file_test.c - what is wrong with a JSON file is said in one way: the file, the line, the problem. */
+#include "tools/pack/common/json_file.h"
+
+#include <unistd.h>
+
+#include "tests/tools/pack/files.h"
+
+TestSuite(json_file, .timeout = 60);
+
+static const struct {
+    const char *text;
+    unsigned rules;
+    const char *message; /* NULL: it is read */
+} cases[] = {
+    {"{\"a\": 1}", TFM_JSON_OBJECT, NULL},
+    {"[1]", 0, NULL},
+    {"[1]", TFM_JSON_OBJECT, "x.json: not a JSON object"},
+    {"", 0, "x.json: line 1: "},
+    {"{\n\"a\" 1}", 0, "x.json: line 2: "},
+    {"{\"a\": 1} x", 0, "x.json: line 1: end of file expected"},
+    {"[\"\xff\"]", 0, "x.json: line 1: unable to decode byte 0xff"},
+    {"{\"a\": 1, \"a\": 2}", 0, NULL},
+    {"{\"a\": 1, \"a\": 2}", TFM_JSON_UNIQUE_KEYS, "x.json: line 1: duplicate object key"},
+    {"[100000000000000000000]", 0, "x.json: line 1: too big integer"},
+    {"[100000000000000000000]", TFM_JSON_BIG_NUMBERS, NULL},
+    {"[\"\\u0000\"]", 0, "x.json: line 1: \\u0000 is not allowed"},
+    {"[\"\\u0000\"]", TFM_JSON_NUL, NULL},
+};
+
+Test(json_file, contents) {
+    char *folder = scratch_make();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        json_t *json;
+        write_text_in(folder, "x.json", cases[i].text);
+        if (cases[i].message) {
+            REQUIRE_ERROR(tfm_json_load(in(folder, "x.json"), cases[i].rules, &json, error), TFM_ERROR_FORMAT,
+                          cases[i].message);
+            cr_expect_null(json);
+        } else {
+            REQUIRE_OK(tfm_json_load(in(folder, "x.json"), cases[i].rules, &json, error));
+            cr_expect_not_null(json);
+            json_decref(json);
+        }
+    }
+    scratch_remove(&folder);
+}
+
+Test(json_file, files) {
+    char *folder = scratch_make();
+    json_t *json;
+    REQUIRE_ERROR(tfm_json_load(in(folder, "none"), 0, &json, error), TFM_ERROR_IO, "none: cannot open: No such file");
+    cr_expect_null(json);
+    REQUIRE_OK(tfm_json_load(in(folder, "none"), TFM_JSON_OPTIONAL, &json, error));
+    cr_expect_null(json);
+    REQUIRE_ERROR(tfm_json_load(folder, TFM_JSON_OPTIONAL, &json, error), TFM_ERROR_IO, folder);
+    write_text_in(folder, "huge", "");
+    cr_assert_eq(truncate(in(folder, "huge"), ((off_t)256 << 20) + 1), 0);
+    REQUIRE_ERROR(tfm_json_load(in(folder, "huge"), 0, &json, error), TFM_ERROR_FORMAT, "huge: too large");
+    scratch_remove(&folder);
+}

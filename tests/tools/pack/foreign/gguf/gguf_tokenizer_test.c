@@ -1,0 +1,270 @@
+/* gguf_tokenizer_test.c - vocabularies inside GGUF files: llama.cpp's own cases, and small ones of every kind. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gguf_writer.h"
+#include "runtime/tokenizer/tokenizer.h"
+#include "tests/support/program.h"
+#include "tools/pack/common/name_format.h"
+#include "tools/pack/pack.h"
+
+TestSuite(gguf_tokenizer, .timeout = 120);
+
+/* A tokenizer out of a model file in a folder of its own. */
+typedef struct opened {
+    char *folder;
+    tfm_file *file;
+    tfm_tokenizer *tokenizer;
+} opened;
+
+static opened open_packed(char *folder, const char *gguf) {
+    opened o = {.folder = folder};
+    tfm_pack_request request = {.source = gguf, .out = in(folder, "t.bin"), .tokenizer_only = true};
+    REQUIRE_OK(tfm_pack(&request, error));
+    REQUIRE_OK(tfm_file_open(&o.file, in(folder, "t.bin"), error));
+    REQUIRE_OK(tfm_tokenizer_open(&o.tokenizer, tfm_file_table(o.file, "tokenizer"), gguf, error));
+    return o;
+}
+
+static void opened_close(opened *o) {
+    tfm_tokenizer_close(&o->tokenizer);
+    tfm_file_close(&o->file);
+    scratch_remove(&o->folder);
+}
+
+static void expect(const opened *o, const char *text, size_t n, bool special, const int32_t *ids, size_t n_ids) {
+    tfm_ids got = {0};
+    REQUIRE_OK(tfm_tokenizer_encode(o->tokenizer, text, n, special, &got, error));
+    char line[2000] = "";
+    for (size_t i = 0; i < got.size && strlen(line) < 1900; i++)
+        snprintf(line + strlen(line), sizeof line - strlen(line), " %d", got.data[i]);
+    cr_assert(got.size == n_ids && (n_ids == 0 || memcmp(got.data, ids, n_ids * sizeof *ids) == 0), "'%.*s':%s", (int)n,
+              text, line);
+    tfm_ids_free(&got);
+}
+#define EXPECT(o, text, special, ...)                                                                                  \
+    expect(o, text, strlen(text), special, (const int32_t[]){__VA_ARGS__}, sizeof((int32_t[]){__VA_ARGS__}) / 4)
+
+static void expect_text(const opened *o, bool skip, const int32_t *ids, size_t n, const char *text) {
+    tfm_text got = {0};
+    REQUIRE_OK(tfm_tokenizer_decode(o->tokenizer, ids, n, skip, &got, error));
+    cr_assert(got.size == strlen(text) && memcmp(got.data, text, got.size) == 0, "'%.*s' is not '%s'", (int)got.size,
+              got.data, text);
+    tfm_text_free(&got);
+}
+#define EXPECT_TEXT(o, skip, text, ...)                                                                                \
+    expect_text(o, skip, (const int32_t[]){__VA_ARGS__}, sizeof((int32_t[]){__VA_ARGS__}) / 4, text)
+
+/* ---- llama.cpp's cases ---- */
+
+static void check_cases(const char *name) {
+    static const char between[] = "\n__ggml_vocab_test__\n";
+    const tfm_name gguf = tfm_name_format("tokenizers/ggml-vocab/ggml-vocab-%s.gguf", name);
+    size_t n, n_cases = 0;
+    opened o = open_packed(scratch_make(), shared_file(gguf.text));
+    char *texts = read_file(shared_file(tfm_name_format("%s.inp", gguf.text).text), &n);
+    char *lines = read_file(shared_file(tfm_name_format("%s.out", gguf.text).text), &n), *line = lines;
+    for (char *text = texts, *end; (end = strstr(text, between)); text = end + strlen(between), n_cases++) {
+        int32_t ids[1000];
+        size_t n_ids = 0;
+        char *line_end = strchr(line, '\n');
+        for (char *next; line < line_end && n_ids < 1000; line = next) {
+            long id = strtol(line, &next, 10);
+            if (next == line || next > line_end) break;
+            ids[n_ids++] = (int32_t)id;
+        }
+        expect(&o, text, (size_t)(end - text), false, ids, n_ids);
+        line = line_end + 1;
+    }
+    cr_assert_eq(n_cases, 46, "%zu cases", n_cases);
+    free(texts);
+    free(lines);
+    opened_close(&o);
+}
+
+Test(gguf_tokenizer, ggml_vocab_gpt_2) { check_cases("gpt-2"); }
+Test(gguf_tokenizer, ggml_vocab_bert_bge) { check_cases("bert-bge"); }
+Test(gguf_tokenizer, ggml_vocab_llama_spm) { check_cases("llama-spm"); }
+
+/* What stands around a text: nothing (GPT-2), <s> (Llama), [CLS] and [SEP] (BERT). */
+Test(gguf_tokenizer, ggml_vocab_templates) {
+    opened o = open_packed(scratch_make(), shared_file("tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf"));
+    EXPECT(&o, "Hello", true, 15496);
+    EXPECT(&o, "<|endoftext|>Hello", false, 50256, 15496);
+    EXPECT_TEXT(&o, true, "Hello world", 50256, 15496, 995);
+    opened_close(&o);
+    o = open_packed(scratch_make(), shared_file("tokenizers/ggml-vocab/ggml-vocab-llama-spm.gguf"));
+    EXPECT(&o, "Hello world", true, 1, 15043, 3186);
+    EXPECT(&o, "<s>Hello</s>", false, 1, 15043, 2);
+    EXPECT_TEXT(&o, true, "Hello world", 1, 15043, 3186, 2);
+    EXPECT_TEXT(&o, true, "\xE2\x82\xAC", 229, 133, 175); /* the Euro sign in byte tokens */
+    opened_close(&o);
+    o = open_packed(scratch_make(), shared_file("tokenizers/ggml-vocab/ggml-vocab-bert-bge.gguf"));
+    EXPECT(&o, "Hello", true, 101, 7592, 102);
+    EXPECT_TEXT(&o, true, "unaffable", 101, 14477, 20961, 3468, 102);
+    opened_close(&o);
+}
+
+/* Against tokenizer.json of the same vocabularies, on texts full of odd things. */
+static void check_corpus(const char *gguf, const char *folder) {
+    char *base = strdup(shared_file("tokenizers")), *path = strdup(in(base, gguf)), *other = strdup(in(base, folder));
+    json_t *corpus = json_load_file(in(base, "corpus.json"), JSON_ALLOW_NUL, NULL);
+    cr_assert(corpus);
+    opened a = open_packed(scratch_make(), path), b = open_packed(scratch_make(), other);
+    size_t i;
+    json_t *text;
+    json_array_foreach(json_object_get(corpus, "cases"), i, text) {
+        tfm_ids ids = {0};
+        REQUIRE_OK(
+            tfm_tokenizer_encode(b.tokenizer, json_string_value(text), json_string_length(text), false, &ids, error));
+        expect(&a, json_string_value(text), json_string_length(text), false, ids.data, ids.size);
+        tfm_ids_free(&ids);
+    }
+    cr_assert_eq(i, 543);
+    opened_close(&a);
+    opened_close(&b);
+    json_decref(corpus);
+    free(base);
+    free(path);
+    free(other);
+}
+
+Test(gguf_tokenizer, corpus_gpt_2) { check_corpus("ggml-vocab/ggml-vocab-gpt-2.gguf", "gpt2"); }
+Test(gguf_tokenizer, corpus_bert_bge) { check_corpus("ggml-vocab/ggml-vocab-bert-bge.gguf", "bert-base-uncased"); }
+
+/* ---- small ones ---- */
+
+static const char *const spm_tokens[] = {"<unk>", "<s>", "</s>",           "\xE2\x96\x81", "a",
+                                         "b",     "ab",  "\342\226\201ab", "<sep>"};
+static const float spm_scores[] = {0, 0, 0, -3, -4, -5, -1, -2, 0};
+static const int32_t spm_types[] = {2, 3, 3, 1, 1, 1, 1, 1, 4};
+
+static gguf_writer spm_begin(void) {
+    gguf_writer w = gguf_begin();
+    gguf_string(&w, "general.architecture", "llama");
+    gguf_string(&w, "tokenizer.ggml.model", "llama");
+    return w;
+}
+
+static void put_spm(gguf_writer *w) {
+    gguf_strings(w, "tokenizer.ggml.tokens", spm_tokens, 9);
+    gguf_f32s(w, "tokenizer.ggml.scores", spm_scores, 9);
+    gguf_i32s(w, "tokenizer.ggml.token_type", spm_types, 9);
+}
+
+static opened open_writer(gguf_writer *w) {
+    char *folder = scratch_make();
+    gguf_save(w, in(folder, "v.gguf"));
+    return open_packed(folder, in(folder, "v.gguf"));
+}
+
+Test(gguf_tokenizer, byte_pairs_with_a_space_before) {
+    gguf_writer w = spm_begin();
+    put_spm(&w);
+    opened o = open_writer(&w);
+    EXPECT(&o, "ab ab", false, 7, 7);
+    EXPECT(&o, "abba", true, 1, 7, 5, 4);
+    EXPECT(&o, "ab<sep>ab", false, 7, 8, 7); /* a space stands before every stretch, as llama.cpp has it */
+    EXPECT_TEXT(&o, false, "ab ab", 7, 7);
+    opened_close(&o);
+}
+
+Test(gguf_tokenizer, byte_pairs_without_and_with_end) {
+    gguf_writer w = spm_begin();
+    put_spm(&w);
+    gguf_bool(&w, "tokenizer.ggml.add_space_prefix", false);
+    gguf_bool(&w, "tokenizer.ggml.add_bos_token", false);
+    gguf_bool(&w, "tokenizer.ggml.add_eos_token", true);
+    opened o = open_writer(&w);
+    EXPECT(&o, "ab ab", true, 6, 7, 2);
+    EXPECT_TEXT(&o, true, "ab ab", 6, 7, 2);
+    opened_close(&o);
+}
+
+static const char *const bpe_tokens[] = {"a", "b", "1", "2", "\xC4\xA0", "ab", "\304\240ab", "12", "<|end|>", "!"};
+static const int32_t bpe_types[] = {1, 1, 1, 1, 1, 1, 1, 1, 3, 1};
+static const char *const bpe_merges[] = {"a b", "\xC4\xA0 ab", "1 2"};
+
+static gguf_writer bpe_begin(const char *pre) {
+    gguf_writer w = gguf_begin();
+    gguf_string(&w, "general.architecture", "llama");
+    gguf_string(&w, "tokenizer.ggml.model", "gpt2");
+    if (pre) gguf_string(&w, "tokenizer.ggml.pre", pre);
+    gguf_strings(&w, "tokenizer.ggml.tokens", bpe_tokens, 10);
+    gguf_i32s(&w, "tokenizer.ggml.token_type", bpe_types, 10);
+    gguf_strings(&w, "tokenizer.ggml.merges", bpe_merges, 3);
+    gguf_u32(&w, "tokenizer.ggml.bos_token_id", 8);
+    return w;
+}
+
+/* How digits are cut tells pre-tokenizers apart. */
+Test(gguf_tokenizer, pretokenizers) {
+    static const struct {
+        const char *pre;
+        bool joined, bos; /* "12" is one word; a text begins with bos */
+    } cases[] = {{"gpt-2", true, false},   {"llama-bpe", true, true},   {"qwen2", false, false},
+                 {"smollm", false, false}, {"falcon", true, false},     {"tekken", false, true},
+                 {"gpt-4o", true, false},  {"command-r", false, false}, {"olmo", true, false},
+                 {"default", true, false}, {NULL, true, false},         {"dbrx", true, false},
+                 {"bloom", true, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gguf_writer w = bpe_begin(cases[i].pre);
+        opened o = open_writer(&w);
+        if (cases[i].joined)
+            EXPECT(&o, "ab 12", false, 5, 4, 7);
+        else
+            EXPECT(&o, "12", false, 2, 3);
+        EXPECT(&o, "ab ab<|end|>!", false, 5, 6, 8, 9);
+        if (cases[i].bos)
+            EXPECT(&o, "ab", true, 8, 5);
+        else
+            EXPECT(&o, "ab", true, 5);
+        opened_close(&o);
+    }
+}
+
+static void refuse(gguf_writer *w, tfm_status status, const char *text) {
+    char *folder = scratch_make();
+    gguf_save(w, in(folder, "v.gguf"));
+    tfm_pack_request request = {.source = in(folder, "v.gguf"), .out = in(folder, "t.bin"), .tokenizer_only = true};
+    REQUIRE_ERROR(tfm_pack(&request, error), status, text);
+    cr_assert(access(in(folder, "t.bin"), F_OK) != 0);
+    scratch_remove(&folder);
+}
+
+Test(gguf_tokenizer, refusals) {
+    gguf_writer w = bpe_begin("klingon");
+    refuse(&w, TFM_ERROR_UNSUPPORTED, "tokenizer.ggml.pre is 'klingon'");
+    w = gguf_begin();
+    gguf_string(&w, "general.architecture", "llama");
+    gguf_string(&w, "tokenizer.ggml.model", "rwkv");
+    refuse(&w, TFM_ERROR_UNSUPPORTED, "tokenizer.ggml.model is 'rwkv'; supported are llama");
+    w = spm_begin();
+    refuse(&w, TFM_ERROR_FORMAT, "key 'tokenizer.ggml.tokens' is no list of texts");
+    w = spm_begin();
+    gguf_strings(&w, "tokenizer.ggml.tokens", spm_tokens, 9);
+    refuse(&w, TFM_ERROR_FORMAT, "key 'tokenizer.ggml.scores' is missing");
+    w = spm_begin();
+    gguf_strings(&w, "tokenizer.ggml.tokens", spm_tokens, 9);
+    gguf_f32s(&w, "tokenizer.ggml.scores", spm_scores, 8);
+    refuse(&w, TFM_ERROR_FORMAT, "has not as many elements as there are tokens");
+    w = spm_begin();
+    put_spm(&w);
+    gguf_u32(&w, "tokenizer.ggml.bos_token_id", 9);
+    refuse(&w, TFM_ERROR_FORMAT, "not in the vocabulary");
+    const char *broken[] = {"<unk>", "\xff", "a"};
+    w = spm_begin();
+    gguf_strings(&w, "tokenizer.ggml.tokens", broken, 3);
+    gguf_f32s(&w, "tokenizer.ggml.scores", spm_scores, 3);
+    refuse(&w, TFM_ERROR_FORMAT, "token 1 is not UTF-8");
+    const char *const odd[] = {"x y"};
+    w = gguf_begin();
+    gguf_string(&w, "general.architecture", "llama");
+    gguf_string(&w, "tokenizer.ggml.model", "gpt2");
+    gguf_string(&w, "tokenizer.ggml.pre", "gpt-2");
+    gguf_strings(&w, "tokenizer.ggml.tokens", bpe_tokens, 10);
+    gguf_strings(&w, "tokenizer.ggml.merges", odd, 1);
+    refuse(&w, TFM_ERROR_FORMAT, "merge 0 is not of pieces of the vocabulary");
+}
