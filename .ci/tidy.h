@@ -1,7 +1,7 @@
 /*
- * tidy.h - included before each file by `.ci/run tidy`: clang's analyzer does not look into functions of a variable number
- * of arguments, and so would take it for possible that `return tfm_fail(...)` returns TFM_OK and that a caller goes on
- * with what was never set.
+ * tidy.h - included before each file by `.ci/run tidy`: clang's analyzer does not look into functions of a variable
+ * number of arguments, and so would take it for possible that `return tfm_fail(...)` returns TFM_OK and that a caller
+ * goes on with what was never set.
  */
 #include "format/model_file.h"
 

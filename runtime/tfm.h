@@ -218,7 +218,8 @@ TFM_API tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const i
 
 /* The piece of an id as the vocabulary spells it, or NULL; lives as long as the model. *n is its length in bytes. */
 TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n);
-/* The reverse: the (lowest) id of a piece of n bytes, special tokens included; -1 if the vocabulary does not have it. */
+/* The reverse: the (lowest) id of a piece of n bytes, special tokens included; -1 if the vocabulary does not have it.
+ */
 TFM_API int32_t tfm_token_id(const tfm_model *model, tfm_side side, const char *piece, size_t n);
 
 /*

@@ -20,8 +20,8 @@ V16_INLINE v16 v16_load_weights(const void *w, tfm_dtype dtype, size_t element) 
 }
 
 /* a: rows a_stride apart; w[j]: 16 elements for each k. prefetch: elements ahead to fetch of each w[j], 0 for none. */
-V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, size_t a_stride,
-                          const void *const *w, tfm_dtype dtype, size_t n_k, const size_t prefetch) {
+V16_INLINE void v16_chain(const int R, const int P, v16 *acc, const float *a, size_t a_stride, const void *const *w,
+                          tfm_dtype dtype, size_t n_k, const size_t prefetch) {
     const size_t size = tfm_number_bytes(dtype);
     for (size_t k = 0; k < n_k; k++) {
         v16 b[TILE_PANELS_MAX];

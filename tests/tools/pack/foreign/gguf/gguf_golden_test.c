@@ -414,7 +414,6 @@ static void check_folder(const char *original, const char *name, conversion c, c
     scratch_remove(&folder);
 }
 
-
 static void check(const char *name, const family *f, uint32_t type, bool again, const char *change_config) {
     check_folder(golden_path(name), name, (conversion){.f = f, .type = type, .again = again}, change_config);
 }
@@ -494,7 +493,9 @@ Test(gguf_golden, stablelm_norms_of_heads) {
     scratch_remove(&folder);
 }
 
-Test(gguf_golden, phi2_joined) { check_folder(golden_path("phi"), "phi", (conversion){.f = &phi2, .joined = true}, NULL); }
+Test(gguf_golden, phi2_joined) {
+    check_folder(golden_path("phi"), "phi", (conversion){.f = &phi2, .joined = true}, NULL);
+}
 
 Test(gguf_golden, phi3_longrope) {
     check("phi3", &phi3, GGUF_F32, false,
