@@ -116,20 +116,26 @@ static item *make_item(tfm_table_builder *builder, const char *key, tfm_value_ty
     return made;
 }
 
-static void set_bytes(tfm_table_builder *builder, item *made, const void *data, uint64_t n, uint64_t size) {
+/* Room for n elements of `size` bytes in all; false, and made is gone, if there is none. */
+static bool make_bytes(tfm_table_builder *builder, item *made, uint64_t n, uint64_t size) {
     made->n = n;
     made->size = size;
     if (size > TFM_DISK_MAX_SECTION) {
         tfm_fail(&builder->failure, TFM_ERROR_LIMIT, "the value '%s' has over a GiB", made->key);
         item_free(made);
-        return;
+        return false;
     }
     made->data = malloc(size ? size : 1);
     if (!made->data) {
         fail_memory(builder, made->key);
         item_free(made);
-        return;
+        return false;
     }
+    return true;
+}
+
+static void set_bytes(tfm_table_builder *builder, item *made, const void *data, uint64_t n, uint64_t size) {
+    if (!make_bytes(builder, made, n, size)) return;
     if (data && size) memcpy(made->data, data, size);
     insert(builder, made);
 }
@@ -193,10 +199,10 @@ void tfm_table_set_strings(tfm_table_builder *builder, const char *key, const ch
         if (!text_usable(builder, made, strings ? strings[i] : NULL)) return;
         size += strlen(strings[i]) + 1;
     }
-    set_bytes(builder, made, NULL, n, size);
-    if (!builder_usable(builder)) return;
+    if (!make_bytes(builder, made, n, size)) return;
     char *at = made->data;
     for (size_t i = 0; i < n; i++) at = stpcpy(at, strings[i]) + 1;
+    insert(builder, made);
 }
 
 /* ---- writing ---- */

@@ -40,7 +40,7 @@ tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *
     parser->note = chat->note;
     parser->note_size = sizeof chat->note;
     if (n > TEMPLATE_MAX)
-        tfm_jinja_fail(&chat->work, TFM_ERROR_LIMIT, "a chat template of more than %zu MiB", TEMPLATE_MAX / MIB);
+        tfm_jinja_fail(&chat->work, TFM_ERROR_LIMIT, "a chat template of more than %zu MiB", TEMPLATE_MAX >> 20);
     else
         chat->statements = tfm_jinja_parse(parser, text, n);
     free(parser);

@@ -62,6 +62,7 @@ static void copy_details(const lists *l, const tfm_request *r, size_t max_source
         if (l->attention)
             memcpy(l->attention + to * n_source, search->attention + from * max_source, n_source * sizeof(float));
         if (n_top == 0) continue;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): what is wanted has been allocated */
         memcpy(l->top_ids + to * n_top, search->top_ids + from * n_top, n_top * sizeof(int32_t));
         memcpy(l->top_log_probs + to * n_top, search->top_log_probs + from * n_top, n_top * sizeof(float));
     }
@@ -86,6 +87,7 @@ void tfm_hypotheses_write(tfm_hypotheses *hypotheses, tfm_request *request, size
         size_t n = path_length(search, f->node) - search->output_start, first = i * request->max_length;
         tfm_search_path(search, f->node, n, l.ids + first, l.log_probs + first);
         copy_details(&l, request, max_source, f->node, first, n);
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the arena has memory here, it does not count */
         l.items[i] = (tfm_hypothesis){.ids = l.ids + first,
                                       .n = n,
                                       .ended = f->ended,

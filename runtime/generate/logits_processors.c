@@ -69,7 +69,7 @@ static void block_bad_words(const tfm_generate_params *p, const tfm_history *h, 
         if (word->n == 0 || (word->n == 1 && tfm_is_end_token(p, word->ids[0]))) continue;
         size_t head = word->n - 1;
         if (head > 0 && word->n > h->n) continue;
-        if (head > 0 && memcmp(h->ids + h->n - head, word->ids, head * sizeof *word->ids)) continue;
+        if (head > 0 && memcmp(h->ids + h->n - head, word->ids, head * sizeof *word->ids) != 0) continue;
         ban(scores, vocab_size, word->ids[head]);
     }
 }

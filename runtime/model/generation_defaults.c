@@ -170,7 +170,7 @@ tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error) {
             status = read_early_stopping(model, value, error);
         } else {
             size_t f = 0;
-            while (f < sizeof fields / sizeof *fields && strcmp(fields[f].key, value->key)) f++;
+            while (f < sizeof fields / sizeof *fields && strcmp(fields[f].key, value->key) != 0) f++;
             if (f == sizeof fields / sizeof *fields) return refuse(model, value->key, "is not known", error);
             status = read_scalar(model, &fields[f], value, error);
         }

@@ -194,7 +194,7 @@ static void read_decoder_step(tfm_table_reader *r, size_t i, tfm_decoder_step *s
 static void read_decoder(tfm_table_reader *r, tfm_decoder_steps *decoder) {
     const tfm_value *count = tfm_reader_get(r, "decoder.count", TFM_VALUE_U64, true);
     if (count && count->u64 > 256) tfm_reader_fail(r, "decoder.count", "is too many");
-    if (r->status != TFM_OK || count->u64 == 0) return;
+    if (r->status != TFM_OK || !count || count->u64 == 0) return;
     decoder->steps = calloc(count->u64, sizeof *decoder->steps);
     if (!decoder->steps) {
         r->status = tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory", r->what);

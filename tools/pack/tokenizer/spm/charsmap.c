@@ -92,7 +92,7 @@ static tfm_status add_rule(rules *r, uint32_t depth, uint32_t number) {
         return no_memory(r);
     }
     memcpy(map->spellings + r->n_spellings, r->spelling, depth);
-    r->starts[map->n_keys] = r->n_spellings;
+    r->starts[map->n_keys] = r->n_spellings; // NOLINT(clang-analyzer-core.NullDereference): grows with map->keys
     r->n_spellings += depth;
     map->keys[map->n_keys++] = (tfm_trie_key){NULL, depth, number};
     return TFM_OK;
