@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/model_file.h"
-#include "runtime/model/model.h"
-#include "runtime/tokenizer/growable.h"
+#include "params.h"
+#include "runtime/jinja/characters.h"
 #include "runtime/jinja/interpreter.h"
-#include "runtime/params.h"
+#include "runtime/jinja/parser.h"
+#include "runtime/tokenizer/growable.h"
 
 #define TEMPLATE_MAX ((size_t)1 << 20)
 #define MIB ((size_t)1 << 20)
@@ -20,7 +20,7 @@ void tfm_chat_params_init(tfm_chat_params *params, size_t size) {
 }
 
 struct tfm_chat {
-    jinja_work work; /* of parsing; holds the tree */
+    jinja_state state; /* of parsing; holds the tree */
     const jinja_node *statements;
     char note[160];
 };
@@ -29,22 +29,22 @@ tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *
     tfm_chat *chat = calloc(1, sizeof *chat);
     *out = NULL;
     if (!chat) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
-    chat->work.used_max = 64 * MIB + 64 * n;
-    chat->work.steps_max = 1000000 + 16 * (uint64_t)n;
+    chat->state.size_max = 64 * MIB + 64 * n;
+    chat->state.work_max = 1000000 + 16 * (uint64_t)n;
     jinja_parser *parser = calloc(1, sizeof *parser);
     if (!parser) {
         free(chat);
         return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
     }
-    parser->work = &chat->work;
+    parser->state = &chat->state;
     parser->note = chat->note;
     parser->note_size = sizeof chat->note;
     if (n > TEMPLATE_MAX)
-        tfm_jinja_fail(&chat->work, TFM_ERROR_LIMIT, "a chat template of more than %zu MiB", TEMPLATE_MAX >> 20);
+        tfm_jinja_fail(&chat->state, TFM_ERROR_LIMIT, "a chat template of more than %zu MiB", TEMPLATE_MAX >> 20);
     else
         chat->statements = tfm_jinja_parse(parser, text, n);
     free(parser);
-    if (chat->work.status == TFM_ERROR_MEMORY) {
+    if (chat->state.status == TFM_ERROR_MEMORY) {
         tfm_status status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
         tfm_chat_close(&chat);
         return status;
@@ -55,34 +55,37 @@ tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *
 
 void tfm_chat_close(tfm_chat **chat) {
     if (!chat || !*chat) return;
-    tfm_jinja_release(&(*chat)->work);
+    tfm_jinja_state_free(&(*chat)->state);
     free(*chat);
     *chat = NULL;
 }
 
 const char *tfm_chat_problem(const tfm_chat *chat) {
-    if (chat->work.status != TFM_OK) return chat->work.error.message;
+    if (chat->state.status != TFM_OK) return chat->state.error.message;
     return chat->note[0] != '\0' ? chat->note : NULL;
 }
 
 /* ---- what a template sees ---- */
 
-static jinja_value text(jinja_context *c, const char *words) { return tfm_jinja_text(&c->work, words, strlen(words)); }
+static jinja_value text(jinja_context *c, const char *words) {
+    return tfm_jinja_new_string(&c->state, words, strlen(words));
+}
 
 static void define(jinja_context *c, const char *name, jinja_value value) {
     jinja_value key = text(c, name);
-    if (c->work.status == TFM_OK) tfm_jinja_define(c, key.string, value);
+    if (c->state.status == TFM_OK) tfm_jinja_define(c, key.string, value);
 }
 
 static void define_messages(jinja_context *c, const tfm_message *messages, size_t n) {
-    jinja_value list = tfm_jinja_list(&c->work, JINJA_A_LIST, n);
-    for (size_t i = 0; i < n && c->work.status == TFM_OK; i++) {
-        jinja_value message = tfm_jinja_dict(&c->work);
-        if (c->work.status != TFM_OK) return;
-        tfm_jinja_set(&c->work, message.dict, text(c, "role"), text(c, messages[i].role));
-        tfm_jinja_set(&c->work, message.dict, text(c, "content"),
-                      tfm_jinja_text(&c->work, messages[i].n > 0 ? messages[i].content : "", messages[i].n));
-        tfm_jinja_push(&c->work, list.list, message);
+    jinja_value list = tfm_jinja_new_list(&c->state, JINJA_KIND_LIST, n);
+    for (size_t i = 0; i < n && c->state.status == TFM_OK; i++) {
+        jinja_value message = tfm_jinja_new_dict(&c->state);
+        if (c->state.status != TFM_OK) return;
+        tfm_jinja_dict_set(&c->state, message.dict, text(c, "role"), text(c, messages[i].role));
+        tfm_jinja_dict_set(
+            &c->state, message.dict, text(c, "content"),
+            tfm_jinja_new_string(&c->state, messages[i].n > 0 ? messages[i].content : "", messages[i].n));
+        tfm_jinja_list_append(&c->state, list.list, message);
     }
     define(c, "messages", list);
 }
@@ -96,11 +99,12 @@ static jinja_value variable(jinja_context *c, const char *words) {
     if (strcmp(words, "none") == 0) return JINJA_NONE_VALUE;
     if (*digits < '0' || *digits > '9' || digits[strspn(digits, "0123456789.eE+-")] != '\0') return string;
     bool real = digits[strspn(digits, "0123456789")] != '\0';
-    jinja_value name = text(c, names[real]), failed = tfm_jinja_list(&c->work, JINJA_A_TUPLE, 1);
+    jinja_value name = text(c, names[real]), failed = tfm_jinja_new_list(&c->state, JINJA_KIND_TUPLE, 1);
     static const jinja_dict none;
-    if (c->work.status != TFM_OK) return string;
-    tfm_jinja_push(&c->work, failed.list, string);
-    return tfm_jinja_apply(c, tfm_jinja_find_filter(name.string), "filter", name.string, string, failed.list, &none);
+    if (c->state.status != TFM_OK) return string;
+    tfm_jinja_list_append(&c->state, failed.list, string);
+    return tfm_jinja_call_builtin(c, tfm_jinja_find_filter(name.string), "filter", name.string, string, failed.list,
+                                  &none);
 }
 
 static void define_all(jinja_context *c, const tfm_chat_token *tokens, size_t n_tokens, const tfm_message *messages,
@@ -121,14 +125,14 @@ static void define_all(jinja_context *c, const tfm_chat_token *tokens, size_t n_
 static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tfm_message *message) {
     const char *content = message->content;
     size_t left = tfm_jinja_leading_space(content, message->n);
-    size_t n = tfm_jinja_without_trailing_space(content + left, message->n - left);
+    size_t n = tfm_jinja_trimmed_length(content + left, message->n - left);
     if (n == 0) return out->n;
-    for (size_t at = out->n >= n ? out->n - n + 1 : 0; at-- > 0 && tfm_jinja_step_bytes(&c->work, n);) {
+    for (size_t at = out->n >= n ? out->n - n + 1 : 0; at-- > 0 && tfm_jinja_charge_bytes(&c->state, n);) {
         if (memcmp(out->data + at, content + left, n) != 0) continue;
         bool kept = left == 0 && out->n - at >= message->n && memcmp(out->data + at, content, message->n) == 0;
         return at + (kept ? message->n : n);
     }
-    tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT,
+    tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT,
                    "the last message cannot be gone on with: the template does not show it as it is");
     return 0;
 }
@@ -136,7 +140,7 @@ static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tf
 tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *tokens, size_t n_tokens,
                                    const tfm_message *messages, size_t n, const tfm_chat_params *params,
                                    tfm_text *result, tfm_error *error) {
-    if (chat->work.status != TFM_OK) return tfm_fail(error, chat->work.status, "%s", chat->work.error.message);
+    if (chat->state.status != TFM_OK) return tfm_fail(error, chat->state.status, "%s", chat->state.error.message);
     tfm_chat_params own = standard;
     tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_chat_params", error);
     if (status != TFM_OK) return status;
@@ -154,21 +158,21 @@ tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *t
     jinja_context c = {.out = &out, .out_max = 16 * MIB + 16 * bytes};
     jinja_scope scope = {0};
     c.scope = &scope;
-    c.work.used_max = 64 * MIB + 64 * bytes;
-    c.work.steps_max = ((uint64_t)1 << 24) + 64 * (uint64_t)bytes;
+    c.state.size_max = 64 * MIB + 64 * bytes;
+    c.state.work_max = ((uint64_t)1 << 24) + 64 * (uint64_t)bytes;
     define_all(&c, tokens, n_tokens, messages, n, params);
-    tfm_jinja_run(&c, chat->statements);
-    c.work.line = 0;
-    if (params->continue_final_message && c.work.status == TFM_OK) out.n = end_of_message(&c, &out, &messages[n - 1]);
-    if (c.work.status == TFM_OK && !tfm_text_append(result, out.n > 0 ? out.data : "", out.n))
-        tfm_jinja_fail(&c.work, TFM_ERROR_MEMORY, "no memory for the rendered conversation");
-    status = c.work.status;
-    if (status != TFM_OK) tfm_fail(error, status, "%s", c.work.error.message);
-    tfm_jinja_release(&c.work);
+    tfm_jinja_execute(&c, chat->statements);
+    c.state.line = 0;
+    if (params->continue_final_message && c.state.status == TFM_OK) out.n = end_of_message(&c, &out, &messages[n - 1]);
+    if (c.state.status == TFM_OK && !tfm_text_append(result, out.n > 0 ? out.data : "", out.n))
+        tfm_jinja_fail(&c.state, TFM_ERROR_MEMORY, "no memory for the rendered conversation");
+    status = c.state.status;
+    if (status != TFM_OK) tfm_fail(error, status, "%s", c.state.error.message);
+    tfm_jinja_state_free(&c.state);
     return status;
 }
 
-/* ---- models ---- */
+/* ---- model files ---- */
 
 tfm_status tfm_chat_read(tfm_chat **chat, const tfm_table *table, const char *path, tfm_chat_token *tokens,
                          size_t *n_tokens, tfm_error *error) {
@@ -184,14 +188,4 @@ tfm_status tfm_chat_read(tfm_chat **chat, const tfm_table *table, const char *pa
         if (token) tokens[(*n_tokens)++] = (tfm_chat_token){names[i], token};
     }
     return tfm_chat_open(chat, value->data, value->n, error);
-}
-
-tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n, const tfm_chat_params *params,
-                           tfm_text *text_, tfm_error *error) {
-    if (!model->chat)
-        return tfm_fail(error, TFM_ERROR_STATE,
-                        "%s has no chat template: pack it from a checkpoint that has one, or with --chat-template",
-                        tfm_file_path(model->file));
-    return tfm_chat_apply_template(model->chat, model->chat_tokens, model->n_chat_tokens, messages, n, params, text_,
-                                   error);
 }

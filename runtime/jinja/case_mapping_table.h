@@ -1,7 +1,7 @@
 /*
- * case_mapping_table.h - upper and lower case of Unicode 14 beyond ASCII's rules, computed from Python's str.upper and
- * str.lower: characters first, first + stride, ... last become themselves + delta. delta 0: several characters, or
- * something that depends on what stands around it.
+ * case_mapping_table.h - upper and lower case of Unicode 14 beyond ASCII's rules, made by make_case_mapping_table.py:
+ * characters first, first + stride, ... last become themselves + delta. delta 0: several characters, or something that
+ * depends on what stands around it.
  */
 #ifndef TFM_RUNTIME_JINJA_CASE_MAPPING_TABLE_H
 #define TFM_RUNTIME_JINJA_CASE_MAPPING_TABLE_H

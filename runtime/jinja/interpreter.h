@@ -1,6 +1,6 @@
 /*
- * interpreter.h - running a chat template: statements.c, expressions.c, operators.c, calls.c and what templates can
- * call (filters, tests, methods, functions).
+ * interpreter.h - running a chat template. Statements, expressions, attributes and calls call each other, as templates
+ * do; all else is called by them. What templates can call is in builtins.h.
  */
 #ifndef TFM_RUNTIME_JINJA_INTERPRETER_H
 #define TFM_RUNTIME_JINJA_INTERPRETER_H
@@ -23,7 +23,7 @@ struct jinja_scope {
 };
 
 struct jinja_context {
-    jinja_work work;
+    jinja_state state;
     jinja_scope *scope;
     jinja_buffer *out;
     size_t out_max;
@@ -49,23 +49,36 @@ struct jinja_loop {
     jinja_value changed;
 };
 
-/* statements.c */
+/* ---- statements.c: statements, variables and loops ---- */
+
 typedef enum jinja_signal { JINJA_GO_ON, JINJA_BREAK, JINJA_CONTINUE } jinja_signal;
-jinja_signal tfm_jinja_run(jinja_context *c, const jinja_node *statements);
+jinja_signal tfm_jinja_execute(jinja_context *c, const jinja_node *statements);
 void tfm_jinja_assign(jinja_context *c, const jinja_node *target, jinja_value value);
 void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value value);
 bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_value *value);
 /* loop.NAME; false: there is no such thing. */
 bool tfm_jinja_loop_attribute(jinja_context *c, jinja_loop *loop, const jinja_string *name, jinja_value *value);
 
-/* expressions.c */
-jinja_value tfm_jinja_evaluate(jinja_context *c, const jinja_node *node);
-jinja_value tfm_jinja_attribute(jinja_context *c, jinja_value object, const jinja_string *name);
-jinja_value tfm_jinja_item(jinja_context *c, jinja_value object, jinja_value index);
-/* What cannot be done with an undefined value; true if it is one. */
-bool tfm_jinja_refuse_undefined(jinja_context *c, jinja_value value);
+/* ---- expressions.c ---- */
 
-/* operators.c */
+jinja_value tfm_jinja_evaluate(jinja_context *c, const jinja_node *node);
+
+/* ---- attributes.c ---- */
+
+/* object.NAME and object[index]; undefined if there is nothing. */
+jinja_value tfm_jinja_get_attribute(jinja_context *c, jinja_value object, const jinja_string *name);
+jinja_value tfm_jinja_get_item(jinja_context *c, jinja_value object, jinja_value index);
+/* An undefined value that remembers what was asked for. */
+jinja_value tfm_jinja_no_such(jinja_context *c, const jinja_string *name);
+
+/* ---- calls.c ---- */
+
+/* caller: the macro of a call block, or of type JINJA_MISSING. */
+jinja_value tfm_jinja_evaluate_call(jinja_context *c, const jinja_node *node, jinja_value caller);
+jinja_value tfm_jinja_evaluate_filter(jinja_context *c, const jinja_node *node); /* and tests */
+
+/* ---- operators.c ---- */
+
 jinja_value tfm_jinja_arithmetic(jinja_context *c, jinja_operator op, jinja_value a, jinja_value b);
 bool tfm_jinja_relation(jinja_context *c, jinja_operator op, jinja_value a, jinja_value b);
 bool tfm_jinja_contains(jinja_context *c, jinja_value whole, jinja_value part);
@@ -73,39 +86,36 @@ jinja_value tfm_jinja_slice(jinja_context *c, jinja_value object, jinja_value st
                             jinja_value step);
 jinja_value tfm_jinja_join(jinja_context *c, const jinja_string *separator, const jinja_list *items);
 
-/* calls.c */
-jinja_value tfm_jinja_call_node(jinja_context *c, const jinja_node *node, jinja_value caller);
-jinja_value tfm_jinja_filter_node(jinja_context *c, const jinja_node *node);
-jinja_value tfm_jinja_apply(jinja_context *c, const jinja_builtin *function, const char *kind, const jinja_string *name,
-                            jinja_value self, const jinja_list *places, const jinja_dict *names);
+/* ---- print.c and json.c: texts of values as Python's str, repr and json.dumps have them ---- */
 
-/* print.c: texts of values as Python's str, repr and json.dumps have them */
 jinja_value tfm_jinja_str(jinja_context *c, jinja_value value);
-void tfm_jinja_put_str(jinja_context *c, jinja_buffer *out, jinja_value value);
-void tfm_jinja_put_repr(jinja_context *c, jinja_buffer *out, jinja_value value);
+void tfm_jinja_append_str(jinja_context *c, jinja_buffer *out, jinja_value value);
+void tfm_jinja_append_repr(jinja_context *c, jinja_buffer *out, jinja_value value);
+
 typedef struct jinja_json_style {
     const jinja_string *indent; /* NULL: all in one line */
     const char *comma, *colon;
     size_t n_comma, n_colon;
     bool ascii, sorted;
 } jinja_json_style;
-void tfm_jinja_put_json(jinja_context *c, jinja_buffer *out, jinja_value value, const jinja_json_style *style);
-void tfm_jinja_put_number(jinja_work *w, jinja_buffer *out, jinja_value number);
+void tfm_jinja_append_json(jinja_context *c, jinja_buffer *out, jinja_value value, const jinja_json_style *style);
 
-/* format.c: the % operator and str.format */
-jinja_value tfm_jinja_percent(jinja_context *c, const jinja_string *format, jinja_value values);
-jinja_value tfm_jinja_format(jinja_context *c, const jinja_string *format, const jinja_arguments *a);
+/* ---- str_format.c: the % operator and str.format ---- */
 
-/* letters.c */
-typedef enum chat_case {
+jinja_value tfm_jinja_format_percent(jinja_context *c, const jinja_string *format, jinja_value values);
+jinja_value tfm_jinja_format_braces(jinja_context *c, const jinja_string *format, const jinja_arguments *a);
+
+/* ---- case_mapping.c ---- */
+
+typedef enum jinja_case {
     JINJA_UPPER,
     JINJA_LOWER,
     JINJA_TITLE,
     JINJA_CAPITALIZE,
     JINJA_SWAP,
     JINJA_FILTER_TITLE
-} chat_case;
-jinja_value tfm_jinja_change_case(jinja_context *c, const jinja_string *string, chat_case how);
+} jinja_case;
+jinja_value tfm_jinja_change_case(jinja_context *c, const jinja_string *string, jinja_case how);
 bool tfm_jinja_has_case(jinja_context *c, const jinja_string *string, bool upper);
 int tfm_jinja_is_letter(jinja_context *c, uint32_t code); /* 1 upper case, -1 lower case, 0 no letter; ASCII only */
 

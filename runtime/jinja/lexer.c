@@ -1,13 +1,14 @@
 /* lexer.c - the tokens of a chat template, with the white space of trim_blocks and lstrip_blocks. */
-#include <errno.h>
-#include <stdio.h>
+#include "lexer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "syntax.h"
+#include "characters.h"
+#include "numbers.h"
 
-jinja_value tfm_jinja_normalize(jinja_work *w, const char *text, size_t n) {
-    char *copy = tfm_jinja_take(w, n + 1, 1);
+jinja_value tfm_jinja_normalize_newlines(jinja_state *state, const char *text, size_t n) {
+    char *copy = tfm_jinja_alloc(state, n + 1, 1);
     size_t out = 0;
     if (!copy) return JINJA_UNDEFINED_VALUE;
     for (size_t i = 0; i < n; i++) {
@@ -15,7 +16,7 @@ jinja_value tfm_jinja_normalize(jinja_work *w, const char *text, size_t n) {
         copy[out++] = text[i] == '\r' ? '\n' : text[i];
     }
     if (out > 0 && copy[out - 1] == '\n') out--;
-    return tfm_jinja_text(w, copy, out);
+    return tfm_jinja_new_string(state, copy, out);
 }
 
 static bool here(const jinja_lexer *l, size_t at, const char *text) {
@@ -35,7 +36,7 @@ static void go_over_space(jinja_lexer *l) { go(l, l->at + tfm_jinja_leading_spac
 /* Text before a tag, shortened as the tag's sign and lstrip_blocks want it. */
 static size_t strip_before(const jinja_lexer *l, size_t start, size_t end, char sign, bool output) {
     const char *text = l->text;
-    if (sign == '-') return start + tfm_jinja_without_trailing_space(text + start, end - start);
+    if (sign == '-') return start + tfm_jinja_trimmed_length(text + start, end - start);
     if (sign == '+' || output) return end;
     size_t line = end;
     while (line > start && text[line - 1] != '\n') line--;
@@ -54,10 +55,10 @@ static char sign_at(const jinja_lexer *l, size_t at) {
     return at < l->n && (l->text[at] == '-' || l->text[at] == '+') ? l->text[at] : 0;
 }
 
-static void skip_comment(jinja_work *w, jinja_lexer *l) {
+static void skip_comment(jinja_state *state, jinja_lexer *l) {
     const char *start = l->text + l->at, *end = memmem(start, l->n - l->at, "#}", 2);
     if (!end) {
-        tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "a comment has no end");
+        tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "a comment has no end");
         return;
     }
     size_t at = (size_t)(end - l->text);
@@ -79,14 +80,14 @@ static bool word_tag(const jinja_lexer *l, size_t at, const char *word, size_t *
 }
 
 /* {% raw %}: the text up to {% endraw %}. */
-static void raw_text(jinja_work *w, jinja_lexer *l, jinja_token *token) {
+static void raw_text(jinja_state *state, jinja_lexer *l, jinja_token *token) {
     size_t start = l->at, tag = start, end = 0;
     for (; tag < l->n; tag++) {
         if (!word_tag(l, tag, "endraw", &end)) continue;
         if (here(l, end, "%}") || here(l, end, "-%}") || here(l, end, "+%}")) break;
     }
     if (tag >= l->n) {
-        tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "{%% raw %%} has no end");
+        tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "{%% raw %%} has no end");
         return;
     }
     token->text = l->text + start;
@@ -103,43 +104,43 @@ static size_t find_tag(const jinja_lexer *l, size_t at) {
     return l->n;
 }
 
-static void begin_tag(jinja_work *w, jinja_lexer *l, jinja_token *token) {
+static void begin_tag(jinja_state *state, jinja_lexer *l, jinja_token *token) {
     char kind = l->text[l->at + 1];
     size_t end;
     if (word_tag(l, l->at, "raw", &end) && (here(l, end, "%}") || here(l, end, "-%}"))) {
         go(l, end);
         end_tag(l, sign_at(l, end), false);
-        raw_text(w, l, token);
+        raw_text(state, l, token);
         return;
     }
     go(l, l->at + 2 + (sign_at(l, l->at + 2) != 0));
     if (kind == '#') {
-        skip_comment(w, l);
+        skip_comment(state, l);
         return;
     }
-    l->mode = kind == '%' ? TOKEN_BLOCK_BEGIN : TOKEN_OUTPUT_BEGIN;
+    l->mode = kind == '%' ? JINJA_TOKEN_BLOCK_BEGIN : JINJA_TOKEN_OUTPUT_BEGIN;
     l->n_brackets = 0;
     token->type = l->mode;
 }
 
 /* Data tokens may be empty. */
-static void data_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
-    token->type = TOKEN_DATA;
+static void data_token(jinja_state *state, jinja_lexer *l, jinja_token *token) {
+    token->type = JINJA_TOKEN_DATA;
     token->text = l->text + l->at;
     if (l->at >= l->n) {
-        token->type = TOKEN_END;
+        token->type = JINJA_TOKEN_END;
         return;
     }
-    if (l->begin == TOKEN_END) {
+    if (l->begin == JINJA_TOKEN_END) {
         size_t start = l->at, tag = find_tag(l, start);
-        l->begin = TOKEN_BLOCK_BEGIN; /* next time */
+        l->begin = JINJA_TOKEN_BLOCK_BEGIN; /* next time */
         token->n = tag - start;
         if (tag < l->n) token->n = strip_before(l, start, tag, sign_at(l, tag + 2), l->text[tag + 1] == '{') - start;
         go(l, tag);
         return;
     }
-    l->begin = TOKEN_END;
-    begin_tag(w, l, token);
+    l->begin = JINJA_TOKEN_END;
+    begin_tag(state, l, token);
 }
 
 /* ---- in tags ---- */
@@ -180,37 +181,34 @@ static size_t float_end(const jinja_lexer *l, size_t whole) {
     return end;
 }
 
-/* Digits without their point and the place of the point as an exponent: no locale has a say in that. */
-static double read_float(jinja_work *w, const char *text, size_t n) {
-    char *digits = tfm_jinja_take(w, n + 32, 1), *end;
-    size_t out = 0, i = 0;
-    long places = 0;
+/* Digits without their point and underscores, and an exponent. */
+static double read_float(jinja_state *state, const char *text, size_t n) {
+    char *digits = tfm_jinja_alloc(state, n + 1, 1), exponent[24] = "0";
+    size_t n_digits = 0, n_exponent = 0, i = 0;
+    int64_t places = 0;
     bool after = false;
     if (!digits) return 0;
     for (; i < n && (text[i] | 0x20) != 'e'; i++) {
         if (text[i] == '.') after = true;
         if (!is_digit(text[i])) continue;
-        digits[out++] = text[i];
+        digits[n_digits++] = text[i];
         places += after;
     }
-    char exponent[24] = "0";
-    size_t used = 0;
-    for (i += i < n; i < n && used < sizeof exponent - 1; i++) {
-        if (text[i] != '_') exponent[used++] = text[i];
+    for (i += i < n; i < n && n_exponent < sizeof exponent - 1; i++) {
+        if (text[i] != '_') exponent[n_exponent++] = text[i];
     }
-    long power = strtol(exponent, &end, 10);
+    int64_t power = strtol(exponent, NULL, 10);
     if (power > 100000 || power < -100000) power = power > 0 ? 100000 : -100000;
-    snprintf(digits + out, 32, "e%ld", power - places);
-    return strtod(digits, NULL);
+    return tfm_jinja_decimal(state, digits, n_digits, power - places);
 }
 
-static void number_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
+static void number_token(jinja_state *state, jinja_lexer *l, jinja_token *token) {
     size_t start = l->at, end = digits_end(l, start, 10), fraction = float_end(l, end);
     int base = 10;
     token->text = l->text + start;
     if (fraction > 0) {
-        token->type = TOKEN_CONSTANT_FLOAT;
-        token->value = jinja_float(read_float(w, token->text, fraction - start));
+        token->type = JINJA_TOKEN_CONSTANT_FLOAT;
+        token->value = jinja_float(read_float(state, token->text, fraction - start));
         go(l, fraction);
         return;
     }
@@ -231,17 +229,17 @@ static void number_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
         if (l->text[i] == '_') continue;
         if (__builtin_mul_overflow(number, base, &number) ||
             __builtin_add_overflow(number, digit_value(l->text[i]), &number)) {
-            tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "a number is too large");
+            tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "a number is too large");
             return;
         }
     }
-    token->type = TOKEN_CONSTANT_INT;
+    token->type = JINJA_TOKEN_CONSTANT_INT;
     token->value = jinja_int(number);
     go(l, end);
 }
 
 /* One escape of a string; at: after the backslash. Returns the place after it, 0 after a failure. */
-static size_t unescape(jinja_work *w, const jinja_lexer *l, size_t at, char *out, size_t *n_out) {
+static size_t unescape(jinja_state *state, const jinja_lexer *l, size_t at, char *out, size_t *n_out) {
     static const char plain[] = "\\'\"abfnrtv", meaning[] = "\\'\"\a\b\f\n\r\t\v";
     char c = l->text[at++];
     const char *known = c != '\0' ? strchr(plain, c) : NULL;
@@ -263,116 +261,116 @@ static size_t unescape(jinja_work *w, const jinja_lexer *l, size_t at, char *out
         for (; i < n_digits && at < l->n && digit_value(l->text[at]) < 16; i++)
             code = code * 16 + (uint32_t)digit_value(l->text[at++]);
         if (i < n_digits || code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)) {
-            tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "a string has an escape \\%c that is no character", c);
+            tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "a string has an escape \\%c that is no character", c);
             return 0;
         }
     } else if (c == 'N') {
-        tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "characters by name (\\N) are not known");
+        tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "characters by name (\\N) are not known");
         return 0;
     } else { /* stays as it is; the character itself comes next */
         out[0] = '\\';
         return at - 1;
     }
-    *n_out = tfm_jinja_put_code(out, code);
+    *n_out = tfm_jinja_encode_char(out, code);
     return at;
 }
 
-static void string_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
+static void string_token(jinja_state *state, jinja_lexer *l, jinja_token *token) {
     char quote = l->text[l->at];
     size_t start = l->at + 1, end = start, n = 0;
     while (end < l->n && l->text[end] != quote) end += l->text[end] == '\\' ? 2 : 1;
     if (end >= l->n) {
-        tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "a string has no end");
+        tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "a string has no end");
         return;
     }
-    char *text = tfm_jinja_take(w, end - start + 1, 1);
-    for (size_t at = start; at < end && w->status == TFM_OK;) {
+    char *text = tfm_jinja_alloc(state, end - start + 1, 1);
+    for (size_t at = start; at < end && state->status == TFM_OK;) {
         size_t length = 1;
         if (l->text[at] == '\\') {
-            at = unescape(w, l, at + 1, text + n, &length);
+            at = unescape(state, l, at + 1, text + n, &length);
         } else {
             text[n] = l->text[at++];
         }
         n += length;
     }
-    token->type = TOKEN_CONSTANT_STRING;
-    token->value = tfm_jinja_text(w, text, n);
+    token->type = JINJA_TOKEN_CONSTANT_STRING;
+    token->value = tfm_jinja_new_string(state, text, n);
     go(l, end + 1);
 }
 
 /* An opening bracket is kept, a closing one must belong to the last one that is open. */
-static void balance(jinja_work *w, jinja_lexer *l, char c) {
+static void balance(jinja_state *state, jinja_lexer *l, char c) {
     const char *open = strchr("([{", c), *close = strchr(")]}", c);
     if (open) {
         if (l->n_brackets == JINJA_BRACKETS_MAX)
-            tfm_jinja_fail(w, TFM_ERROR_LIMIT, "brackets are nested too deeply");
+            tfm_jinja_fail(state, TFM_ERROR_LIMIT, "brackets are nested too deeply");
         else
             l->brackets[l->n_brackets++] = ")]}"[open - "([{"];
     } else if (close && (l->n_brackets == 0 || l->brackets[--l->n_brackets] != c)) {
-        tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "unexpected '%c'", c);
+        tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "unexpected '%c'", c);
     }
 }
 
-static void punctuation_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
+static void punctuation_token(jinja_state *state, jinja_lexer *l, jinja_token *token) {
     static const char *const known[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
                                         "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (!here(l, l->at, known[i])) continue;
-        token->type = TOKEN_PUNCTUATION;
+        token->type = JINJA_TOKEN_PUNCTUATION;
         token->text = known[i];
         token->n = strlen(known[i]);
-        if (token->n == 1 && strchr("()[]{}", known[i][0])) balance(w, l, known[i][0]);
+        if (token->n == 1 && strchr("()[]{}", known[i][0])) balance(state, l, known[i][0]);
         go(l, l->at + token->n);
         return;
     }
-    size_t length = tfm_jinja_step_char(l->text + l->at, l->n - l->at);
-    tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "unexpected character '%.*s'", (int)length, l->text + l->at);
+    size_t length = tfm_jinja_char_length(l->text + l->at, l->n - l->at);
+    tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "unexpected character '%.*s'", (int)length, l->text + l->at);
 }
 
 static bool end_token(jinja_lexer *l, jinja_token *token) {
-    bool block = l->mode == TOKEN_BLOCK_BEGIN;
+    bool block = l->mode == JINJA_TOKEN_BLOCK_BEGIN;
     const char *end = block ? "%}" : "}}";
     char sign = sign_at(l, l->at);
     if (sign == '+' && !block) sign = 0;
     if (l->n_brackets > 0 || !here(l, l->at + (sign != 0), end)) return false;
-    token->type = block ? TOKEN_BLOCK_END : TOKEN_OUTPUT_END;
+    token->type = block ? JINJA_TOKEN_BLOCK_END : JINJA_TOKEN_OUTPUT_END;
     end_tag(l, sign, block);
-    l->mode = TOKEN_DATA;
+    l->mode = JINJA_TOKEN_DATA;
     return true;
 }
 
-static void tag_token(jinja_work *w, jinja_lexer *l, jinja_token *token) {
+static void tag_token(jinja_state *state, jinja_lexer *l, jinja_token *token) {
     go_over_space(l);
     token->line = l->line;
     token->text = l->text + l->at;
     if (l->at >= l->n) {
-        tfm_jinja_fail(w, TFM_ERROR_UNSUPPORTED, "the template ends inside a tag");
+        tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "the template ends inside a tag");
         return;
     }
     char c = l->text[l->at];
     if (end_token(l, token)) return;
     if (is_digit(c)) {
-        number_token(w, l, token);
+        number_token(state, l, token);
     } else if (is_letter(c)) {
         size_t end = l->at;
         while (end < l->n && (is_letter(l->text[end]) || is_digit(l->text[end]))) end++;
-        token->type = TOKEN_NAME;
+        token->type = JINJA_TOKEN_NAME;
         token->n = end - l->at;
         go(l, end);
     } else if (c == '"' || c == '\'') {
-        string_token(w, l, token);
+        string_token(state, l, token);
     } else {
-        punctuation_token(w, l, token);
+        punctuation_token(state, l, token);
     }
 }
 
-void tfm_jinja_next_token(jinja_work *w, jinja_lexer *lexer, jinja_token *token) {
+void tfm_jinja_next_token(jinja_state *state, jinja_lexer *lexer, jinja_token *token) {
     memset(token, 0, sizeof *token);
-    w->line = token->line = lexer->line;
-    if (!tfm_jinja_step(w, 1)) return; /* TOKEN_END */
-    if (lexer->mode == TOKEN_DATA)
-        data_token(w, lexer, token);
+    state->line = token->line = lexer->line;
+    if (!tfm_jinja_charge(state, 1)) return; /* JINJA_TOKEN_END */
+    if (lexer->mode == JINJA_TOKEN_DATA)
+        data_token(state, lexer, token);
     else
-        tag_token(w, lexer, token);
-    if (w->status != TFM_OK) token->type = TOKEN_END;
+        tag_token(state, lexer, token);
+    if (state->status != TFM_OK) token->type = JINJA_TOKEN_END;
 }

@@ -1,7 +1,7 @@
 /* statements.c - running the statements of a chat template: text, conditions, loops, variables. */
-#include <string.h>
-
 #include "interpreter.h"
+
+#include <string.h>
 
 /* ---- variables ---- */
 
@@ -23,10 +23,10 @@ bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_va
 }
 
 void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value value) {
-    if (c->work.status != TFM_OK) return;
+    if (c->state.status != TFM_OK) return;
     jinja_variable *variable = find(c->scope, name);
     if (!variable) {
-        variable = tfm_jinja_take(&c->work, 1, sizeof *variable);
+        variable = tfm_jinja_alloc(&c->state, 1, sizeof *variable);
         if (!variable) return;
         *variable = (jinja_variable){.name = name, .next = c->scope->variables};
         c->scope->variables = variable;
@@ -36,7 +36,7 @@ void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value va
 
 /* False after a failure; then nothing is entered. */
 static bool enter_scope(jinja_context *c) {
-    jinja_scope *scope = tfm_jinja_take(&c->work, 1, sizeof *scope);
+    jinja_scope *scope = tfm_jinja_alloc(&c->state, 1, sizeof *scope);
     if (!scope) return false;
     scope->outer = c->scope;
     c->scope = scope;
@@ -48,31 +48,31 @@ static void leave_scope(jinja_context *c) { c->scope = c->scope->outer; }
 static void assign_namespace(jinja_context *c, const jinja_node *target, jinja_value value) {
     jinja_value space;
     if (!tfm_jinja_lookup(c, target->value.string, &space) || space.type != JINJA_NAMESPACE)
-        tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "'%.*s' is no namespace, so nothing in it can be set",
+        tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "'%.*s' is no namespace, so nothing in it can be set",
                        (int)(target->value.string->n < 60 ? target->value.string->n : 60), target->value.string->data);
     else
-        tfm_jinja_set(&c->work, space.dict, target->a->value, value);
+        tfm_jinja_dict_set(&c->state, space.dict, target->a->value, value);
 }
 
 static void assign_tuple(jinja_context *c, const jinja_node *target, jinja_value value) {
-    if (!tfm_jinja_enter(&c->work)) return;
-    if (!tfm_jinja_refuse_undefined(c, value)) {
-        const jinja_list *items = tfm_jinja_items(&c->work, value);
+    if (!tfm_jinja_enter(&c->state)) return;
+    if (!tfm_jinja_fail_if_undefined(&c->state, value)) {
+        const jinja_list *items = tfm_jinja_iterate(&c->state, value);
         size_t i = 0;
         const jinja_node *name = target->a;
         for (; name && i < items->n; name = name->next) tfm_jinja_assign(c, name, items->items[i++]);
         if (name || i < items->n)
-            tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "%zu values do not fit the names they are to be given",
+            tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "%zu values do not fit the names they are to be given",
                            items->n);
     }
-    tfm_jinja_leave(&c->work);
+    tfm_jinja_leave(&c->state);
 }
 
 void tfm_jinja_assign(jinja_context *c, const jinja_node *target, jinja_value value) {
-    if (c->work.status != TFM_OK) return;
-    if (target->type == NODE_TUPLE)
+    if (c->state.status != TFM_OK) return;
+    if (target->type == JINJA_NODE_TUPLE)
         assign_tuple(c, target, value);
-    else if (target->type == NODE_NAMESPACE)
+    else if (target->type == JINJA_NODE_NAMESPACE)
         assign_namespace(c, target, value);
     else
         tfm_jinja_define(c, target->value.string, value);
@@ -90,11 +90,11 @@ static bool accepts(jinja_context *c, const jinja_loop *loop, jinja_value item) 
         accepted = tfm_jinja_truth(tfm_jinja_evaluate(c, loop->node->c));
     }
     c->scope = inside;
-    return accepted && c->work.status == TFM_OK;
+    return accepted && c->state.status == TFM_OK;
 }
 
 static bool fetch(jinja_context *c, jinja_loop *loop, jinja_value *item) {
-    while (loop->at < loop->items->n && tfm_jinja_step(&c->work, 1)) {
+    while (loop->at < loop->items->n && tfm_jinja_charge(&c->state, 1)) {
         *item = loop->items->items[loop->at++];
         if (!loop->filtered || accepts(c, loop, *item)) return true;
     }
@@ -109,9 +109,9 @@ static bool look_ahead(jinja_context *c, jinja_loop *loop) {
 /* How many items there are in all; the condition is asked for the rest of them now. */
 static int64_t length_of(jinja_context *c, jinja_loop *loop) {
     if (loop->length < 0 && loop->filtered) {
-        jinja_value rest = tfm_jinja_list(&c->work, JINJA_A_LIST, 0), item;
-        while (c->work.status == TFM_OK && fetch(c, loop, &item)) tfm_jinja_push(&c->work, rest.list, item);
-        if (c->work.status != TFM_OK) return 0;
+        jinja_value rest = tfm_jinja_new_list(&c->state, JINJA_KIND_LIST, 0), item;
+        while (c->state.status == TFM_OK && fetch(c, loop, &item)) tfm_jinja_list_append(&c->state, rest.list, item);
+        if (c->state.status != TFM_OK) return 0;
         loop->items = rest.list;
         loop->at = 0;
         loop->filtered = false;
@@ -122,27 +122,27 @@ static int64_t length_of(jinja_context *c, jinja_loop *loop) {
 }
 
 bool tfm_jinja_loop_attribute(jinja_context *c, jinja_loop *loop, const jinja_string *name, jinja_value *value) {
-    if (tfm_jinja_is(name, "index")) {
+    if (tfm_jinja_string_is(name, "index")) {
         *value = jinja_int(loop->index0 + 1);
-    } else if (tfm_jinja_is(name, "index0")) {
+    } else if (tfm_jinja_string_is(name, "index0")) {
         *value = jinja_int(loop->index0);
-    } else if (tfm_jinja_is(name, "first")) {
+    } else if (tfm_jinja_string_is(name, "first")) {
         *value = jinja_bool(loop->index0 == 0);
-    } else if (tfm_jinja_is(name, "last")) {
+    } else if (tfm_jinja_string_is(name, "last")) {
         *value = jinja_bool(!look_ahead(c, loop));
-    } else if (tfm_jinja_is(name, "length")) {
+    } else if (tfm_jinja_string_is(name, "length")) {
         *value = jinja_int(length_of(c, loop));
-    } else if (tfm_jinja_is(name, "revindex")) {
+    } else if (tfm_jinja_string_is(name, "revindex")) {
         *value = jinja_int(length_of(c, loop) - loop->index0);
-    } else if (tfm_jinja_is(name, "revindex0")) {
+    } else if (tfm_jinja_string_is(name, "revindex0")) {
         *value = jinja_int(length_of(c, loop) - loop->index0 - 1);
-    } else if (tfm_jinja_is(name, "previtem")) {
-        *value = loop->index0 > 0 ? loop->before : tfm_jinja_undefined(&c->work, "the previous item", 17);
-    } else if (tfm_jinja_is(name, "nextitem")) {
-        *value = look_ahead(c, loop) ? loop->after : tfm_jinja_undefined(&c->work, "the next item", 13);
-    } else if (tfm_jinja_is(name, "depth")) {
+    } else if (tfm_jinja_string_is(name, "previtem")) {
+        *value = loop->index0 > 0 ? loop->before : tfm_jinja_new_undefined(&c->state, "the previous item", 17);
+    } else if (tfm_jinja_string_is(name, "nextitem")) {
+        *value = look_ahead(c, loop) ? loop->after : tfm_jinja_new_undefined(&c->state, "the next item", 13);
+    } else if (tfm_jinja_string_is(name, "depth")) {
         *value = jinja_int(1);
-    } else if (tfm_jinja_is(name, "depth0")) {
+    } else if (tfm_jinja_string_is(name, "depth0")) {
         *value = jinja_int(0);
     } else {
         return false;
@@ -166,11 +166,11 @@ static bool next_item(jinja_context *c, jinja_loop *loop) {
 static void run_for(jinja_context *c, const jinja_node *node) {
     static const jinja_string loop_name = {"loop", 4, 4, false};
     jinja_value items = tfm_jinja_evaluate(c, node->b);
-    jinja_loop *loop = tfm_jinja_take(&c->work, 1, sizeof *loop);
+    jinja_loop *loop = tfm_jinja_alloc(&c->state, 1, sizeof *loop);
     if (!loop) return;
     *loop = (jinja_loop){.node = node,
                          .outer = c->scope,
-                         .items = tfm_jinja_items(&c->work, items),
+                         .items = tfm_jinja_iterate(&c->state, items),
                          .filtered = node->c != NULL,
                          .index0 = -1,
                          .length = -1,
@@ -180,11 +180,11 @@ static void run_for(jinja_context *c, const jinja_node *node) {
         if (!enter_scope(c)) return;
         tfm_jinja_define(c, &loop_name, (jinja_value){.type = JINJA_LOOP, .loop = loop});
         tfm_jinja_assign(c, node->a, loop->current);
-        signal = tfm_jinja_run(c, node->d);
+        signal = tfm_jinja_execute(c, node->d);
         leave_scope(c);
     }
     if (loop->index0 >= 0 || !node->e || !enter_scope(c)) return;
-    tfm_jinja_run(c, node->e);
+    tfm_jinja_execute(c, node->e);
     leave_scope(c);
 }
 
@@ -192,7 +192,7 @@ static void run_for(jinja_context *c, const jinja_node *node) {
 
 static jinja_signal run_scope(jinja_context *c, const jinja_node *statements) {
     if (!enter_scope(c)) return JINJA_GO_ON;
-    jinja_signal signal = tfm_jinja_run(c, statements);
+    jinja_signal signal = tfm_jinja_execute(c, statements);
     leave_scope(c);
     return signal;
 }
@@ -204,7 +204,7 @@ static jinja_value capture(jinja_context *c, const jinja_node *statements, const
     c->out = &made;
     *signal = run_scope(c, statements);
     c->out = out;
-    jinja_value text = tfm_jinja_buffer_text(&c->work, &made);
+    jinja_value text = tfm_jinja_buffer_string(&c->state, &made);
     if (!filters) return text;
     jinja_value outer = c->block;
     c->block = text;
@@ -214,37 +214,37 @@ static jinja_value capture(jinja_context *c, const jinja_node *statements, const
 }
 
 static void write_value(jinja_context *c, jinja_value value) {
-    if (c->work.status != TFM_OK) return;
-    tfm_jinja_put_str(c, c->out, value);
+    if (c->state.status != TFM_OK) return;
+    tfm_jinja_append_str(c, c->out, value);
     if (c->out->n > c->out_max)
-        tfm_jinja_fail(&c->work, TFM_ERROR_LIMIT, "the template makes more than %zu MiB of text", c->out_max >> 20);
+        tfm_jinja_fail(&c->state, TFM_ERROR_LIMIT, "the template makes more than %zu MiB of text", c->out_max >> 20);
 }
 
 static jinja_signal run_if(jinja_context *c, const jinja_node *node) {
-    while (tfm_jinja_step(&c->work, 1)) {
-        c->work.line = node->line;
-        if (tfm_jinja_truth(tfm_jinja_evaluate(c, node->a))) return tfm_jinja_run(c, node->b);
-        if (node->op == 0) return tfm_jinja_run(c, node->c);
+    while (tfm_jinja_charge(&c->state, 1)) {
+        c->state.line = node->line;
+        if (tfm_jinja_truth(tfm_jinja_evaluate(c, node->a))) return tfm_jinja_execute(c, node->b);
+        if (node->op == 0) return tfm_jinja_execute(c, node->c);
         node = node->c;
     }
     return JINJA_GO_ON;
 }
 
 static jinja_signal run_with(jinja_context *c, const jinja_node *node) {
-    jinja_value values = tfm_jinja_list(&c->work, JINJA_A_LIST, 4);
-    for (const jinja_node *v = node->b; v && c->work.status == TFM_OK; v = v->next)
-        tfm_jinja_push(&c->work, values.list, tfm_jinja_evaluate(c, v));
+    jinja_value values = tfm_jinja_new_list(&c->state, JINJA_KIND_LIST, 4);
+    for (const jinja_node *v = node->b; v && c->state.status == TFM_OK; v = v->next)
+        tfm_jinja_list_append(&c->state, values.list, tfm_jinja_evaluate(c, v));
     if (!enter_scope(c)) return JINJA_GO_ON;
     size_t i = 0;
     for (const jinja_node *target = node->a; target && i < values.list->n; target = target->next)
         tfm_jinja_assign(c, target, values.list->items[i++]);
-    jinja_signal signal = tfm_jinja_run(c, node->c);
+    jinja_signal signal = tfm_jinja_execute(c, node->c);
     leave_scope(c);
     return signal;
 }
 
 static jinja_value make_macro(jinja_context *c, const jinja_node *node) {
-    jinja_macro *macro = tfm_jinja_take(&c->work, 1, sizeof *macro);
+    jinja_macro *macro = tfm_jinja_alloc(&c->state, 1, sizeof *macro);
     if (!macro) return JINJA_UNDEFINED_VALUE;
     *macro = (jinja_macro){.node = node, .scope = c->scope};
     return (jinja_value){.type = JINJA_MACRO, .macro = macro};
@@ -254,38 +254,38 @@ static jinja_signal run_one(jinja_context *c, const jinja_node *node) {
     jinja_signal signal = JINJA_GO_ON;
     jinja_value value;
     switch (node->type) {
-    case NODE_TEXT: write_value(c, node->value); break;
-    case NODE_OUTPUT: write_value(c, tfm_jinja_evaluate(c, node->a)); break;
-    case NODE_IF: return run_if(c, node);
-    case NODE_FOR: run_for(c, node); break;
-    case NODE_SET: tfm_jinja_assign(c, node->a, tfm_jinja_evaluate(c, node->b)); break;
-    case NODE_SET_BLOCK:
+    case JINJA_NODE_TEXT: write_value(c, node->value); break;
+    case JINJA_NODE_OUTPUT: write_value(c, tfm_jinja_evaluate(c, node->a)); break;
+    case JINJA_NODE_IF: return run_if(c, node);
+    case JINJA_NODE_FOR: run_for(c, node); break;
+    case JINJA_NODE_SET: tfm_jinja_assign(c, node->a, tfm_jinja_evaluate(c, node->b)); break;
+    case JINJA_NODE_SET_BLOCK:
         value = capture(c, node->c, node->b, &signal);
         tfm_jinja_assign(c, node->a, value);
         break;
-    case NODE_MACRO: tfm_jinja_define(c, node->value.string, make_macro(c, node)); break;
-    case NODE_CALL_BLOCK: write_value(c, tfm_jinja_call_node(c, node->a, make_macro(c, node->b))); break;
-    case NODE_FILTER_BLOCK:
+    case JINJA_NODE_MACRO: tfm_jinja_define(c, node->value.string, make_macro(c, node)); break;
+    case JINJA_NODE_CALL_BLOCK: write_value(c, tfm_jinja_evaluate_call(c, node->a, make_macro(c, node->b))); break;
+    case JINJA_NODE_FILTER_BLOCK:
         value = capture(c, node->b, node->a, &signal);
         write_value(c, value);
         break;
-    case NODE_WITH: return run_with(c, node);
-    case NODE_SCOPE: return run_scope(c, node->b);
-    case NODE_BREAK: return JINJA_BREAK;
-    case NODE_CONTINUE: return JINJA_CONTINUE;
-    default: tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "this statement is not known");
+    case JINJA_NODE_WITH: return run_with(c, node);
+    case JINJA_NODE_SCOPE: return run_scope(c, node->b);
+    case JINJA_NODE_BREAK: return JINJA_BREAK;
+    case JINJA_NODE_CONTINUE: return JINJA_CONTINUE;
+    default: tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "this statement is not known");
     }
     return signal;
 }
 
-jinja_signal tfm_jinja_run(jinja_context *c, const jinja_node *statements) {
+jinja_signal tfm_jinja_execute(jinja_context *c, const jinja_node *statements) {
     jinja_signal signal = JINJA_GO_ON;
-    if (!tfm_jinja_enter(&c->work)) return signal;
+    if (!tfm_jinja_enter(&c->state)) return signal;
     for (const jinja_node *node = statements; node && signal == JINJA_GO_ON; node = node->next) {
-        if (!tfm_jinja_step(&c->work, 1)) break;
-        c->work.line = node->line;
+        if (!tfm_jinja_charge(&c->state, 1)) break;
+        c->state.line = node->line;
         signal = run_one(c, node);
     }
-    tfm_jinja_leave(&c->work);
+    tfm_jinja_leave(&c->state);
     return signal;
 }

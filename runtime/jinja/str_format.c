@@ -1,47 +1,48 @@
 /* str_format.c - Python's % and str.format, in the simple forms. */
-#include <stdio.h>
+#include "interpreter.h"
+
 #include <string.h>
 
-#include "interpreter.h"
+#include "numbers.h"
 
 /* ---- % ---- */
 
 static void put_percent(jinja_context *c, jinja_buffer *text, char form, jinja_value value) {
     if (form == 's') {
-        tfm_jinja_put_str(c, text, value);
+        tfm_jinja_append_str(c, text, value);
     } else if (form == 'r') {
-        tfm_jinja_put_repr(c, text, value);
-    } else if ((form == 'd' || form == 'i') && (value.type == JINJA_INT || value.type == JINJA_BOOL)) {
-        tfm_jinja_put_number(&c->work, text, jinja_int(tfm_jinja_whole(value)));
+        tfm_jinja_append_repr(c, text, value);
+    } else if ((form == 'd' || form == 'i') && jinja_is_whole(value)) {
+        tfm_jinja_append_number(&c->state, text, jinja_int(tfm_jinja_to_int(value)));
     } else {
-        tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "formatting a %s with %%%c is not known",
+        tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "formatting a %s with %%%c is not known",
                        tfm_jinja_type_name(value), form >= ' ' && form < 0x7F ? form : '?');
     }
 }
 
-jinja_value tfm_jinja_percent(jinja_context *c, const jinja_string *format, jinja_value values) {
-    jinja_list one = {.kind = JINJA_A_TUPLE, .n = 1, .items = &values};
-    const jinja_list *list = values.type == JINJA_LIST && values.list->kind == JINJA_A_TUPLE ? values.list : &one;
+jinja_value tfm_jinja_format_percent(jinja_context *c, const jinja_string *format, jinja_value values) {
+    jinja_list one = {.kind = JINJA_KIND_TUPLE, .n = 1, .items = &values};
+    const jinja_list *list = values.type == JINJA_LIST && values.list->kind == JINJA_KIND_TUPLE ? values.list : &one;
     jinja_buffer text = {0};
     size_t used = 0;
-    for (size_t i = 0; i < format->n && c->work.status == TFM_OK; i++) {
+    for (size_t i = 0; i < format->n && c->state.status == TFM_OK; i++) {
         const char *sign = memchr(format->data + i, '%', format->n - i);
         size_t end = sign ? (size_t)(sign - format->data) : format->n;
-        tfm_jinja_put(&c->work, &text, format->data + i, end - i);
+        tfm_jinja_buffer_append(&c->state, &text, format->data + i, end - i);
         if (!sign) break;
         i = end + 1;
         if (i < format->n && format->data[i] == '%') {
-            tfm_jinja_put(&c->work, &text, "%", 1);
+            tfm_jinja_buffer_append(&c->state, &text, "%", 1);
         } else if (i < format->n && used < list->n) {
             put_percent(c, &text, format->data[i], list->items[used++]);
         } else {
-            tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "values do not fit the format");
+            tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "values do not fit the format");
         }
     }
     /* A mapping or a list that no part of the format uses is no error in Python. */
     if (used < list->n && !(list == &one && (values.type == JINJA_DICT || values.type == JINJA_LIST)))
-        tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "values do not fit the format");
-    return tfm_jinja_buffer_text(&c->work, &text);
+        tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "values do not fit the format");
+    return tfm_jinja_buffer_string(&c->state, &text);
 }
 
 /* ---- str.format ---- */
@@ -57,33 +58,33 @@ static void put_field(jinja_context *c, jinja_buffer *text, const char *field, s
         number = number * 10 + (size_t)(field[i] - '0');
     }
     if (memchr(field, ':', n) || memchr(field, '!', n) || memchr(field, '.', n) || memchr(field, '[', n))
-        tfm_jinja_fail(&c->work, TFM_ERROR_UNSUPPORTED, "the form {%.*s} in format() is not known",
+        tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "the form {%.*s} in format() is not known",
                        (int)(n < 60 ? n : 60), field);
     if (!digits)
-        value = tfm_jinja_get_name(a->names, field, n);
+        value = tfm_jinja_dict_get_name(a->keyword, field, n);
     else if (n == 0)
         number = (*next)++;
-    if (digits && number < a->places->n) value = &a->places->items[number];
+    if (digits && number < a->positional->n) value = &a->positional->items[number];
     if (value)
-        tfm_jinja_put_str(c, text, *value);
+        tfm_jinja_append_str(c, text, *value);
     else
-        tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "values do not fit the format");
+        tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "values do not fit the format");
 }
 
-jinja_value tfm_jinja_format(jinja_context *c, const jinja_string *format, const jinja_arguments *a) {
+jinja_value tfm_jinja_format_braces(jinja_context *c, const jinja_string *format, const jinja_arguments *a) {
     jinja_buffer text = {0};
     size_t next = 0;
-    for (size_t i = 0; i < format->n && tfm_jinja_step(&c->work, 1); i++) {
+    for (size_t i = 0; i < format->n && tfm_jinja_charge(&c->state, 1); i++) {
         char letter = format->data[i];
         if (letter != '{' && letter != '}') {
-            tfm_jinja_put(&c->work, &text, &letter, 1);
+            tfm_jinja_buffer_append(&c->state, &text, &letter, 1);
         } else if (i + 1 < format->n && format->data[i + 1] == letter) {
-            tfm_jinja_put(&c->work, &text, &letter, 1);
+            tfm_jinja_buffer_append(&c->state, &text, &letter, 1);
             i++;
         } else {
             const char *end = letter == '{' ? memchr(format->data + i, '}', format->n - i) : NULL;
             if (!end) {
-                tfm_jinja_fail(&c->work, TFM_ERROR_ARGUMENT, "a single bracket in a format");
+                tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "a single bracket in a format");
                 break;
             }
             size_t stop = (size_t)(end - format->data);
@@ -91,5 +92,5 @@ jinja_value tfm_jinja_format(jinja_context *c, const jinja_string *format, const
             i = stop;
         }
     }
-    return tfm_jinja_buffer_text(&c->work, &text);
+    return tfm_jinja_buffer_string(&c->state, &text);
 }

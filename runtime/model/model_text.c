@@ -1,4 +1,4 @@
-/* model_text.c - text and ids by a model's tokenizers. */
+/* model_text.c - text and conversations to token ids and back, with the tokenizers and the chat template of a model. */
 #include "model.h"
 
 const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) {
@@ -53,4 +53,14 @@ tfm_status tfm_special_counts(const tfm_model *model, tfm_side side, size_t *bef
     *before = split.before;
     *after = split.after;
     return status;
+}
+
+tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n, const tfm_chat_params *params,
+                           tfm_text *text, tfm_error *error) {
+    if (!model->chat)
+        return tfm_fail(error, TFM_ERROR_STATE,
+                        "%s has no chat template: pack it from a checkpoint that has one, or with --chat-template",
+                        tfm_file_path(model->file));
+    return tfm_chat_apply_template(model->chat, model->chat_tokens, model->n_chat_tokens, messages, n, params, text,
+                                   error);
 }
