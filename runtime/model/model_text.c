@@ -1,4 +1,4 @@
-/* model_text.c - text and conversations to token ids and back, with the tokenizers and the chat template of a model. */
+/* model_text.c - text to ids and back by a model's tokenizers, conversations to text by its chat template. */
 #include "model.h"
 
 const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) {

@@ -4,6 +4,7 @@
 
 #include "jinja_cases.h"
 
+TestSuite(language, .timeout = 120);
 TestSuite(cases, .timeout = 120);
 
 /* What jinja2 cannot read is not known here either; what goes wrong while it renders goes wrong here. */
@@ -39,20 +40,53 @@ static void check(const char *name, const rendered *r, const json_t *expected) {
         cr_expect_not_null(strstr(r->error.message, words), "%s: '%s' lacks '%s'", name, r->error.message, words);
 }
 
-Test(cases, language) {
+/* ---- small templates, under the file of runtime/jinja that they are about ---- */
+
+static void check_file(const char *file) {
     json_t *cases = cases_load();
     const json_t *list = json_object_get(cases, "language"), *entry;
-    size_t i;
-    cr_assert_geq(json_array_size(list), (size_t)180);
+    size_t i, n = 0;
     json_array_foreach(list, i, entry) {
+        if (strcmp(json_string_value(json_object_get(entry, "file")), file) != 0) continue;
         const json_t *template = json_object_get(entry, "template");
         rendered r = render(json_string_value(template), json_string_length(template),
                             json_object_get(cases, "messages"), json_object_get(cases, "tokens"), NULL, NULL);
         check(json_string_value(template), &r, entry);
         rendered_free(&r);
+        n++;
+    }
+    cr_expect_geq(n, 2, "%s: %zu cases", file, n);
+    json_decref(cases);
+}
+
+#define FILES(X)                                                                                                       \
+    X(attributes)                                                                                                      \
+    X(builtin_functions) X(builtin_tests) X(builtins) X(calls) X(case_mapping) X(characters) X(expressions) X(filters) \
+        X(json) X(lexer) X(list_filters) X(methods) X(number_filters) X(numbers) X(operators) X(parse_expression)      \
+            X(parser) X(print) X(statements) X(str_filters) X(str_format) X(str_methods)
+
+#define FILE_TEST(file)                                                                                                \
+    Test(language, file) { check_file(#file ".c"); }
+FILES(FILE_TEST)
+
+/* No case stands under a file that is not asked for. */
+Test(language, every_case) {
+    json_t *cases = cases_load();
+    const json_t *list = json_object_get(cases, "language"), *entry;
+#define FILE_NAME(file) #file ".c",
+    static const char *const files[] = {FILES(FILE_NAME)};
+    size_t i;
+    cr_assert_geq(json_array_size(list), (size_t)260);
+    json_array_foreach(list, i, entry) {
+        const char *file = json_string_value(json_object_get(entry, "file"));
+        bool known = false;
+        for (size_t k = 0; k < sizeof files / sizeof *files; k++) known |= strcmp(file, files[k]) == 0;
+        cr_expect(known, "%s", file);
     }
     json_decref(cases);
 }
+
+/* ---- whole templates ---- */
 
 Test(cases, conversations) {
     json_t *cases = cases_load();

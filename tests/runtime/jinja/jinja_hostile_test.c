@@ -91,6 +91,15 @@ Test(hostile, without_end) {
                   TFM_ERROR_LIMIT, NULL);
 }
 
+/* What Python has and templates here cannot use is refused by name, not undefined. */
+Test(hostile, known_to_python_alone) {
+    expect_status("{{ 'a'.__class__ }}", TFM_ERROR_UNSUPPORTED, "__class__");
+    expect_status("{{ [1].copy() }}", TFM_ERROR_UNSUPPORTED, "copy");
+    expect_status("{{ 'a'.zfill(3) }}", TFM_ERROR_UNSUPPORTED, "zfill");
+    expect_status("{{ (5).bit_length() }}", TFM_ERROR_UNSUPPORTED, "bit_length");
+    expect_status("{{ {}.update({}) }}", TFM_ERROR_UNSUPPORTED, "update");
+}
+
 Test(hostile, too_much) {
     expect_status("{{ range(100001) }}", TFM_ERROR_LIMIT, "range");
     expect_status("{{ range(-9223372036854775807, 9223372036854775807) }}", TFM_ERROR_LIMIT, "range");

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""make_cases.py - what jinja2 makes of templates, for cases_test.c. Needs jinja2 (3.1.6 made what is committed).
+"""make_jinja_cases.py - what jinja2 makes of templates, for jinja_cases_test.c. Needs jinja2 (3.1.6 made what is
+committed).
 
-usage: make_cases.py TEMPLATES_FOLDER > cases.json
+usage: make_jinja_cases.py TEMPLATES_FOLDER > jinja_cases.json
 
 The environment is the one apply_chat_template of transformers 4.46 renders with: its options, its filter tojson, its
 tag generation, raise_exception, and the variables it always gives; strftime_now is left out. TEMPLATES_FOLDER
 (templates/ beside this file) has whole templates; expressions.txt has small ones, one on each line (or between lines of
----).
+---), under the name of the file of runtime/jinja that they are about.
 """
 import json
 import os
@@ -69,17 +70,19 @@ def render(template, messages, prompt=True, tokens=TOKENS, **variables):
 
 
 def expressions(path):
-    """Lines, or what stands between two lines of ---."""
-    block = None
+    """The file of runtime/jinja they are about, and lines, or what stands between two lines of ---."""
+    block = about = None
     for line in open(path, encoding='utf-8').read().split('\n')[:-1]:
         if line == '---':
             if block is not None:
-                yield '\n'.join(block)
+                yield about, '\n'.join(block)
             block = [] if block is None else None
         elif block is not None:
             block.append(line)
-        elif line and not line.startswith('## '):
-            yield line
+        elif line.startswith('## '):
+            about = line[3:]
+        elif line:
+            yield about, line
 
 
 CONVERSATIONS = {
@@ -127,7 +130,8 @@ def value_of(text):
 def main():
     folder = sys.argv[1]
     here = os.path.dirname(os.path.abspath(__file__))
-    language = [{'template': t, **render(t, SMALL)} for t in expressions(os.path.join(here, 'expressions.txt'))]
+    language = [{'file': about, 'template': t, **render(t, SMALL)}
+                for about, t in expressions(os.path.join(here, 'expressions.txt'))]
     templates, cases = {}, []
     for file in sorted(os.listdir(folder)):
         name = os.path.splitext(file)[0]
