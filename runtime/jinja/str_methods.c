@@ -237,8 +237,10 @@ static jinja_value rsplit(jinja_context *c, jinja_value self, const jinja_argume
     int64_t times = count_argument(c, a->bound[1], -1);
     if (times < 0 || c->state.status != TFM_OK) return split(c, self, a);
     jinja_value list = tfm_jinja_new_list(&c->state, JINJA_KIND_LIST, 0);
-    if (!by || by->n == 0)
+    if (!by || by->n == 0) {
         tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "rsplit() at white space with a number is not known");
+        return list;
+    }
     size_t end = string->n;
     const char *hit;
     while (times != 0 && tfm_jinja_charge(&c->state, string->n) &&

@@ -153,7 +153,7 @@ static bool validate(encoder *e, const char **text, size_t *n) {
 }
 
 static tfm_status encode_text(encoder *e, const char *text, size_t n) {
-    if (n == 0) return TFM_OK;
+    if (!text || n == 0) return TFM_OK;
     if (!validate(e, &text, &n)) return TFM_ERROR_MEMORY;
     return around_added(e, true, text, n, true, encode_raw);
 }

@@ -120,7 +120,7 @@ static void take_rows(const tfm_tensor *tensor, uint64_t first, uint64_t end, fl
 /* Takes rows out of panels again, a panel at a time. */
 static tfm_status write_panels(tfm_safetensors_writer *writer, const piece *p, tfm_error *error) {
     const size_t k = (size_t)p->shape[1], size = tfm_dtype_size(export_dtype(p->tensor));
-    unsigned char *rows = malloc(TFM_PANEL * k * sizeof(float));
+    unsigned char *rows = malloc(TFM_PANEL * k * size);
     float *scratch = malloc(TFM_PANEL * k * sizeof(float));
     tfm_status status = TFM_OK;
     if (!rows || !scratch) status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", p->name);

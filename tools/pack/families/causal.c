@@ -115,7 +115,7 @@ static void scale(tfm_causal *c, tfm_config *config, const json_t *object) {
         scale_yarn(c, &scaling);
     else if (!strcmp(type, "longrope") || !strcmp(type, "su"))
         scale_longrope(c, config, &scaling);
-    else if (strcmp(type, "default") && strcmp(type, "dynamic")) /* dynamic: unchanged up to max_position_embeddings */
+    else if (strcmp(type, "default") != 0 && strcmp(type, "dynamic") != 0) /* dynamic: unchanged up to the limit */
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_scaling", "is of a type that is not supported");
     if (config->status == TFM_OK) config->status = scaling.config.status;
 }

@@ -61,7 +61,7 @@ uint64_t tfm_ct2_dimension(tfm_ct2_model *m, const char *name, int dimension) {
     const tfm_ct2_variable *v = find(m, name);
     if (!v) tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "variable '%s' is missing", name);
     if (v && v->count == 0) tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "variable '%s' is empty", name);
-    return m->foreign.status != TFM_OK ? 1 : v->shape[dimension];
+    return !v || m->foreign.status != TFM_OK ? 1 : v->shape[dimension];
 }
 
 void tfm_ct2_expect(tfm_ct2_model *m, const char *name, double a, double b) {
@@ -130,7 +130,7 @@ static const char *const type_names[] = {"F32", "I8", "I16", "I32", "F16", "BF16
 static void show(tfm_ct2_model *m, const char *to, const char *from, tfm_array_view view) {
     tfm_ct2_variable *v = find(m, from);
     if (!v) tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "variable '%s' is missing", from);
-    if (m->foreign.status != TFM_OK) return;
+    if (!v || m->foreign.status != TFM_OK) return;
     if (v->type == TFM_CT2_I32 || v->rank < 1 || v->rank > 2) {
         tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "variable '%s' is not an array of weights", from);
         return;
