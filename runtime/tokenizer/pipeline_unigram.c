@@ -1,6 +1,6 @@
 /*
  * pipeline_unigram.c - the most probable segmentation of a word under a unigram language model (Kudo 2018), with sums
- * in double precision as the Hugging Face library has them; unigram.c does the same with SentencePiece's sums.
+ * in double precision as the Hugging Face library has them; spm_unigram.c does the same with SentencePiece's sums.
  *
  * Viterbi over byte positions: the best path to each is its last piece. Wherever no piece reaches over a position the
  * path to it is settled and emitted, so that memory follows the longest knot of overlapping pieces.
