@@ -76,7 +76,7 @@ static tfm_status collect(const tfm_file *file, const tfm_table *origin, pieces 
             if (all->n == all->capacity) {
                 size_t capacity = all->capacity ? 2 * all->capacity : 256;
                 piece *list = realloc(all->list, capacity * sizeof *list);
-                if (!list) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the list of tensors");
+                if (!list) return tfm_no_memory(error, "the list of tensors");
                 all->list = list;
                 all->capacity = capacity;
             }
@@ -123,7 +123,7 @@ static tfm_status write_panels(tfm_safetensors_writer *writer, const piece *p, t
     unsigned char *rows = malloc(TFM_PANEL * k * size);
     float *scratch = malloc(TFM_PANEL * k * sizeof(float));
     tfm_status status = TFM_OK;
-    if (!rows || !scratch) status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", p->name);
+    if (!rows || !scratch) status = tfm_no_memory(error, "a part of tensor '%s'", p->name);
     for (uint64_t row = p->first; status == TFM_OK && row < p->first + p->n;) {
         uint64_t end = (row / TFM_PANEL + 1) * TFM_PANEL;
         if (end > p->first + p->n) end = p->first + p->n;

@@ -91,7 +91,7 @@ static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *req
     tfm_status status = folder_name(folder, name, sizeof name, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section metadata");
+    if (!table) return tfm_no_memory(error, "section metadata");
     describe_command(request, command, sizeof command);
     snprintf(created_by, sizeof created_by, "tfmpack %s", tfm_version());
     tfm_table_set_string(table, "source", name);
@@ -106,7 +106,7 @@ static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *req
 
 static tfm_status write_tokenizer_kind(tfm_writer *writer, tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section architecture");
+    if (!table) return tfm_no_memory(error, "section architecture");
     tfm_table_set_string(table, "kind", "tokenizer");
     tfm_status status = tfm_writer_section(writer, "architecture", table, error);
     tfm_table_builder_free(&table);

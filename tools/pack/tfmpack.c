@@ -398,7 +398,7 @@ static int run_list(const work *w) {
 
 static int run_help(void) {
     char *text = tfm_options_help(&table, tfm_terminal_columns(STDOUT_FILENO));
-    if (!text) return tfm_complain("no memory");
+    if (!text) return tfm_complain("out of memory");
     printf(
         "Usage: tfmpack [OPTION]... SRC OUT.bin\n"
         "       tfmpack --tokenizer-only SRC OUT.bin\n"
@@ -435,7 +435,7 @@ static int run(const settings *chosen, char **arguments, size_t n) {
     }
     work w = {
         .settings = chosen, .bar = {.min_bytes = (uint64_t)16 << 20}, .notes = json_array(), .matrices = json_array()};
-    if (!w.notes || !w.matrices) return tfm_complain("no memory");
+    if (!w.notes || !w.matrices) return tfm_complain("out of memory");
     catch_signals();
     int code = chosen->list      ? run_list(&w)
                : chosen->inspect ? run_inspect(&w, arguments[0])

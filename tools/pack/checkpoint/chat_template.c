@@ -30,7 +30,7 @@ static tfm_status set_text(chat_files *files, const char *text, const char *from
     free(files->text);
     files->text = strdup(text);
     files->from = from;
-    return files->text ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+    return files->text ? TFM_OK : tfm_no_memory(error, "the chat template");
 }
 
 /* UTF-8 without NUL. */
@@ -47,7 +47,7 @@ static tfm_status read_text(chat_files *files, const char *path, const char *fro
     if (status != TFM_OK) return status;
     status = check_text(path, bytes.data, bytes.size, error);
     char *text = status == TFM_OK ? strndup(bytes.data ? bytes.data : "", bytes.size) : NULL;
-    if (status == TFM_OK && !text) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (status == TFM_OK && !text) status = tfm_no_memory(error, "%s", path);
     if (status == TFM_OK) status = set_text(files, text, from, error);
     free(text);
     tfm_bytes_free(&bytes);
@@ -131,7 +131,7 @@ static tfm_status write_section(const chat_files *files, const tfm_checkpoint *c
     tfm_status status = check_template(files, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section chat");
+    if (!table) return tfm_no_memory(error, "section chat");
     tfm_table_set_string(table, "template", files->text);
     write_tokens(files, checkpoint, table);
     status = tfm_writer_section(writer, "chat", table, error);

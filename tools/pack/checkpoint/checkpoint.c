@@ -7,10 +7,6 @@
 /* Floats that are compared at a time, if rows are not longer. */
 #define COMPARED ((uint64_t)1 << 14)
 
-static tfm_status no_memory(const char *path, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-}
-
 /* ---- what a format adds ---- */
 
 /* Names go into messages and into the model file: no control characters, and not longer than a path. */
@@ -39,9 +35,9 @@ tfm_status tfm_checkpoint_add(tfm_checkpoint *checkpoint, const char *name, tfm_
     if (rank > TFM_RANK_MAX)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s': %u dimensions; at most %d are supported", file,
                         name, rank, TFM_RANK_MAX);
-    if (!grow(checkpoint)) return no_memory(file, error);
+    if (!grow(checkpoint)) return tfm_no_memory(error, "%s", file);
     char *copy = strdup(name);
-    if (!copy) return no_memory(file, error);
+    if (!copy) return tfm_no_memory(error, "%s", file);
     const size_t index = checkpoint->n_entries++;
     checkpoint->entries[index] = (tfm_checkpoint_entry){
         .tensor = {.name = copy,
@@ -80,7 +76,7 @@ static int compare_names(const void *a, const void *b, void *checkpoint) {
 tfm_status tfm_checkpoint_index(tfm_checkpoint *checkpoint, tfm_error *error) {
     const size_t n = checkpoint->n_entries;
     uint32_t *by_name = checkpoint->by_name = reallocarray(NULL, n + 1, sizeof *by_name);
-    if (!by_name) return no_memory(checkpoint->path, error);
+    if (!by_name) return tfm_no_memory(error, "%s", checkpoint->path);
     for (size_t i = 0; i < n; i++) by_name[i] = (uint32_t)i;
     qsort_r(by_name, n, sizeof *by_name, compare_names, checkpoint);
     for (size_t i = 1; i < n; i++)
@@ -205,7 +201,7 @@ tfm_status tfm_checkpoint_equal(tfm_checkpoint *checkpoint, const tfm_checkpoint
     if (!*equal) return TFM_OK;
     bool sized = !__builtin_mul_overflow(step * width, 2 * sizeof(float), &bytes) && bytes <= SIZE_MAX;
     float *x = sized ? malloc((size_t)bytes) : NULL;
-    if (!x) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for a row", checkpoint->path);
+    if (!x) return tfm_no_memory(error, "%s: a row", checkpoint->path);
     tfm_status status = compare(checkpoint, a, b, step, x, x + step * width, equal, error);
     free(x);
     return status;

@@ -23,7 +23,7 @@ static tfm_status open_as(tfm_checkpoint *checkpoint, const tfm_checkpoint_forma
     while (n > 1 && path[n - 1] == '/') n--;
     checkpoint->path = strndup(path, n);
     checkpoint->format = format->name;
-    if (!checkpoint->path) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!checkpoint->path) return tfm_no_memory(error, "%s", path);
     tfm_status status = format->open(checkpoint, checkpoint->path, error);
     return status == TFM_OK && !checkpoint->by_name ? tfm_checkpoint_index(checkpoint, error) : status;
 }
@@ -31,7 +31,7 @@ static tfm_status open_as(tfm_checkpoint *checkpoint, const tfm_checkpoint_forma
 tfm_status tfm_checkpoint_open(tfm_checkpoint **result, const char *path, tfm_error *error) {
     *result = NULL;
     tfm_checkpoint *checkpoint = calloc(1, sizeof *checkpoint);
-    if (!checkpoint) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!checkpoint) return tfm_no_memory(error, "%s", path);
     const tfm_checkpoint_format *foreign = find_foreign(path);
     tfm_status status = open_as(checkpoint, foreign ? foreign : &tfm_hf_folder_format, path, error);
     if (status != TFM_OK)

@@ -222,7 +222,7 @@ tfm_status tfm_write_generation(tfm_checkpoint *checkpoint, tfm_writer *writer, 
     tfm_config config = {tfm_checkpoint_path(checkpoint), own ? "generation_config.json" : "config.json", merged,
                          TFM_OK, error};
     if (!table || !merged) {
-        config.status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
+        config.status = tfm_no_memory(error, "%s", tfm_checkpoint_path(checkpoint));
     } else {
         for (size_t i = 0; numbers[i]; i++) write_number(&config, table, numbers[i], UINT32_MAX);
         for (size_t i = 0; ids[i]; i++) write_number(&config, table, ids[i], INT32_MAX);

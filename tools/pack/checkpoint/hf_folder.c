@@ -134,10 +134,6 @@ bool tfm_hf_folder_has_weights(const char *folder) {
     return false;
 }
 
-static tfm_status no_memory(const char *path, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-}
-
 /* The user named the file of a container: the folder it is in becomes the checkpoint's path. */
 static tfm_status choose_named(tfm_checkpoint *checkpoint, container *which, tfm_error *error) {
     const char *slash = strrchr(checkpoint->path, '/'), *name = slash ? slash + 1 : checkpoint->path;
@@ -149,7 +145,7 @@ static tfm_status choose_named(tfm_checkpoint *checkpoint, container *which, tfm
                         "pytorch_model.bin",
                         checkpoint->path);
     char *folder = strdup(tfm_path_folder(checkpoint->path).text);
-    if (!folder) return no_memory(checkpoint->path, error);
+    if (!folder) return tfm_no_memory(error, "%s", checkpoint->path);
     free(checkpoint->path);
     checkpoint->path = folder;
     return TFM_OK;

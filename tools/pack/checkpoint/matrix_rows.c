@@ -21,7 +21,7 @@ tfm_status tfm_read_transposed(uint64_t n, uint64_t k, tfm_row_read *read, void 
                        !__builtin_mul_overflow(row_bytes, n, &bytes) && row_bytes < SIZE_MAX && bytes < SIZE_MAX;
     float *row = sized ? malloc(row_bytes + 1) : NULL, *matrix = sized ? malloc(bytes + 1) : NULL;
     tfm_status status = TFM_OK;
-    if (!row || !matrix) status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for tensor '%s'", what);
+    if (!row || !matrix) status = tfm_no_memory(error, "tensor '%s'", what);
     for (uint64_t i = 0; status == TFM_OK && i < n; i++) {
         status = read(state, i, row, error);
         for (uint64_t j = 0; status == TFM_OK && j < k; j++) matrix[j * n + i] = row[j];

@@ -14,10 +14,6 @@
 
 #define PICKLE_MAX ((uint64_t)64 << 20)
 
-static tfm_status no_memory(const tfm_weight_file *file, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
-}
-
 /* ---- storages ---- */
 
 static int compare_keys(const void *a, const void *b, void *storages) {
@@ -45,7 +41,7 @@ static tfm_status storage_table_sort(storage_table *table, const tfm_unpickler *
     table->n = tfm_unpickler_storages(unpickler, &table->list);
     table->order = malloc((table->n + 1) * sizeof *table->order);
     table->blob = malloc((table->n + 1) * sizeof *table->blob);
-    if (!table->order || !table->blob) return no_memory(file, error);
+    if (!table->order || !table->blob) return tfm_no_memory(error, "%s", file->path);
     for (size_t i = 0; i < table->n; i++) {
         table->order[i] = (uint32_t)i;
         table->blob[i] = UINT32_MAX;
@@ -111,7 +107,7 @@ static tfm_status read_entry(const tfm_weight_file *file, const char *name, uint
     if (!entry) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, zip_strerror(file->zip));
     *data = malloc((size_t)st.size + 1);
     *n = (size_t)st.size;
-    tfm_status status = *data ? TFM_OK : no_memory(file, error);
+    tfm_status status = *data ? TFM_OK : tfm_no_memory(error, "%s", file->path);
     char more;
     if (status == TFM_OK &&
         (zip_fread(entry, *data, st.size) != (zip_int64_t)st.size || zip_fread(entry, &more, 1) != 0))
@@ -131,7 +127,7 @@ static tfm_status find_prefix(const tfm_weight_file *file, char **prefix, tfm_er
         if (n < 9 || strcmp(name + n - 9, "/data.pkl") != 0) continue;
         if (*prefix) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: has two entries data.pkl", file->path);
         *prefix = strndup(name, n - 8);
-        if (!*prefix) return no_memory(file, error);
+        if (!*prefix) return tfm_no_memory(error, "%s", file->path);
     }
     if (!*prefix)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: a zip file, but not one of torch.save: it has no data.pkl",
@@ -142,7 +138,7 @@ static tfm_status find_prefix(const tfm_weight_file *file, char **prefix, tfm_er
 static tfm_status check_byte_order(const tfm_weight_file *file, const char *prefix, tfm_error *error) {
     char *name, *order;
     size_t n = 0;
-    if (asprintf(&name, "%sbyteorder", prefix) < 0) return no_memory(file, error);
+    if (asprintf(&name, "%sbyteorder", prefix) < 0) return tfm_no_memory(error, "%s", file->path);
     tfm_status status = read_entry(file, name, 64, &order, &n, error);
     if (status == TFM_OK && order && strcmp(order, "little") != 0)
         status = tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: its byte order is not little-endian", file->path);
@@ -161,7 +157,7 @@ static tfm_status locate_entries(tfm_weight_files *files, uint32_t index, const 
         uint32_t blob;
         zip_stat_t st;
         char *name;
-        if (asprintf(&name, "%sdata/%s", prefix, storage->key) < 0) return no_memory(file, error);
+        if (asprintf(&name, "%sdata/%s", prefix, storage->key) < 0) return tfm_no_memory(error, "%s", file->path);
         int found = zip_stat(file->zip, name, 0, &st);
         free(name);
         if (found != 0)
@@ -197,11 +193,11 @@ static tfm_status open_zip(tfm_weight_files *files, uint32_t index, tfm_error *e
     if (status == TFM_OK) status = check_byte_order(file, prefix, error);
     if (status == TFM_OK && asprintf(&name, "%sdata.pkl", prefix) < 0) {
         name = NULL;
-        status = no_memory(file, error);
+        status = tfm_no_memory(error, "%s", file->path);
     }
     if (status == TFM_OK) status = read_entry(file, name, PICKLE_MAX, &pickle, &n, error);
     if (status == TFM_OK && !(pickle && (unpickler = tfm_unpickler_memory(file->path, pickle, n))))
-        status = no_memory(file, error);
+        status = tfm_no_memory(error, "%s", file->path);
     if (status == TFM_OK) status = tfm_unpickle(unpickler, &state, error);
     if (status == TFM_OK) status = storage_table_sort(&table, unpickler, file, error);
     if (status == TFM_OK) status = locate_entries(files, index, prefix, &table, error);
@@ -299,7 +295,7 @@ static tfm_status open_legacy(tfm_weight_files *files, uint32_t index, tfm_error
     const tfm_pk_value *state = NULL, *keys = NULL;
     storage_table table = {0};
     tfm_unpickler *unpickler = tfm_unpickler_fd(file->path, file->fd);
-    if (!unpickler) return no_memory(file, error);
+    if (!unpickler) return tfm_no_memory(error, "%s", file->path);
     tfm_status status = legacy_prologue(unpickler, file->path, error);
     if (status == TFM_OK) status = tfm_unpickle(unpickler, &state, error);
     if (status == TFM_OK) status = tfm_unpickle(unpickler, &keys, error);

@@ -26,10 +26,6 @@ static tfm_status bad(const tfm_unpickler *u, tfm_error *error, const char *what
                     (unsigned long long)tfm_unpickler_position(u));
 }
 
-static tfm_status no_memory(const tfm_unpickler *u, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its pickle", u->what);
-}
-
 /* ---- input ---- */
 
 static tfm_unpickler *unpickler_new(const char *what) {
@@ -87,7 +83,7 @@ static tfm_status refill(tfm_unpickler *u, size_t n, tfm_error *error) {
     size_t size = n > CHUNK_BYTES ? n : CHUNK_BYTES;
     if (size > u->buffer_size) {
         unsigned char *buffer = realloc(u->buffer, size);
-        if (!buffer) return no_memory(u, error);
+        if (!buffer) return tfm_no_memory(error, "%s: its pickle", u->what);
         u->buffer = buffer;
         u->buffer_size = size;
     }
@@ -163,7 +159,7 @@ static void *allocate(tfm_unpickler *u, size_t n) {
 tfm_status tfm_pk_new(tfm_unpickler *u, tfm_pk_kind kind, tfm_pk_value **value, tfm_error *error) {
     if (u->n_objects >= OBJECTS_MAX) return bad(u, error, "too many objects");
     tfm_pk_value *fresh = allocate(u, sizeof *fresh);
-    if (!fresh) return no_memory(u, error);
+    if (!fresh) return tfm_no_memory(error, "%s: its pickle", u->what);
     memset(fresh, 0, sizeof *fresh);
     fresh->kind = kind;
     u->n_objects++;
@@ -177,7 +173,7 @@ tfm_status tfm_pk_append(tfm_unpickler *u, tfm_pk_value *list, tfm_pk_value *ite
     if (list->n == list->capacity) {
         size_t capacity = list->capacity ? 2 * list->capacity : 8;
         tfm_pk_value **items = allocate(u, capacity * sizeof *items);
-        if (!items) return no_memory(u, error);
+        if (!items) return tfm_no_memory(error, "%s: its pickle", u->what);
         if (list->n > 0) memcpy(items, list->items, list->n * sizeof *items);
         list->items = items;
         list->capacity = capacity;
@@ -192,7 +188,7 @@ tfm_status tfm_pk_grow(tfm_unpickler *u, void *array, size_t n, size_t *capacity
     void *old, *moved;
     memcpy(&old, array, sizeof old);
     moved = realloc(old, fresh * element);
-    if (!moved) return no_memory(u, error);
+    if (!moved) return tfm_no_memory(error, "%s: its pickle", u->what);
     memcpy(array, &moved, sizeof moved);
     *capacity = fresh;
     return TFM_OK;
@@ -237,7 +233,7 @@ static tfm_status push_text(tfm_unpickler *u, tfm_pk_kind kind, uint64_t n, tfm_
     if (status != TFM_OK) return status;
     char *text = allocate(u, (size_t)n + 1);
     tfm_pk_value *value = NULL;
-    if (!text) return no_memory(u, error);
+    if (!text) return tfm_no_memory(error, "%s: its pickle", u->what);
     status = tfm_pk_new(u, kind, &value, error);
     if (status != TFM_OK) return status;
     if (n > 0) memcpy(text, bytes, (size_t)n);

@@ -13,10 +13,6 @@
 
 #define CHUNK_BYTES ((size_t)1 << 16)
 
-static tfm_status no_memory(const char *path, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-}
-
 /* ---- tables ---- */
 
 static bool grow(void *array, size_t n, size_t *capacity, size_t element) {
@@ -33,11 +29,11 @@ static bool grow(void *array, size_t n, size_t *capacity, size_t element) {
 tfm_status tfm_weight_files_add(tfm_weight_files *files, const char *name, uint32_t *index, tfm_error *error) {
     const char *folder = files->checkpoint->path;
     tfm_weight_file *list = reallocarray(files->files, files->n_files + 1, sizeof *list);
-    if (!list) return no_memory(folder, error);
+    if (!list) return tfm_no_memory(error, "%s", folder);
     files->files = list;
     tfm_weight_file *file = &list[files->n_files];
     *file = (tfm_weight_file){.fd = -1};
-    if (asprintf(&file->path, "%s/%s", folder, name) < 0) return no_memory(folder, error);
+    if (asprintf(&file->path, "%s/%s", folder, name) < 0) return tfm_no_memory(error, "%s", folder);
     file->name = file->path + strlen(folder) + 1;
     *index = (uint32_t)files->n_files++;
     return TFM_OK;
@@ -51,7 +47,7 @@ const tfm_weight_file *tfm_weight_files_find(const tfm_weight_files *files, cons
 
 tfm_status tfm_weight_files_add_blob(tfm_weight_files *files, tfm_blob blob, uint32_t *index, tfm_error *error) {
     if (!grow(&files->blobs, files->n_blobs, &files->blob_capacity, sizeof *files->blobs))
-        return no_memory(files->files[blob.file].path, error);
+        return tfm_no_memory(error, "%s", files->files[blob.file].path);
     files->blobs[files->n_blobs] = blob;
     *index = (uint32_t)files->n_blobs++;
     return TFM_OK;
@@ -76,7 +72,7 @@ tfm_status tfm_weight_files_add_tensor(tfm_weight_files *files, const char *name
                            path, files->n_tensors, &entry, error);
     if (status != TFM_OK) return status;
     if (!grow(&files->tensors, files->n_tensors, &files->tensor_capacity, sizeof *files->tensors))
-        return no_memory(path, error);
+        return tfm_no_memory(error, "%s", path);
     tfm_stored_tensor *stored = &files->tensors[files->n_tensors++];
     *stored = (tfm_stored_tensor){.blob = blob,
                                   .rank = rank,
@@ -102,7 +98,7 @@ static int compare_places(const void *a, const void *b, void *tensors) {
 tfm_status tfm_weight_files_find_ties(tfm_weight_files *files, tfm_error *error) {
     const size_t n = files->n_tensors;
     uint32_t *order = reallocarray(NULL, n + 1, sizeof *order);
-    if (!order) return no_memory(files->checkpoint->path, error);
+    if (!order) return tfm_no_memory(error, "%s", files->checkpoint->path);
     for (size_t i = 0; i < n; i++) order[i] = (uint32_t)i;
     if (n > 0) qsort_r(order, n, sizeof *order, compare_places, files->tensors);
     for (size_t i = 0, place = 0; i < n; i++) {
@@ -122,8 +118,7 @@ static tfm_status load_entry(tfm_weight_files *files, uint32_t index, tfm_error 
     free(files->cache);
     files->cached_blob = UINT32_MAX;
     files->cache = malloc(blob->length > 0 ? (size_t)blob->length : 1);
-    if (!files->cache)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for %" PRIu64 " bytes", file->path, blob->length);
+    if (!files->cache) return tfm_no_memory(error, "%s: an entry of %" PRIu64 " bytes", file->path, blob->length);
     zip_file_t *entry = zip_fopen_index(file->zip, blob->offset, 0);
     if (!entry) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, zip_strerror(file->zip));
     uint64_t have = 0;
@@ -258,7 +253,7 @@ static void close_files(void *state) {
 
 tfm_status tfm_weight_files_begin(tfm_weight_files **result, tfm_checkpoint *checkpoint, tfm_error *error) {
     tfm_weight_files *files = *result = calloc(1, sizeof *files);
-    if (!files) return no_memory(checkpoint->path, error);
+    if (!files) return tfm_no_memory(error, "%s", checkpoint->path);
     files->checkpoint = checkpoint;
     files->cached_blob = UINT32_MAX;
     checkpoint->reader = (tfm_checkpoint_reader){files, read_values, write_tokenizers, close_files};

@@ -19,8 +19,7 @@ static tfm_status parse(FILE *file, const char *path, unsigned rules, json_t **j
     if (st.st_size > (off_t)MAX_MIB << 20)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: too large (over %d MiB)", path, MAX_MIB);
     *json = json_loadf(file, flags, &problem);
-    if (!*json && json_error_code(&problem) == json_error_out_of_memory)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!*json && json_error_code(&problem) == json_error_out_of_memory) return tfm_no_memory(error, "%s", path);
     if (ferror(file)) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", path, strerror(errno));
     if (!*json) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: line %d: %s", path, problem.line, problem.text);
     if (rules & TFM_JSON_OBJECT && !json_is_object(*json))

@@ -143,7 +143,7 @@ static tfm_status set_labels(const import *m, tfm_table_builder *table, tfm_erro
     if (ok) tfm_table_set_strings(table, "head.labels", labels, n);
     free(own);
     free(labels);
-    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(m->family.checkpoint));
+    return ok ? TFM_OK : tfm_no_memory(error, "%s", tfm_checkpoint_path(m->family.checkpoint));
 }
 
 /* As the pipelines of transformers choose it; heads with words of their own for classes have no say in config.json. */

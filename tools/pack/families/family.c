@@ -9,7 +9,7 @@ tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tf
                             const tfm_pack_options *options, tfm_error *error) {
     *family = (tfm_family){.importer = importer, .checkpoint = checkpoint, .options = options};
     family->plan = tfm_plan_new(checkpoint);
-    return family->plan ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", tfm_checkpoint_path(checkpoint));
+    return family->plan ? TFM_OK : tfm_no_memory(error, "%s", tfm_checkpoint_path(checkpoint));
 }
 
 void tfm_family_end(tfm_family *family) { tfm_plan_free(&family->plan); }
@@ -49,7 +49,7 @@ const char *tfm_family_activation(tfm_config *config, const char *key, const cha
 tfm_table_builder *tfm_family_architecture(const tfm_family *family, const char *kind, tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) {
-        tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section architecture");
+        tfm_no_memory(error, "section architecture");
         return NULL;
     }
     tfm_table_set_string(table, "kind", kind);

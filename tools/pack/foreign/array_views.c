@@ -5,10 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static tfm_status no_memory(const tfm_array_views *views, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", views->checkpoint->path);
-}
-
 /* Whether what a view takes lies in an array of this shape. */
 static bool fits(const tfm_array_view *v, tfm_array_shape shape) {
     const uint64_t n = v->transposed ? shape.k : shape.n, k = v->transposed ? shape.n : shape.k;
@@ -30,7 +26,7 @@ tfm_status tfm_array_views_add(tfm_array_views *views, const char *name, const t
     if (views->n == views->capacity) {
         const size_t capacity = views->capacity ? 2 * views->capacity : 128;
         tfm_array_view *list = realloc(views->list, capacity * sizeof *list);
-        if (!list) return no_memory(views, error);
+        if (!list) return tfm_no_memory(error, "%s", views->checkpoint->path);
         views->list = list;
         views->capacity = capacity;
     }

@@ -35,7 +35,7 @@ void tfm_foreign_set(tfm_foreign_model *model, json_t *object, const char *key, 
     if (model->status != TFM_OK)
         json_decref(value);
     else if (json_object_set_new(object, key, value) != 0)
-        tfm_foreign_fail(model, TFM_ERROR_MEMORY, "no memory");
+        tfm_foreign_fail(model, TFM_ERROR_MEMORY, "out of memory");
 }
 
 void tfm_foreign_set_u64(tfm_foreign_model *model, json_t *object, const char *key, uint64_t value) {

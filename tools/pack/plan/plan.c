@@ -230,7 +230,7 @@ tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
     const char *path = tfm_checkpoint_path(plan->checkpoint);
     problems missing = {"missing", 0, ""}, misshapen = {"of another shape than config.json says", 0, ""};
     problems mistyped = {"of a type that is not F32, F16 or BF16", 0, ""}, extra = {"not expected", 0, ""};
-    if (plan->status == TFM_ERROR_MEMORY) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (plan->status == TFM_ERROR_MEMORY) return tfm_no_memory(error, "%s", path);
     if (plan->status != TFM_OK) return tfm_fail(error, plan->status, "%s: a tensor name is too long", path);
     for (size_t i = 0; i < plan->n_outputs; i++) {
         const tfm_plan_output vector = {.kind = TFM_PLAN_VECTOR, .n = plan->outputs[i].k, .k = 1};

@@ -202,7 +202,7 @@ static tfm_status begin_output(run *r, const tfm_plan_output *output) {
     if (sized && (r->rows = malloc(width)) && (!matrix || (r->panel = malloc(panel))) &&
         (!back || (r->measured.back = malloc(width))))
         return TFM_OK;
-    return tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for a part of tensor '%s'", output->name);
+    return tfm_no_memory(r->error, "a part of tensor '%s'", output->name);
 }
 
 static void end_output(run *r, bool complete) {
@@ -253,7 +253,7 @@ static void describe_part(const tfm_plan_output *output, const tfm_plan_part *pa
 
 static tfm_status write_origin(run *r) {
     tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) return tfm_fail(r->error, TFM_ERROR_MEMORY, "no memory for section origin");
+    if (!table) return tfm_no_memory(r->error, "section origin");
     for (size_t i = 0; i < r->plan->n_outputs; i++) {
         const tfm_plan_output *output = &r->plan->outputs[i];
         char texts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES][176];

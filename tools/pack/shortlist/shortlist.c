@@ -36,7 +36,7 @@ tfm_status tfm_shortlist_pieces_open(tfm_shortlist_pieces *pieces, const tfm_tok
     uint64_t n = tfm_tokenizer_size(tokenizer) < n_ids ? tfm_tokenizer_size(tokenizer) : n_ids;
     *pieces = (tfm_shortlist_pieces){
         .tokenizer = tokenizer, .n = (uint32_t)n, .order = malloc((n + 1) * sizeof *pieces->order)};
-    if (!pieces->order) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the pieces of a shortlist");
+    if (!pieces->order) return tfm_no_memory(error, "the pieces of a shortlist");
     for (uint32_t i = 0; i < pieces->n; i++) pieces->order[i] = i;
     qsort_r(pieces->order, pieces->n, sizeof *pieces->order, compare_pieces, (void *)(uintptr_t)tokenizer);
     return TFM_OK;
@@ -153,7 +153,7 @@ static tfm_status complete_always(tfm_shortlist_file *file, const translation_mo
     for (size_t i = 0; i < sizeof of_generation / sizeof *of_generation; i++)
         ok = ok && add_value(file, model, model->generation, of_generation[i]);
     for (uint32_t id = 0; ok && id < first && id < model->target_pieces.n; id++) ok = add_always(file, model, id);
-    return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a shortlist");
+    return ok ? TFM_OK : tfm_no_memory(error, "a shortlist");
 }
 
 /* ---- the section ---- */
@@ -225,7 +225,7 @@ static tfm_status make_lists(lists *l, tfm_shortlist_file *file, const translati
     l->common = calloc(n_targets + 1, sizeof *l->common);
     if (!last_source || !l->offsets || !l->targets || !l->common) {
         free(last_source);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a shortlist");
+        return tfm_no_memory(error, "a shortlist");
     }
     file->n_always = sort_ids(file->always, file->n_always);
     for (size_t i = 0; i < file->n_always; i++) l->common[file->always[i]] = true;
@@ -251,7 +251,7 @@ static tfm_status make_lists(lists *l, tfm_shortlist_file *file, const translati
 static tfm_status write_section(const lists *l, const tfm_shortlist_file *file, size_t n_sources, tfm_writer *writer,
                                 tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
-    if (!table) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for section shortlist");
+    if (!table) return tfm_no_memory(error, "section shortlist");
     tfm_table_set_array(table, "always", TFM_VALUE_U32S, file->always, file->n_always);
     tfm_table_set_array(table, "offsets", TFM_VALUE_U32S, l->offsets, n_sources + 1);
     tfm_table_set_array(table, "targets", TFM_VALUE_U32S, l->targets, l->n_targets);

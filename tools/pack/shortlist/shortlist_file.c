@@ -75,11 +75,6 @@ void tfm_shortlist_file_free(tfm_shortlist_file *file) {
     file->always = NULL;
 }
 
-static tfm_status no_memory(const reading *r) {
-    return tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory for its %llu lines and what follows", r->path,
-                    (unsigned long long)r->line);
-}
-
 static tfm_status bad_line(const reading *r, const char *wanted, span line) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT,
                     "%s: line %llu: '%.*s' is not of the form '%s', which the first line has", r->path,
@@ -191,7 +186,9 @@ static tfm_status take_lexical(reading *r, span line) {
     f->n_unknown_targets += !has_target;
     f->n_unknown_sources += !has_source;
     if (!has_target || !has_source) return TFM_OK;
-    return add_entry(f, source, target, probability) ? TFM_OK : no_memory(r);
+    return add_entry(f, source, target, probability)
+               ? TFM_OK
+               : tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);
 }
 
 static tfm_status take_map(reading *r, span line) {
@@ -212,7 +209,7 @@ static tfm_status take_map(reading *r, span line) {
         if (!tfm_shortlist_pieces_find(f->target, word.text, word.n, &target))
             f->n_unknown_targets++;
         else if (!(always ? tfm_shortlist_file_always(f, target) : add_entry(f, source, target, 1.0f)))
-            return no_memory(r);
+            return tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);
     }
     return TFM_OK;
 }
@@ -224,11 +221,12 @@ static tfm_status take_list(reading *r, span line) {
     uint32_t target, number;
     if (words_of(line, words) != 1) return bad_line(r, "one target a line", line);
     r->all_numbers = r->all_numbers && parse_number(words[0], f->target->n, &number);
-    if (r->all_numbers && !add_id(&r->numbers, &r->n_numbers, &r->number_capacity, number)) return no_memory(r);
+    if (r->all_numbers && !add_id(&r->numbers, &r->n_numbers, &r->number_capacity, number))
+        return tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);
     if (!tfm_shortlist_pieces_find(f->target, words[0].text, words[0].n, &target))
         f->n_unknown_targets++;
     else if (!tfm_shortlist_file_always(f, target))
-        return no_memory(r);
+        return tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);
     return TFM_OK;
 }
 

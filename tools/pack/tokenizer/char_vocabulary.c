@@ -104,8 +104,7 @@ tfm_status tfm_char_vocabulary_read(const char *folder, json_t **source, json_t 
         if (status == TFM_OK) status = read_ids(config, path.text, out, ids[1], error);
         if (status == TFM_OK) *source = make_root(in, ids[0]);
         if (status == TFM_OK) *target = make_root(out, ids[1]);
-        if (status == TFM_OK && (!*source || !*target))
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
+        if (status == TFM_OK && (!*source || !*target)) status = tfm_no_memory(error, "%s", path.text);
     }
     json_decref(config);
     return status;

@@ -25,7 +25,7 @@ tfm_status tfm_put_classes(tfm_table_builder *table, const char *name, const uin
     if (!index || !pages) {
         free(index);
         free(pages);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for classes of characters");
+        return tfm_no_memory(error, "classes of characters");
     }
     uint32_t n = 0;
     for (size_t i = 0; i < PAGES; i++) {

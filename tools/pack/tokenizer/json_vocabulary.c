@@ -16,7 +16,7 @@ tfm_status tfm_json_broken(const tfm_json_reader *r, const char *what) {
 }
 
 tfm_status tfm_json_no_memory(const tfm_json_reader *r) {
-    return tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", r->what);
+    return tfm_no_memory(r->error, "%s: the tokenizer", r->what);
 }
 
 int64_t tfm_json_find(const tfm_json_reader *r, const char *text, size_t n) {

@@ -23,8 +23,6 @@ typedef struct folder {
     tfm_error *error;
 } folder;
 
-static tfm_status no_memory(const folder *f) { return tfm_fail(f->error, TFM_ERROR_MEMORY, "%s: no memory", f->path); }
-
 bool tfm_legacy_tokenizer_is_in(const char *path) {
     return tfm_path_has(path, "vocab.txt") || (tfm_path_has(path, "vocab.json") && tfm_path_has(path, "merges.txt"));
 }
@@ -47,7 +45,8 @@ static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **li
     *lines = json_array();
     if (!file || !*lines) {
         if (file) fclose(file);
-        return !file ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path.text, strerror(errno)) : no_memory(f);
+        return !file ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path.text, strerror(errno))
+                     : tfm_no_memory(f->error, "%s", f->path);
     }
     tfm_status status = TFM_OK;
     for (ssize_t n; status == TFM_OK && (n = getline(&line, &capacity, file)) >= 0;) {
@@ -59,7 +58,7 @@ static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **li
             status = tfm_fail(f->error, TFM_ERROR_FORMAT, "%s: line %zu is not UTF-8", path.text,
                               json_array_size(*lines) + 1);
         else if (json_array_append_new(*lines, text) != 0)
-            status = no_memory(f);
+            status = tfm_no_memory(f->error, "%s", f->path);
     }
     free(line);
     fclose(file);
@@ -97,7 +96,7 @@ static tfm_status append_token(const folder *f, json_t *list, json_int_t id, con
                               json_is_true(json_object_get(like, "lstrip")), "rstrip",
                               json_is_true(json_object_get(like, "rstrip")), "normalized",
                               json_is_true(json_object_get(like, "normalized")), "special", is_special);
-    return token && json_array_append_new(list, token) == 0 ? TFM_OK : no_memory(f);
+    return token && json_array_append_new(list, token) == 0 ? TFM_OK : tfm_no_memory(f->error, "%s", f->path);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -111,7 +110,7 @@ static tfm_status from_decoder(const folder *f, const json_t *decoder, json_t *l
     size_t n = json_object_size(decoder), i = 0;
     const char **ids = calloc(n + 1, sizeof *ids), *key;
     json_t *token;
-    if (!ids) return no_memory(f);
+    if (!ids) return tfm_no_memory(f->error, "%s", f->path);
     json_object_foreach((json_t *)(uintptr_t)decoder, key, token) ids[i++] = key;
     qsort(ids, n, sizeof *ids, by_id);
     tfm_status status = TFM_OK;
@@ -134,7 +133,7 @@ static tfm_status from_decoder(const folder *f, const json_t *decoder, json_t *l
 static tfm_status added_tokens(const folder *f, const json_t *vocabulary, const char *const *roles,
                                const char *const *fallbacks, json_t **list) {
     *list = json_array();
-    if (!*list) return no_memory(f);
+    if (!*list) return tfm_no_memory(f->error, "%s", f->path);
     const json_t *decoder = json_object_get(f->config, "added_tokens_decoder");
     tfm_status status = json_is_object(decoder) ? from_decoder(f, decoder, *list) : TFM_OK;
     if (!json_is_object(decoder) && json_object_size(f->added) > 0)
@@ -161,13 +160,13 @@ static tfm_status read_bert(folder *f, json_t **root) {
     static const char *const roles[] = {"pad_token", "unk_token", "cls_token", "sep_token", "mask_token", NULL};
     static const char *const fallbacks[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", NULL};
     json_t *lines = NULL, *vocabulary = json_object(), *added = NULL;
-    tfm_status status = vocabulary ? read_lines(f, "vocab.txt", true, &lines) : no_memory(f);
+    tfm_status status = vocabulary ? read_lines(f, "vocab.txt", true, &lines) : tfm_no_memory(f->error, "%s", f->path);
     size_t i;
     json_t *line;
     json_array_foreach(lines, i, line) {
         if (status == TFM_OK && json_object_setn_new(vocabulary, json_string_value(line), json_string_length(line),
                                                      json_integer((json_int_t)i)) != 0)
-            status = no_memory(f);
+            status = tfm_no_memory(f->error, "%s", f->path);
     }
     if (status == TFM_OK) status = added_tokens(f, vocabulary, roles, fallbacks, &added);
     const char *unknown = special(f, "unk_token", "[UNK]"), *cls = special(f, "cls_token", "[CLS]"),
@@ -188,7 +187,7 @@ static tfm_status read_bert(folder *f, json_t **root) {
                           "sep", sep, json_object_get(vocabulary, sep), "decoder", "type", "WordPiece", "prefix", "##",
                           "cleanup", 1, "model", "type", "WordPiece", "unk_token", unknown, "continuing_subword_prefix",
                           "##", "max_input_chars_per_word", 100, "vocab", vocabulary);
-        if (!*root) status = no_memory(f);
+        if (!*root) status = tfm_no_memory(f->error, "%s", f->path);
     }
     json_decref(lines);
     json_decref(vocabulary);
@@ -204,10 +203,11 @@ static tfm_status read_merges(folder *f, json_t **merges) {
     size_t i;
     tfm_status status = read_lines(f, "merges.txt", false, &lines);
     *merges = json_array();
-    if (status == TFM_OK && !*merges) status = no_memory(f);
+    if (status == TFM_OK && !*merges) status = tfm_no_memory(f->error, "%s", f->path);
     json_array_foreach(lines, i, line) {
         bool skip = json_string_length(line) == 0 || strncmp(json_string_value(line), "#version", 8) == 0;
-        if (status == TFM_OK && !skip && json_array_append(*merges, line) != 0) status = no_memory(f);
+        if (status == TFM_OK && !skip && json_array_append(*merges, line) != 0)
+            status = tfm_no_memory(f->error, "%s", f->path);
     }
     json_decref(lines);
     return status;
@@ -263,13 +263,13 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
     tfm_status status = load(f, "vocab.json", 0, &vocabulary);
     if (status == TFM_OK) status = read_merges(f, &merges);
     if (status == TFM_OK) status = added_tokens(f, vocabulary, roles, none, &added);
-    if (status == TFM_OK && !(parts = parts_of(f, class, vocabulary))) status = no_memory(f);
+    if (status == TFM_OK && !(parts = parts_of(f, class, vocabulary))) status = tfm_no_memory(f->error, "%s", f->path);
     if (status == TFM_OK) {
         *root =
             json_pack("{s:O, s:{s:s, s:b}, s:{s:s, s:n, s:b, s:b, s:O, s:O}}", "added_tokens", added, "decoder", "type",
                       "ByteLevel", "add_prefix_space", get_bool(f, "add_prefix_space", false), "model", "type", "BPE",
                       "unk_token", "fuse_unk", 0, "byte_fallback", 0, "vocab", vocabulary, "merges", merges);
-        if (!*root || json_object_update(*root, parts) != 0) status = no_memory(f);
+        if (!*root || json_object_update(*root, parts) != 0) status = tfm_no_memory(f->error, "%s", f->path);
     }
     json_decref(vocabulary);
     json_decref(merges);

@@ -9,10 +9,6 @@
 #define MAX_SPELLING 8
 #define MAX_TEXT 128
 
-static tfm_status no_memory(tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for rules of characters");
-}
-
 void tfm_rules_free(tfm_rules *rules) {
     free(rules->keys);
     free(rules->spellings);
@@ -68,7 +64,7 @@ tfm_status tfm_rules_lowercase(tfm_rules *rules, tfm_error *error) {
         uint32_t lower[2];
         size_t n = tfm_unicode_lower(code, lower);
         if (is_surrogate(code) || (n == 1 && lower[0] == code)) continue;
-        if (!add(rules, code, UINT32_MAX, lower, n)) return no_memory(error);
+        if (!add(rules, code, UINT32_MAX, lower, n)) return tfm_no_memory(error, "rules of characters");
     }
     settle(rules);
     return TFM_OK;
@@ -104,9 +100,10 @@ static bool add_character(tfm_normal_form *f, uint32_t code, bool compose, bool 
 
 tfm_status tfm_normal_form_make(tfm_normal_form *form, bool compose, bool compatibility, tfm_error *error) {
     *form = (tfm_normal_form){.classes = calloc(TFM_UNICODE_CODES, 1)};
-    if (!form->classes) return no_memory(error);
+    if (!form->classes) return tfm_no_memory(error, "rules of characters");
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
-        if (!is_surrogate(code) && !add_character(form, code, compose, compatibility)) return no_memory(error);
+        if (!is_surrogate(code) && !add_character(form, code, compose, compatibility))
+            return tfm_no_memory(error, "rules of characters");
     }
     for (uint32_t code = 0xAC00; code <= 0xD7A3; code++) {
         if (!compose) form->classes[code] = 255; /* syllables decompose */

@@ -7,19 +7,16 @@
 #include "format/names.h"
 #include "runtime/tokenizer/utf8_strict.h"
 
-static tfm_status no_memory(const tfm_piece_list *list, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", list->what);
-}
-
 tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabulary, tfm_error *error) {
     *vocabulary = json_object();
-    if (!*vocabulary) return no_memory(list, error);
+    if (!*vocabulary) return tfm_no_memory(error, "%s: the tokenizer", list->what);
     for (size_t i = 0; i < list->n; i++) {
         const tfm_spm_piece *p = &list->pieces[i];
         if (p->n == 0 || json_object_getn(*vocabulary, p->text, p->n)) continue;
         json_t *id = json_integer((json_int_t)i);
         if (!id || json_object_setn_new(*vocabulary, p->text, p->n, id) != 0) {
-            if (tfm_utf8_valid_prefix(p->text, p->n) == p->n) return no_memory(list, error);
+            if (tfm_utf8_valid_prefix(p->text, p->n) == p->n)
+                return tfm_no_memory(error, "%s: the tokenizer", list->what);
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: token %zu is not UTF-8 text", list->what, i);
         }
     }
@@ -29,7 +26,7 @@ tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabu
 tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabulary, json_t **added,
                                 tfm_error *error) {
     *added = json_array();
-    if (!*added) return no_memory(list, error);
+    if (!*added) return tfm_no_memory(error, "%s: the tokenizer", list->what);
     for (size_t i = 0; i < list->n; i++) {
         const tfm_spm_piece *p = &list->pieces[i];
         bool special = p->kind == TFM_PIECE_CONTROL || p->kind == TFM_PIECE_UNKNOWN;
@@ -41,7 +38,8 @@ tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabu
         json_t *token =
             json_pack("{s:I, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", p->text, (size_t)p->n,
                       "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", normalized, "special", special);
-        if (!token || json_array_append_new(*added, token) != 0) return no_memory(list, error);
+        if (!token || json_array_append_new(*added, token) != 0)
+            return tfm_no_memory(error, "%s: the tokenizer", list->what);
     }
     return TFM_OK;
 }
@@ -73,7 +71,7 @@ tfm_status tfm_piece_list_template(const tfm_piece_list *list, json_t *root, tfm
     json_decref(single);
     json_decref(tokens);
     if (json_object_set_new(root, "post_processor", post) != 0) ok = false;
-    return ok ? TFM_OK : no_memory(list, error);
+    return ok ? TFM_OK : tfm_no_memory(error, "%s: the tokenizer", list->what);
 }
 
 /* ---- byte pairs by score ---- */
@@ -197,14 +195,15 @@ tfm_status tfm_piece_list_byte_pairs(const tfm_piece_list *list, json_t **root, 
                                        : &(const tfm_spm_piece){.text = NULL};
     tfm_status status = tfm_piece_list_vocabulary(list, &vocabulary, error);
     if (status == TFM_OK) status = tfm_piece_list_added(list, vocabulary, &added, error);
-    if (status == TFM_OK && !(merges = merges_of(list, vocabulary))) status = no_memory(list, error);
+    if (status == TFM_OK && !(merges = merges_of(list, vocabulary)))
+        status = tfm_no_memory(error, "%s: the tokenizer", list->what);
     *root = NULL;
     if (status == TFM_OK) {
         json_t *spelling = unknown->n > 0 ? json_stringn(unknown->text, unknown->n) : json_null();
         *root = json_pack("{s:O, s:{s:s, s:o, s:b, s:b, s:O, s:O}}", "added_tokens", added, "model", "type", "BPE",
                           "unk_token", spelling, "fuse_unk", 1, "byte_fallback", all_bytes(list), "vocab", vocabulary,
                           "merges", merges);
-        if (!*root || !put_spaces(list, *root)) status = no_memory(list, error);
+        if (!*root || !put_spaces(list, *root)) status = tfm_no_memory(error, "%s: the tokenizer", list->what);
     }
     if (status == TFM_OK) status = tfm_piece_list_template(list, *root, error);
     if (status != TFM_OK) {

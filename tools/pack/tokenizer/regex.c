@@ -40,15 +40,11 @@ static tfm_status refuse(parser *p, const char *wrong) {
                     wrong, p->at);
 }
 
-static tfm_status no_memory(parser *p) {
-    return tfm_fail(p->error, TFM_ERROR_MEMORY, "%s: no memory for a pattern", p->what);
-}
-
 static tfm_status add_item(parser *p, const char *text, int set) {
     if (p->n_items == p->capacity) {
         size_t capacity = 2 * p->capacity + 32;
         item *items = reallocarray(p->items, capacity, sizeof *items);
-        if (!items) return no_memory(p);
+        if (!items) return tfm_no_memory(p->error, "%s: a pattern", p->what);
         p->items = items;
         p->capacity = capacity;
     }
@@ -236,7 +232,7 @@ static bool folds_together(uint32_t a, uint32_t b) {
 /* An atom: a character, an escape, a bracket or a dot. */
 static tfm_status atom(parser *p) {
     tfm_char_set *set = calloc(1, sizeof *set);
-    if (!set) return no_memory(p);
+    if (!set) return tfm_no_memory(p->error, "%s: a pattern", p->what);
     tfm_status status = TFM_OK;
     uint32_t code = next_character(p), folded = 0;
     if (code == '[') {
@@ -391,13 +387,13 @@ static bool write_set(tfm_text *out, const tfm_char_set *set, const uint8_t *cla
 static tfm_status finish(parser *p, tfm_regex *regex) {
     tfm_text out = {0};
     regex->classes = malloc(TFM_UNICODE_CODES);
-    if (!regex->classes) return no_memory(p);
+    if (!regex->classes) return tfm_no_memory(p->error, "%s: a pattern", p->what);
     tfm_status status = classify(p, regex->classes);
     for (size_t i = 0; status == TFM_OK && i < p->n_items; i++) {
         const item *it = &p->items[i];
         bool ok = it->set < 0 ? tfm_text_append(&out, it->text, strlen(it->text))
                               : write_set(&out, p->sets[it->set], regex->classes);
-        if (!ok) status = no_memory(p);
+        if (!ok) status = tfm_no_memory(p->error, "%s: a pattern", p->what);
     }
     regex->pattern = out.data; /* ends in NUL */
     return status;
@@ -411,7 +407,7 @@ static tfm_status translate(tfm_regex *regex, parser *p, bool literal) {
     while (literal && status == TFM_OK && p->at < p->n) {
         tfm_char_set *set = calloc(1, sizeof *set);
         if (set) tfm_char_set_add(set, next_character(p));
-        status = set ? add_set(p, set) : no_memory(p);
+        status = set ? add_set(p, set) : tfm_no_memory(p->error, "%s: a pattern", p->what);
     }
     if (status == TFM_OK) status = finish(p, regex);
     for (size_t i = 0; i < p->n_sets; i++) free(p->sets[i]);

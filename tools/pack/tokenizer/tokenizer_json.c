@@ -172,8 +172,8 @@ tfm_status tfm_tokenizer_json(const json_t *root, const char *what, tfm_table_bu
 tfm_status tfm_tokenizer_json_write(const json_t *root, const char *what, const char *section, tfm_writer *writer,
                                     tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
-    tfm_status status = table ? tfm_tokenizer_json(root, what, table, error)
-                              : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", what);
+    tfm_status status =
+        table ? tfm_tokenizer_json(root, what, table, error) : tfm_no_memory(error, "%s: the tokenizer", what);
     if (status == TFM_OK) status = tfm_writer_section(writer, section, table, error);
     tfm_table_builder_free(&table);
     return status;

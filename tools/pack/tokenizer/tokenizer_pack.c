@@ -99,8 +99,7 @@ static tfm_status pack_file(const char *path, const char *folder, tfm_writer *wr
     tfm_status status = tfm_spm_model_read(&model, path, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    status = table ? tfm_spm_table(&model, NULL, path, table, error)
-                   : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    status = table ? tfm_spm_table(&model, NULL, path, table, error) : tfm_no_memory(error, "%s", path);
     if (status == TFM_OK) status = put_special(folder, &model, table, error);
     if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
     tfm_table_builder_free(&table);

@@ -47,7 +47,7 @@ static tfm_status start(tfm_checkpoint *checkpoint, const char *path, tfm_ct2_mo
     struct stat st;
     const bool is_folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
     tfm_ct2_model *m = calloc(1, sizeof *m);
-    if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!m) return tfm_no_memory(error, "%s", path);
     checkpoint->reader = (tfm_checkpoint_reader){m, read_values, write_tokenizers, close_model};
     *model = m;
     m->foreign = (tfm_foreign_model){.checkpoint = checkpoint, .path = path, .error = error};
@@ -56,7 +56,7 @@ static tfm_status start(tfm_checkpoint *checkpoint, const char *path, tfm_ct2_mo
     m->folder = is_folder ? tfm_path_of(path) : tfm_path_folder(path);
     m->config = checkpoint->config = json_object();
     m->generation = checkpoint->generation_config = json_object();
-    if (!m->config || !m->generation) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!m->config || !m->generation) return tfm_no_memory(error, "%s", path);
     tfm_status status = tfm_ct2_file_open(&m->file, is_folder ? tfm_path_in(path, "model.bin").text : path, error);
     if (status == TFM_OK) m->foreign.path = m->file.path;
     return status;

@@ -121,7 +121,7 @@ static void take_variable(cursor *c, tfm_ct2_variable *v) {
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: variable '%s' reaches beyond the end of the file",
                              c->file->path, name);
     else if (!(v->name = strdup(name)))
-        c->status = tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->file->path);
+        c->status = tfm_no_memory(c->error, "%s", c->file->path);
     if (c->status != TFM_OK) return;
     v->offset = c->offset;
     c->offset += length;
@@ -134,7 +134,7 @@ static void *take_list(cursor *c, uint32_t bytes, size_t element, const char *wh
         c->status =
             tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: damaged: %u %s do not fit in the file", c->file->path, *n, what);
     void *list = c->status != TFM_OK ? NULL : calloc((size_t)*n + 1, element);
-    if (c->status == TFM_OK && !list) c->status = tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->file->path);
+    if (c->status == TFM_OK && !list) c->status = tfm_no_memory(c->error, "%s", c->file->path);
     if (!list) *n = 0;
     return list;
 }
@@ -188,7 +188,7 @@ static void take_alias(cursor *c, tfm_ct2_file *file, tfm_ct2_alias *alias) {
     else if (find_variable(file, name) != TFM_CT2_NONE)
         c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: variable '%s' is there twice", file->path, name);
     else if (!(alias->name = strdup(name)))
-        c->status = tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
+        c->status = tfm_no_memory(c->error, "%s", file->path);
     else
         file->n_aliases++;
 }
@@ -227,7 +227,7 @@ bool tfm_ct2_file_is(const char *path) {
 
 static tfm_status read_header(tfm_ct2_file *file, tfm_error *error) {
     cursor *c = calloc(1, sizeof *c);
-    if (!c) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
+    if (!c) return tfm_no_memory(error, "%s", file->path);
     c->file = file;
     c->error = error;
     file->version = take_number(c, 4);
@@ -250,7 +250,7 @@ tfm_status tfm_ct2_file_open(tfm_ct2_file *file, const char *path, tfm_error *er
     file->path = strdup(path);
     file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
-    if (!file->path) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!file->path) return tfm_no_memory(error, "%s", path);
     if (file->fd < 0 || fstat(file->fd, &st) != 0)
         return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode)) return tfm_fail(error, TFM_ERROR_IO, "%s: not a file", path);
@@ -307,7 +307,7 @@ static tfm_status load_scales(tfm_ct2_file *file, uint32_t variable, tfm_error *
     file->scales_of = TFM_CT2_NONE;
     free(file->scales);
     file->scales = malloc((size_t)s->count * sizeof *file->scales + 1);
-    if (!file->scales) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
+    if (!file->scales) return tfm_no_memory(error, "%s", file->path);
     tfm_status status = read_at(file, s->offset, file->scales, (size_t)s->count * sizeof *file->scales, error);
     for (uint64_t i = 0; status == TFM_OK && i < s->count; i++)
         if (!(file->scales[i] > 0 && file->scales[i] <= 3.4e38f))

@@ -92,7 +92,7 @@ static json_t *number(const json_t *tokens) {
 static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json_t *tokens, tfm_table_builder **table,
                             tfm_error *error) {
     json_t *numbers = number(tokens);
-    if (!numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder.text);
+    if (!numbers) return tfm_no_memory(error, "%s", m->folder.text);
     const int64_t padding = m->has_padding ? (int64_t)json_array_size(tokens) : -1;
     return tfm_spm_pair_numbered_side(tfm_path_in(m->folder.text, file).text, numbers, padding, m->settings, table,
                                       error);

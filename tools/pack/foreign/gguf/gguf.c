@@ -11,10 +11,6 @@
 #include "gguf_tokenizer.h"
 #include "tools/pack/foreign/foreign_formats.h"
 
-static tfm_status no_memory(const tfm_gguf_model *m, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->gguf->path);
-}
-
 /* ---- values ---- */
 
 /* Where row r of the folder's tensor is in the file's. */
@@ -58,7 +54,7 @@ static tfm_status add(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const char 
     if (m->n_entries == m->entry_capacity) {
         size_t size = m->entry_capacity ? 2 * m->entry_capacity : 256;
         tfm_gguf_entry *entries = reallocarray(m->entries, size, sizeof *entries);
-        if (!entries) return no_memory(m, error);
+        if (!entries) return tfm_no_memory(error, "%s", m->gguf->path);
         m->entries = entries;
         m->entry_capacity = size;
     }
@@ -243,7 +239,7 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
     m->config = checkpoint->config;
     tfm_status status = TFM_OK;
     if (!checkpoint->config || !tfm_gguf_special_tokens(m->gguf, checkpoint->hints.special_tokens))
-        status = no_memory(m, error);
+        status = tfm_no_memory(error, "%s", m->gguf->path);
     else if (checkpoint->chat_template && !is_utf8(checkpoint->chat_template))
         status =
             tfm_fail(error, TFM_ERROR_FORMAT, "%s: key 'tokenizer.chat_template' is not UTF-8 text", m->gguf->path);
@@ -262,15 +258,16 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
     status = m->foreign.status;
     if (status == TFM_OK && strcmp(m->family->model_type, "bert") != 0 &&
         !(checkpoint->generation_config = tfm_gguf_generation(m->gguf)))
-        status = no_memory(m, error);
+        status = tfm_no_memory(error, "%s", m->gguf->path);
     const char *note = tfm_gguf_tokenizer_note(m->gguf);
-    if (status == TFM_OK && note && !(checkpoint->note = strdup(note))) status = no_memory(m, error);
+    if (status == TFM_OK && note && !(checkpoint->note = strdup(note)))
+        status = tfm_no_memory(error, "%s", m->gguf->path);
     return status == TFM_OK ? add_tensors(checkpoint, m, error) : status;
 }
 
 static tfm_status open_gguf(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     tfm_gguf_model *m = calloc(1, sizeof *m);
-    if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!m) return tfm_no_memory(error, "%s", path);
     checkpoint->reader = (tfm_checkpoint_reader){m, read_rows, write_tokenizers, close_model};
     m->foreign = (tfm_foreign_model){.checkpoint = checkpoint, .path = checkpoint->path, .error = error};
     tfm_status status = tfm_gguf_open(&m->gguf, path, error);

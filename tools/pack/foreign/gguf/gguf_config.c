@@ -114,7 +114,7 @@ static void set_factors(tfm_gguf_model *m, const char *name, uint64_t rotated, u
         if (!(factor > 0) || !isfinite(factor))
             tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "tensor '%s' has a factor that is not positive", name);
         else if (json_array_append_new(list, json_real((double)factor)) != 0)
-            tfm_foreign_fail(&m->foreign, TFM_ERROR_MEMORY, "no memory");
+            tfm_foreign_fail(&m->foreign, TFM_ERROR_MEMORY, "out of memory");
     }
     set(m, "original_max_position_embeddings", json_integer((json_int_t)longest));
     double attention = tfm_gguf_config_real(m, "rope.scaling.attn_factor", 1);

@@ -31,10 +31,6 @@ static uint64_t number_at(const uint8_t *p, size_t bytes) {
     return number;
 }
 
-static tfm_status no_memory(const reader *r) {
-    return tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory", r->gguf->path);
-}
-
 static size_t left(const reader *r) { return r->gguf->size - r->at; }
 
 static tfm_status ends_early(const reader *r, const char *what) {
@@ -63,18 +59,17 @@ static tfm_status read_name(reader *r, const char *what, size_t longest, char **
     if (!good) return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: %s is empty, too long or no text", r->gguf->path, what);
     *name = strndup((const char *)text, (size_t)n);
     r->at += (size_t)n;
-    return *name ? TFM_OK : no_memory(r);
+    return *name ? TFM_OK : tfm_no_memory(r->error, "%s", r->gguf->path);
 }
 
 /* ---- metadata ---- */
 
-static const struct {
-    const char *name;
-    size_t bytes; /* 0: varies */
-} types[TFM_GGUF_TYPES] = {{"u8", 1},   {"i8", 1},     {"u16", 2},   {"i16", 2}, {"u32", 4}, {"i32", 4}, {"f32", 4},
-                           {"bool", 1}, {"string", 0}, {"array", 0}, {"u64", 8}, {"i64", 8}, {"f64", 8}};
-
-const char *tfm_gguf_type_name(tfm_gguf_type type) { return types[type].name; }
+/* Of an element; 0: varies. */
+static const size_t value_bytes[TFM_GGUF_TYPES] = {
+    [TFM_GGUF_U8] = 1,  [TFM_GGUF_I8] = 1,  [TFM_GGUF_BOOL] = 1, [TFM_GGUF_U16] = 2,
+    [TFM_GGUF_I16] = 2, [TFM_GGUF_U32] = 4, [TFM_GGUF_I32] = 4,  [TFM_GGUF_F32] = 4,
+    [TFM_GGUF_U64] = 8, [TFM_GGUF_I64] = 8, [TFM_GGUF_F64] = 8,
+};
 
 static tfm_status wrong_value(const reader *r, const char *key, const char *wrong) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: key '%s' %s", r->gguf->path, key, wrong);
@@ -82,7 +77,7 @@ static tfm_status wrong_value(const reader *r, const char *key, const char *wron
 
 /* Passes over the elements of a value. */
 static tfm_status skip_elements(reader *r, const tfm_gguf_value *value) {
-    size_t bytes = types[value->type].bytes;
+    size_t bytes = value_bytes[value->type];
     const char *beyond = "reaches beyond the end of the file";
     if (bytes > 0) {
         if (value->count > left(r) / bytes) return wrong_value(r, value->key, beyond);
@@ -153,14 +148,14 @@ static tfm_status read_values(reader *r, uint64_t n) {
                         g->path, n, MAX_VALUES);
     if (n > left(r) / 13) return ends_early(r, "the metadata");
     g->values = calloc((size_t)n + 1, sizeof *g->values);
-    if (!g->values) return no_memory(r);
+    if (!g->values) return tfm_no_memory(r->error, "%s", r->gguf->path);
     for (uint64_t i = 0; i < n; i++) {
         g->n_values++; /* so that the key of one that is broken is freed too */
         tfm_status status = read_value(r, &g->values[i]);
         if (status != TFM_OK) return status;
     }
     g->values_by_key = sorted(r, g->n_values, compare_keys, &twice);
-    if (!g->values_by_key) return no_memory(r);
+    if (!g->values_by_key) return tfm_no_memory(r->error, "%s", r->gguf->path);
     return twice == UINT32_MAX ? TFM_OK : wrong_value(r, g->values[twice].key, "is there twice");
 }
 
@@ -180,7 +175,7 @@ const tfm_gguf_value *tfm_gguf_find(const tfm_gguf *g, const char *key) {
 }
 
 bool tfm_gguf_integer(const tfm_gguf_value *value, uint64_t i, int64_t *number) {
-    size_t bytes = types[value->type].bytes;
+    size_t bytes = value_bytes[value->type];
     uint64_t bits;
     if (i >= value->count) return false;
     switch (value->type) {
@@ -329,7 +324,7 @@ static tfm_status read_tensors(reader *r, uint64_t n) {
     if (n > left(r) / 33) return ends_early(r, "the list of tensors");
     uint64_t *offsets = calloc((size_t)n + 1, sizeof *offsets);
     g->tensors = calloc((size_t)n + 1, sizeof *g->tensors);
-    tfm_status status = offsets && g->tensors ? TFM_OK : no_memory(r);
+    tfm_status status = offsets && g->tensors ? TFM_OK : tfm_no_memory(r->error, "%s", r->gguf->path);
     for (uint64_t i = 0; status == TFM_OK && i < n; i++) {
         g->n_tensors++;
         status = read_tensor(r, &g->tensors[i], &offsets[i]);
@@ -338,7 +333,7 @@ static tfm_status read_tensors(reader *r, uint64_t n) {
     free(offsets);
     if (status != TFM_OK) return status;
     g->tensors_by_name = sorted(r, g->n_tensors, compare_names, &twice);
-    if (!g->tensors_by_name) return no_memory(r);
+    if (!g->tensors_by_name) return tfm_no_memory(r->error, "%s", r->gguf->path);
     return twice == UINT32_MAX ? TFM_OK : wrong_tensor(r, g->tensors[twice].name, "is there twice");
 }
 
@@ -409,7 +404,7 @@ tfm_status tfm_gguf_open(tfm_gguf **result, const char *path, tfm_error *error) 
     tfm_gguf *g = calloc(1, sizeof *g);
     if (!g || !(g->path = strdup(path))) {
         free(g);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+        return tfm_no_memory(error, "%s", path);
     }
     reader r = {.gguf = g, .error = error};
     tfm_status status = map_file(g, error);

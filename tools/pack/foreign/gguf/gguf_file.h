@@ -67,7 +67,6 @@ bool tfm_gguf_is(const char *path);
 const tfm_gguf_value *tfm_gguf_find(const tfm_gguf *gguf, const char *key);
 const tfm_gguf_tensor *tfm_gguf_tensor_find(const tfm_gguf *gguf, const char *name);
 
-const char *tfm_gguf_type_name(tfm_gguf_type type);
 /* Element i of a value of whole numbers; false if it has none or it is beyond an int64_t. */
 bool tfm_gguf_integer(const tfm_gguf_value *value, uint64_t i, int64_t *number);
 /* Element i of a value of numbers; an f32 gives the shortest decimal number that rounds to it. */

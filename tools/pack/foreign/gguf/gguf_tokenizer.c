@@ -22,10 +22,6 @@ typedef struct vocabulary {
     tfm_error *error;
 } vocabulary;
 
-static tfm_status no_memory(const vocabulary *v) {
-    return tfm_fail(v->error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", v->gguf->path);
-}
-
 static tfm_status wrong(const vocabulary *v, const char *key, const char *what) {
     return tfm_fail(v->error, TFM_ERROR_FORMAT, "%s: key '" KEY "%s' %s", v->gguf->path, key, what);
 }
@@ -79,7 +75,7 @@ static tfm_status read_tokens(vocabulary *v) {
         return wrong(v, "scores", "has not as many elements as there are tokens");
     tfm_piece_list *list = &v->list;
     list->pieces = calloc((size_t)tokens->count, sizeof *list->pieces);
-    if (!list->pieces) return no_memory(v);
+    if (!list->pieces) return tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     const uint8_t *at = tokens->data;
     for (; list->n < tokens->count; list->n++) {
         tfm_spm_piece *p = &list->pieces[list->n];
@@ -182,14 +178,15 @@ static tfm_status read_merges(const vocabulary *v, json_t **merges) {
     const tfm_gguf_value *value = find(v->gguf, "merges");
     if (!value || !value->is_array || value->type != TFM_GGUF_STRING) return wrong(v, "merges", "is no list of texts");
     *merges = json_array();
-    if (!*merges) return no_memory(v);
+    if (!*merges) return tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     const uint8_t *at = value->data;
     for (uint64_t i = 0; i < value->count; i++) {
         size_t n;
         const char *text = tfm_gguf_next_string(&at, &n);
         json_t *merge = json_stringn(text, n);
         if (!merge) return wrong(v, "merges", "has a merge that is no UTF-8 text");
-        if (json_array_append_new(*merges, merge) != 0) return no_memory(v);
+        if (json_array_append_new(*merges, merge) != 0)
+            return tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     }
     return TFM_OK;
 }
@@ -204,7 +201,8 @@ static tfm_status byte_level(vocabulary *v, json_t **root) {
     status = tfm_piece_list_vocabulary(&v->list, &pieces, v->error);
     if (status == TFM_OK) status = tfm_piece_list_added(&v->list, pieces, &added, v->error);
     if (status == TFM_OK) status = read_merges(v, &merges);
-    if (status == TFM_OK && !(words = make_pretokenizer(preset))) status = no_memory(v);
+    if (status == TFM_OK && !(words = make_pretokenizer(preset)))
+        status = tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     if (status == TFM_OK) {
         *root = json_pack("{s:O, s:O, s:{s:s}, s:{s:s, s:n, s:b, s:b, s:b, s:O, s:O}}", "added_tokens", added,
                           "pre_tokenizer", words, "decoder", "type", "ByteLevel", "model", "type", "BPE", "unk_token",
@@ -213,7 +211,8 @@ static tfm_status byte_level(vocabulary *v, json_t **root) {
         bool ok = *root != NULL;
         if (ok && presets[preset].nfc)
             ok = json_object_set_new(*root, "normalizer", json_pack("{s:s}", "type", "NFC")) == 0;
-        status = ok ? tfm_piece_list_template(&v->list, *root, v->error) : no_memory(v);
+        status = ok ? tfm_piece_list_template(&v->list, *root, v->error)
+                    : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     }
     json_decref(pieces);
     json_decref(added);
@@ -251,12 +250,12 @@ static tfm_status spell(const vocabulary *v, char **texts) {
     size_t total = 0, used = 0;
     for (size_t i = 0; i < v->list.n; i++) total += v->list.pieces[i].n + 2;
     *texts = malloc(total + 1);
-    if (!*texts) return no_memory(v);
+    if (!*texts) return tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     for (size_t i = 0; i < v->list.n; i++) {
         tfm_spm_piece *p = &v->list.pieces[i];
         size_t n;
         char *spelling = word_piece(p, &n);
-        if (!spelling) return no_memory(v);
+        if (!spelling) return tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
         memcpy(*texts + used, spelling, n);
         free(spelling);
         p->text = *texts + used;
@@ -295,9 +294,12 @@ static tfm_status word_pieces(vocabulary *v, json_t **root) {
             json_pack("{s:s, s:[s%, I], s:[s%, I]}", "type", "BertProcessing", "cls", cls->text, (size_t)cls->n,
                       (json_int_t)list->bos, "sep", sep->text, (size_t)sep->n, (json_int_t)list->eos);
         if (list->add_bos && list->add_eos)
-            status = *root && json_object_set(*root, "post_processor", post) == 0 ? TFM_OK : no_memory(v);
+            status = *root && json_object_set(*root, "post_processor", post) == 0
+                         ? TFM_OK
+                         : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
         else
-            status = *root ? tfm_piece_list_template(list, *root, v->error) : no_memory(v);
+            status = *root ? tfm_piece_list_template(list, *root, v->error)
+                           : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
         json_decref(post);
     }
     json_decref(pieces);

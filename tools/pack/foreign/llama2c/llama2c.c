@@ -187,7 +187,7 @@ static tfm_status take_marked(llama2c *m, tfm_checkpoint *checkpoint, tfm_error 
 
 static tfm_status take_all(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
     m->parts = calloc((size_t)(9 * m->sizes[LAYERS] + 3), sizeof *m->parts);
-    if (!m->parts) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->path);
+    if (!m->parts) return tfm_no_memory(error, "%s", m->path);
     tfm_status status = m->version ? take_marked(m, checkpoint, error) : take_legacy(m, checkpoint, error);
     if (status == TFM_OK && !m->tied)
         status = take(m, checkpoint, "lm_head.weight", m->sizes[VOCABULARY], m->sizes[DIM], 0, error);
@@ -277,8 +277,7 @@ static tfm_status configure(const llama2c *m, tfm_checkpoint *checkpoint, tfm_er
     const uint64_t longest = s[POSITIONS] < 256 ? s[POSITIONS] : 256; /* llama2.c's own default */
     checkpoint->generation_config =
         json_pack("{s:i, s:[i, i], s:I}", "bos_token_id", 1, "eos_token_id", 1, 2, "max_length", (json_int_t)longest);
-    if (!checkpoint->config || !checkpoint->generation_config)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->path);
+    if (!checkpoint->config || !checkpoint->generation_config) return tfm_no_memory(error, "%s", m->path);
     return TFM_OK;
 }
 
@@ -286,7 +285,7 @@ static tfm_status open_llama2c(tfm_checkpoint *checkpoint, const char *path, tfm
     llama2c *m = calloc(1, sizeof *m);
     if (!m || !(m->path = strdup(path))) {
         free(m);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+        return tfm_no_memory(error, "%s", path);
     }
     checkpoint->reader = (tfm_checkpoint_reader){m, read_rows, write_tokenizers, close_model};
     tfm_status status = map_file(m, error);

@@ -21,10 +21,6 @@ typedef struct reader {
     tfm_error *error;
 } reader;
 
-static tfm_status no_memory(const reader *r) {
-    return tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", r->path);
-}
-
 static tfm_status wrong(const reader *r, uint64_t expected) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT,
                     "%s: is no tokenizer file of llama2.c with %" PRIu64 " tokens, as many as the model has", r->path,
@@ -44,7 +40,7 @@ static tfm_status take_pieces(reader *r, uint64_t count) {
     if (r->file.size < 4 || count < 3 || count > (r->file.size - 4) / 9) return wrong(r, count);
     list->pieces = calloc((size_t)count, sizeof *list->pieces);
     r->texts = malloc(3 * r->file.size);
-    if (!list->pieces || !r->texts) return no_memory(r);
+    if (!list->pieces || !r->texts) return tfm_no_memory(r->error, "%s: the tokenizer", r->path);
     for (; list->n < count; list->n++) {
         tfm_spm_piece *p = &list->pieces[list->n];
         uint32_t n;

@@ -260,8 +260,7 @@ static tfm_status take_ids(json_t *strings, const char *path, json_t *ids, tfm_e
         const unsigned long id = strtoul(digits, &end, 10);
         if (digits[0] < '0' || digits[0] > '9' || *end || id > 1 << 24)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: '%.60s' has no id", path, token);
-        if (json_object_set_new(ids, token, json_integer((json_int_t)id)) != 0)
-            return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+        if (json_object_set_new(ids, token, json_integer((json_int_t)id)) != 0) return tfm_no_memory(error, "%s", path);
     }
     return TFM_OK;
 }
@@ -272,8 +271,8 @@ static tfm_status read_vocabulary(model *m, tfm_error *error) {
     json_t *strings = NULL;
     if (!find_vocabulary(m, &path)) return TFM_OK;
     m->vocabulary = json_object();
-    tfm_status status = m->vocabulary ? tfm_read_file(path.text, YAML_MAX, &text, error)
-                                      : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path.text);
+    tfm_status status =
+        m->vocabulary ? tfm_read_file(path.text, YAML_MAX, &text, error) : tfm_no_memory(error, "%s", path.text);
     if (status == TFM_OK) status = tfm_npz_yaml(text.data, text.size, path.text, &strings, error);
     if (status == TFM_OK) status = take_ids(strings, path.text, m->vocabulary, error);
     json_decref(strings);
@@ -284,7 +283,7 @@ static tfm_status read_vocabulary(model *m, tfm_error *error) {
 static tfm_status make_side(const model *m, const char *name, tfm_table_builder **table, tfm_error *error) {
     /* Without a vocabulary the file is one of Marian's own, whose ids are the numbers of its pieces. */
     json_t *numbers = m->vocabulary ? json_copy(m->vocabulary) : NULL;
-    if (m->vocabulary && !numbers) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", m->folder.text);
+    if (m->vocabulary && !numbers) return tfm_no_memory(error, "%s", m->folder.text);
     const tfm_path path = tfm_path_in(m->folder.text, name);
     return tfm_spm_pair_numbered_side(path.text, numbers, (int64_t)m->target_size, NULL, table, error);
 }
@@ -337,15 +336,14 @@ static void close_model(void *state) {
 
 static tfm_status open_npz(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     model *m = calloc(1, sizeof *m);
-    if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!m) return tfm_no_memory(error, "%s", path);
     checkpoint->reader = (tfm_checkpoint_reader){m, read_values, write_tokenizers, close_model};
     m->foreign = (tfm_foreign_model){.checkpoint = checkpoint, .path = checkpoint->path, .error = error};
     m->views = (tfm_array_views){.checkpoint = checkpoint, .state = m, .shape = array_shape, .read = read_array};
     m->folder = tfm_path_folder(path);
     checkpoint->config = json_object();
     checkpoint->generation_config = json_object();
-    if (!checkpoint->config || !checkpoint->generation_config)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!checkpoint->config || !checkpoint->generation_config) return tfm_no_memory(error, "%s", path);
     tfm_status status = tfm_npz_file_open(&m->file, path, error);
     if (status == TFM_OK) status = read_vocabulary(m, error);
     if (status != TFM_OK) return status;

@@ -10,10 +10,6 @@
 /* Deflate cannot make more than this of a byte. */
 #define EXPANSION_MAX 1100
 
-static tfm_status no_memory(const tfm_npz_file *file, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", file->path);
-}
-
 /* ---- headers of .npy ---- */
 
 static bool skip(const char **text, const char *word) {
@@ -135,7 +131,7 @@ static tfm_status add_entry(tfm_npz_file *file, uint64_t index, tfm_error *error
     if (st.size / EXPANSION_MAX > st.comp_size)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: entry %s is damaged: its length is wrong", file->path, st.name);
     a->name = strndup(st.name, n - 4);
-    if (!a->name) return no_memory(file, error);
+    if (!a->name) return tfm_no_memory(error, "%s", file->path);
     file->n++;
     a->entry = index;
     a->length = st.size;
@@ -146,14 +142,14 @@ tfm_status tfm_npz_file_open(tfm_npz_file *file, const char *path, tfm_error *er
     memset(file, 0, sizeof *file);
     file->cached = TFM_NPZ_NONE;
     file->path = strdup(path);
-    if (!file->path) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!file->path) return tfm_no_memory(error, "%s", path);
     file->zip = open_zip(path);
     if (!file->zip) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: cannot be opened as a zip", path);
     const zip_int64_t n = zip_get_num_entries(file->zip, 0);
     if (n < 1 || n > 1 << 16)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: damaged: %" PRId64 " entries", path, (int64_t)n);
     file->arrays = calloc((size_t)n, sizeof *file->arrays);
-    if (!file->arrays) return no_memory(file, error);
+    if (!file->arrays) return tfm_no_memory(error, "%s", file->path);
     for (zip_int64_t i = 0; i < n; i++) {
         tfm_status status = add_entry(file, (uint64_t)i, error);
         if (status != TFM_OK) return status;
@@ -188,7 +184,7 @@ static tfm_status load(tfm_npz_file *file, uint32_t array, tfm_error *error) {
     file->cached = TFM_NPZ_NONE;
     free(file->cache);
     file->cache = malloc((size_t)a->length + 1);
-    if (!file->cache) return no_memory(file, error);
+    if (!file->cache) return tfm_no_memory(error, "%s", file->path);
     zip_file_t *entry = zip_fopen_index(file->zip, a->entry, 0);
     if (!entry) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, zip_strerror(file->zip));
     uint64_t have = 0;

@@ -75,7 +75,7 @@ tfm_status tfm_npz_yaml(const char *text, size_t n, const char *what, json_t **o
     *object = NULL;
     if (!r.object || !yaml_parser_initialize(&parser)) {
         json_decref(r.object);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
+        return tfm_no_memory(error, "%s", what);
     }
     yaml_parser_set_input_string(&parser, (const unsigned char *)(n > 0 ? text : ""), n);
     bool good = true;

@@ -33,10 +33,6 @@ static tfm_status damaged(rules *r, const char *wrong) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: its character map is damaged: %s", r->what, wrong);
 }
 
-static tfm_status no_memory(rules *r) {
-    return tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory for its character map", r->what);
-}
-
 /* Makes room for n more elements of an array that grows by doubling. */
 static bool room(void *array, size_t used, size_t n, size_t *capacity, size_t element) {
     void **data = array;
@@ -70,7 +66,7 @@ static tfm_status replacement(rules *r, uint32_t at, uint32_t *number) {
         if (r->n_text + n > UINT32_MAX) return damaged(r, "its replacements overlap too much");
         if (!room(&map->text, r->n_text, n + 1, &r->text_capacity, 1) ||
             !room(&map->offsets, map->n_replacements, 2, &r->offset_capacity, sizeof(uint32_t))) {
-            return no_memory(r);
+            return tfm_no_memory(r->error, "%s: its character map", r->what);
         }
         memcpy(map->text + r->n_text, text, n);
         r->n_text += n;
@@ -89,7 +85,7 @@ static tfm_status add_rule(rules *r, uint32_t depth, uint32_t number) {
     if (!room(&map->keys, map->n_keys, 1, &r->key_capacity, sizeof *map->keys) ||
         !room(&r->starts, map->n_keys, 1, &capacity, sizeof *r->starts) ||
         !room(&map->spellings, r->n_spellings, depth, &r->spelling_capacity, 1)) {
-        return no_memory(r);
+        return tfm_no_memory(r->error, "%s: its character map", r->what);
     }
     memcpy(map->spellings + r->n_spellings, r->spelling, depth);
     r->starts[map->n_keys] = r->n_spellings; // NOLINT(clang-analyzer-core.NullDereference): grows with map->keys
@@ -135,7 +131,7 @@ tfm_status tfm_charsmap_read(tfm_charsmap *map, const unsigned char *data, size_
     r.texts = (const char *)data + 4 + n_array;
     r.n_texts = n - 4 - n_array;
     r.numbers = calloc(r.n_texts, sizeof(uint32_t));
-    tfm_status status = r.numbers ? collect(&r, 0, 0) : no_memory(&r);
+    tfm_status status = r.numbers ? collect(&r, 0, 0) : tfm_no_memory(r.error, "%s: its character map", r.what);
     if (status == TFM_OK) {
         for (size_t i = 0; i < map->n_keys; i++) map->keys[i].text = map->spellings + r.starts[i];
     } else {

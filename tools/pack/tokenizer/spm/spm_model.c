@@ -173,7 +173,7 @@ static tfm_status take_options(const checker *c, const Spm__Model *message) {
         return tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: the text for unknown pieces is not UTF-8", c->what);
     }
     m->unknown_surface = n > 0 ? strndup(surface, n) : strdup("");
-    if (!m->unknown_surface) return tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory", c->what);
+    if (!m->unknown_surface) return tfm_no_memory(c->error, "%s", c->what);
     tfm_status status = take_rules(c, message->normalizer, &m->normalizer);
     if (status == TFM_OK) status = take_rules(c, message->denormalizer, &m->denormalizer);
     m->has_denormalizer = m->denormalizer.n_charsmap > 0;
@@ -191,7 +191,7 @@ static tfm_status take_pieces(const checker *c, const Spm__Model *message) {
     m->in_text = calloc(m->n + 1, sizeof *m->in_text);
     m->reserved = calloc(m->n + 1, sizeof *m->reserved);
     if (!m->pieces || !m->in_text || !m->reserved) {
-        return tfm_fail(c->error, TFM_ERROR_MEMORY, "%s: no memory for %zu pieces", c->what, m->n);
+        return tfm_no_memory(c->error, "%s: %zu pieces", c->what, m->n);
     }
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < m->n && status == TFM_OK; i++) status = take_piece(c, i, message->pieces[i]);
@@ -204,7 +204,7 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
     *model = (tfm_spm_model){0};
     checker c = {model, what, error};
     memory *m = calloc(1, sizeof *m);
-    if (!m) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
+    if (!m) return tfm_no_memory(error, "%s", what);
     *m = (memory){{limited_alloc, limited_free, m}, MAX_MEMORY, false};
     model->memory = m;
     Spm__Model *message = n <= MAX_FILE ? spm__model__unpack(&m->allocator, n, data) : NULL;

@@ -6,14 +6,10 @@
 
 #include "spm_table.h"
 
-static tfm_status no_memory(const char *path, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
-}
-
 static tfm_status make_table(const tfm_spm_model *spm, const tfm_vocabulary *vocabulary, const char *path,
                              tfm_table_builder **table, tfm_error *error) {
     *table = tfm_table_builder_new();
-    tfm_status status = *table ? tfm_spm_table(spm, vocabulary, path, *table, error) : no_memory(path, error);
+    tfm_status status = *table ? tfm_spm_table(spm, vocabulary, path, *table, error) : tfm_no_memory(error, "%s", path);
     if (status != TFM_OK) tfm_table_builder_free(table);
     return status;
 }
@@ -45,10 +41,10 @@ tfm_status tfm_spm_pair_numbered_side(const char *path, json_t *numbers, int64_t
     *table = NULL;
     tfm_status status = tfm_spm_model_read(&spm, path, error);
     if (status == TFM_OK && !numbers) numbers = number_pieces(&spm);
-    if (status == TFM_OK && !numbers) status = no_memory(path, error);
+    if (status == TFM_OK && !numbers) status = tfm_no_memory(error, "%s", path);
     if (status == TFM_OK && padding >= 0 && !json_object_get(numbers, "<pad>") &&
         json_object_set_new(numbers, "<pad>", json_integer((json_int_t)padding)) != 0)
-        status = no_memory(path, error);
+        status = tfm_no_memory(error, "%s", path);
     if (status == TFM_OK) status = tfm_vocabulary_make(&vocabulary, json_incref(numbers), path, settings, NULL, error);
     if (status == TFM_OK) status = make_table(&spm, &vocabulary, path, table, error);
     json_decref(numbers);

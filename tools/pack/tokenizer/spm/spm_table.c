@@ -20,15 +20,11 @@ typedef struct layout {
     tfm_error *error;
 } layout;
 
-static tfm_status no_memory(const layout *l) {
-    return tfm_fail(l->error, TFM_ERROR_MEMORY, "%s: no memory for the tokenizer", l->what);
-}
-
 /* What occurs in text. Unigram segmentation passes unused pieces over; byte pairs are built through them. */
 static tfm_status put_pieces(const layout *l) {
     const tfm_spm_model *m = l->model;
     tfm_trie_key *keys = malloc(m->n_in_text * sizeof *keys);
-    if (!keys) return no_memory(l);
+    if (!keys) return tfm_no_memory(l->error, "%s: the tokenizer", l->what);
     size_t n = 0;
     for (size_t i = 0; i < m->n_in_text; i++) {
         tfm_trie_key key = m->in_text[i];
@@ -51,7 +47,7 @@ static tfm_status put_pieces(const layout *l) {
 static tfm_status put_scores(const layout *l) {
     const tfm_spm_model *m = l->model;
     float *scores = malloc(m->n * sizeof *scores);
-    if (!scores) return no_memory(l);
+    if (!scores) return tfm_no_memory(l->error, "%s: the tokenizer", l->what);
     float lowest = FLT_MAX, highest = FLT_MIN; /* where the library starts from */
     for (size_t i = 0; i < m->n; i++) {
         scores[i] = m->pieces[i].score;
@@ -77,7 +73,7 @@ static uint32_t id_of(const layout *l, size_t number) {
 static tfm_status put_ids(const layout *l) {
     const tfm_spm_model *m = l->model;
     uint32_t *ids = malloc(m->n * sizeof *ids), bytes[256] = {0};
-    if (!ids) return no_memory(l);
+    if (!ids) return tfm_no_memory(l->error, "%s: the tokenizer", l->what);
     for (size_t i = 0; i < m->n; i++) {
         ids[i] = id_of(l, i);
         if (m->pieces[i].kind == TFM_PIECE_BYTE) bytes[tfm_spm_byte(m->pieces[i].text, m->pieces[i].n)] = ids[i];
@@ -93,7 +89,7 @@ static tfm_status put_ids(const layout *l) {
 static tfm_status put_others(const layout *l) {
     const tfm_vocabulary *v = l->vocabulary;
     tfm_trie_key *keys = malloc((v->n_spellings + 1) * sizeof *keys);
-    if (!keys) return no_memory(l);
+    if (!keys) return tfm_no_memory(l->error, "%s: the tokenizer", l->what);
     size_t n = 0;
     for (size_t i = 0; i < v->n_spellings; i++) {
         tfm_trie_key key = v->spellings[i];
@@ -150,7 +146,7 @@ static tfm_status put_vocabulary(const layout *l) {
     free(text);
     free(offsets);
     free(kinds);
-    return ok ? TFM_OK : no_memory(l);
+    return ok ? TFM_OK : tfm_no_memory(l->error, "%s: the tokenizer", l->what);
 }
 
 static void put_flag(const layout *l, const char *name, const char *key, bool value) {

@@ -251,7 +251,7 @@ tfm_status tfm_trie_build(tfm_trie_key *keys, size_t n, const char *what, uint32
         free(b.units);
         return b.full
                    ? tfm_fail(error, TFM_ERROR_LIMIT, "%s: the vocabulary is too large for its search structure", what)
-                   : tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the search structure", what);
+                   : tfm_no_memory(error, "%s: the search structure", what);
     }
     *words = (uint32_t *)(void *)b.units;
     *n_words = (size_t)b.n * 2;

@@ -47,7 +47,7 @@ static tfm_status take_entries(tfm_vocabulary *v, const char *path, tfm_error *e
     v->size = (size_t)(highest + 1);
     v->entries = calloc(v->size + 1, sizeof *v->entries);
     v->spellings = calloc(json_object_size(v->json) + 1, sizeof *v->spellings);
-    if (!v->entries || !v->spellings) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!v->entries || !v->spellings) return tfm_no_memory(error, "%s", path);
     json_object_foreach(v->json, text, value) {
         uint32_t id = (uint32_t)json_integer_value(value);
         size_t n = strlen(text);
