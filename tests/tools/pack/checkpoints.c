@@ -27,9 +27,9 @@ tensor *model_add(model *m, const char *name, uint64_t rows, uint64_t columns, t
     return t;
 }
 
-void model_add_linear(model *m, const char *name, uint64_t rows, uint64_t columns, tfm_st_dtype dtype) {
+void model_add_linear(model *m, const char *name, uint64_t rows, uint64_t columns, bool has_bias, tfm_st_dtype dtype) {
     model_add(m, tfm_name_format("%s.weight", name).text, rows, columns, dtype);
-    model_add(m, tfm_name_format("%s.bias", name).text, rows, 0, dtype);
+    if (has_bias) model_add(m, tfm_name_format("%s.bias", name).text, rows, 0, dtype);
 }
 
 tensor *model_find(model *m, const char *name) {
@@ -101,13 +101,13 @@ static void add_layers(model *m, const marian *from, const char *stack, uint64_t
         for (int a = 0; a < (cross ? 2 : 1); a++) {
             const tfm_name at = tfm_name_format("%s.%s", layer.text, attention[a]);
             for (int p = 0; p < 4; p++)
-                model_add_linear(m, tfm_name_format("%s.%s_proj", at.text, parts[p]).text, from->d, from->d,
+                model_add_linear(m, tfm_name_format("%s.%s_proj", at.text, parts[p]).text, from->d, from->d, true,
                                  from->dtype);
-            model_add_linear(m, tfm_name_format("%s_layer_norm", at.text).text, from->d, 0, from->dtype);
+            model_add_linear(m, tfm_name_format("%s_layer_norm", at.text).text, from->d, 0, true, from->dtype);
         }
-        model_add_linear(m, tfm_name_format("%s.fc1", layer.text).text, ffn, from->d, from->dtype);
-        model_add_linear(m, tfm_name_format("%s.fc2", layer.text).text, from->d, ffn, from->dtype);
-        model_add_linear(m, tfm_name_format("%s.final_layer_norm", layer.text).text, from->d, 0, from->dtype);
+        model_add_linear(m, tfm_name_format("%s.fc1", layer.text).text, ffn, from->d, true, from->dtype);
+        model_add_linear(m, tfm_name_format("%s.fc2", layer.text).text, from->d, ffn, true, from->dtype);
+        model_add_linear(m, tfm_name_format("%s.final_layer_norm", layer.text).text, from->d, 0, true, from->dtype);
     }
 }
 

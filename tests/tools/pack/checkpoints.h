@@ -42,8 +42,8 @@ model *model_marian(const marian *m);
 void model_free(model **m);
 /* Adds a tensor of random values; rank 1 if columns is 0. */
 tensor *model_add(model *m, const char *name, uint64_t rows, uint64_t columns, tfm_st_dtype dtype);
-/* NAME.weight (rows, columns) and NAME.bias (rows); a norm with columns 0. */
-void model_add_linear(model *m, const char *name, uint64_t rows, uint64_t columns, tfm_st_dtype dtype);
+/* NAME.weight (rows, columns) and, if has_bias, NAME.bias (rows); a norm with columns 0. */
+void model_add_linear(model *m, const char *name, uint64_t rows, uint64_t columns, bool has_bias, tfm_st_dtype dtype);
 /* Adds a second name for a tensor that is there. */
 void model_tie(model *m, const char *name, const char *to);
 tensor *model_find(model *m, const char *name);

@@ -101,8 +101,8 @@ Test(hints, transposed_layers) {
 Test(hints, two_vocabularies) {
     marian small = marian_default();
     model *m = model_marian(&small);
-    model_add_linear(m, "model.encoder.layer_norm", small.d, 0, TFM_ST_F32);
-    model_add_linear(m, "model.decoder.layer_norm", small.d, 0, TFM_ST_F32);
+    model_add_linear(m, "model.encoder.layer_norm", small.d, 0, true, TFM_ST_F32);
+    model_add_linear(m, "model.decoder.layer_norm", small.d, 0, true, TFM_ST_F32);
     char *folder = scratch_make();
     write_config(folder, &small, NULL);
     packed_configure(folder, "{\"model_type\": \"pegasus\", \"eos_token_id\": 1, \"forced_eos_token_id\": 1}");

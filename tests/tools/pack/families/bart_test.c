@@ -24,8 +24,8 @@ static model *make(int extras) {
         const tfm_name embed_norm = tfm_name_format("model.%s.layernorm_embedding", stacks[i]);
         const tfm_name final_norm = tfm_name_format("model.%s.layer_norm", stacks[i]);
         if (extras & POSITIONS) model_add(m, positions.text, 22, 12, TFM_ST_F32);
-        if (extras & EMBED_NORM) model_add_linear(m, embed_norm.text, 12, 0, TFM_ST_F32);
-        if (extras & FINAL_NORM) model_add_linear(m, final_norm.text, 12, 0, TFM_ST_F32);
+        if (extras & EMBED_NORM) model_add_linear(m, embed_norm.text, 12, 0, true, TFM_ST_F32);
+        if (extras & FINAL_NORM) model_add_linear(m, final_norm.text, 12, 0, true, TFM_ST_F32);
     }
     return m;
 }

@@ -28,7 +28,7 @@ static void add(model *m, const char *prefix, const char *name, uint64_t rows, u
 
 /* Weight (rows, columns) and bias; a norm with columns 0. */
 static void add_linear(model *m, const char *prefix, const char *name, uint64_t rows, uint64_t columns) {
-    model_add_linear(m, tfm_name_format("%s%s", prefix, name).text, rows, columns, TFM_ST_F32);
+    model_add_linear(m, tfm_name_format("%s%s", prefix, name).text, rows, columns, true, TFM_ST_F32);
 }
 
 static model *start(const char *prefix, bool types) {

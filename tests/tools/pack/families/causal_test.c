@@ -73,21 +73,16 @@ static const family qwen3 = {
 
 /* ---- a checkpoint ---- */
 
-static void add(model *m, const char *name, uint64_t rows, uint64_t columns, bool bias) {
-    model_add(m, tfm_name_format("%s.weight", name).text, rows, columns, TFM_ST_F32);
-    if (bias) model_add(m, tfm_name_format("%s.bias", name).text, rows, 0, TFM_ST_F32);
-}
-
 static void add_part(model *m, const char *layer, const char *part, uint64_t rows, uint64_t columns, bool bias) {
-    add(m, tfm_name_format("%s.%s", layer, part).text, rows, columns, bias);
+    model_add_linear(m, tfm_name_format("%s.%s", layer, part).text, rows, columns, bias, TFM_ST_F32);
 }
 
 static model *make(const family *f) {
     model *m = model_new(0x1d872b41);
-    add(m, f->embedding, V, D, false);
-    if (f->position) add(m, f->position, POSITIONS, D, false);
-    if (strcmp(f->head, f->embedding) != 0) add(m, f->head, V, D, false);
-    add(m, f->final, D, 0, !f->rms);
+    model_add_linear(m, f->embedding, V, D, false, TFM_ST_F32);
+    if (f->position) model_add_linear(m, f->position, POSITIONS, D, false, TFM_ST_F32);
+    if (strcmp(f->head, f->embedding) != 0) model_add_linear(m, f->head, V, D, false, TFM_ST_F32);
+    model_add_linear(m, f->final, D, 0, !f->rms, TFM_ST_F32);
     for (int i = 0; i < LAYERS; i++) {
         const tfm_name at = tfm_name_format("%s.%d", f->layer, i);
         const char *const layer = at.text;

@@ -11,29 +11,19 @@ TestSuite(starcoder2, .timeout = 120);
     " \"num_attention_heads\": 2, \"num_key_value_heads\": 1, \"num_hidden_layers\": 1,"                               \
     " \"max_position_embeddings\": 16" more "}"
 
-static void add(model *m, const char *name, uint64_t rows, uint64_t columns, bool bias) {
-    char text[100];
-    snprintf(text, sizeof text, "%.80s.weight", name);
-    model_add(m, text, rows, columns, TFM_ST_F32);
-    snprintf(text, sizeof text, "%.80s.bias", name);
-    if (bias) model_add(m, text, rows, 0, TFM_ST_F32);
-}
-
 static model *make(bool biases, bool head) {
-    model *m = calloc(1, sizeof *m);
-    cr_assert(m);
-    m->seed = 0x57c2;
-    add(m, "model.embed_tokens", 11, 8, false);
-    add(m, "model.norm", 8, 0, true);
-    add(m, "model.layers.0.input_layernorm", 8, 0, true);
-    add(m, "model.layers.0.post_attention_layernorm", 8, 0, true);
-    add(m, "model.layers.0.self_attn.q_proj", 8, 8, biases);
-    add(m, "model.layers.0.self_attn.k_proj", 4, 8, biases);
-    add(m, "model.layers.0.self_attn.v_proj", 4, 8, biases);
-    add(m, "model.layers.0.self_attn.o_proj", 8, 8, biases);
-    add(m, "model.layers.0.mlp.c_fc", 12, 8, biases);
-    add(m, "model.layers.0.mlp.c_proj", 8, 12, biases);
-    if (head) add(m, "lm_head", 11, 8, false);
+    model *m = model_new(0x57c2);
+    model_add_linear(m, "model.embed_tokens", 11, 8, false, TFM_ST_F32);
+    model_add_linear(m, "model.norm", 8, 0, true, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.input_layernorm", 8, 0, true, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.post_attention_layernorm", 8, 0, true, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.self_attn.q_proj", 8, 8, biases, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.self_attn.k_proj", 4, 8, biases, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.self_attn.v_proj", 4, 8, biases, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.self_attn.o_proj", 8, 8, biases, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.mlp.c_fc", 12, 8, biases, TFM_ST_F32);
+    model_add_linear(m, "model.layers.0.mlp.c_proj", 8, 12, biases, TFM_ST_F32);
+    if (head) model_add_linear(m, "lm_head", 11, 8, false, TFM_ST_F32);
     return m;
 }
 

@@ -1,8 +1,8 @@
 /*
  * ct2_writer.h - writes CTranslate2 model folders for the tests: variables one by one, or a whole checkpoint.
  */
-#ifndef TFM_TESTS_TOOLS_PACK_FOREIGN_CT2_WRITER_H
-#define TFM_TESTS_TOOLS_PACK_FOREIGN_CT2_WRITER_H
+#ifndef TFM_TESTS_TOOLS_PACK_FOREIGN_CTRANSLATE2_CT2_WRITER_H
+#define TFM_TESTS_TOOLS_PACK_FOREIGN_CTRANSLATE2_CT2_WRITER_H
 
 #include "tests/tools/pack/checkpoints.h"
 #include "tools/pack/checkpoint/checkpoint.h"

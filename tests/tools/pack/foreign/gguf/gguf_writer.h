@@ -1,8 +1,8 @@
 /*
  * gguf_writer.h - GGUF files the tests put together themselves, whole or broken.
  */
-#ifndef TFM_TESTS_TOOLS_PACK_FOREIGN_GGUF_WRITER_H
-#define TFM_TESTS_TOOLS_PACK_FOREIGN_GGUF_WRITER_H
+#ifndef TFM_TESTS_TOOLS_PACK_FOREIGN_GGUF_GGUF_WRITER_H
+#define TFM_TESTS_TOOLS_PACK_FOREIGN_GGUF_GGUF_WRITER_H
 
 #include "tests/tools/pack/checkpoints.h"
 

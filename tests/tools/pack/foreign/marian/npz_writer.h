@@ -1,6 +1,6 @@
 /* npz_writer.h - writes Marian's .npz for the tests: entry by entry, or a whole checkpoint. */
-#ifndef TFM_TESTS_TOOLS_PACK_FOREIGN_NPZ_WRITER_H
-#define TFM_TESTS_TOOLS_PACK_FOREIGN_NPZ_WRITER_H
+#ifndef TFM_TESTS_TOOLS_PACK_FOREIGN_MARIAN_NPZ_WRITER_H
+#define TFM_TESTS_TOOLS_PACK_FOREIGN_MARIAN_NPZ_WRITER_H
 
 #include "tests/tools/pack/checkpoints.h"
 
