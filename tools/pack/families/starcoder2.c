@@ -17,11 +17,11 @@ static const tfm_llama_defaults defaults = {
 
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_llama_like(c, config, &defaults);
-    tfm_family_stack *s = &c->stack;
-    s->norm = "layer";
-    s->norm_eps = tfm_config_real(config, "norm_epsilon", 0, 1, defaults.norm_eps);
-    s->biases = tfm_config_bool(config, "use_bias", true) ? "all" : "none";
-    s->gated = false;
+    tfm_family_stack *stack = &c->stack;
+    stack->norm = "layer";
+    stack->norm_eps = tfm_config_real(config, "norm_epsilon", 0, 1, defaults.norm_eps);
+    stack->biases = tfm_config_bool(config, "use_bias", true) ? "all" : "none";
+    stack->gated = false;
     c->names.gate = NULL;
     c->names.up = "mlp.c_fc";
     c->names.down = "mlp.c_proj";
