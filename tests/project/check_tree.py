@@ -12,6 +12,8 @@ import tempfile
 
 # An arrow may only point down. tests and perf may see everything.
 LAYERS = {'simd': 0, 'format': 1, 'runtime': 2, 'tools': 3}
+# Within runtime/ too; what lies beside these folders (tfm.h, settings, chat templates) is seen by all.
+RUNTIME = ('os', 'tokenizer', 'jinja', 'model', 'exec', 'generate')
 # The public headers lie side by side once they are installed, so the one that includes the other names it alone.
 PUBLIC_HEADERS = ('format/tfm_error.h', 'runtime/tfm.h')
 INSTALLED_TOGETHER = {('runtime/tfm.h', 'tfm_error.h')}
@@ -64,6 +66,17 @@ def check_include_layers(root):
                 yield f'{path}: {layer} may not include {target}'
             if path.startswith('tools/') and not path.startswith('tools/pack/') and target.startswith('tools/pack/'):
                 yield f'{path}: only tfmpack reads foreign checkpoints; {target} is not for other tools'
+
+
+def check_runtime_folders(root):
+    for path in files_of(root, '.c', '.h'):
+        here = path.split(os.sep)
+        if here[0] != 'runtime' or here[1] not in RUNTIME:
+            continue
+        for target in re.findall(r'^\s*#\s*include\s*"(runtime/[^">]+)"', read(root, path), re.M):
+            there = target.split('/')[1]
+            if there in RUNTIME and RUNTIME.index(there) > RUNTIME.index(here[1]):
+                yield f'{path}: runtime/{here[1]} may not include {target}'
 
 
 def check_file_lengths(root):
@@ -149,8 +162,8 @@ def check_links(root):
                 yield f'{path}: link to {target}, which does not exist'
 
 
-RULES = [check_include_layers, check_file_lengths, check_purpose_lines, check_file_names, check_no_orphans,
-         check_top_level, check_strict_arithmetic, check_man_pages, check_links]
+RULES = [check_include_layers, check_runtime_folders, check_file_lengths, check_purpose_lines, check_file_names,
+         check_no_orphans, check_top_level, check_strict_arithmetic, check_man_pages, check_links]
 
 
 def symbols(nm, *arguments):
@@ -194,6 +207,7 @@ BROKEN_TREE = {
     'runtime/nowhere.c': '/* nowhere.c - x */\n#include "nowhere.h"\n',
     'format/down.c': '/* down.c - x */\n#include "runtime/tfm.h"\n#include "runtime/model/model.h"\n',
     'runtime/model/model.h': '\n' * 1001,
+    'runtime/os/up.c': '/* up.c - x */\n#include "runtime/model/model.h"\n#include "runtime/tfm.h"\n',
     'tools/run/shout.c': '/* shout.c - x */\n#include "tools/pack/families/importer.h"\n',
     'tools/pack/families/importer.h': '/* importer.h - x */\n',
     'tools/Upper.c': 'int x;\n',
@@ -207,6 +221,7 @@ EXPECTED = {
     check_include_layers: ['simd may not include runtime/tfm.h', '<jansson.h> is for tools only', '"nowhere.h"',
                            'format may not include runtime/tfm.h', 'format may not include runtime/model/model.h',
                            'runtime/library.c: "tfm_error.h"', 'only tfmpack reads'],
+    check_runtime_folders: ['runtime/os/up.c: runtime/os may not include runtime/model/model.h'],
     check_file_lengths: ['runtime/model/model.h: 1001 lines'],
     check_purpose_lines: ['runtime/model/model.h', 'tools/Upper.c'],
     check_file_names: ['tools/Upper.c', 'same name as'],
