@@ -16,3 +16,15 @@ const char *tfm_isa_list(size_t i, bool *usable) {
     }
     return NULL;
 }
+
+tfm_status tfm_isa_choose(const char *name, const char **chosen, tfm_error *error) {
+    char sentence[TFM_ISA_SENTENCE];
+    tfm_isa isa;
+    *chosen = NULL;
+    switch (tfm_isa_select(name, &isa, sentence)) {
+    case TFM_ISA_CHOSEN: *chosen = tfm_isa_name(isa); return TFM_OK;
+    case TFM_ISA_UNKNOWN: return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s", sentence);
+    case TFM_ISA_UNAVAILABLE: break;
+    }
+    return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s", sentence);
+}

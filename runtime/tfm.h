@@ -51,6 +51,13 @@ TFM_API const char *tfm_version(void);
  */
 TFM_API const char *tfm_isa_list(size_t i, bool *usable);
 
+/*
+ * The name of the instruction set that tfm_model_open uses where tfm_model_params.isa is `name`: that one; with NULL the
+ * one that TFM_ISA of the environment names; with "auto", and without either, the best of this processor. *chosen lives
+ * as long as the program. Errors: TFM_ERROR_ARGUMENT (no such name), TFM_ERROR_UNSUPPORTED (this build or this processor lacks it).
+ */
+TFM_API tfm_status tfm_isa_choose(const char *name, const char **chosen, tfm_error *error);
+
 typedef struct tfm_pool tfm_pool;
 
 /* Cores this process may use: its CPU affinity, lowered by the cgroup's CPU quota; at least 1. */

@@ -75,8 +75,7 @@ static tfm_status reserve(tfm_attention_taps *taps, size_t n_heads, size_t n_que
     taps->weights = fits ? malloc(bytes) : NULL;
     taps->capacity = taps->weights ? n : 0;
     if (taps->weights) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for attention weights of %zu heads, %zu queries and %zu keys",
-                    n_heads, n_queries, n_keys);
+    return tfm_no_memory(error, "attention weights of %zu heads, %zu queries and %zu keys", n_heads, n_queries, n_keys);
 }
 
 typedef struct weights_job {

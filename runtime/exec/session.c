@@ -223,7 +223,7 @@ tfm_status tfm_session_create(tfm_session **out, tfm_model *model, const tfm_ses
         return tfm_fail(error, TFM_ERROR_STATE, "%s holds a tokenizer only, there is nothing to run",
                         tfm_file_path(model->file));
     tfm_session *session = calloc(1, sizeof *session);
-    if (!session) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a session");
+    if (!session) return tfm_no_memory(error, "a session");
     session->model = model;
     session->params = standard;
     tfm_status status = tfm_params_take(&session->params, sizeof standard, params, "tfm_session_params", error);

@@ -13,7 +13,7 @@ tfm_status tfm_mean_attention_open(tfm_mean_attention *mean, tfm_session *sessio
     mean->heads = calloc(stride, sizeof *mean->heads);
     if (mean->rows && mean->heads) return TFM_OK;
     tfm_mean_attention_close(mean);
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for attention weights");
+    return tfm_no_memory(error, "attention weights");
 }
 
 void tfm_mean_attention_close(tfm_mean_attention *mean) {

@@ -209,7 +209,7 @@ tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_t
     tfm_arena count = {0};
     layout(&c, &count);
     void *memory = count.overflow ? NULL : calloc(1, count.used);
-    if (!memory) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to score %zu targets", n);
+    if (!memory) return tfm_no_memory(error, "scores of %zu targets", n);
     layout(&c, &(tfm_arena){.base = memory});
     status = score_all(&c);
     free(memory);

@@ -12,10 +12,6 @@
 #include "runtime/model/model.h"
 #include "runtime/os/pool.h"
 
-/* Reads and checks the section; leaves everything zero if the file has none. */
-tfm_status tfm_shortlist_read(tfm_shortlist *shortlist, const tfm_table *table, const tfm_architecture *options,
-                              const char *path, tfm_error *error);
-
 /* The columns of the projection that a batch needs. */
 typedef struct tfm_vocab_subset {
     const tfm_linear *all;

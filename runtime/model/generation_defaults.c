@@ -113,7 +113,7 @@ static tfm_status split_words(tfm_model *model, const char *key, const int32_t *
         i += length + 1;
     }
     model->words = calloc(n_words ? n_words : 1, sizeof *model->words);
-    if (!model->words) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %zu bad words", n_words);
+    if (!model->words) return tfm_no_memory(error, "%s", tfm_file_path(model->file));
     for (size_t i = 0, w = 0; i < n; i += (size_t)list[i] + 1)
         model->words[w++] = (tfm_tokens){list + i + 1, (size_t)list[i]};
     model->defaults.bad_words = model->words;
@@ -133,7 +133,7 @@ static tfm_status read_lists(tfm_model *model, const tfm_table *table, tfm_error
         total += values[i] ? values[i]->n : 0;
     }
     model->lists = calloc(total ? total : 1, sizeof *model->lists);
-    if (!model->lists) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %zu token ids", total);
+    if (!model->lists) return tfm_no_memory(error, "%s", tfm_file_path(model->file));
     int32_t *list = model->lists;
     for (size_t i = 0; i < 3; i++) {
         if (!values[i]) continue;

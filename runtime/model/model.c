@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/generate/vocab_subset.h"
 #include "runtime/os/pool.h"
 #include "runtime/os/sigbus.h"
 #include "runtime/params.h"
+#include "simd/isa.h"
 
 static const tfm_model_params standard = {.size = sizeof standard, .verify = TFM_VERIFY_ALL};
 
@@ -16,15 +16,11 @@ void tfm_model_params_init(tfm_model_params *params, size_t size) {
     tfm_params_give(params, size, &standard, sizeof standard);
 }
 
-/* The kernels asked for by name, by the environment, or the best there are. */
 static tfm_status choose_kernels(const char *name, const tfm_kernels **kernels, tfm_error *error) {
-    char sentence[TFM_ISA_SENTENCE];
-    tfm_isa isa;
-    tfm_isa_choice choice = tfm_isa_select(name, &isa, sentence);
-    if (choice != TFM_ISA_CHOSEN)
-        return tfm_fail(error, choice == TFM_ISA_UNKNOWN ? TFM_ERROR_ARGUMENT : TFM_ERROR_UNSUPPORTED, "%s", sentence);
-    *kernels = tfm_kernels_get(isa);
-    return TFM_OK;
+    const char *chosen;
+    tfm_status status = tfm_isa_choose(name, &chosen, error);
+    if (status == TFM_OK) *kernels = tfm_kernels_get(tfm_isa_parse(chosen));
+    return status;
 }
 
 static tfm_status open_tokenizers(tfm_model *model, const char *path, tfm_error *error) {
@@ -78,7 +74,7 @@ tfm_status tfm_model_open(tfm_model **out, const char *path, const tfm_model_par
     if ((unsigned)own.verify > TFM_VERIFY_LAZY)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "verify is %d, which is none of tfm_verify", (int)own.verify);
     tfm_model *model = calloc(1, sizeof *model);
-    if (!model) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a model");
+    if (!model) return tfm_no_memory(error, "%s", path);
     model->lazy = own.verify == TFM_VERIFY_LAZY;
     status = choose_kernels(own.isa, &model->kernels, error);
     tfm_map_guard guard = {watch, forget, model};

@@ -72,7 +72,7 @@ typedef struct tfm_stack {
     tfm_weight_group group; /* all that is not in a layer */
 } tfm_stack;
 
-/* Which target tokens each source token allows (shortlist.h); offsets NULL: there is none. All point into the file. */
+/* Which target tokens each source token allows; offsets NULL: there is none. */
 typedef struct tfm_shortlist {
     const uint32_t *always, *offsets, *targets; /* targets[offsets[id]] .. targets[offsets[id + 1] - 1], ascending */
     size_t n_always, n_sources;
@@ -123,6 +123,12 @@ uint64_t tfm_weights_count(const tfm_file *file);
 
 /* Reads section generation into model->defaults. Errors: TFM_ERROR_UNSUPPORTED, TFM_ERROR_MEMORY. */
 tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error);
+
+/* ---- shortlist_section.c ---- */
+
+/* Reads and checks the section's table; leaves everything zero if it is NULL. Error: TFM_ERROR_FORMAT. */
+tfm_status tfm_shortlist_read(tfm_shortlist *shortlist, const tfm_table *table, const tfm_architecture *arch,
+                              const char *path, tfm_error *error);
 
 /* ---- model.c ---- */
 

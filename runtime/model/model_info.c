@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "model.h"
-#include "simd/isa.h"
 #include "runtime/params.h"
+#include "simd/isa.h"
 
 void tfm_model_info_read(const tfm_model *model, tfm_model_info *info, size_t size) {
     const tfm_architecture *arch = &model->arch;

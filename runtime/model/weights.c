@@ -166,7 +166,7 @@ static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_
     stack->options = o;
     stack->cross = cross;
     stack->layers = calloc(o->n_layers ? o->n_layers : 1, sizeof *stack->layers);
-    if (!stack->layers) return tfm_fail(b->error, TFM_ERROR_MEMORY, "no memory for %u layers", o->n_layers);
+    if (!stack->layers) return tfm_no_memory(b->error, "%s", tfm_file_path(b->model->file));
 
     b->group = &stack->group;
     tfm_status status = bind_matrix(b, own_or_shared(b, name, stack_name, "embed"), o->vocab_size, d, &stack->embed,
@@ -236,7 +236,7 @@ static tfm_status bind_all(binder *b) {
 tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error) {
     size_t n = tfm_file_tensor_count(model->file);
     binder b = {.model = model, .error = error, .bound = calloc(n ? n : 1, sizeof(bool))};
-    if (!b.bound) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %zu tensors", n);
+    if (!b.bound) return tfm_no_memory(error, "%s", tfm_file_path(model->file));
     tfm_status status = bind_all(&b);
     free(b.bound);
     return status;

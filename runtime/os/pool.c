@@ -39,8 +39,8 @@ struct tfm_pool {
     unsigned n_threads;
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
-    pthread_t *workers;
-    struct worker *seats;
+    pthread_t *threads;     /* (n_threads - 1) */
+    struct worker *workers; /* (n_threads) what each is told; 0 is the caller */
 };
 
 struct worker {
@@ -158,12 +158,12 @@ tfm_parallel tfm_pool_parallel(tfm_pool *pool) { return (tfm_parallel){parallel_
 static void destroy(tfm_pool *pool, unsigned n_workers) {
     atomic_store(&pool->stop, true);
     raise_generation(pool);
-    for (unsigned i = 0; i < n_workers; i++) pthread_join(pool->workers[i], NULL);
+    for (unsigned i = 0; i < n_workers; i++) pthread_join(pool->threads[i], NULL);
     pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->mutex);
+    free(pool->threads);
     free(pool->workers);
-    free(pool->seats);
     free(pool);
 }
 
@@ -173,20 +173,20 @@ tfm_status tfm_pool_create(tfm_pool **out, unsigned n_threads, tfm_error *error)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%u threads are too many: at most %d", n_threads, MAX_THREADS);
     if (n_threads == 0) n_threads = tfm_cpu_count();
     tfm_pool *pool = aligned_alloc(_Alignof(tfm_pool), sizeof *pool);
-    if (!pool) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a thread pool");
+    if (!pool) return tfm_no_memory(error, "a pool of %u threads", n_threads);
     *pool = (tfm_pool){.n_threads = n_threads};
+    pool->threads = calloc(n_threads, sizeof *pool->threads);
     pool->workers = calloc(n_threads, sizeof *pool->workers);
-    pool->seats = calloc(n_threads, sizeof *pool->seats);
     pthread_mutex_init(&pool->mutex, NULL);
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
-    if (!pool->workers || !pool->seats) {
+    if (!pool->threads || !pool->workers) {
         destroy(pool, 0);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a pool of %u threads", n_threads);
+        return tfm_no_memory(error, "a pool of %u threads", n_threads);
     }
     for (unsigned i = 1; i < n_threads; i++) {
-        pool->seats[i] = (struct worker){pool, i};
-        if (pthread_create(&pool->workers[i - 1], NULL, work, &pool->seats[i])) {
+        pool->workers[i] = (struct worker){pool, i};
+        if (pthread_create(&pool->threads[i - 1], NULL, work, &pool->workers[i]) != 0) {
             destroy(pool, i - 1);
             return tfm_fail(error, TFM_ERROR_MEMORY, "cannot start %u threads: the system refused number %u", n_threads,
                             i + 1);

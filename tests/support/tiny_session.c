@@ -1,4 +1,4 @@
-/* tiny_session.c - see fixture.h. */
+/* tiny_session.c - see tiny_session.h. */
 #include "tiny_session.h"
 
 #include <stdio.h>

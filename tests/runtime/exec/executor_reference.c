@@ -1,4 +1,4 @@
-/* executor_reference.c - see reference.h. Written for reading, not for speed. */
+/* executor_reference.c - see executor_reference.h. Written for reading, not for speed. */
 #include "executor_reference.h"
 
 #include <math.h>
