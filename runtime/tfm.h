@@ -442,6 +442,14 @@ typedef struct tfm_attention_tap {
     void *user;
 } tfm_attention_tap;
 
+/* All kinds, all layers, nobody to hear of them. */
+TFM_API void tfm_attention_tap_init(tfm_attention_tap *tap, size_t size);
+static inline tfm_attention_tap tfm_attention_tap_default(void) {
+    tfm_attention_tap tap;
+    tfm_attention_tap_init(&tap, sizeof tap);
+    return tap;
+}
+
 /*
  * Sets (NULL: ends) the session's tap: from now on every call that runs layers hands out their attention weights, as
  * they come of scores with caps, biases, windows and the causal mask. on_attention is called on the thread of the call,

@@ -5,6 +5,14 @@
 
 #include "runtime/params.h"
 
+#define ALL_KINDS (TFM_ATTENTION_ENCODER | TFM_ATTENTION_SELF | TFM_ATTENTION_CROSS)
+
+static const tfm_attention_tap standard = {.size = sizeof standard, .kinds = ALL_KINDS, .layer = -1};
+
+void tfm_attention_tap_init(tfm_attention_tap *tap, size_t size) {
+    tfm_params_give(tap, size, &standard, sizeof standard);
+}
+
 /* ---- who listens ---- */
 
 void tfm_attention_tap_set(tfm_session *session, tfm_tap_owner owner, const tfm_attention_tap *tap) {
@@ -37,10 +45,9 @@ static unsigned kinds_of(const tfm_architecture *arch) {
 
 static tfm_status check_tap(const tfm_session *session, const tfm_attention_tap *tap, tfm_error *error) {
     const tfm_architecture *arch = &session->model->arch;
-    const unsigned known = TFM_ATTENTION_ENCODER | TFM_ATTENTION_SELF | TFM_ATTENTION_CROSS;
     uint32_t n_layers = 0;
     if (!tap->on_attention) return tfm_fail(error, TFM_ERROR_ARGUMENT, "a tap of attention needs its on_attention");
-    if (!tap->kinds || (tap->kinds & ~known) != 0)
+    if (!tap->kinds || (tap->kinds & ~(unsigned)ALL_KINDS) != 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "kinds is %u, which are none of tfm_attention_kind", tap->kinds);
     if (!(tap->kinds & kinds_of(arch)))
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no %s, and so none of the attention that is asked for",
@@ -54,7 +61,7 @@ static tfm_status check_tap(const tfm_session *session, const tfm_attention_tap 
 }
 
 tfm_status tfm_session_tap_attention(tfm_session *session, const tfm_attention_tap *tap, tfm_error *error) {
-    tfm_attention_tap own = {.layer = -1};
+    tfm_attention_tap own = standard;
     tfm_status status = tfm_params_take(&own, sizeof own, tap, "tfm_attention_tap", error);
     if (status == TFM_OK && tap) status = check_tap(session, &own, error);
     if (status != TFM_OK) return status;

@@ -48,8 +48,10 @@ static int add_layer(void *user, const tfm_attention_event *event) {
 }
 
 void tfm_mean_attention_start(tfm_mean_attention *mean) {
-    tfm_attention_tap tap = {
-        .size = sizeof tap, .kinds = TFM_ATTENTION_CROSS, .layer = -1, .on_attention = add_layer, .user = mean};
+    tfm_attention_tap tap = tfm_attention_tap_default();
+    tap.kinds = TFM_ATTENTION_CROSS;
+    tap.on_attention = add_layer;
+    tap.user = mean;
     tfm_attention_tap_set(mean->session, TFM_TAP_OF_GENERATE, &tap);
 }
 

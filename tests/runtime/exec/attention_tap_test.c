@@ -41,8 +41,12 @@ static void forget(ear *e) {
 }
 
 static tfm_attention_tap tap_of(ear *e, unsigned kinds) {
-    return (tfm_attention_tap){
-        .size = sizeof(tfm_attention_tap), .kinds = kinds, .layer = -1, .on_attention = hear, .user = e};
+    tfm_attention_tap tap = tfm_attention_tap_default();
+    cr_assert(tap.kinds == ALL_KINDS && tap.layer == -1 && !tap.on_attention);
+    tap.kinds = kinds;
+    tap.on_attention = hear;
+    tap.user = e;
+    return tap;
 }
 
 static const heard *find(const ear *e, tfm_attention_kind kind, uint32_t layer) {

@@ -306,11 +306,10 @@ Test(generate, attention_rows_sum_to_one) {
                 /* The row of a token is the attention of the step that chose it: what feeding its past gives. */
                 int32_t source = fixture_source(&f, in.items[i].ids, n_source), sequence = fixture_sequence(&f, source);
                 float expected[12];
-                tfm_attention_tap tap = {.size = sizeof tap,
-                                         .kinds = TFM_ATTENTION_CROSS,
-                                         .layer = -1,
-                                         .on_attention = add_mean,
-                                         .user = expected};
+                tfm_attention_tap tap = tfm_attention_tap_default();
+                tap.kinds = TFM_ATTENTION_CROSS;
+                tap.on_attention = add_mean;
+                tap.user = expected;
                 REQUIRE_OK(tfm_session_tap_attention(f.session, &tap, error));
                 for (size_t t = 0; t < o->n; t++) {
                     int32_t fed = t == 0 ? TINY_START : o->ids[t - 1];
