@@ -45,6 +45,21 @@ int tfm_complain_usage(const char *format, ...) {
     return TFM_EXIT_USAGE;
 }
 
+int tfm_print_version(const char *isa) {
+    tfm_error error;
+    const char *chosen, *name;
+    bool usable;
+    tfm_status status = tfm_isa_choose(isa, &chosen, &error);
+    printf("%s (tfm) %s\ninstruction sets:", program, tfm_version());
+    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++) {
+        bool in_use = chosen && strcmp(name, chosen) == 0;
+        printf("%s %s%s", i ? "," : "", name, !usable ? " (not on this processor)" : in_use ? " (in use)" : "");
+    }
+    printf("\n");
+    fflush(stdout);
+    return status == TFM_OK ? TFM_EXIT_OK : tfm_complain("%s", error.message);
+}
+
 /* ---- numbers ---- */
 
 /* strtol and its kin skip spaces and take a leading "+": what users type by mistake should not pass. */

@@ -23,6 +23,12 @@ int tfm_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int tfm_complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
+ * Prints the program's version and the instruction sets there are, with the one that a model opened with isa runs on
+ * (NULL: none is asked for), or complains that it cannot be had. Returns TFM_EXIT_OK or TFM_EXIT_FAILURE.
+ */
+int tfm_print_version(const char *isa);
+
+/*
  * Strict numbers: the whole text must be one number within [min, max]; no spaces, no "nan", no "inf". what names the
  * option in the message ("--num-beams: 'x' is not a whole number from 1 to 1000").
  * Error: TFM_ERROR_ARGUMENT.

@@ -2,7 +2,6 @@
 #include "command.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct named_command {
@@ -32,19 +31,9 @@ static int print_help(void) {
     return tfm_command_end();
 }
 
-/* Also the instruction sets there are, and which one a model would run on. */
 static int print_version(void) {
-    printf("tfmeval (tfm) %s\ninstruction sets:", tfm_version());
-    const char *wanted = getenv("TFM_ISA"), *name;
-    if (wanted && !*wanted) wanted = NULL;
-    bool usable, chosen = false;
-    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++) {
-        bool in_use = usable && !chosen && (!wanted || strcmp(wanted, name) == 0);
-        chosen = chosen || in_use;
-        printf("%s %s%s", i ? "," : "", name, in_use ? " (in use)" : usable ? "" : " (not on this processor)");
-    }
-    printf("\n");
-    return tfm_command_end();
+    int code = tfm_print_version(NULL), end = tfm_command_end();
+    return code != TFM_EXIT_OK ? code : end;
 }
 
 int main(int argc, char **argv) {

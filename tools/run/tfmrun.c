@@ -41,30 +41,10 @@ static int print_help(void) {
     return fflush(stdout) == 0 ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
 }
 
-/* The instruction set a model would run on: --isa, TFM_ISA, or the best usable one. */
-static const char *chosen_isa(const tfm_settings *settings) {
-    const char *wanted = settings->model.isa ? settings->model.isa : getenv("TFM_ISA");
-    if (wanted && (!*wanted || strcmp(wanted, "auto") == 0)) wanted = NULL;
-    bool usable;
-    const char *name;
-    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++)
-        if (wanted ? strcmp(name, wanted) == 0 : usable) return usable ? name : NULL;
-    return NULL;
-}
-
 static int print_version(const tfm_settings *settings) {
-    const char *chosen = chosen_isa(settings), *name;
-    bool usable;
-    printf("tfmrun (tfm) %s\ninstruction sets:", tfm_version());
-    for (size_t i = 0; (name = tfm_isa_list(i, &usable)); i++)
-        printf("%s %s%s", i ? "," : "", name, !usable ? " (not on this processor)" : name == chosen ? " (in use)" : "");
-    printf("\nthreads: %u\n", settings->model.threads ? settings->model.threads : tfm_cpu_count());
-    if (!chosen) {
-        const char *wanted = settings->model.isa ? settings->model.isa : getenv("TFM_ISA");
-        fflush(stdout);
-        return tfm_complain("instruction set '%s' cannot be used here", wanted ? wanted : "");
-    }
-    return fflush(stdout) == 0 ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
+    int code = tfm_print_version(settings->model.isa);
+    printf("threads: %u\n", settings->model.threads ? settings->model.threads : tfm_cpu_count());
+    return fflush(stdout) == 0 ? code : TFM_EXIT_FAILURE;
 }
 
 static int check_usage(const tfm_settings *settings, size_t n_arguments, bool interactive) {

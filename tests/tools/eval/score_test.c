@@ -39,6 +39,10 @@ static void assert_shows(outcome result, const char *text) {
 Test(score, usage) {
     assert_shows(RUN(NULL, "--help"), "Usage: tfmeval COMMAND");
     assert_shows(RUN(NULL, "--version"), "tfmeval (tfm) " VERSION);
+    assert_shows(RUN(NULL, "--version"), "(in use)");
+    setenv("TFM_ISA", "nonsense", 1);
+    assert_fails(RUN(NULL, "--version"), 1, "TFM_ISA: ");
+    unsetenv("TFM_ISA");
     static const char *const commands[] = {"bleu", "chrf", "perplexity", "logits", "tokenize"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         assert_shows(RUN(NULL, commands[i], "--help"), "Usage: tfmeval ");
