@@ -7,7 +7,12 @@
 #include "tokenizers.h"
 #include "tiny_json.h"
 
-TestSuite(tiny_json, .fini = remove_scratch, .timeout = 120);
+/* Suites by the file of runtime/tokenizer they are about. */
+TestSuite(pipeline_bpe, .fini = remove_scratch, .timeout = 120);
+TestSuite(pipeline_word, .fini = remove_scratch, .timeout = 120);
+TestSuite(pipeline_unigram, .fini = remove_scratch, .timeout = 120);
+TestSuite(step_split, .fini = remove_scratch, .timeout = 120);
+TestSuite(tokenizer_json, .fini = remove_scratch, .timeout = 120);
 
 static packed open_text(const char *json) {
     write_scratch("tokenizer.json", json, strlen(json));
@@ -42,7 +47,7 @@ static void text_is(const packed *p, const char *ids, bool skip_special, const c
     json_decref(list);
 }
 
-Test(tiny_json, byte_level) {
+Test(pipeline_bpe, byte_level) {
     packed p = open_tiny(TINY_BYTES);
     ids_are(&p, "ab", false, "8");          /* the prefix space and the whole word */
     ids_are(&p, "a", true, "9 3 10");       /* what RoBERTa puts around */
@@ -64,7 +69,7 @@ Test(tiny_json, byte_level) {
     packed_close(&p);
 }
 
-Test(tiny_json, marked_words) {
+Test(pipeline_bpe, marked_words) {
     packed p = open_tiny(TINY_WORDS);
     ids_are(&p, "ab a", false, "5 4");
     ids_are(&p, "abb", false, "6 3");
@@ -75,7 +80,7 @@ Test(tiny_json, marked_words) {
     packed_close(&p);
 }
 
-Test(tiny_json, wordpiece) {
+Test(pipeline_word, wordpiece) {
     packed p = open_tiny(TINY_WORDPIECE);
     ids_are(&p, "AB \xC3\x84!", true, "1 5 2 6 0"); /* lower case, no accents, punctuation by itself */
     ids_are(&p,
@@ -92,7 +97,7 @@ Test(tiny_json, wordpiece) {
     packed_close(&p);
 }
 
-Test(tiny_json, unigram) {
+Test(pipeline_unigram, unigram) {
     packed p = open_tiny(TINY_UNIGRAM);
     ids_are(&p, "ab", false, "2 5");        /* as good as U+2581 a, b, and found first */
     ids_are(&p, " A b\t", true, "3 2 6 1"); /* no U+2581 before it, as it is not where the text begins */
@@ -110,7 +115,7 @@ Test(tiny_json, unigram) {
     packed_close(&p);
 }
 
-Test(tiny_json, wordlevel) {
+Test(pipeline_word, wordlevel) {
     packed p = open_tiny(TINY_WORDLEVEL);
     ids_are(&p,
             "\xC3\x84"
@@ -140,7 +145,7 @@ static void splits(const char *split, const char *text, const char *ids) {
 #define SPLIT(behavior, invert)                                                                                        \
     "{\"type\": \"Split\", \"pattern\": {\"String\": \"-\"}, \"behavior\": \"" behavior "\", \"invert\": " invert "}"
 
-Test(tiny_json, behaviors) {
+Test(step_split, behaviors) {
     splits(SPLIT("Removed", "false"), "a--a-", "1 1");
     splits(SPLIT("Removed", "true"), "a--a-", "2 2 2");
     splits(SPLIT("Isolated", "false"), "a--a-", "1 2 2 1 2");
@@ -158,7 +163,7 @@ Test(tiny_json, behaviors) {
 }
 
 /* A long word takes the way of long ones, and comes out the same. */
-Test(tiny_json, long_words) {
+Test(pipeline_bpe, long_words) {
     packed p = open_tiny(TINY_BYTES);
     enum { N = 200000 };
     char *text = malloc(2 * N);
@@ -202,7 +207,7 @@ static void refuses_pattern(const char *pattern) {
     refuses_part(part, "pattern");
 }
 
-Test(tiny_json, refusals_name_the_part) {
+Test(tokenizer_json, refusals_name_the_part) {
     refuses("{", TFM_ERROR_FORMAT, "line 1");
     refuses("{}", TFM_ERROR_FORMAT, "no model");
     refuses("{\"model\": {\"type\": \"Telepathy\", \"vocab\": {}}}", TFM_ERROR_FORMAT, "empty");
@@ -225,7 +230,7 @@ Test(tiny_json, refusals_name_the_part) {
     refuses_part("\"added_tokens\": [{\"id\": 5, \"content\": \"x\"}]", "added token x");
 }
 
-Test(tiny_json, refused_patterns) {
+Test(tokenizer_json, refused_patterns) {
     static const char *const patterns[] = {
         "^a",          "a$",      "\\\\bword",    "(a)\\\\1", "(?<=a)b", "a{1,2}+", "\\\\p{Han}",
         "[[:alpha:]]", "(?i:st)", "(?i:\\u00e9)", "a**",      "x*",      "",        "a{,3}",

@@ -8,7 +8,14 @@
 #include "tokenizers.h"
 #include "tiny_spm.h"
 
-TestSuite(tiny_spm, .fini = remove_scratch, .timeout = 300);
+/* Suites by the file of runtime/tokenizer they are about. */
+TestSuite(spm_unigram, .fini = remove_scratch, .timeout = 300);
+TestSuite(spm_emit, .fini = remove_scratch, .timeout = 300);
+TestSuite(spm_normalizer, .fini = remove_scratch, .timeout = 300);
+TestSuite(spm_decode, .fini = remove_scratch, .timeout = 300);
+TestSuite(spm_bpe, .fini = remove_scratch, .timeout = 300);
+TestSuite(spm_encode, .fini = remove_scratch, .timeout = 300);
+TestSuite(spm_open, .fini = remove_scratch, .timeout = 300);
 
 #define SPACE "\xE2\x96\x81"
 #define END (-1)
@@ -55,7 +62,7 @@ static void decodes_ids(const tfm_tokenizer *t, bool skip_special, const char *t
 static const tiny_piece ab[] = {{"a", -1, 0},   {"b", -1, 0},       {"ab", -2, 0},
                                 {SPACE, -3, 0}, {"abab", -4.5f, 0}, {NULL, 0, 0}};
 
-Test(tiny_spm, unigram_takes_the_best_and_keeps_the_first_of_equals) {
+Test(spm_unigram, unigram_takes_the_best_and_keeps_the_first_of_equals) {
     tiny_options options = {0};
     packed p = make(&options, ab);
     ENCODES(p.source, "a", 6, 3);
@@ -67,7 +74,7 @@ Test(tiny_spm, unigram_takes_the_best_and_keeps_the_first_of_equals) {
     packed_close(&p);
 }
 
-Test(tiny_spm, unknown_characters_in_a_row_are_one_id) {
+Test(spm_emit, unknown_characters_in_a_row_are_one_id) {
     tiny_options options = {0};
     packed p = make(&options, ab);
     ENCODES(p.source, "axyzb", 6, 3, 0, 4);
@@ -78,7 +85,7 @@ Test(tiny_spm, unknown_characters_in_a_row_are_one_id) {
     packed_close(&p);
 }
 
-Test(tiny_spm, invalid_bytes_become_replacement_characters) {
+Test(spm_normalizer, invalid_bytes_become_replacement_characters) {
     static const tiny_piece pieces[] = {
         {"a", -1, 0}, {SPACE, -1, 0}, {"\xEF\xBF\xBD", -1, 0}, {"\xC3\xA9", -1, 0}, {NULL, 0, 0}};
     tiny_options options = {0};
@@ -99,7 +106,7 @@ Test(tiny_spm, invalid_bytes_become_replacement_characters) {
     packed_close(&p);
 }
 
-Test(tiny_spm, bytes_stand_for_unknown_characters) {
+Test(spm_emit, bytes_stand_for_unknown_characters) {
     tiny_options options = {.byte_fallback = true};
     packed p = make(&options, ab);
     int first = TINY_FIRST_AFTER_BYTES;
@@ -116,7 +123,7 @@ Test(tiny_spm, bytes_stand_for_unknown_characters) {
     packed_close(&p);
 }
 
-Test(tiny_spm, user_defined_symbols_are_kept_whole) {
+Test(spm_normalizer, user_defined_symbols_are_kept_whole) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {SPACE, -1, 0}, {"<x>", 0, 4}, {"<x>a", -0.5f, 0},
                                         {"A", -1, 0}, {"AB", 0, 4},   {"b", -1, 0},  {NULL, 0, 0}};
     static const tiny_rule rules[] = {{"A", "a"}, {"B", "b"}, {NULL, NULL}};
@@ -129,7 +136,7 @@ Test(tiny_spm, user_defined_symbols_are_kept_whole) {
 }
 
 /* A symbol of n bytes scores n times the best score, which is taken to be at least the smallest float, less 0.1. */
-Test(tiny_spm, user_defined_symbols_compete_by_score) {
+Test(spm_unigram, user_defined_symbols_compete_by_score) {
     static const tiny_piece close[] = {{"ab", 0, 4},      {"c", -0.375f, 0}, {"abc", -0.5f, 0}, {"d", -0.4375f, 0},
                                        {"abd", -0.5f, 0}, {SPACE, -1, 0},    {NULL, 0, 0}};
     static const tiny_piece positive[] = {{"ab", 0, 4},       {"abc", 4, 0},  {"c", 0.25f, 0},
@@ -145,7 +152,7 @@ Test(tiny_spm, user_defined_symbols_compete_by_score) {
     packed_close(&p);
 }
 
-Test(tiny_spm, the_longest_rule_wins) {
+Test(spm_normalizer, the_longest_rule_wins) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {"b", -1, 0}, {"c", -1, 0}, {SPACE, -1, 0}, {NULL, 0, 0}};
     static const tiny_rule rules[] = {{"x", "a"},  {"xy", "b"},    {"xyz", "cc"}, {"-", ""},
                                       {"\t", " "}, {"_", "  a  "}, {NULL, NULL}};
@@ -163,7 +170,7 @@ Test(tiny_spm, the_longest_rule_wins) {
     packed_close(&p);
 }
 
-Test(tiny_spm, white_space_options) {
+Test(spm_normalizer, white_space_options) {
     tiny_options keep = {.keep_spaces = true}, bare = {.no_dummy_prefix = true}, suffix = {.as_suffix = true};
     packed p = make(&keep, ab);
     ENCODES(p.source, " a  b ", 6, 6, 3, 6, 6, 4, 6);
@@ -182,7 +189,7 @@ Test(tiny_spm, white_space_options) {
     packed_close(&p);
 }
 
-Test(tiny_spm, decoding) {
+Test(spm_decode, decoding) {
     tiny_options options = {.unknown_surface = "??"};
     packed p = make(&options, ab);
     DECODES(p.source, "ab ab", 6, 5, 6, 5);
@@ -204,7 +211,7 @@ Test(tiny_spm, decoding) {
     packed_close(&p);
 }
 
-Test(tiny_spm, denormalizer_rewrites_decoded_text) {
+Test(spm_decode, denormalizer_rewrites_decoded_text) {
     static const tiny_rule rules[] = {{"ab", "[\xC3\xA9]"}, {NULL, NULL}};
     tiny_options options = {.denormalizer_rules = rules};
     packed p = make(&options, ab);
@@ -213,7 +220,7 @@ Test(tiny_spm, denormalizer_rewrites_decoded_text) {
 }
 
 /* 3 a, 4 b, 5 c, 6 ab, 7 bc, 8 abc (unused), 9 space */
-Test(tiny_spm, byte_pairs_merge_the_best_score_first_then_the_leftmost) {
+Test(spm_bpe, byte_pairs_merge_the_best_score_first_then_the_leftmost) {
     static const tiny_piece pieces[] = {{"a", -9, 0},   {"b", -9, 0},   {"c", -9, 0},  {"ab", -2, 0}, {"bc", -1, 0},
                                         {"abc", -3, 5}, {SPACE, -9, 0}, {"aa", -1, 0}, {NULL, 0, 0}};
     tiny_options options = {.bpe = true};
@@ -227,7 +234,7 @@ Test(tiny_spm, byte_pairs_merge_the_best_score_first_then_the_leftmost) {
     packed_close(&p);
 }
 
-Test(tiny_spm, byte_pairs_never_merge_user_defined_symbols) {
+Test(spm_bpe, byte_pairs_never_merge_user_defined_symbols) {
     static const tiny_piece pieces[] = {{"a", -9, 0}, {SPACE, -9, 0}, {"x", 0, 4}, {"ax", -1, 0}, {NULL, 0, 0}};
     tiny_options options = {.bpe = true};
     packed p = make(&options, pieces);
@@ -348,13 +355,13 @@ static void compare_with(bool bpe) {
     packed_close(&p);
 }
 
-Test(tiny_spm, unigram_equals_plain_dynamic_programming) { compare_with(false); }
+Test(spm_unigram, unigram_equals_plain_dynamic_programming) { compare_with(false); }
 
-Test(tiny_spm, byte_pairs_equal_plain_merging) { compare_with(true); }
+Test(spm_bpe, byte_pairs_equal_plain_merging) { compare_with(true); }
 
 /* ---- size, threads, repetition ----------------------------------------------------------------------------------- */
 
-Test(tiny_spm, long_texts_take_linear_time) {
+Test(spm_encode, long_texts_take_linear_time) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {"aa", -1, 0}, {SPACE, -1, 0}, {NULL, 0, 0}};
     size_t n = 1 << 20;
     char *text = malloc(n);
@@ -386,7 +393,7 @@ static void *encode_often(void *tokenizer) {
     return (void *)wrong;
 }
 
-Test(tiny_spm, one_tokenizer_serves_several_threads) {
+Test(spm_encode, one_tokenizer_serves_several_threads) {
     tiny_options options = {0};
     packed p = make(&options, ab);
     pthread_t threads[4];
@@ -399,7 +406,7 @@ Test(tiny_spm, one_tokenizer_serves_several_threads) {
     packed_close(&p);
 }
 
-Test(tiny_spm, the_same_file_gives_the_same_bytes) {
+Test(spm_open, the_same_file_gives_the_same_bytes) {
     static const tiny_rule rules[] = {{"x", "a"}, {"xy", "b"}, {NULL, NULL}};
     tiny_options options = {.rules = rules};
     packed p = make(&options, random_pieces);

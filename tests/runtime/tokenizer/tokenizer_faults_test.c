@@ -220,7 +220,7 @@ Test(tokenizer_faults, a_stream_without_memory) {
 }
 
 /* Without memory for an index pieces are looked for one by one. */
-Test(tokenizer_faults, piece_lookup_without_memory) {
+Test(tokenizer_faults, piece_index_without_memory) {
     char *json = tiny_json(TINY_BYTES);
     write_scratch("tokenizer.json", json, strlen(json));
     packed p = must_pack(scratch());

@@ -1,4 +1,4 @@
-/* piece_lookup_test.c - pieces of ids, ids of pieces, and how many ids a tokenizer puts around texts. */
+/* piece_index_test.c - pieces of ids, ids of pieces, and how many ids a tokenizer puts around texts. */
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "tiny_spm.h"
 #include "tokenizers.h"
 
-TestSuite(piece_lookup, .fini = remove_scratch, .timeout = 300);
+TestSuite(piece_index, .fini = remove_scratch, .timeout = 300);
 
 static packed open_tiny(int which) {
     char *json = tiny_json(which);
@@ -40,7 +40,7 @@ static void check_all(const tfm_tokenizer *t) {
     cr_expect_null(tfm_tokenizer_piece(t, (int32_t)size, &n));
 }
 
-Test(piece_lookup, every_kind) {
+Test(piece_index, every_kind) {
     for (int which = 0; which < N_TINY_JSON; which++) {
         packed p = open_tiny(which);
         check_all(p.source);
@@ -60,7 +60,7 @@ Test(piece_lookup, every_kind) {
     free(data);
 }
 
-Test(piece_lookup, as_the_vocabulary_spells_it) {
+Test(piece_index, as_the_vocabulary_spells_it) {
     packed p = open_tiny(TINY_BYTES);
     cr_expect_eq(tfm_tokenizer_id(p.source,
                                   "\xC4\xA0"
@@ -83,7 +83,7 @@ static void *ask(void *tokenizer) {
 }
 
 /* The index is made by whoever asks first. */
-Test(piece_lookup, from_several_threads) {
+Test(piece_index, from_several_threads) {
     packed p = open_tiny(TINY_BYTES);
     pthread_t threads[4];
     for (size_t i = 0; i < 4; i++) cr_assert_eq(pthread_create(&threads[i], NULL, ask, p.source), 0);
@@ -117,7 +117,7 @@ static void counts_are(const tfm_tokenizer *t, bool pair, size_t before, size_t 
     tfm_ids_free(&special);
 }
 
-Test(piece_lookup, special_counts) {
+Test(piece_index, special_counts) {
     packed p = open_tiny(TINY_BYTES); /* RoBERTa's */
     counts_are(p.source, false, 1, 0, 1);
     counts_are(p.source, true, 1, 2, 1);
@@ -135,7 +135,7 @@ Test(piece_lookup, special_counts) {
     packed_close(&p);
 }
 
-Test(piece_lookup, special_counts_of_sentencepiece) {
+Test(piece_index, special_counts_of_sentencepiece) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {TFM_SPACE, -3, 0}, {NULL, 0, 0}};
     tiny_options options = {.bpe = true};
     size_t n;
