@@ -8,7 +8,7 @@
 #include "runtime/jinja/characters.h"
 #include "runtime/jinja/interpreter.h"
 #include "runtime/jinja/parser.h"
-#include "runtime/tokenizer/growable.h"
+#include "runtime/tokenizer/common/growable.h"
 
 #define TEMPLATE_MAX ((size_t)1 << 20)
 #define MIB ((size_t)1 << 20)

@@ -4,7 +4,7 @@
 #ifndef TFM_RUNTIME_PARAMS_H
 #define TFM_RUNTIME_PARAMS_H
 
-#include "runtime/tfm.h"
+#include "tfm.h"
 
 /*
  * Copies what a program's struct has over *own, which holds the library's defaults; nothing to do if caller is NULL.

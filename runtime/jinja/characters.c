@@ -1,7 +1,7 @@
 /* characters.c - UTF-8 and white space of chat templates. */
 #include "characters.h"
 
-#include "runtime/tokenizer/utf8_strict.h"
+#include "runtime/tokenizer/common/utf8_strict.h"
 
 size_t tfm_jinja_char_length(const char *text, size_t n) {
     size_t length = tfm_utf8_char_length(text, n);

@@ -4,9 +4,9 @@
 #ifndef TFM_RUNTIME_TOKENIZER_TOKENIZER_KINDS_H
 #define TFM_RUNTIME_TOKENIZER_TOKENIZER_KINDS_H
 
-#include "pipeline.h"
 #include "piece_index.h"
-#include "spm.h"
+#include "runtime/tokenizer/pipeline/pipeline.h"
+#include "runtime/tokenizer/spm/spm.h"
 #include "tokenizer.h"
 
 struct tfm_tokenizer {

@@ -91,7 +91,7 @@ def check_manuals(root, programs):
 
 
 def self_test():
-    files = ['runtime/tfm.h', 'docs/api.md', 'tools/pack/families/llama.c']
+    files = ['runtime/tfm.h', 'docs/api.md', 'tools/pack/families/decoders/llama.c']
     cases = [
         ('a file that is gone', list(check_names('see `runtime/gone.c` and `tfm.h`', files)), ['runtime/gone.c']),
         ('a folder that is gone', list(check_names('`tools/pack/families/` and `tools/run/`', files)), ['tools/run']),

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/pipeline.h"
+#include "runtime/tokenizer/pipeline/pipeline.h"
 #include "tokenizer_json.h"
 
 #define MAX_STEPS 100

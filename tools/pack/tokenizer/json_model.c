@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "class_sets.h"
-#include "runtime/tokenizer/pipeline.h"
+#include "runtime/tokenizer/pipeline/pipeline.h"
 #include "tokenizer_json.h"
 
 #define UNKNOWN_PENALTY 10.0 /* below the lowest score */

@@ -1,4 +1,4 @@
-/* json_steps.c - normalizers and pre-tokenizers of tokenizer.json as steps (runtime/tokenizer/steps.h). */
+/* json_steps.c - normalizers and pre-tokenizers of tokenizer.json as steps (runtime/tokenizer/steps/steps.h). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

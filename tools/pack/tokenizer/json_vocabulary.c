@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "class_sets.h"
-#include "runtime/tokenizer/pipeline.h"
+#include "runtime/tokenizer/pipeline/pipeline.h"
 #include "tokenizer_json.h"
 
 tfm_status tfm_json_unsupported(const tfm_json_reader *r, const char *what) {

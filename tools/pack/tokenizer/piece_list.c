@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "format/names.h"
-#include "runtime/tokenizer/utf8_strict.h"
+#include "runtime/tokenizer/common/utf8_strict.h"
 
 tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabulary, tfm_error *error) {
     *vocabulary = json_object();

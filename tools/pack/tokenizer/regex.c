@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/char_classes.h"
-#include "runtime/tokenizer/growable.h"
+#include "runtime/tokenizer/common/char_classes.h"
+#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 #define MAX_SETS 200

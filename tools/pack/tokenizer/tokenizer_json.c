@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "class_sets.h"
-#include "runtime/tokenizer/pipeline.h"
+#include "runtime/tokenizer/pipeline/pipeline.h"
 
 typedef struct added {
     tfm_trie_key *raw, *normalized;

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "format/names.h"
-#include "runtime/tokenizer/utf8_strict.h"
+#include "runtime/tokenizer/common/utf8_strict.h"
 #include "tools/pack/common/word_list.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "llama2c.h"
-#include "runtime/tokenizer/spm.h"
-#include "runtime/tokenizer/utf8_strict.h"
+#include "runtime/tokenizer/common/utf8_strict.h"
+#include "runtime/tokenizer/spm/spm.h"
 #include "tools/common/bytes.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "format/names.h"
-#include "runtime/tokenizer/spm.h"
-#include "runtime/tokenizer/trie.h"
-#include "runtime/tokenizer/utf8_strict.h"
+#include "runtime/tokenizer/common/trie.h"
+#include "runtime/tokenizer/common/utf8_strict.h"
+#include "runtime/tokenizer/spm/spm.h"
 #include "spm.pb-c.h"
 #include "tools/common/bytes.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "charsmap.h"
-#include "runtime/tokenizer/spm.h"
-#include "runtime/tokenizer/utf8_strict.h"
+#include "runtime/tokenizer/common/utf8_strict.h"
+#include "runtime/tokenizer/spm/spm.h"
 
 #define UNKNOWN_PENALTY 10.0f /* SentencePiece: below the lowest score of a normal piece */
 

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "format/tfm_error.h"
-#include "runtime/tokenizer/trie.h"
+#include "runtime/tokenizer/common/trie.h"
 
 #define BLOCK 256u
 #define OPEN_BLOCKS 16u

@@ -1,5 +1,5 @@
 /*
- * trie_builder.h - builds the double-array tries of runtime/tokenizer/trie.h; the same keys give the same array.
+ * trie_builder.h - builds the double-array tries of runtime/tokenizer/common/trie.h; the same keys give the same array.
  */
 #ifndef TFM_TOOLS_PACK_TOKENIZER_SPM_TRIE_BUILDER_H
 #define TFM_TOOLS_PACK_TOKENIZER_SPM_TRIE_BUILDER_H

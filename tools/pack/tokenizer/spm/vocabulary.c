@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/spm.h"
+#include "runtime/tokenizer/spm/spm.h"
 #include "tools/pack/common/json_file.h"
 
 /* A token of a configuration is a string or an object with its spelling as content. */
