@@ -11,6 +11,7 @@
 #include "tokenizer_fuzz.h"
 #include "tiny_json.h"
 #include "tiny_spm.h"
+#include "tests/support/thorough.h"
 
 TestSuite(hostile, .fini = remove_scratch, .timeout = 600);
 
@@ -85,23 +86,24 @@ Test(hostile, sound_inputs_open) {
     }
 }
 
-/* Every u32 of every kind of table becomes each of a few values. */
+/* Every u32 of every kind of table becomes each of a few values, or one of them if not thorough. */
 Test(hostile, every_word_of_a_table_changed) {
+    const size_t stride = test_stride(8);
     for (size_t i = 0; i < N_VARIANTS; i++) {
         input in = table_input(&variants[i]);
-        size_t n_refused = 0;
+        size_t n_refused = 0, n_tried = 0, word = 0;
         for (size_t at = 1; at + 4 <= in.n; at += 4) {
             uint32_t old;
             memcpy(&old, in.data + at, 4);
             uint32_t values[] = {0,           UINT32_MAX,    old + 1,    old ^ 0x80000000u, old ^ 0x40000000u,
                                  old + 0x200, old + 0x20000, 0x7FC00000u};
-            for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++) {
+            for (size_t k = word++ % stride; k < sizeof(values) / sizeof(values[0]); k += stride, n_tried++) {
                 memcpy(in.data + at, &values[k], 4);
                 n_refused += run(&in) == FUZZ_REFUSED;
             }
             memcpy(in.data + at, &old, 4);
         }
-        cr_expect_gt(n_refused, in.n / 8, "only %zu of the changes were noticed", n_refused);
+        cr_expect_gt(n_refused, n_tried / 16, "only %zu of %zu changes were noticed", n_refused, n_tried);
         cr_expect_eq(run(&in), FUZZ_OPENED);
         free(in.data);
     }
@@ -120,14 +122,15 @@ Test(hostile, sound_json_opens) {
 
 /* As above for the tables that tokenizer.json files become; of classes of characters, which are many, a part. */
 Test(hostile, every_word_of_a_json_table_changed) {
+    const size_t stride = test_stride(6);
     for (int i = 0; i < N_TINY_JSON; i++) {
         input in = json_table_input(i);
-        size_t n_refused = 0, n_tried = 0;
+        size_t n_refused = 0, n_tried = 0, word = 0;
         for (size_t at = 1; at + 4 <= in.n; at += at < 2048 ? 8 : 4 * 211) {
             uint32_t old;
             memcpy(&old, in.data + at, 4);
             uint32_t values[] = {0, UINT32_MAX, old + 1, old ^ 0x80000000u, old + 0x200, 0x3030302Au};
-            for (size_t k = 0; k < sizeof(values) / sizeof(values[0]); k++, n_tried++) {
+            for (size_t k = word++ % stride; k < sizeof(values) / sizeof(values[0]); k += stride, n_tried++) {
                 memcpy(in.data + at, &values[k], 4);
                 n_refused += run(&in) == FUZZ_REFUSED;
             }
@@ -139,12 +142,12 @@ Test(hostile, every_word_of_a_json_table_changed) {
     }
 }
 
-/* Bytes all over every file, so that its values and names are others. */
+/* Bytes all over every file, more of them if thorough, so that its values and names are others. */
 Test(hostile, bytes_of_json_changed) {
     for (int i = 0; i < N_TINY_JSON; i++) {
         char *json = tiny_json(i);
         size_t n = strlen(json), end = n < 2400 ? n : 2400;
-        for (size_t at = 0; at < end; at += 97) {
+        for (size_t at = 0; at < end; at += 97 * test_stride(4)) {
             char old = json[at];
             json[at] = old == '0' ? '9' : old == '"' ? '\\' : '0';
             input in = {(uint8_t *)json, n};
