@@ -132,7 +132,7 @@ static void show_attention(model *m, const char *to, const char *scope) {
 static void show_stack(model *m, const char *stack, uint64_t n_layers, bool cross) {
     for (uint64_t i = 0; i < n_layers && m->foreign.status == TFM_OK; i++) {
         const tfm_name to = tfm_name_format("model.%s.layers.%llu", stack, (unsigned long long)i);
-        const tfm_name from = tfm_name_format("%s_l%llu", stack, (unsigned long long)(i + 1));
+        const tfm_name from = tfm_name_format("%s_l%llu", stack, (unsigned long long)i + 1);
         show_attention(m, tfm_name_format("%s.self_attn", to.text).text, tfm_name_format("%s_self", from.text).text);
         if (cross)
             show_attention(m, tfm_name_format("%s.encoder_attn", to.text).text,
