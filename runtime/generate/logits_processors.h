@@ -4,8 +4,8 @@
 #ifndef TFM_RUNTIME_GENERATE_LOGITS_PROCESSORS_H
 #define TFM_RUNTIME_GENERATE_LOGITS_PROCESSORS_H
 
-#include "simd/kernels.h"
 #include "runtime/tfm.h"
+#include "simd/kernels.h"
 
 /* The tokens a sequence has so far, as processors see them: start token or prompt first. */
 typedef struct tfm_history {

@@ -7,9 +7,9 @@
 #ifndef TFM_RUNTIME_GENERATE_SAMPLING_H
 #define TFM_RUNTIME_GENERATE_SAMPLING_H
 
-#include "simd/kernels.h"
 #include "runtime/os/arena.h"
 #include "runtime/tfm.h"
+#include "simd/kernels.h"
 
 /*
  * Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011): ten rounds

@@ -7,10 +7,10 @@
 #ifndef TFM_RUNTIME_GENERATE_SEARCH_H
 #define TFM_RUNTIME_GENERATE_SEARCH_H
 
-#include "runtime/os/arena.h"
 #include "logits_processors.h"
-#include "sampling.h"
+#include "runtime/os/arena.h"
 #include "runtime/tfm.h"
+#include "sampling.h"
 
 typedef struct tfm_node {
     int32_t token;

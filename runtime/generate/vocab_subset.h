@@ -8,8 +8,8 @@
 #ifndef TFM_RUNTIME_GENERATE_VOCAB_SUBSET_H
 #define TFM_RUNTIME_GENERATE_VOCAB_SUBSET_H
 
-#include "runtime/os/arena.h"
 #include "runtime/model/model.h"
+#include "runtime/os/arena.h"
 #include "runtime/os/pool.h"
 
 /* The columns of the projection that a batch needs. */

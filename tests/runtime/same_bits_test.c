@@ -129,7 +129,7 @@ typedef struct bench {
 } bench;
 
 static void must(bench *b, tfm_status status) {
-    if (status) tap_bail_out("%s: %s", b->name, b->error.message);
+    if (status != TFM_OK) tap_bail_out("%s: %s", b->name, b->error.message);
 }
 
 /* ---- logits ---- */

@@ -54,7 +54,8 @@ static void check_tokenizer(translation *t) {
         const char *line = t->data.german[i];
         tfm_status status = tfm_tokenize(t->model, TFM_SOURCE, line, strlen(line), true, &ids, &t->error);
         const tfm_tokens *expected = &t->data.sources[i];
-        bool same = !status && ids.size == expected->n && !memcmp(ids.data, expected->ids, ids.size * sizeof *ids.data);
+        bool same = status == TFM_OK && ids.size == expected->n &&
+                    !memcmp(ids.data, expected->ids, ids.size * sizeof *ids.data);
         if (!same) tap_note("sentence %zu: other source ids: %s", i, line);
         n_wrong += !same;
         tfm_ids_free(&ids);
@@ -173,8 +174,8 @@ static void check_search(translation *t, const char *name, uint32_t num_beams, c
     double start = seconds();
     tfm_status status = outputs_generate(t->session, t->data.inputs, t->data.n, &params, &got, &t->error);
     double time = seconds() - start;
-    if (!tap_ok(!status, "%s %s: %zu sentences in %.2f s%s%s", t->dtype, name, t->data.n, time, status ? ": " : "",
-                status ? t->error.message : ""))
+    if (!tap_ok(status == TFM_OK, "%s %s: %zu sentences in %.2f s%s%s", t->dtype, name, t->data.n, time,
+                status != TFM_OK ? ": " : "", status != TFM_OK ? t->error.message : ""))
         return;
     char **texts = calloc(t->data.n, sizeof *texts);
     differences tally = {0};

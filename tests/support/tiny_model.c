@@ -375,16 +375,16 @@ void tiny_model_write(const tiny_model *model, const char *path) {
     tfm_error error;
     tfm_writer *writer;
     tfm_status status = tfm_writer_create(&writer, path, &error);
-    if (status) stop(path, &error);
+    if (status != TFM_OK) stop(path, &error);
     tfm_table_builder *tables[2] = {tiny_architecture(&model->config), generation()};
     if (model->config.generation) model->config.generation(tables[1]);
     status = tfm_writer_section(writer, "architecture", tables[0], &error);
-    if (!status) status = tfm_writer_section(writer, "generation", tables[1], &error);
-    if (!status && model->config.metadata) status = write_metadata(writer, model->config.metadata, &error);
-    for (size_t i = 0; !status && i < model->n; i++)
+    if (status == TFM_OK) status = tfm_writer_section(writer, "generation", tables[1], &error);
+    if (status == TFM_OK && model->config.metadata) status = write_metadata(writer, model->config.metadata, &error);
+    for (size_t i = 0; status == TFM_OK && i < model->n; i++)
         status = write_tensor(writer, &model->tensors[i], model->config.dtype, &error);
-    if (!status) status = tfm_writer_commit(&writer, &error);
-    if (status) stop(path, &error);
+    if (status == TFM_OK) status = tfm_writer_commit(&writer, &error);
+    if (status != TFM_OK) stop(path, &error);
     tfm_table_builder_free(&tables[0]);
     tfm_table_builder_free(&tables[1]);
 }
