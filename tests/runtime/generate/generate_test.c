@@ -4,37 +4,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include "tests/support/tiny_session.h"
+#include "tests/support/faults.h"
 #include "tests/support/outputs.h"
-
-/* ---- counting allocations, and making one fail: the linker sends the library's calls here (--wrap) ---- */
-
-static atomic_size_t n_allocations;
-static size_t failing; /* which one; 0: none */
-
-static bool fails(void) { return atomic_fetch_add(&n_allocations, 1) + 1 == failing; }
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *memory, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-void *__real_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *memory, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-void *__wrap_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset);
-
-void *__wrap_malloc(size_t n) { return fails() ? NULL : __real_malloc(n); }
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : __real_calloc(n, size); }
-void *__wrap_realloc(void *memory, size_t n) { return fails() ? NULL : __real_realloc(memory, n); }
-void *__wrap_aligned_alloc(size_t alignment, size_t n) { return fails() ? NULL : __real_aligned_alloc(alignment, n); }
-void *__wrap_mmap(void *address, size_t n, int protection, int flags, int fd, off_t offset) {
-    if (fails()) return MAP_FAILED;
-    return __real_mmap(address, n, protection, flags, fd, offset);
-}
+#include "tests/support/tiny_session.h"
 
 /* ---- inputs ---- */
 
@@ -138,8 +111,8 @@ static int on_token(void *user, size_t index, uint32_t number, int32_t id) {
     cr_assert(index < N_INPUTS && !s->done[index] && s->n[index] < 32);
     s->ids[index][s->n[index]++] = id;
     if (++s->n_tokens == 5 && s->cancel_at_token_5) tfm_session_cancel(s->cancel_at_token_5);
-    if (s->n_tokens == 1) s->allocations_before = atomic_load(&n_allocations);
-    s->allocations = atomic_load(&n_allocations) - s->allocations_before;
+    if (s->n_tokens == 1) s->allocations_before = faults_allocations();
+    s->allocations = faults_allocations() - s->allocations_before;
     return s->n_tokens == s->stop_at_token ? TFM_CANCEL : TFM_GO_ON;
 }
 
@@ -490,9 +463,9 @@ Test(generate, nothing_is_allocated_per_token) {
     p.no_repeat_ngram_size = 3;
     for (int i = 0; i < 2; i++) {
         p.max_length = i ? 21 : 4;
-        size_t before = atomic_load(&n_allocations);
+        size_t before = faults_allocations();
         REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, NULL, error));
-        counts[i] = atomic_load(&n_allocations) - before;
+        counts[i] = faults_allocations() - before;
     }
     cr_assert(counts[0] == counts[1] && counts[0] > 0, "%zu and %zu allocations", counts[0], counts[1]);
     /* Drawing neither, with everything that can be kept. */
@@ -508,15 +481,15 @@ Test(generate, nothing_is_allocated_per_token) {
     p.keep_log_probs = true;
     for (int i = 0; i < 2; i++) {
         p.max_length = i ? 21 : 4;
-        size_t before = atomic_load(&n_allocations);
+        size_t before = faults_allocations();
         REQUIRE_OK(tfm_generate(f.session, in.items, 8, &p, NULL, error));
-        counts[i] = atomic_load(&n_allocations) - before;
+        counts[i] = faults_allocations() - before;
     }
     cr_assert(counts[0] == counts[1] && counts[0] > 0, "%zu and %zu allocations", counts[0], counts[1]);
     int32_t source = fixture_source(&f, in.ids[0], 5), sequence = fixture_sequence(&f, source);
-    size_t before = atomic_load(&n_allocations);
+    size_t before = faults_allocations();
     for (int i = 0; i < 50; i++) fixture_feed(&f, sequence, in.ids[1], 3, NULL);
-    cr_assert(atomic_load(&n_allocations) == before, "tfm_decode allocates");
+    cr_assert(faults_allocations() == before, "tfm_decode allocates");
     fixture_close(&f);
 }
 
@@ -541,11 +514,13 @@ Test(generate, allocations_may_fail) {
         for (size_t i = 0; i < 5 && kind == 2; i++) in.items[i].sequence = &sequences[i];
         size_t n_failed = 0;
         tfm_status status = TFM_ERROR_MEMORY;
-        for (size_t k = 1; status && k < 100; k++, n_failed++) {
+        for (size_t k = 1; status != TFM_OK && k < 100; k++, n_failed++) {
             tfm_error error = {0};
-            failing = atomic_load(&n_allocations) + k;
+            long n_live = faults_live();
+            faults_fail(k);
             status = tfm_generate(f.session, in.items, 5, &p, NULL, &error);
-            failing = 0;
+            faults_fail(0);
+            cr_assert(faults_live() == n_live, "allocation %zu: %ld blocks are left", k, faults_live() - n_live);
             cr_assert(status == TFM_OK || (status == TFM_ERROR_MEMORY && error.message[0]), "%s", error.message);
         }
         cr_assert(status == TFM_OK && n_failed > 1);
