@@ -123,7 +123,7 @@ static void define_all(jinja_context *c, const tfm_chat_token *tokens, size_t n_
 /* How much of the text is left when it is to end with the last message: up to its last occurrence, with its white space
  * at the end if the template has kept that. */
 static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tfm_message *message) {
-    const char *content = message->content;
+    const char *content = message->n > 0 ? message->content : "";
     size_t left = tfm_jinja_leading_space(content, message->n);
     size_t n = tfm_jinja_trimmed_length(content + left, message->n - left);
     if (n == 0) return out->n;
@@ -137,6 +137,33 @@ static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tf
     return 0;
 }
 
+/* *bytes: of all messages. */
+static tfm_status check_messages(const tfm_message *messages, size_t n, size_t *bytes, tfm_error *error) {
+    *bytes = 0;
+    if (!messages && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu messages at NULL", n);
+    for (size_t i = 0; i < n; i++) {
+        tfm_status status = tfm_params_check_reserved(messages[i].reserved, "tfm_message", error);
+        if (status != TFM_OK) return status;
+        if (!messages[i].role || (!messages[i].content && messages[i].n > 0))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "message %zu has no %s", i,
+                            messages[i].role ? "content" : "role");
+        if (__builtin_add_overflow(*bytes, messages[i].n, bytes) || *bytes > ((size_t)1 << 30))
+            return tfm_fail(error, TFM_ERROR_LIMIT, "the messages are longer than 1 GiB");
+    }
+    return TFM_OK;
+}
+
+static tfm_status check_variables(const tfm_chat_params *params, tfm_error *error) {
+    const tfm_chat_variable *variables = params->variables;
+    if (!variables && params->n_variables > 0)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu variables at NULL", params->n_variables);
+    for (size_t i = 0; i < params->n_variables; i++)
+        if (!variables[i].name || !variables[i].value)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "variable %zu has no %s", i,
+                            variables[i].name ? "value" : "name");
+    return TFM_OK;
+}
+
 tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *tokens, size_t n_tokens,
                                    const tfm_message *messages, size_t n, const tfm_chat_params *params,
                                    tfm_text *result, tfm_error *error) {
@@ -146,12 +173,9 @@ tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *t
     if (status != TFM_OK) return status;
     params = &own;
     size_t bytes = 0;
-    for (size_t i = 0; i < n; i++) {
-        status = tfm_params_check_reserved(messages[i].reserved, "tfm_message", error);
-        if (status != TFM_OK) return status;
-        if (__builtin_add_overflow(bytes, messages[i].n, &bytes) || bytes > ((size_t)1 << 30))
-            return tfm_fail(error, TFM_ERROR_LIMIT, "the messages are longer than 1 GiB");
-    }
+    status = check_messages(messages, n, &bytes, error);
+    if (status == TFM_OK) status = check_variables(params, error);
+    if (status != TFM_OK) return status;
     if (params->continue_final_message && n == 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no last message to go on with");
     jinja_buffer out = {0};

@@ -52,9 +52,10 @@ TFM_API const char *tfm_version(void);
 TFM_API const char *tfm_isa_list(size_t i, bool *usable);
 
 /*
- * The name of the instruction set that tfm_model_open uses where tfm_model_params.isa is `name`: that one; with NULL the
- * one that TFM_ISA of the environment names; with "auto", and without either, the best of this processor. *chosen lives
- * as long as the program. Errors: TFM_ERROR_ARGUMENT (no such name), TFM_ERROR_UNSUPPORTED (this build or this processor lacks it).
+ * The name of the instruction set that tfm_model_open uses where tfm_model_params.isa is `name`: that one; with NULL
+ * the one that TFM_ISA of the environment names; with "auto", and without either, the best of this processor. *chosen
+ * lives as long as the program. Errors: TFM_ERROR_ARGUMENT (no such name), TFM_ERROR_UNSUPPORTED (this build or this
+ * processor lacks it).
  */
 TFM_API tfm_status tfm_isa_choose(const char *name, const char **chosen, tfm_error *error);
 
@@ -223,6 +224,44 @@ TFM_API tfm_status tfm_tokenize_pair(const tfm_model *model, const char *a, size
 TFM_API tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const int32_t *ids, size_t n,
                                   bool skip_special, tfm_text *text, tfm_error *error);
 
+/*
+ * The text of ids that come one by one. All that it gives out, put together, is what tfm_detokenize makes of all ids at
+ * once, for every tokenizer: what a later id can still change (bytes of a character that is not complete, white space
+ * that may be taken away) is held back. One thread at a time may use it; the model must outlive it.
+ */
+typedef struct tfm_detokenizer tfm_detokenizer;
+
+/* skip_special: as for tfm_detokenize. Errors: TFM_ERROR_STATE (no tokenizer in the file), TFM_ERROR_MEMORY. */
+TFM_API tfm_status tfm_detokenizer_create(tfm_detokenizer **detokenizer, const tfm_model *model, tfm_side side,
+                                          bool skip_special, tfm_error *error);
+TFM_API void tfm_detokenizer_free(tfm_detokenizer **detokenizer);
+/*
+ * Appends to *text what n more ids make certain, perhaps nothing.
+ * Errors: TFM_ERROR_ARGUMENT (an id outside the vocabulary; none of the ids has an effect then), TFM_ERROR_MEMORY (the
+ * text is lost: all calls give TFM_ERROR_STATE until tfm_detokenizer_continue).
+ */
+TFM_API tfm_status tfm_detokenizer_push(tfm_detokenizer *detokenizer, const int32_t *ids, size_t n, tfm_text *text,
+                                        tfm_error *error);
+/* No more ids come: appends what was held back, as it is. The next id begins a new text. Errors: as above. */
+TFM_API tfm_status tfm_detokenizer_finish(tfm_detokenizer *detokenizer, tfm_text *text, tfm_error *error);
+/*
+ * Begins anew behind n ids (0: none) whose text is known, to which the next ids are a continuation: it is not given
+ * out, but decides how the text of those begins (with a space, say). Errors: as above.
+ */
+TFM_API tfm_status tfm_detokenizer_continue(tfm_detokenizer *detokenizer, const int32_t *ids, size_t n,
+                                            tfm_error *error);
+
+/*
+ * From now on a text ends before the first of n strings that stands in what ids give: what may turn out to be the
+ * beginning of one is held back, and ids behind it are passed over. n 0: no strings. The list and its strings stay the
+ * caller's, and must live as long as they are in use.
+ * Error: TFM_ERROR_ARGUMENT (an empty string).
+ */
+TFM_API tfm_status tfm_detokenizer_set_stop_strings(tfm_detokenizer *detokenizer, const char *const *strings, size_t n,
+                                                    tfm_error *error);
+/* The string of that list before which the text ended, also right after tfm_detokenizer_finish; NULL: none so far. */
+TFM_API const char *tfm_detokenizer_stop_string(const tfm_detokenizer *detokenizer);
+
 /* The piece of an id as the vocabulary spells it, or NULL; lives as long as the model. *n is its length in bytes. */
 TFM_API const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n);
 /* The reverse: the (lowest) id of a piece of n bytes, special tokens included; -1 if the vocabulary does not have it.
@@ -383,6 +422,16 @@ static inline tfm_embed_params tfm_embed_params_default(const tfm_model *model) 
 TFM_API tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples, size_t n,
                                const tfm_embed_params *params, tfm_error *errors, tfm_error *error);
 
+/*
+ * Embeddings (n, d_model) of n texts: tfm_tokenize with special tokens, then tfm_analyze. sizes: (n) bytes of each
+ * text; NULL: they end with a NUL. params may be NULL for the model's defaults. errors: (n) of each text; those that
+ * cannot be run (TFM_ERROR_LIMIT: too long) keep their rows as they are, and the others run. NULL: one of them refuses
+ * all. Errors: those of tfm_tokenize and tfm_analyze.
+ */
+TFM_API tfm_status tfm_embed_text(tfm_session *session, const char *const *texts, const size_t *sizes, size_t n,
+                                  const tfm_embed_params *params, float *embeddings, tfm_error *errors,
+                                  tfm_error *error);
+
 /* Gives a source number back. Sequences that use it must have been freed. */
 TFM_API void tfm_source_free(tfm_session *session, int32_t source);
 
@@ -521,8 +570,12 @@ typedef struct tfm_generate_params {
     const tfm_logit_bias *logit_bias;
     size_t n_logit_bias;
     uint32_t n_top_log_probs; /* fill tfm_hypothesis.top_ids and .top_log_probs with so many tokens, at most 64 */
-    bool shortlist;      /* choose only among the tokens that the model's shortlist allows for the input (and the end
-                            and forced tokens): faster, and nearly the same results. See tfmpack --shortlist. */
+    bool shortlist; /* choose only among the tokens that the model's shortlist allows for the input (and the end
+                       and forced tokens): faster, and nearly the same results. See tfmpack --shortlist. */
+    /* tfm_generate_text ends an output before the first of them that stands in it; tfm_generate, which has no texts,
+       refuses them. */
+    const char *const *stop_strings;
+    size_t n_stop_strings;
     bool keep_attention; /* fill tfm_hypothesis.attention */
     bool keep_log_probs; /* fill tfm_hypothesis.log_probs */
 } tfm_generate_params;
@@ -643,6 +696,71 @@ static inline tfm_generate_callbacks tfm_generate_callbacks_default(void) {
 TFM_API tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n,
                                 const tfm_generate_params *params, const tfm_generate_callbacks *callbacks,
                                 tfm_error *error);
+
+/* ---- text in, text out -------------------------------------------------------------------------------------- */
+
+/* One input: either a text or a conversation; the other one is NULL. */
+typedef struct tfm_text_input {
+    const char *text; /* UTF-8, n bytes; may be empty */
+    size_t n;
+    bool no_special;             /* the text has its special tokens already (tfm_tokenize) */
+    const tfm_message *messages; /* rendered by the model's chat template (tfm_chat_render) */
+    size_t n_messages;
+    const tfm_chat_params *chat_params; /* NULL: the defaults */
+    const char *prefix;                 /* text the output must begin with, n_prefix bytes; NULL: none */
+    size_t n_prefix;
+    const tfm_generate_params *params; /* NULL: those of the call */
+    const void *reserved[2];
+} tfm_text_input;
+
+typedef struct tfm_text_output {
+    const char *text;                 /* without special tokens, cut before a stop string; NUL-terminated */
+    size_t n;                         /* bytes */
+    const char *stop_string;          /* the one of params.stop_strings that came; NULL: none */
+    const tfm_hypothesis *hypothesis; /* all its tokens, those of a stop string included */
+} tfm_text_output;
+
+/* What came of an input; see tfm_result. Errors of tfm_tokenize and tfm_chat_render are an input's own, too. */
+typedef struct tfm_text_result {
+    tfm_status status;
+    const char *message; /* "" if status is TFM_OK */
+    const tfm_text_output *const *outputs;
+    size_t n;              /* 0 if status is not TFM_OK */
+    size_t n_input_tokens; /* what the text or the conversation was made into */
+} tfm_text_result;
+
+/*
+ * on_text: without beams: new text of an output (0, or which one of num_return_sequences), n bytes of whole characters,
+ * as soon as it is certain. All of it, put together, is the text of the result. Returns TFM_GO_ON, TFM_END_OUTPUT (this
+ * output ends; if some of its text was held back, that comes in one more call), or anything else to stop generation
+ * with TFM_ERROR_CANCELLED. on_result: what came of an input; it lives until the callback returns. Inputs finish in any
+ * order; each exactly once, unless the call ends with an error. A nonzero return stops generation with
+ * TFM_ERROR_CANCELLED.
+ */
+typedef struct tfm_text_callbacks {
+    size_t size;
+    int (*on_text)(void *user, size_t index, uint32_t output, const char *text, size_t n);
+    int (*on_result)(void *user, size_t index, const tfm_text_result *result);
+    void *user;
+} tfm_text_callbacks;
+
+/* No callbacks. */
+TFM_API void tfm_text_callbacks_init(tfm_text_callbacks *callbacks, size_t size);
+static inline tfm_text_callbacks tfm_text_callbacks_default(void) {
+    tfm_text_callbacks callbacks;
+    tfm_text_callbacks_init(&callbacks, sizeof callbacks);
+    return callbacks;
+}
+
+/*
+ * tfm_generate for texts. What a decoder-only model makes of a text is its continuation, and read as such (it may begin
+ * with a space); an answer to messages stands for itself. A text that has no tokens begins with bos_token_id there.
+ * With beams, a stop string cuts the text but does not end the search.
+ * Errors: those of tfm_generate; TFM_ERROR_STATE (no tokenizer in the file).
+ */
+TFM_API tfm_status tfm_generate_text(tfm_session *session, const tfm_text_input *inputs, size_t n,
+                                     const tfm_generate_params *params, const tfm_text_callbacks *callbacks,
+                                     tfm_error *error);
 
 #ifdef __cplusplus
 }

@@ -33,6 +33,7 @@ static tfm_status check_example(const tfm_session *session, const tfm_example *e
     if (e->n == 0 || e->n > session->params.max_source)
         return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %u", i, e->n,
                         session->params.max_source);
+    if (!e->ids) return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: there are %zu token ids at NULL", i, e->n);
     for (size_t t = 0; t < e->n; t++) {
         if (!tfm_id_valid(e->ids[t], arch->encoder.vocab_size))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "input %zu: token id %d is outside the vocabulary (0 .. %u)", i,

@@ -6,7 +6,7 @@
 /* ---- sources ---- */
 
 bool tfm_source_used(const tfm_session *session, int32_t source) {
-    return session->sources && source >= 0 && (uint32_t)source < session->params.max_sources &&
+    return session && session->sources && source >= 0 && (uint32_t)source < session->params.max_sources &&
            session->sources[source].used;
 }
 
@@ -39,7 +39,7 @@ size_t tfm_free_sources(const tfm_session *session) {
 /* ---- sequences ---- */
 
 bool tfm_sequence_used(const tfm_session *session, int32_t sequence) {
-    return session->sequences && sequence >= 0 && (uint32_t)sequence < session->params.max_sequences &&
+    return session && session->sequences && sequence >= 0 && (uint32_t)sequence < session->params.max_sequences &&
            session->sequences[sequence].used;
 }
 

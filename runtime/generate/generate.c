@@ -3,6 +3,8 @@
  *
  * Because results do not depend on what else is in the batch, who enters when is only a matter of speed.
  */
+#include "generate.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +20,15 @@ typedef struct generation {
     size_t n, next;             /* next: the first that was not looked at yet */
     tfm_generate_params params; /* of inputs without their own */
     tfm_generate_callbacks callbacks;
+    bool has_text; /* somebody looks for stop strings */
     tfm_error *error;
 
     tfm_decode_batch batch;
     size_t n_sequences, n_sources; /* of the session that were free at first */
     bool *known;                   /* (max_sequences) those in use at first that no input goes on with yet */
-    tfm_request *requests;         /* (most that can run, and one that waits) */
-    tfm_request **idle;            /* (n_idle) those that stand for no input */
+    tfm_request *requests;         /* (n_requests) the most that can run, and one that waits */
+    size_t n_requests;
+    tfm_request **idle; /* (n_idle) those that stand for no input */
     size_t n_idle;
     tfm_request *waiting;   /* the next to enter; NULL: none was looked at */
     tfm_request **entering; /* scratch of admit */
@@ -35,7 +39,7 @@ typedef struct generation {
 /* ---- memory ---- */
 
 static tfm_status open_generation(generation *g) {
-    size_t most = g->session->params.max_sequences, n = (g->n < most ? g->n : most) + 1;
+    size_t most = g->session->params.max_sequences, n = g->n_requests = (g->n < most ? g->n : most) + 1;
     g->known = calloc(most, sizeof *g->known);
     g->requests = calloc(n, sizeof *g->requests);
     g->idle = calloc(n, sizeof *g->idle);
@@ -50,8 +54,7 @@ static tfm_status open_generation(generation *g) {
 
 static void close_generation(generation *g) {
     if (g->batch.session) tfm_decode_batch_free(&g->batch);
-    size_t most = g->session->params.max_sequences, n = (g->n < most ? g->n : most) + 1;
-    for (size_t i = 0; g->requests && i < n; i++) tfm_request_free(&g->requests[i]);
+    for (size_t i = 0; g->requests && i < g->n_requests; i++) tfm_request_free(&g->requests[i]);
     free(g->known);
     free(g->requests);
     free(g->idle);
@@ -102,8 +105,14 @@ static tfm_status claim_sequence(generation *g, const tfm_input *input, tfm_erro
     return TFM_OK;
 }
 
+static tfm_status check_stop_strings(const generation *g, const tfm_generate_params *params, tfm_error *error) {
+    if (g->has_text || params->n_stop_strings == 0) return TFM_OK;
+    return tfm_fail(error, TFM_ERROR_ARGUMENT, "stop_strings are for tfm_generate_text: tfm_generate knows ids only");
+}
+
 static tfm_status start_request(generation *g, tfm_request *r, size_t index, tfm_error *error) {
     tfm_status status = tfm_request_start(r, g->session, &g->inputs[index], &g->params, error);
+    if (status == TFM_OK) status = check_stop_strings(g, &r->params, error);
     if (status == TFM_OK) status = claim_sequence(g, r->input, error);
     if (status == TFM_OK) status = tfm_hypotheses_reserve(&g->hypotheses, r, error);
     r->index = index;
@@ -146,7 +155,7 @@ typedef struct free_room {
 } free_room;
 
 /* While others run, inputs wait until a quarter of the places is free, so that encoding is done in bulk. */
-static bool is_worth_it(const generation *g, const free_room *room) {
+static bool is_due(const generation *g, const free_room *room) {
     if (g->batch.n_running == 0) return true;
     bool sources = !g->session->model->arch.has_encoder || 4 * room->sources >= g->n_sources;
     return 4 * room->sequences >= g->n_sequences && sources;
@@ -167,7 +176,7 @@ static size_t sequences_taken(const tfm_request *r) {
 }
 
 /* Adds the request that waits to those that enter, or reports why it never will; *full: it has to wait. */
-static tfm_status place_waiting(generation *g, free_room *room, bool *full) {
+static tfm_status admit_waiting(generation *g, free_room *room, bool *full) {
     tfm_request *r = g->waiting;
     tfm_error error = {0};
     size_t n_sequences = sequences_taken(r), n_tokens = r->input->n;
@@ -195,10 +204,10 @@ static tfm_status place_waiting(generation *g, free_room *room, bool *full) {
 static tfm_status admit(generation *g) {
     if (!g->waiting && g->next == g->n) return TFM_OK;
     free_room room = {.sequences = tfm_decode_batch_free_sequences(&g->batch), .sources = tfm_free_sources(g->session)};
-    if (!is_worth_it(g, &room)) return TFM_OK;
+    if (!is_due(g, &room)) return TFM_OK;
     tfm_status status = look_ahead(g);
     for (bool full = false; status == TFM_OK && g->waiting && !full;) {
-        status = place_waiting(g, &room, &full);
+        status = admit_waiting(g, &room, &full);
         if (status == TFM_OK) status = look_ahead(g);
     }
     if (status != TFM_OK || room.n == 0) return status;
@@ -218,10 +227,13 @@ static tfm_status take_params(generation *g, const tfm_generate_params *params,
     tfm_status status = tfm_params_take(&g->params, sizeof g->params, params, "tfm_generate_params", g->error);
     if (status == TFM_OK)
         status = tfm_params_take(&g->callbacks, sizeof g->callbacks, callbacks, "tfm_generate_callbacks", g->error);
+    if (status == TFM_OK && g->n > 0 && !g->inputs)
+        status = tfm_fail(g->error, TFM_ERROR_ARGUMENT, "there are %zu inputs at NULL", g->n);
     bool used = false;
-    for (size_t i = 0; i < g->n; i++) used |= !g->inputs[i].params;
-    if (status != TFM_OK || !used) return status;
-    return tfm_generate_params_check(g->session, &g->params, g->error);
+    for (size_t i = 0; status == TFM_OK && i < g->n; i++) used |= !g->inputs[i].params;
+    if (status == TFM_OK && used) status = tfm_generate_params_check(g->session, &g->params, g->error);
+    if (status == TFM_OK && used) status = check_stop_strings(g, &g->params, g->error);
+    return status;
 }
 
 static tfm_status run(generation *g) {
@@ -235,11 +247,27 @@ static tfm_status run(generation *g) {
     return status;
 }
 
-tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
-                        const tfm_generate_callbacks *callbacks, tfm_error *error) {
-    generation g = {.session = session, .inputs = inputs, .n = n, .params = session->model->defaults, .error = error};
+static tfm_status generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
+                           const tfm_generate_callbacks *callbacks, bool has_text, tfm_error *error) {
+    generation g = {.session = session,
+                    .inputs = inputs,
+                    .n = n,
+                    .params = session->model->defaults,
+                    .has_text = has_text,
+                    .error = error};
     tfm_status status = take_params(&g, params, callbacks);
     if (status == TFM_OK && n > 0) status = run(&g);
     if (status != TFM_OK || g.refusal.status == TFM_OK) return status;
     return tfm_fail(error, g.refusal.status, "%s", g.refusal.message);
+}
+
+tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, size_t n, const tfm_generate_params *params,
+                        const tfm_generate_callbacks *callbacks, tfm_error *error) {
+    return generate(session, inputs, n, params, callbacks, false, error);
+}
+
+tfm_status tfm_generate_inputs(tfm_session *session, const tfm_input *inputs, size_t n,
+                               const tfm_generate_params *params, const tfm_generate_callbacks *callbacks,
+                               tfm_error *error) {
+    return generate(session, inputs, n, params, callbacks, true, error);
 }

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "runtime/detokenizer.h"
+
 uint32_t tfm_generate_width(const tfm_generate_params *params) {
     return params->do_sample ? params->num_return_sequences : params->num_beams;
 }
@@ -17,6 +19,29 @@ bool tfm_is_end_token(const tfm_generate_params *params, int32_t id) {
 
 /* Larger numbers than any use of them has; they keep scores finite. */
 #define PENALTY_MAX 1e6
+/* Longer than any list is: such a number is a mistake. */
+#define LIST_MAX ((size_t)1 << 24)
+
+/* Nothing is read of a list that cannot be one. */
+static tfm_status check_lists(const tfm_generate_params *p, tfm_error *error) {
+    const struct {
+        const char *name;
+        const void *list;
+        size_t n;
+    } lists[] = {{"eos_token_ids", p->eos_token_ids, p->n_eos_token_ids},
+                 {"bad_words", p->bad_words, p->n_bad_words},
+                 {"suppress_tokens", p->suppress_tokens, p->n_suppress_tokens},
+                 {"logit_bias", p->logit_bias, p->n_logit_bias}};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i].n > LIST_MAX || (lists[i].n > 0 && !lists[i].list))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: there are %zu at %s", lists[i].name, lists[i].n,
+                            lists[i].list ? "once" : "NULL");
+    for (size_t i = 0; i < p->n_bad_words; i++)
+        if (p->bad_words[i].n > LIST_MAX || (p->bad_words[i].n > 0 && !p->bad_words[i].ids))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "bad_words: word %zu has %zu tokens at %s", i, p->bad_words[i].n,
+                            p->bad_words[i].ids ? "once" : "NULL");
+    return tfm_stop_strings_check(p->stop_strings, p->n_stop_strings, error);
+}
 
 static tfm_status check_counts(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
     uint32_t most = session->params.max_sequences;
@@ -34,7 +59,7 @@ static tfm_status check_counts(const tfm_session *session, const tfm_generate_pa
     if ((unsigned)p->early_stopping > TFM_EARLY_NEVER)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "early_stopping is %d, which is none of tfm_early_stopping",
                         (int)p->early_stopping);
-    if (p->num_beams > 1 && p->n_eos_token_ids + 1 > UINT32_MAX / p->num_beams)
+    if (p->num_beams > 1 && p->n_eos_token_ids >= UINT32_MAX / p->num_beams)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "too many end tokens");
     if (p->n_top_log_probs > TFM_TOP_LOG_PROBS_MAX)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "n_top_log_probs is %u; at most %d are given", p->n_top_log_probs,
@@ -100,9 +125,10 @@ tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_gener
     const char *path = tfm_file_path(session->model->file);
     if (!o->has_decoder) return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot generate", path);
     tfm_status status = check_counts(session, p, error);
-    if (!status) status = check_penalties(p, error);
-    if (!status) status = check_sampling(p, error);
-    if (status) return status;
+    if (status == TFM_OK) status = check_lists(p, error);
+    if (status == TFM_OK) status = check_penalties(p, error);
+    if (status == TFM_OK) status = check_sampling(p, error);
+    if (status != TFM_OK) return status;
     if (o->has_encoder && !tfm_id_valid(p->decoder_start_token_id, o->decoder.vocab_size))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "decoder_start_token_id is %d; the model has tokens 0 to %u",
                         p->decoder_start_token_id, o->decoder.vocab_size - 1);

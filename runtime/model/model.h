@@ -142,5 +142,8 @@ tfm_status tfm_model_check_unchanged(const tfm_model *model, tfm_error *error);
 
 /* The tokenizer of a side, or NULL. */
 const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side);
+/* The same, for calls that cannot do without: TFM_ERROR_STATE if there is none. */
+tfm_status tfm_model_need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **tokenizer,
+                                    tfm_error *error);
 
 #endif

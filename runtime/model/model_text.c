@@ -5,7 +5,8 @@ const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) 
     return side == TFM_TARGET && model->target_tokenizer ? model->target_tokenizer : model->tokenizer;
 }
 
-static tfm_status need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **out, tfm_error *error) {
+tfm_status tfm_model_need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **out,
+                                    tfm_error *error) {
     *out = tfm_model_tokenizer(model, side);
     if (*out) return TFM_OK;
     return tfm_fail(error, TFM_ERROR_STATE,
@@ -17,21 +18,21 @@ static tfm_status need_tokenizer(const tfm_model *model, tfm_side side, const tf
 tfm_status tfm_tokenize(const tfm_model *model, tfm_side side, const char *text, size_t n, bool special, tfm_ids *ids,
                         tfm_error *error) {
     const tfm_tokenizer *tokenizer;
-    tfm_status status = need_tokenizer(model, side, &tokenizer, error);
+    tfm_status status = tfm_model_need_tokenizer(model, side, &tokenizer, error);
     return status != TFM_OK ? status : tfm_tokenizer_encode(tokenizer, text, n, special, ids, error);
 }
 
 tfm_status tfm_tokenize_pair(const tfm_model *model, const char *a, size_t n_a, const char *b, size_t n_b, bool special,
                              tfm_ids *ids, tfm_ids *types, tfm_error *error) {
     const tfm_tokenizer *tokenizer;
-    tfm_status status = need_tokenizer(model, TFM_SOURCE, &tokenizer, error);
+    tfm_status status = tfm_model_need_tokenizer(model, TFM_SOURCE, &tokenizer, error);
     return status != TFM_OK ? status : tfm_tokenizer_encode_pair(tokenizer, a, n_a, b, n_b, special, ids, types, error);
 }
 
 tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const int32_t *ids, size_t n, bool skip_special,
                           tfm_text *text, tfm_error *error) {
     const tfm_tokenizer *tokenizer;
-    tfm_status status = need_tokenizer(model, side, &tokenizer, error);
+    tfm_status status = tfm_model_need_tokenizer(model, side, &tokenizer, error);
     return status != TFM_OK ? status : tfm_tokenizer_decode(tokenizer, ids, n, skip_special, text, error);
 }
 
@@ -48,7 +49,7 @@ int32_t tfm_token_id(const tfm_model *model, tfm_side side, const char *piece, s
 tfm_status tfm_special_counts(const tfm_model *model, tfm_side side, size_t *before, size_t *after, tfm_error *error) {
     const tfm_tokenizer *tokenizer;
     tfm_special_split split = {0};
-    tfm_status status = need_tokenizer(model, side, &tokenizer, error);
+    tfm_status status = tfm_model_need_tokenizer(model, side, &tokenizer, error);
     if (status == TFM_OK) tfm_tokenizer_special_counts(tokenizer, false, &split);
     *before = split.before;
     *after = split.after;

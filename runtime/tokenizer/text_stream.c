@@ -63,9 +63,10 @@ static void drop_known(tfm_text_stream *stream, tfm_text *out, size_t start) {
     out->size -= same;
 }
 
-static tfm_status check(const tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_error *error) {
+tfm_status tfm_text_stream_check(const tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_error *error) {
     size_t size = tfm_tokenizer_size(stream->tokenizer);
     if (stream->failed) return tfm_fail(error, TFM_ERROR_STATE, "the text has had no memory before; it needs a reset");
+    if (!ids && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu token ids at NULL", n);
     for (size_t i = 0; i < n; i++) {
         if (ids[i] < 0 || (size_t)ids[i] >= size)
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "token id %d is outside the vocabulary of %zu", ids[i], size);
@@ -97,14 +98,14 @@ static tfm_status settle(tfm_text_stream *stream, bool ok, tfm_text *out, size_t
 
 tfm_status tfm_text_stream_push(tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_text *out,
                                 tfm_error *error) {
-    tfm_status status = check(stream, ids, n, error);
+    tfm_status status = tfm_text_stream_check(stream, ids, n, error);
     if (status != TFM_OK) return status;
     size_t start = out->size;
     return settle(stream, tfm_text_append(out, "", 0) && put(stream, ids, n, out), out, start, error);
 }
 
 tfm_status tfm_text_stream_finish(tfm_text_stream *stream, tfm_text *out, tfm_error *error) {
-    tfm_status status = check(stream, NULL, 0, error);
+    tfm_status status = tfm_text_stream_check(stream, NULL, 0, error);
     if (status != TFM_OK) return status;
     size_t start = out->size;
     status = settle(stream, tfm_text_append(out, "", 0) && end(stream, out), out, start, error);

@@ -28,6 +28,8 @@ void tfm_text_stream_free(tfm_text_stream **stream);
  * the latter *out is as it was, and the stream gives TFM_ERROR_STATE until it is reset.
  */
 tfm_status tfm_text_stream_push(tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_text *out, tfm_error *error);
+/* What tfm_text_stream_push would say of ids, with which nothing is done. */
+tfm_status tfm_text_stream_check(const tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_error *error);
 /* No more ids come: appends what was held back. The stream is then as new. Errors: as above. */
 tfm_status tfm_text_stream_finish(tfm_text_stream *stream, tfm_text *out, tfm_error *error);
 /* Forgets all ids. */

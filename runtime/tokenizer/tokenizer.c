@@ -55,28 +55,36 @@ size_t tfm_tokenizer_size(const tfm_tokenizer *tokenizer) {
     return tokenizer->is_spm ? tokenizer->spm.size : tokenizer->pipeline.size;
 }
 
-static tfm_status too_long(size_t n, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long; split it (at most 1 GiB)", n);
+static tfm_status check_text(const char *text, size_t n, tfm_error *error) {
+    if (n > MAX_TEXT)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long; split it (at most 1 GiB)", n);
+    if (!text && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is a text of %zu bytes at NULL", n);
+    return TFM_OK;
 }
 
 tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special, tfm_ids *ids,
                                 tfm_error *error) {
-    if (n > MAX_TEXT) return too_long(n, error);
+    tfm_status status = check_text(text, n, error);
+    if (status != TFM_OK) return status;
+    if (!text) text = "";
     if (tokenizer->is_spm) return tfm_spm_encode(&tokenizer->spm, text, n, special, ids, error);
     return tfm_pipeline_encode(&tokenizer->pipeline, text, n, NULL, 0, special, ids, NULL, error);
 }
 
 tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char *a, size_t n_a, const char *b,
                                      size_t n_b, bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error) {
-    if (n_a > MAX_TEXT || n_b > MAX_TEXT) return too_long(n_a > n_b ? n_a : n_b, error);
+    tfm_status status = check_text(a, n_a, error);
+    if (status == TFM_OK) status = check_text(b, n_b, error);
+    if (status != TFM_OK) return status;
     if (tokenizer->is_spm) {
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "this model's tokenizer has no form for pairs of texts");
     }
-    return tfm_pipeline_encode(&tokenizer->pipeline, a, n_a, b ? b : "", n_b, special, ids, types, error);
+    return tfm_pipeline_encode(&tokenizer->pipeline, a ? a : "", n_a, b ? b : "", n_b, special, ids, types, error);
 }
 
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
                                 tfm_text *text, tfm_error *error) {
+    if (!ids && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu token ids at NULL", n);
     if (tokenizer->is_spm) return tfm_spm_decode(&tokenizer->spm, ids, n, skip_special, text, error);
     return tfm_pipeline_decode(&tokenizer->pipeline, ids, n, skip_special, text, error);
 }

@@ -42,6 +42,7 @@ static outputs *make(const tfm_input *inputs, size_t n, const tfm_generate_param
     for (size_t i = 0; i < n; i++)
         if (inputs[i].params && inputs[i].params->num_return_sequences > n_each)
             n_each = inputs[i].params->num_return_sequences;
+    if (n_each > 1024) n_each = 1024; /* more than a session holds: it will be refused */
     *o = (outputs){.inputs = inputs, .n = n, .n_each = n_each};
     o->items = calloc(n * n_each + 1, sizeof *o->items);
     o->counts = calloc(n + 1, sizeof *o->counts);

@@ -5,11 +5,13 @@
 #include <string.h>
 
 void tfm_ids_free(tfm_ids *ids) {
+    if (!ids) return;
     free(ids->data);
     *ids = (tfm_ids){0};
 }
 
 void tfm_text_free(tfm_text *text) {
+    if (!text) return;
     free(text->data);
     *text = (tfm_text){0};
 }

@@ -409,3 +409,122 @@ Test(requests, may_leave_the_batch_and_come_again) {
         fixture_close(&f);
     }
 }
+
+/* ---- anything at all ---- */
+
+static const int32_t some_ids[] = {3, 13, 0, -1, 36, 37, INT32_MAX, INT32_MIN, 5};
+static const tfm_tokens some_words[] = {{some_ids, 1}, {some_ids, 3}, {NULL, 0}, {some_ids + 3, 2}, {NULL, 2}};
+static const tfm_logit_bias some_biases[] = {{3, 1}, {5, -INFINITY}, {-1, 0}, {7, NAN}, {36, 1e30f}};
+
+static uint32_t odd_count(uint64_t *random) {
+    static const uint32_t counts[] = {0, 1, 2, 3, 4, 5, 8, 20, 40, 64, 65, 129, 1u << 20, UINT32_MAX};
+    return counts[tiny_random(random) % (tiny_random(random) % 4 ? 8 : 14)];
+}
+
+static double odd_number(uint64_t *random) {
+    static const double numbers[] = {1, 0.5, 0, 2, 1e-30, 1e30, -1, NAN, INFINITY, -INFINITY};
+    return numbers[tiny_random(random) % (tiny_random(random) % 4 ? 4 : 10)];
+}
+
+/* A list is at its place, at NULL, or of a length that it cannot have. */
+static size_t odd_length(uint64_t *random, size_t n, const void **list) {
+    static const size_t lengths[] = {SIZE_MAX, SIZE_MAX / 8, (size_t)1 << 40};
+    if (tiny_random(random) % 16 == 0) return lengths[tiny_random(random) % 3];
+    if (tiny_random(random) % 16 == 0) *list = NULL;
+    return tiny_random(random) % (n + 1);
+}
+
+static tfm_generate_params odd_params(const fixture *f, uint64_t *random) {
+    tfm_generate_params p = params_of(f);
+    uint32_t *const counts[] = {&p.num_beams,      &p.num_return_sequences, &p.max_length,           &p.max_new_tokens,
+                                &p.min_length,     &p.min_new_tokens,       &p.no_repeat_ngram_size, &p.top_k,
+                                &p.n_top_log_probs};
+    double *const numbers[] = {&p.length_penalty, &p.repetition_penalty, &p.temperature,      &p.top_p,
+                               &p.min_p,          &p.typical_p,          &p.presence_penalty, &p.frequency_penalty};
+    int32_t *const ids[] = {&p.decoder_start_token_id, &p.forced_bos_token_id, &p.forced_eos_token_id};
+    bool *const flags[] = {&p.do_sample, &p.renormalize_logits, &p.keep_log_probs, &p.keep_attention, &p.shortlist};
+    const void *list;
+    /* A few at a time: with more, nothing would ever run. */
+    for (int k = 0; k < 4; k++) {
+        switch (tiny_random(random) % 10) {
+        case 0:
+        case 1:
+        case 2: *counts[tiny_random(random) % 9] = odd_count(random); break;
+        case 3: *numbers[tiny_random(random) % 8] = odd_number(random); break;
+        case 4: *ids[tiny_random(random) % 3] = some_ids[tiny_random(random) % 9]; break;
+        case 5: *flags[tiny_random(random) % 5] ^= true; break;
+        case 6: p.early_stopping = (tfm_early_stopping)(tiny_random(random) % 4); break;
+        case 7:
+            list = some_words;
+            p.n_bad_words = odd_length(random, 5, &list);
+            p.bad_words = list;
+            break;
+        case 8:
+            list = some_ids;
+            p.n_suppress_tokens = odd_length(random, 9, &list);
+            p.suppress_tokens = list;
+            break;
+        default:
+            list = some_biases;
+            p.n_logit_bias = odd_length(random, 5, &list);
+            p.logit_bias = list;
+        }
+    }
+    if (p.max_length > 60 && p.max_length < 322) p.max_length = 60;
+    return p;
+}
+
+static tfm_input odd_input(inputs *in, size_t i, uint64_t *random) {
+    const void *ids = in->ids[i], *prefix = some_ids;
+    tfm_input input = {.n = odd_length(random, 12, &ids)};
+    input.ids = ids;
+    if (tiny_random(random) % 4 == 0) {
+        input.n_prefix = odd_length(random, 9, &prefix);
+        input.prefix = prefix;
+    }
+    if (tiny_random(random) % 16 == 0) input.ids = some_ids, input.n = 9;
+    if (tiny_random(random) % 3) input.params = &in->params[i];
+    return input;
+}
+
+/* Whatever is asked: every input gets one result, and the session is as it was. */
+Test(requests, whatever_is_asked) {
+    static inputs in;
+    for (int decoder = 0; decoder < 2; decoder++) {
+        fixture f;
+        open_kind(&f, decoder);
+        make_inputs(&in);
+        uint64_t random = 17;
+        size_t n_done = 0, n_refused = 0;
+        tfm_generate_params plain = params_of(&f);
+        outputs *before, *after;
+        tfm_input good[5];
+        for (size_t i = 0; i < 5; i++) good[i] = in.items[i];
+        REQUIRE_OK(outputs_generate(f.session, good, 5, &plain, &before, error));
+        for (size_t round = 0; round < 300; round++) {
+            size_t n = 1 + tiny_random(&random) % 8;
+            tfm_generate_params p = odd_params(&f, &random);
+            for (size_t i = 0; i < n; i++) {
+                in.params[i] = odd_params(&f, &random);
+                in.items[i] = odd_input(&in, i, &random);
+            }
+            outputs *all;
+            tfm_error error = {0};
+            tfm_status status = outputs_generate_some(f.session, in.items, n, round % 2 ? &plain : &p, &all, &error);
+            cr_assert((status == TFM_OK) == (all != NULL) && (status == TFM_OK || *error.message), "%s", error.message);
+            for (size_t i = 0; all && i < n; i++) {
+                cr_assert(all->calls[i] == 1 && (all->counts[i] > 0) == (all->errors[i].status == TFM_OK));
+                n_done += all->counts[i] > 0;
+                n_refused += all->counts[i] == 0;
+            }
+            outputs_free(&all);
+            cr_assert(tfm_free_sequences(f.session) == 128);
+        }
+        cr_assert(n_done > 200 && n_refused > 200, "%zu ran, %zu were refused", n_done, n_refused);
+        REQUIRE_OK(outputs_generate(f.session, good, 5, &plain, &after, error));
+        cr_assert(outputs_same(before, after));
+        outputs_free(&before);
+        outputs_free(&after);
+        fixture_close(&f);
+    }
+}

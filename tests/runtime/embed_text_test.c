@@ -1,0 +1,62 @@
+/* embed_text_test.c - tfm_embed_text: embeddings of texts, and texts that have none. */
+#include <string.h>
+
+#include "tests/support/tiny_text.h"
+
+Test(embed_text, embeddings_are_those_of_the_ids) {
+    static const char *const texts[] = {"This is a story.", "a", "bird \xF0\x9F\xA6\x9C and cat", "what was it?"};
+    enum { N = sizeof texts / sizeof *texts, D = 32 };
+    static float embeddings[N][D], alone[D];
+    text_bench b;
+    text_bench_open(&b, "embedder");
+    cr_assert_eq(tfm_model_get_info(b.model).d_model, (uint32_t)D);
+    REQUIRE_OK(tfm_embed_text(b.session, texts, NULL, N, NULL, embeddings[0], NULL, error));
+    for (size_t i = 0; i < N; i++) {
+        tfm_ids ids = {0};
+        REQUIRE_OK(tfm_tokenize(b.model, TFM_SOURCE, texts[i], strlen(texts[i]), true, &ids, error));
+        tfm_example example = {.ids = ids.data, .n = ids.size, .embedding = alone};
+        REQUIRE_OK(tfm_analyze(b.session, &example, 1, NULL, NULL, error));
+        cr_assert(!memcmp(alone, embeddings[i], sizeof alone), "text %zu", i);
+        tfm_ids_free(&ids);
+    }
+    /* Parts of texts, and one that is too long among them. */
+    static char long_text[400];
+    memset(long_text, 'a', sizeof long_text);
+    for (size_t i = 1; i < sizeof long_text; i += 2) long_text[i] = ' ';
+    const char *const mixed[] = {texts[0], long_text, texts[1]};
+    const size_t sizes[] = {strlen(texts[0]), sizeof long_text, 1};
+    static float some[3][D];
+    tfm_error errors[3];
+    for (size_t i = 0; i < D; i++) some[1][i] = 7;
+    REQUIRE_OK(tfm_embed_text(b.session, mixed, sizes, 3, NULL, some[0], errors, error));
+    cr_assert(errors[0].status == TFM_OK && errors[1].status == TFM_ERROR_LIMIT && errors[2].status == TFM_OK);
+    cr_assert(!memcmp(some[0], embeddings[0], sizeof some[0]) && !memcmp(some[2], embeddings[1], sizeof some[0]));
+    for (size_t i = 0; i < D; i++) cr_assert(some[1][i] == 7);
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_embed_text(b.session, mixed, sizes, 3, NULL, some[0], NULL, error),
+                  "text 1: ", "202");
+    REQUIRE_OK(tfm_embed_text(b.session, NULL, NULL, 0, NULL, NULL, NULL, error));
+    text_bench_close(&b);
+    text_bench_open(&b, "parrot");
+    REQUIRE_ERROR(TFM_ERROR_STATE, tfm_embed_text(b.session, texts, NULL, N, NULL, some[0], NULL, error),
+                  "encoder-only");
+    text_bench_close(&b);
+}
+
+Test(embed_text, null_is_refused) {
+    text_bench b;
+    text_bench_open(&b, "embedder");
+    static const char *const texts[] = {"a", NULL};
+    static float embeddings[2][32];
+    const tfm_example example = {.n = 3};
+    tfm_error errors[2];
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_embed_text(b.session, NULL, NULL, 2, NULL, embeddings[0], NULL, error),
+                  "texts is NULL");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_embed_text(b.session, texts, NULL, 1, NULL, NULL, NULL, error),
+                  "embeddings is NULL");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_embed_text(b.session, texts, NULL, 2, NULL, embeddings[0], NULL, error),
+                  "text 1: ");
+    REQUIRE_OK(tfm_embed_text(b.session, texts, NULL, 2, NULL, embeddings[0], errors, error));
+    cr_assert(errors[0].status == TFM_OK && errors[1].status == TFM_ERROR_ARGUMENT);
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_analyze(b.session, &example, 1, NULL, NULL, error), "at NULL");
+    text_bench_close(&b);
+}
