@@ -57,13 +57,13 @@ static tfm_status show(answer *a, const char *text, size_t n) {
     return TFM_ERROR_IO;
 }
 
-/* Brings the screen up to what is settled of the only output. */
+/* Brings the screen up to what is certain of the only output. */
 static tfm_status show_growth(answer *a) {
-    const tfm_output_text *o = &a->texts[0];
+    const tfm_text *text = &a->texts[0].text;
     size_t before = a->n_shown;
-    if (o->settled <= before) return TFM_OK;
-    a->n_shown = o->settled;
-    return show(a, o->text.data + before, o->settled - before);
+    if (text->size <= before) return TFM_OK;
+    a->n_shown = text->size;
+    return show(a, text->data + before, text->size - before);
 }
 
 /* Several outputs: a line each, with its score. */
@@ -85,7 +85,7 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     answer *a = user;
     if (a->first == 0) a->first = tfm_seconds();
     tokens_come = 1;
-    a->status = tfm_output_text_put(&a->texts[output], &id, 1, &a->error);
+    a->status = tfm_output_text_push(&a->texts[output], &id, 1, &a->error);
     if (a->status == TFM_OK && a->params.num_return_sequences == 1) {
         if (!tfm_push_ids(&a->request->ids, &id, 1))
             a->status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
@@ -107,14 +107,10 @@ static tfm_status draw(answer *a, const tfm_hypothesis *hypothesis) {
 
 /* The texts of all outputs to their ends. Those of beams come only now. */
 static tfm_status complete(answer *a, const tfm_hypothesis *const *hypotheses, size_t n) {
-    size_t n_prefix = a->engine->prefix.size;
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < n && status == TFM_OK; i++) {
-        const tfm_hypothesis *h = hypotheses[i];
-        a->n_tokens += h->n;
-        if (!streams(a) && h->n > n_prefix)
-            status = tfm_output_text_put(&a->texts[i], h->ids + n_prefix, h->n - n_prefix, &a->error);
-        if (status == TFM_OK) status = tfm_output_text_end(&a->texts[i], &a->error);
+        a->n_tokens += hypotheses[i]->n;
+        status = tfm_output_text_finish(&a->texts[i], hypotheses[i], &a->error);
     }
     a->request->ids.size = 0;
     if (status == TFM_OK && n && !tfm_push_ids(&a->request->ids, hypotheses[0]->ids, hypotheses[0]->n))
@@ -165,17 +161,8 @@ static tfm_status show_echo(answer *a, tfm_error *error) {
 
 /* The outputs begin, with the prefix they all have. */
 static tfm_status start(answer *a, const tfm_settings *settings, tfm_error *error) {
-    const tfm_ids *prefix = &a->engine->prefix, *input = a->request->input;
-    bool goes_on = a->request->goes_on;
-    a->texts = calloc(a->params.num_return_sequences, sizeof *a->texts);
-    if (!a->texts) return tfm_fail(error, TFM_ERROR_MEMORY, "answer: out of memory");
-    tfm_status status = a->request->echo ? show_echo(a, error) : TFM_OK;
-    for (size_t i = 0; i < a->params.num_return_sequences && status == TFM_OK; i++) {
-        status = tfm_output_text_start(&a->texts[i], a->engine->model, &settings->decoding,
-                                       goes_on ? input->data : NULL, goes_on ? input->size : 0, error);
-        if (status == TFM_OK) status = tfm_output_text_put(&a->texts[i], prefix->data, prefix->size, error);
-    }
-    return status;
+    tfm_status status = tfm_output_texts_start(&a->texts, a->engine, settings, a->request->input, error);
+    return status == TFM_OK && a->request->echo ? show_echo(a, error) : status;
 }
 
 static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
@@ -205,11 +192,10 @@ static void finish(answer *a) {
     if (!a->texts) return;
     tfm_error ignored;
     tfm_output_text *best = &a->texts[0];
-    tfm_output_text_end(best, &ignored);
+    if (best->detokenizer) tfm_output_text_finish(best, NULL, &ignored);
     a->request->text = best->text;
     best->text = (tfm_text){0};
-    for (size_t i = 0; i < a->params.num_return_sequences; i++) tfm_output_text_free(&a->texts[i]);
-    free(a->texts);
+    tfm_output_texts_free(&a->texts, a->engine);
 }
 
 /* Each answer is drawn anew, and all can be had again from the first seed. A drawing is of the last answer. */

@@ -13,7 +13,6 @@ typedef struct tfm_answer_request {
     const tfm_ids *input;
     const char *attention; /* NULL, or the path of a drawing to make instead of showing the output */
     bool plain;            /* the output alone: no timing */
-    bool goes_on;          /* the output goes on with the input's text, it does not stand for itself */
     bool echo;             /* show the input's text before it */
     int32_t *sequence;     /* see tfm_input */
     size_t n_kept;         /* tokens of the input that the sequence holds */

@@ -30,7 +30,7 @@ typedef struct item {
     tfm_ids ids;
     bool done, limited; /* limited: its output could go beyond the context, so batch.limited holds for it */
     tfm_bytes output, drawing;
-    tfm_output_text *texts; /* (num_return_sequences) while it runs, where stop strings are looked for */
+    tfm_output_text *texts; /* (num_return_sequences) of what runs and is watched for stop strings, and of results */
 } item;
 
 typedef struct batch {
@@ -105,53 +105,44 @@ static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *
 
 /* ---- running a window ---- */
 
+static tfm_status finish_texts(batch *b, item *it, const tfm_hypothesis *const *hypotheses, size_t n,
+                               tfm_error *error) {
+    if (!tfm_result_has_text(b->engine, b->settings)) return TFM_OK;
+    tfm_status status =
+        it->texts ? TFM_OK : tfm_output_texts_start(&it->texts, b->engine, b->settings, &it->ids, error);
+    for (size_t i = 0; i < n && status == TFM_OK; i++)
+        status = tfm_output_text_finish(&it->texts[i], hypotheses[i], error);
+    return status;
+}
+
 static tfm_status finish(batch *b, item *it, const tfm_hypothesis *const *hypotheses, size_t n, tfm_error *error) {
     double seconds = tfm_seconds() - b->started;
-    tfm_status status = tfm_result_print(b->engine, b->settings, &it->ids, hypotheses, n, seconds, &it->output, error);
+    tfm_status status = n ? finish_texts(b, it, hypotheses, n, error) : TFM_OK;
+    if (status == TFM_OK)
+        status =
+            tfm_result_print(b->engine, b->settings, &it->ids, hypotheses, it->texts, n, seconds, &it->output, error);
     if (status == TFM_OK && n && b->attention.fd >= 0 && !b->attention_full)
         status = tfm_attention_draw(&b->attention, b->engine, &it->ids, hypotheses[0], it->number, &it->drawing, error);
     it->done = status == TFM_OK;
     return status;
 }
 
-static void forget_texts(batch *b, item *it) {
-    for (size_t i = 0; it->texts && i < b->engine->params.num_return_sequences; i++)
-        tfm_output_text_free(&it->texts[i]);
-    free(it->texts);
-    it->texts = NULL;
-}
-
 static int on_result(void *user, size_t index, const tfm_result *result) {
     batch *b = user;
     item *it = &b->items[b->order[index]];
-    forget_texts(b, it);
     b->status = result->status == TFM_OK ? finish(b, it, result->hypotheses, result->n, &b->error)
                                          : fail_item(b, it, result->message, &b->error);
+    tfm_output_texts_free(&it->texts, b->engine);
     if (b->status == TFM_OK) b->status = give_out(b, &b->error);
     return b->status != TFM_OK;
-}
-
-static tfm_status start_texts(batch *b, item *it, tfm_error *error) {
-    const tfm_engine *engine = b->engine;
-    bool goes_on = tfm_engine_continues(engine) && !engine->chat;
-    it->texts = calloc(engine->params.num_return_sequences, sizeof *it->texts);
-    if (!it->texts) return tfm_fail(error, TFM_ERROR_MEMORY, "outputs: out of memory");
-    tfm_status status = TFM_OK;
-    for (size_t i = 0; i < engine->params.num_return_sequences && status == TFM_OK; i++) {
-        status = tfm_output_text_start(&it->texts[i], engine->model, &b->settings->decoding,
-                                       goes_on ? it->ids.data : NULL, goes_on ? it->ids.size : 0, error);
-        if (status == TFM_OK)
-            status = tfm_output_text_put(&it->texts[i], engine->prefix.data, engine->prefix.size, error);
-    }
-    return status;
 }
 
 /* Ends an output that has come to a stop string. */
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     batch *b = user;
     item *it = &b->items[b->order[index]];
-    if (!it->texts) b->status = start_texts(b, it, &b->error);
-    if (b->status == TFM_OK) b->status = tfm_output_text_put(&it->texts[output], &id, 1, &b->error);
+    if (!it->texts) b->status = tfm_output_texts_start(&it->texts, b->engine, b->settings, &it->ids, &b->error);
+    if (b->status == TFM_OK) b->status = tfm_output_text_push(&it->texts[output], &id, 1, &b->error);
     if (b->status != TFM_OK) return TFM_CANCEL;
     return it->texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
 }
@@ -165,7 +156,7 @@ static tfm_status generate(batch *b, tfm_error *error) {
                                         .user = b};
     tfm_status status =
         tfm_generate(b->engine->session, b->inputs, b->n_pending, &b->engine->params, &callbacks, error);
-    for (size_t i = 0; i < b->n_pending; i++) forget_texts(b, &b->items[b->order[i]]);
+    for (size_t i = 0; i < b->n_pending; i++) tfm_output_texts_free(&b->items[b->order[i]].texts, b->engine);
     if (b->status == TFM_OK) return status;
     *error = b->error; /* a callback stopped it */
     return b->status;
@@ -277,7 +268,7 @@ static bool is_single(const batch *b, size_t n) {
 /* One text whose output appears as it comes, line breaks and all. */
 static tfm_status run_single(batch *b, const char *text, tfm_error *error) {
     tfm_ids ids = {0};
-    tfm_answer_request request = {.input = &ids, .plain = true, .goes_on = !b->engine->chat, .echo = b->settings->echo};
+    tfm_answer_request request = {.input = &ids, .plain = true, .echo = b->settings->echo};
     tfm_status status = tfm_engine_prompt(b->engine, b->settings, text, strlen(text), &ids, error);
     if (status == TFM_OK) status = tfm_answer(b->engine, b->settings, &request, error);
     tfm_answer_forget(&request);

@@ -263,24 +263,7 @@ static void cut(tfm_ids *ids, size_t n_first, size_t n_last, size_t max, bool ke
     ids->size = max;
 }
 
-/* How many tokens at both ends of ids the tokenizer added to the text's own. */
-static tfm_status count_added(const tfm_engine *engine, const char *text, size_t n, const tfm_ids *ids, size_t *n_first,
-                              size_t *n_last, tfm_error *error) {
-    tfm_ids plain = {0};
-    tfm_status status = tfm_tokenize(engine->model, TFM_SOURCE, text, n, false, &plain, error);
-    if (status == TFM_OK && plain.size <= ids->size) {
-        size_t added = ids->size - plain.size, before = 0;
-        size_t bytes = plain.size * sizeof *plain.data;
-        while (before < added && bytes && memcmp(ids->data + before, plain.data, bytes) != 0) before++;
-        *n_first = before;
-        *n_last = added - before;
-    }
-    tfm_ids_free(&plain);
-    return status;
-}
-
-static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
-                               tfm_ids *ids, tfm_error *error) {
+static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *settings, tfm_ids *ids, tfm_error *error) {
     if (ids->size <= engine->max_source) return TFM_OK;
     if (!settings->truncate || engine->chat)
         return tfm_fail(error, TFM_ERROR_LIMIT, "the input has %zu tokens, %u at most are allowed%s", ids->size,
@@ -290,7 +273,7 @@ static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *set
     if (settings->ids)
         n_last = tfm_is_end_token(&engine->params, ids->data[ids->size - 1]);
     else
-        status = count_added(engine, text, n, ids, &n_first, &n_last, error);
+        status = tfm_special_counts(engine->model, TFM_SOURCE, &n_first, &n_last, error);
     if (status == TFM_OK) cut(ids, n_first, n_last, engine->max_source, tfm_engine_continues(engine));
     return status;
 }
@@ -328,6 +311,6 @@ tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *setti
     else
         status = tfm_tokenize(engine->model, TFM_SOURCE, text, n, true, ids, error);
     if (status == TFM_OK) status = start_somewhere(engine, ids, error);
-    if (status == TFM_OK) status = limit_length(engine, settings, text, n, ids, error);
+    if (status == TFM_OK) status = limit_length(engine, settings, ids, error);
     return status;
 }

@@ -8,26 +8,22 @@
 
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
-#include "output_text.h"
 
 /* What is printed, and how. */
 typedef struct printer {
     const tfm_engine *engine;
     const tfm_settings *settings;
     const tfm_ids *input;
+    const tfm_hypothesis *const *hypotheses; /* (n) */
+    const tfm_output_text *texts;            /* (n) or NULL */
+    size_t n;
     tfm_error *error;
 } printer;
 
 static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "result: out of memory"); }
 
-/* The text of an output, up to a stop string. The caller frees it, also after an error. */
-static tfm_status text_of(const printer *p, const tfm_hypothesis *h, tfm_output_text *o) {
-    /* What goes on with a text is read as its continuation; an answer stands for itself. */
-    bool goes_on = tfm_engine_continues(p->engine) && !p->engine->chat;
-    tfm_status status = tfm_output_text_start(o, p->engine->model, &p->settings->decoding,
-                                              goes_on ? p->input->data : NULL, goes_on ? p->input->size : 0, p->error);
-    if (status == TFM_OK) status = tfm_output_text_put(o, h->ids, h->n, p->error);
-    return status == TFM_OK ? tfm_output_text_end(o, p->error) : status;
+bool tfm_result_has_text(const tfm_engine *engine, const tfm_settings *settings) {
+    return engine->info.has_tokenizer && (settings->json || !settings->ids);
 }
 
 static tfm_status prompt_text(const printer *p, tfm_text *text) {
@@ -37,9 +33,12 @@ static tfm_status prompt_text(const printer *p, tfm_text *text) {
 /* ---- plain lines ---- */
 
 /* One line in, one line out: line breaks inside a text become spaces. */
-static void flatten(char *text, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (text[i] == '\n' || text[i] == '\r') text[i] = ' ';
+static bool flatten(const char *text, size_t n, tfm_bytes *out) {
+    size_t before = out->size;
+    if (!tfm_bytes_append(out, text, n)) return false;
+    for (char *c = out->data + before; c < out->data + out->size; c++)
+        if (*c == '\n' || *c == '\r') *c = ' ';
+    return true;
 }
 
 /* The same for texts whose line breaks matter: as \n, \r and \\. */
@@ -52,23 +51,9 @@ static bool escape(const char *text, size_t n, tfm_bytes *out) {
     return ok;
 }
 
-static bool print_flat(const printer *p, tfm_text *text, tfm_bytes *out) {
+static bool print_flat(const printer *p, const tfm_text *text, tfm_bytes *out) {
     if (text->size == 0) return true;
-    if (tfm_engine_continues(p->engine)) return escape(text->data, text->size, out);
-    flatten(text->data, text->size);
-    return tfm_bytes_append(out, text->data, text->size);
-}
-
-static tfm_status print_text(const printer *p, const tfm_hypothesis *hypothesis, tfm_bytes *out) {
-    tfm_output_text o = {0};
-    tfm_text prompt = {0};
-    tfm_status status = p->settings->echo ? prompt_text(p, &prompt) : TFM_OK;
-    if (status == TFM_OK) status = text_of(p, hypothesis, &o);
-    if (status == TFM_OK && (!print_flat(p, &prompt, out) || !print_flat(p, &o.text, out)))
-        status = no_memory(p->error);
-    tfm_output_text_free(&o);
-    tfm_text_free(&prompt);
-    return status;
+    return tfm_engine_continues(p->engine) ? escape(text->data, text->size, out) : flatten(text->data, text->size, out);
 }
 
 static bool print_ids(const tfm_hypothesis *hypothesis, tfm_bytes *out) {
@@ -78,15 +63,18 @@ static bool print_ids(const tfm_hypothesis *hypothesis, tfm_bytes *out) {
     return ok;
 }
 
-static tfm_status print_lines(const printer *p, const tfm_hypothesis *const *hypotheses, size_t n, tfm_bytes *out) {
-    tfm_status status = TFM_OK;
+/* As many lines as results have, empty ones where there is none. */
+static tfm_status print_lines(const printer *p, tfm_bytes *out) {
+    tfm_text prompt = {0};
+    tfm_status status = p->n && p->settings->echo && !p->settings->ids ? prompt_text(p, &prompt) : TFM_OK;
     for (size_t i = 0; i < p->engine->params.num_return_sequences && status == TFM_OK; i++) {
-        if (i < n && p->settings->ids)
-            status = print_ids(hypotheses[i], out) ? TFM_OK : no_memory(p->error);
-        else if (i < n)
-            status = print_text(p, hypotheses[i], out);
-        if (status == TFM_OK && !tfm_bytes_append(out, "\n", 1)) status = no_memory(p->error);
+        bool ok = true;
+        if (i < p->n)
+            ok = p->settings->ids ? print_ids(p->hypotheses[i], out)
+                                  : print_flat(p, &prompt, out) && print_flat(p, &p->texts[i].text, out);
+        if (!ok || !tfm_bytes_append(out, "\n", 1)) status = no_memory(p->error);
     }
+    tfm_text_free(&prompt);
     return status;
 }
 
@@ -120,48 +108,40 @@ static json_t *top_list(const printer *p, const tfm_hypothesis *h) {
     return NULL;
 }
 
-/* Text and how it ended. */
-static tfm_status add_text(json_t *object, const printer *p, const tfm_hypothesis *h, const char **finish) {
-    tfm_output_text o = {0};
-    tfm_status status = text_of(p, h, &o);
-    if (status == TFM_OK &&
-        json_object_set_new(object, "text", tfm_json_text(o.text.data ? o.text.data : "", o.text.size)))
-        status = no_memory(p->error);
-    if (o.stopped) *finish = "stop";
-    tfm_output_text_free(&o);
-    return status;
-}
-
-/* Adds text, ids, score and log-probabilities of a hypothesis (NULL: of an input with nothing in it) to object. */
-static tfm_status add_hypothesis(json_t *object, const printer *p, const tfm_hypothesis *hypothesis) {
-    static const tfm_hypothesis nothing;
-    const tfm_hypothesis *h = hypothesis ? hypothesis : &nothing;
-    const char *finish = h->ended ? "end" : "length";
+/* Adds text, ids, score and log-probabilities of hypothesis i, or of an input with nothing in it, to object. */
+static tfm_status add_hypothesis(json_t *object, const printer *p, size_t i) {
+    static const tfm_hypothesis no_tokens;
+    static const tfm_output_text no_text;
+    bool exists = i < p->n;
+    const tfm_hypothesis *h = exists ? p->hypotheses[i] : &no_tokens;
+    const tfm_output_text *o = exists && p->texts ? &p->texts[i] : &no_text;
+    const char *finish = o->stopped ? "stop" : h->ended ? "end" : "length";
     bool failed = false;
-    tfm_status status = p->engine->info.has_tokenizer ? add_text(object, p, h, &finish) : TFM_OK;
-    if (status != TFM_OK) return status;
+    if (p->engine->info.has_tokenizer)
+        failed =
+            json_object_set_new(object, "text", tfm_json_text(o->text.size ? o->text.data : "", o->text.size)) != 0;
     json_t *ids = json_array(), *log_probs = p->settings->log_probs ? json_array() : NULL;
-    for (size_t i = 0; i < h->n; i++) {
-        failed |= json_array_append_new(ids, json_integer(h->ids[i])) != 0;
+    for (size_t t = 0; t < h->n; t++) {
+        failed |= json_array_append_new(ids, json_integer(h->ids[t])) != 0;
         if (log_probs && h->log_probs)
-            failed |= json_array_append_new(log_probs, tfm_json_number(h->log_probs[i])) != 0;
+            failed |= json_array_append_new(log_probs, tfm_json_number(h->log_probs[t])) != 0;
     }
     failed |= json_object_set_new(object, "ids", ids) != 0;
-    failed |= json_object_set_new(object, "score", hypothesis ? tfm_json_number(h->score) : json_null()) != 0;
+    failed |= json_object_set_new(object, "score", exists ? tfm_json_number(h->score) : json_null()) != 0;
     if (p->settings->log_probs) failed |= json_object_set_new(object, "token_log_probs", log_probs) != 0;
     if (p->settings->top_log_probs) failed |= json_object_set_new(object, "top_log_probs", top_list(p, h)) != 0;
-    if (hypothesis && tfm_engine_continues(p->engine))
+    if (exists && tfm_engine_continues(p->engine))
         failed |= json_object_set_new(object, "finish", json_string(finish)) != 0;
     return failed ? no_memory(p->error) : TFM_OK;
 }
 
-static tfm_status add_sequences(json_t *object, const printer *p, const tfm_hypothesis *const *hypotheses, size_t n) {
+static tfm_status add_sequences(json_t *object, const printer *p) {
     json_t *sequences = json_array();
     if (json_object_set_new(object, "sequences", sequences)) return no_memory(p->error);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < p->n; i++) {
         json_t *sequence = json_object();
         if (json_array_append_new(sequences, sequence)) return no_memory(p->error);
-        tfm_status status = add_hypothesis(sequence, p, hypotheses[i]);
+        tfm_status status = add_hypothesis(sequence, p, i);
         if (status != TFM_OK) return status;
     }
     return TFM_OK;
@@ -192,35 +172,33 @@ static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error)
     return ok ? TFM_OK : no_memory(error);
 }
 
-static tfm_status print_json(const printer *p, const tfm_hypothesis *const *hypotheses, size_t n, double seconds,
-                             tfm_bytes *out) {
+static tfm_status print_json(const printer *p, double seconds, tfm_bytes *out) {
     json_t *object = json_object();
     if (!object) return no_memory(p->error);
     tfm_status status = p->settings->echo && p->engine->info.has_tokenizer ? add_prompt(object, p) : TFM_OK;
-    if (status == TFM_OK) status = add_hypothesis(object, p, n ? hypotheses[0] : NULL);
-    if (status == TFM_OK && p->engine->params.num_return_sequences > 1)
-        status = add_sequences(object, p, hypotheses, n);
+    if (status == TFM_OK) status = add_hypothesis(object, p, 0);
+    if (status == TFM_OK && p->engine->params.num_return_sequences > 1) status = add_sequences(object, p);
     if (status == TFM_OK && p->engine->params.do_sample &&
         json_object_set_new(object, "seed", json_integer((json_int_t)p->engine->params.seed)))
         status = no_memory(p->error);
-    if (status == TFM_OK && !p->settings->no_timing) status = add_timing(object, p, n ? hypotheses[0]->n : 0, seconds);
+    if (status == TFM_OK && !p->settings->no_timing)
+        status = add_timing(object, p, p->n ? p->hypotheses[0]->n : 0, seconds);
     if (status == TFM_OK) return print_object(object, out, p->error);
     json_decref(object);
     return status;
 }
 
 tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
-                            const tfm_hypothesis *const *hypotheses, size_t n, double seconds, tfm_bytes *out,
-                            tfm_error *error) {
-    printer p = {engine, settings, input, error};
-    if (settings->json) return print_json(&p, hypotheses, n, seconds, out);
-    return print_lines(&p, hypotheses, n, out);
+                            const tfm_hypothesis *const *hypotheses, const tfm_output_text *texts, size_t n,
+                            double seconds, tfm_bytes *out, tfm_error *error) {
+    const printer p = {engine, settings, input, hypotheses, texts, n, error};
+    return settings->json ? print_json(&p, seconds, out) : print_lines(&p, out);
 }
 
 tfm_status tfm_result_print_error(const tfm_engine *engine, const tfm_settings *settings, const char *message,
                                   tfm_bytes *out, tfm_error *error) {
     static const tfm_ids nothing;
-    printer p = {engine, settings, &nothing, error};
-    if (!settings->json) return print_lines(&p, NULL, 0, out);
+    const printer p = {engine, settings, &nothing, NULL, NULL, 0, error};
+    if (!settings->json) return print_lines(&p, out);
     return print_object(json_pack("{s:o}", "error", tfm_json_text(message, strlen(message))), out, error);
 }

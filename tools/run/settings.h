@@ -9,12 +9,6 @@
 #include "tools/common/options.h"
 #include "tools/run/analysis/analysis_options.h"
 
-/* A text that ends an output; the output ends before it. */
-typedef struct tfm_stop {
-    char *text;
-    size_t n; /* at least 1 */
-} tfm_stop;
-
 /* Decoding options as given; what was not given stays with the model's defaults. */
 typedef struct tfm_decoding {
     tfm_generate_params values; /* scalars; see tfm_settings_params */
@@ -23,7 +17,7 @@ typedef struct tfm_decoding {
     tfm_tokens *bad_word_list; /* views into bad_words */
     size_t n_bad_words;
     char *prefix; /* text */
-    tfm_stop *stops;
+    char **stops; /* (n_stops) texts that end an output before them; none is empty */
     size_t n_stops;
     tfm_logit_bias *logit_bias;
     size_t n_logit_bias;

@@ -107,7 +107,7 @@ tfm_status tfm_parse_prefix(void *user, const tfm_option *option, const char *wh
 }
 
 /* In place: \n, \t and \\ become what they stand for; other backslashes stay. */
-static size_t unescape(char *text) {
+static void unescape(char *text) {
     char *out = text;
     for (const char *in = text; *in; in++) {
         char next = *in == '\\' ? in[1] : 0;
@@ -116,19 +116,18 @@ static size_t unescape(char *text) {
         in += known;
     }
     *out = 0;
-    return (size_t)(out - text);
 }
 
 tfm_status tfm_parse_stop(void *user, const tfm_option *option, const char *what, const char *value, tfm_error *error) {
     (void)option;
     tfm_decoding *decoding = &((tfm_settings *)user)->decoding;
     if (!*value) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: an empty text would stop every output at once", what);
-    tfm_stop *stops = realloc(decoding->stops, (decoding->n_stops + 1) * sizeof *stops);
+    char **stops = realloc(decoding->stops, (decoding->n_stops + 1) * sizeof *stops);
     if (!stops) return no_memory(what, error);
     decoding->stops = stops;
-    tfm_stop stop = {.text = strdup(value)};
-    if (!stop.text) return no_memory(what, error);
-    stop.n = unescape(stop.text);
+    char *stop = strdup(value);
+    if (!stop) return no_memory(what, error);
+    unescape(stop);
     stops[decoding->n_stops++] = stop;
     return TFM_OK;
 }
@@ -136,12 +135,10 @@ tfm_status tfm_parse_stop(void *user, const tfm_option *option, const char *what
 bool tfm_print_stops(const tfm_decoding *decoding, tfm_bytes *out) {
     bool ok = decoding->n_stops || tfm_bytes_print(out, "none");
     for (size_t i = 0; i < decoding->n_stops && ok; i++) {
-        const tfm_stop *stop = &decoding->stops[i];
         ok = tfm_bytes_print(out, "%s\"", i ? " " : "");
-        for (size_t k = 0; k < stop->n && ok; k++) {
-            char c = stop->text[k];
-            const char *word = c == '\n' ? "\\n" : c == '\t' ? "\\t" : c == '\\' ? "\\\\" : NULL;
-            ok = word ? tfm_bytes_append(out, word, 2) : tfm_bytes_append(out, &c, 1);
+        for (const char *c = decoding->stops[i]; *c && ok; c++) {
+            const char *word = *c == '\n' ? "\\n" : *c == '\t' ? "\\t" : *c == '\\' ? "\\\\" : NULL;
+            ok = word ? tfm_bytes_append(out, word, 2) : tfm_bytes_append(out, c, 1);
         }
         ok = ok && tfm_bytes_append(out, "\"", 1);
     }
@@ -202,7 +199,7 @@ tfm_status tfm_parse_seed(void *user, const tfm_option *option, const char *what
 
 void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option) {
     if (option->parse == tfm_parse_stop) {
-        for (size_t i = 0; i < decoding->n_stops; i++) free(decoding->stops[i].text);
+        for (size_t i = 0; i < decoding->n_stops; i++) free(decoding->stops[i]);
         free(decoding->stops);
         decoding->stops = NULL;
         decoding->n_stops = 0;
