@@ -102,6 +102,9 @@ Test(params, every_struct_is_asked_for_its_size) {
                   "tfm_generate_params.size is 0: start from tfm_generate_params_default()");
     REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, &input, 1, NULL, &callbacks, error),
                   "tfm_generate_callbacks.size is 0: start from tfm_generate_callbacks_default()");
+    const tfm_attention_tap tap = {.kinds = TFM_ATTENTION_CROSS};
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_session_tap_attention(f.session, &tap, error),
+                  "tfm_attention_tap.size is 0: start from tfm_attention_tap_default()");
     cr_assert(!model && !session);
     fixture_close(&f);
 }
@@ -110,6 +113,7 @@ Test(params, every_struct_is_asked_for_its_size) {
 Test(params, defaults_stay_within_their_size) {
     fixture f;
     fixture_open(&f, NULL, NULL);
+    enum { INFO = 8, N_STRUCTS }; /* the last has no size in it */
     union {
         size_t size;
         tfm_model_params model;
@@ -118,11 +122,13 @@ Test(params, defaults_stay_within_their_size) {
         tfm_generate_callbacks callbacks;
         tfm_embed_params embed;
         tfm_chat_params chat;
+        tfm_text_callbacks text_callbacks;
+        tfm_attention_tap tap;
         tfm_model_info info;
         unsigned char bytes[1024];
     } p, whole;
-    for (int which = 0; which < 7; which++) {
-        for (size_t n = sizeof p + 1; n-- > (which == 6 ? 0 : sizeof(size_t));) {
+    for (int which = 0; which < N_STRUCTS; which++) {
+        for (size_t n = sizeof p + 1; n-- > (which == INFO ? 0 : sizeof(size_t));) {
             memset(&p, 0x5a, sizeof p);
             switch (which) {
             case 0: tfm_model_params_init(&p.model, n); break;
@@ -131,16 +137,19 @@ Test(params, defaults_stay_within_their_size) {
             case 3: tfm_generate_callbacks_init(&p.callbacks, n); break;
             case 4: tfm_embed_params_init(&p.embed, n, f.model); break;
             case 5: tfm_chat_params_init(&p.chat, n); break;
+            case 6: tfm_text_callbacks_init(&p.text_callbacks, n); break;
+            case 7: tfm_attention_tap_init(&p.tap, n); break;
             default: tfm_model_info_read(f.model, &p.info, n); break;
             }
             if (n == sizeof p) whole = p;
-            if (which < 6) cr_assert(p.size == n);
-            size_t from = which < 6 ? sizeof(size_t) : 0;
+            if (which < INFO) cr_assert(p.size == n);
+            size_t from = which < INFO ? sizeof(size_t) : 0;
             cr_assert(!memcmp(p.bytes + from, whole.bytes + from, n - from), "struct %d of %zu bytes", which, n);
             for (size_t i = n; i < sizeof p; i++)
                 cr_assert(p.bytes[i] == 0x5a, "struct %d: byte %zu of %zu", which, i, n);
         }
     }
+    cr_assert(tfm_attention_tap_default().layer == -1 && !tfm_text_callbacks_default().on_text);
     cr_assert(tfm_session_params_default().max_sequences == 128 && tfm_chat_params_default().add_generation_prompt);
     fixture_close(&f);
 }
