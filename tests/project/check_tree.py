@@ -17,6 +17,8 @@ RUNTIME = ('os', 'tokenizer', 'jinja', 'model', 'exec', 'generate')
 # The public headers lie side by side once they are installed, so the one that includes the other names it alone.
 PUBLIC_HEADERS = ('format/tfm_error.h', 'runtime/tfm.h')
 INSTALLED_TOGETHER = {('runtime/tfm.h', 'tfm_error.h')}
+# Tools that need no more than those, as any program outside this tree.
+PUBLIC_ONLY = ('tools/run/', 'tools/eval/', 'tools/common/')
 # The library's only foreign headers are sleef.h, xxhash.h and pcre2.h; these belong to the tools.
 TOOLS_ONLY = re.compile(r'(jansson|zip|editline/|histedit|protobuf-c/|google/|utf8proc|criterion/)')
 TOP_LEVEL = {'meson.build', 'meson_options.txt', 'runtime', 'format', 'simd', 'tools', 'tests', 'perf', 'docs',
@@ -66,6 +68,8 @@ def check_include_layers(root):
                 yield f'{path}: {layer} may not include {target}'
             if path.startswith('tools/') and not path.startswith('tools/pack/') and target.startswith('tools/pack/'):
                 yield f'{path}: only tfmpack reads foreign checkpoints; {target} is not for other tools'
+            if path.startswith(PUBLIC_ONLY) and there != 'tools' and target not in PUBLIC_HEADERS:
+                yield f'{path}: uses the public headers alone; {target} is none of them'
 
 
 def check_runtime_folders(root):
@@ -208,7 +212,7 @@ BROKEN_TREE = {
     'format/down.c': '/* down.c - x */\n#include "runtime/tfm.h"\n#include "runtime/model/model.h"\n',
     'runtime/model/model.h': '\n' * 1001,
     'runtime/os/up.c': '/* up.c - x */\n#include "runtime/model/model.h"\n#include "runtime/tfm.h"\n',
-    'tools/run/shout.c': '/* shout.c - x */\n#include "tools/pack/families/importer.h"\n',
+    'tools/run/shout.c': '/* shout.c - x */\n#include "tools/pack/families/importer.h"\n#include "runtime/model/model.h"\n',
     'tools/pack/families/importer.h': '/* importer.h - x */\n',
     'tools/Upper.c': 'int x;\n',
     'tools/run/importer.h': '/* importer.h - x */\n',
@@ -220,7 +224,8 @@ BROKEN_TREE = {
 EXPECTED = {
     check_include_layers: ['simd may not include runtime/tfm.h', '<jansson.h> is for tools only', '"nowhere.h"',
                            'format may not include runtime/tfm.h', 'format may not include runtime/model/model.h',
-                           'runtime/library.c: "tfm_error.h"', 'only tfmpack reads'],
+                           'runtime/library.c: "tfm_error.h"', 'only tfmpack reads',
+                           'tools/run/shout.c: uses the public headers alone'],
     check_runtime_folders: ['runtime/os/up.c: runtime/os may not include runtime/model/model.h'],
     check_file_lengths: ['runtime/model/model.h: 1001 lines'],
     check_purpose_lines: ['runtime/model/model.h', 'tools/Upper.c'],
