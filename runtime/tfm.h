@@ -644,8 +644,8 @@ enum { TFM_GO_ON = 0, TFM_END_OUTPUT = 1, TFM_CANCEL = 2 };
 
 /*
  * on_token: without beams: a new token of an input was chosen (index as in inputs[]; output: 0, or which one of
- * num_return_sequences). Returns TFM_GO_ON, TFM_END_OUTPUT (this output ends with this token, as with an end token; for
- * stop strings), or anything else to stop generation with TFM_ERROR_CANCELLED.
+ * num_return_sequences). Returns TFM_GO_ON, TFM_END_OUTPUT (this output ends with this token, as with an end token), or
+ * anything else to stop generation with TFM_ERROR_CANCELLED.
  * on_result: what came of an input; it lives until the callback returns. Inputs finish in any order; each exactly once,
  * unless the call ends with an error. A nonzero return stops generation with TFM_ERROR_CANCELLED.
  * on_logits: the logits (vocab_size) of an output's next token (of a beam's, by its number), before all processing;

@@ -3,11 +3,12 @@
 
 usage: check_examples.py [--meson MESON] [--flags FLAGS] BUILD_FOLDER SOURCE_FOLDER CC [CXX]
 
-What `meson install` puts down must be enough: the header, pkg-config, the shared library (for C99 and for C++17) and
-the static one (C99). CC and CXX are commands; without CXX there is no C++. FLAGS are what the library was built with
-and programs need, too (sanitizers).
+What `meson install` puts down must be enough: the headers, pkg-config, the shared library and the static one, for C99
+and for C++17. CC and CXX are commands; without CXX there is no C++. FLAGS are what the library was built with and
+programs need, too (sanitizers).
 """
 import argparse
+import concurrent.futures
 import json
 import os
 import re
@@ -61,18 +62,21 @@ class Installed:
             raise Failure(f'{name} was installed {len(found)} times')
         return found[0]
 
-    def compile(self, example, kind):
-        out = os.path.join(self.scratch, f'{example}-{kind}')
+    def compile(self, example, language, library):
+        out = os.path.join(self.scratch, f'{example}-{language}-{library}')
         source = os.path.join(self.options.source, 'docs', 'examples', f'{example}.c')
         pkg_config = ['pkg-config', f'--define-variable=prefix={self.prefix}', '--cflags', '--libs', 'tfm']
-        if kind == 'static':
+        if library == 'static':
             pkg_config[1:1] = [f'--define-variable=libdir={self.static}', '--static']
-        language = ['-x', 'c++', '-std=c++17'] if kind == 'c++17' else ['-x', 'c', '-std=c99', '-pedantic']
-        compiler = self.options.cxx if kind == 'c++17' else self.options.cc
-        flags = shlex.split(run(pkg_config, env=self.environment))
-        run([*shlex.split(compiler), *shlex.split(self.options.flags), '-Wall', '-Wextra', '-Werror',
-             *(['-Wno-missing-field-initializers'] if kind == 'c++17' else []), *language, source, '-x', 'none',
-             '-o', out, *flags, '-lm'], env=self.environment)
+        if language == 'c++17':
+            compiler = self.options.cxx
+            flags = ['-Wno-missing-field-initializers', '-x', 'c++', '-std=c++17'] # = {0} says the rest is 0
+        else:
+            compiler = self.options.cc
+            flags = ['-x', 'c', '-std=c99']
+        libraries = shlex.split(run(pkg_config, env=self.environment))
+        run([*shlex.split(compiler), *shlex.split(self.options.flags), '-Wall', '-Wextra', '-pedantic', '-Werror', *flags,
+             source, '-x', 'none', '-o', out, *libraries, '-lm'], env=self.environment)
         return out
 
     def start(self, program, *arguments, **more):
@@ -237,15 +241,19 @@ def main():
     test('docs/api.md and docs/examples agree', check_page, options.source)
     with tempfile.TemporaryDirectory(prefix='tfm-examples-') as scratch:
         installed = test('meson install', Installed, scratch, options)
-        for example, check in CHECKS.items() if installed else ():
-            for kind in ('c99', 'c++17', 'static'):
-                if kind == 'c++17' and not options.cxx:
-                    print(f'# {example} {kind}: there is no C++ compiler')
-                    continue
-                program = test(f'{example} {kind}: compiles', installed.compile, example, kind)
+        if not options.cxx:
+            print('# there is no C++ compiler')
+        languages = ['c99', 'c++17'] if options.cxx else ['c99']
+        kinds = [(example, language, library) for example in CHECKS for language in languages
+                 for library in ('shared', 'static')]
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            programs = {kind: pool.submit(installed.compile, *kind) for kind in kinds} if installed else {}
+            for kind, future in programs.items():
+                example, name = kind[0], ' '.join(kind)
+                program = test(f'{name}: compiles', future.result)
                 if program:
-                    test(f'{example} {kind}: usage', check_usage, installed, example, program)
-                    test(f'{example} {kind}: output', check, installed, program)
+                    test(f'{name}: usage', check_usage, installed, example, program)
+                    test(f'{name}: output', CHECKS[example], installed, program)
     print(f'1..{n_tests}')
     return 1 if n_failed else 0
 

@@ -382,6 +382,71 @@ Test(text, null_is_refused) {
     text_bench_close(&b);
 }
 
+/* ---- any bytes at all ---- */
+
+enum { SOME_BYTES = 40 };
+
+/* Random bytes, or words, or both. */
+static size_t some_bytes(uint64_t *random, char bytes[SOME_BYTES]) {
+    size_t n = tiny_random(random) % SOME_BYTES, word = tiny_random(random) % N_WORDS;
+    for (size_t i = 0; i < n; i++) bytes[i] = (char)tiny_random(random);
+    if (tiny_random(random) % 2 == 0) return n;
+    size_t most = strlen(words[word]), at = n > most ? tiny_random(random) % (n - most + 1) : 0;
+    memcpy(bytes + at, words[word], most < n ? most : n);
+    return n;
+}
+
+/* Bytes that are no UTF-8, NULs and lone words as texts, messages, prefixes: each input has one result. */
+Test(text, any_bytes) {
+    static const char *const stops[] = {"a", " bird", "\xF0\x9F\xA6\x9C", "zz"};
+    text_bench b;
+    text_bench_open(&b, "chatter");
+    got *g = got_new(&b);
+    uint64_t random = 23;
+    size_t n_done = 0, n_stopped = 0;
+    for (size_t round = 0; round < 150; round++) {
+        static char bytes[8][2][SOME_BYTES];
+        tfm_message messages[8];
+        tfm_text_input inputs[8] = {0};
+        size_t n = 1 + tiny_random(&random) % 8;
+        for (size_t i = 0; i < n; i++) {
+            size_t size = some_bytes(&random, bytes[i][0]);
+            messages[i] = (tfm_message){.role = "user", .content = bytes[i][0], .n = size};
+            if (tiny_random(&random) % 2)
+                inputs[i] = (tfm_text_input){.messages = &messages[i], .n_messages = 1};
+            else
+                inputs[i] = (tfm_text_input){.text = bytes[i][0], .n = size};
+            inputs[i].no_special = tiny_random(&random) % 4 == 0;
+            inputs[i].prefix = tiny_random(&random) % 3 ? NULL : bytes[i][1];
+            inputs[i].n_prefix = inputs[i].prefix ? some_bytes(&random, bytes[i][1]) : 0;
+        }
+        memset(g, 0, sizeof *g);
+        g->model = b.model;
+        g->continues = true;
+        tfm_generate_params p = tfm_generate_params_default(b.model);
+        p.max_new_tokens = (uint32_t)(1 + tiny_random(&random) % 30);
+        p.do_sample = tiny_random(&random) % 2;
+        p.num_return_sequences = p.do_sample ? (uint32_t)(1 + tiny_random(&random) % 3) : 1;
+        p.stop_strings = stops;
+        p.n_stop_strings = tiny_random(&random) % 5;
+        tfm_text_callbacks callbacks = callbacks_of(g);
+        REQUIRE_OK(tfm_generate_text(b.session, inputs, n, &p, &callbacks, error));
+        expect_streamed(g, n);
+        for (size_t i = 0; i < n; i++) {
+            cr_assert(g->n_results[i] == 1 && g->n_outputs[i] == p.num_return_sequences, "%s", g->errors[i].message);
+            n_done += g->n_outputs[i];
+            for (size_t j = 0; j < g->n_outputs[i]; j++) {
+                n_stopped += g->stop_string[i][j] != NULL;
+                for (size_t k = 0; k < p.n_stop_strings; k++)
+                    cr_assert(!memmem(g->text[i][j], g->n[i][j], stops[k], strlen(stops[k])));
+            }
+        }
+    }
+    cr_assert(n_done > 800 && n_stopped > 100, "%zu outputs, %zu of them stopped", n_done, n_stopped);
+    free(g);
+    text_bench_close(&b);
+}
+
 /* ---- memory ---- */
 
 typedef struct job {
