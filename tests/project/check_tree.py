@@ -212,7 +212,8 @@ BROKEN_TREE = {
     'format/down.c': '/* down.c - x */\n#include "runtime/tfm.h"\n#include "runtime/model/model.h"\n',
     'runtime/model/model.h': '\n' * 1001,
     'runtime/os/up.c': '/* up.c - x */\n#include "runtime/model/model.h"\n#include "runtime/tfm.h"\n',
-    'tools/run/shout.c': '/* shout.c - x */\n#include "tools/pack/families/importer.h"\n#include "runtime/model/model.h"\n',
+    'tools/run/shout.c': ('/* shout.c - x */\n#include "tools/pack/families/importer.h"\n'
+                          '#include "runtime/model/model.h"\n'),
     'tools/pack/families/importer.h': '/* importer.h - x */\n',
     'tools/Upper.c': 'int x;\n',
     'tools/run/importer.h': '/* importer.h - x */\n',

@@ -75,8 +75,8 @@ class Installed:
             compiler = self.options.cc
             flags = ['-x', 'c', '-std=c99']
         libraries = shlex.split(run(pkg_config, env=self.environment))
-        run([*shlex.split(compiler), *shlex.split(self.options.flags), '-Wall', '-Wextra', '-pedantic', '-Werror', *flags,
-             source, '-x', 'none', '-o', out, *libraries, '-lm'], env=self.environment)
+        run([*shlex.split(compiler), *shlex.split(self.options.flags), '-Wall', '-Wextra', '-pedantic', '-Werror',
+             *flags, source, '-x', 'none', '-o', out, *libraries, '-lm'], env=self.environment)
         return out
 
     def start(self, program, *arguments, **more):
