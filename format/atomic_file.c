@@ -31,7 +31,7 @@ const char *tfm_output_path(const tfm_output *output) { return output ? output->
 /* A fresh name beside the target's; the target's own name, shortened, is its beginning. */
 static void make_temporary_name(const tfm_output *output, char *name, size_t size) {
     uint64_t random = 0;
-    if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+    if (getrandom(&random, sizeof random, GRND_NONBLOCK) != sizeof random)
         random = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)output; /* a clash is found by O_EXCL all the same */
     snprintf(name, size, "%.200s.tmp%016llx", output->base, (unsigned long long)random);
 }
@@ -45,7 +45,7 @@ static bool open_unnamed(tfm_output *output) {
 
 static bool open_named(tfm_output *output) {
     for (int i = 0; i < NAME_TRIES && output->fd < 0; i++) {
-        make_temporary_name(output, output->temporary, sizeof(output->temporary));
+        make_temporary_name(output, output->temporary, sizeof output->temporary);
         output->fd = openat(output->directory, output->temporary, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0666);
         if (output->fd < 0 && errno != EEXIST) break;
     }
@@ -82,7 +82,7 @@ static tfm_status open_output(tfm_output *output, tfm_error *error) {
 }
 
 tfm_status tfm_output_create(tfm_output **output, const char *path, tfm_error *error) {
-    tfm_output *made = calloc(1, sizeof(*made));
+    tfm_output *made = calloc(1, sizeof *made);
     *output = NULL;
     if (made) made->path = strdup(path);
     if (!made || !made->path) {
@@ -121,17 +121,17 @@ tfm_status tfm_output_write(tfm_output *output, const void *data, size_t n, uint
 /* Gives a file without a name one in the directory; 0 or -1 with errno. */
 static int link_as(const tfm_output *output, const char *name) {
     char self[40];
-    snprintf(self, sizeof(self), "/proc/self/fd/%d", output->fd);
+    snprintf(self, sizeof self, "/proc/self/fd/%d", output->fd);
     return linkat(AT_FDCWD, self, output->directory, name, AT_SYMLINK_FOLLOW);
 }
 
 static int link_temporary(tfm_output *output) {
     int result = -1;
     for (int i = 0; i < NAME_TRIES; i++) {
-        char name[sizeof(output->temporary)];
-        make_temporary_name(output, name, sizeof(name));
+        char name[sizeof output->temporary];
+        make_temporary_name(output, name, sizeof name);
         result = link_as(output, name);
-        if (result == 0) memcpy(output->temporary, name, sizeof(name));
+        if (result == 0) memcpy(output->temporary, name, sizeof name);
         if (result == 0 || errno != EEXIST) break;
     }
     return result;

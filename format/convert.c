@@ -23,7 +23,7 @@ static tfm_status check_values(const char *name, tfm_dtype dtype, const float *r
 /* n_rows rows, row-major, in the file's type. */
 static void convert_rows(const float *rows, size_t n, tfm_dtype dtype, void *out) {
     if (dtype == TFM_F32) {
-        memcpy(out, rows, n * sizeof(*rows));
+        memcpy(out, rows, n * sizeof *rows);
         return;
     }
     uint16_t *halves = out;
@@ -70,5 +70,5 @@ tfm_status tfm_writer_matrix(tfm_writer *writer, const char *name, tfm_dtype dty
 
 tfm_status tfm_writer_vector(tfm_writer *writer, const char *name, const float *values, uint64_t n, tfm_error *error) {
     tfm_status status = tfm_writer_tensor(writer, name, TFM_F32, TFM_LAYOUT_ROWS, 1, &n, error);
-    return status == TFM_OK ? tfm_writer_write(writer, values, n * sizeof(*values), error) : status;
+    return status == TFM_OK ? tfm_writer_write(writer, values, n * sizeof *values, error) : status;
 }

@@ -1,13 +1,13 @@
 /* hash.c - choice of the hash function for this processor; hashes of extents from those of their chunks. */
 #define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "hash.h"
 
 #include <stdatomic.h>
 #include <string.h>
+#include <xxhash.h>
 
-#include "simd/isa.h"
 #include "disk.h"
-#include "hash.h"
+#include "simd/isa.h"
 
 _Static_assert(sizeof(XXH3_state_t) <= sizeof(tfm_hash_join), "room for xxHash's state");
 _Static_assert(_Alignof(XXH3_state_t) <= _Alignof(tfm_hash_join), "alignment of xxHash's state");
@@ -39,7 +39,7 @@ void tfm_hash_join_begin(tfm_hash_join *join) {
 }
 
 void tfm_hash_join_add(tfm_hash_join *join, uint64_t chunk_hash) {
-    XXH3_64bits_update((XXH3_state_t *)(void *)join->state, &chunk_hash, sizeof(chunk_hash));
+    XXH3_64bits_update((XXH3_state_t *)(void *)join->state, &chunk_hash, sizeof chunk_hash);
 }
 
 uint64_t tfm_hash_join_end(const tfm_hash_join *join) {

@@ -104,7 +104,7 @@ tfm_status tfm_file_verify(tfm_file *file, const tfm_parallel *parallel, tfm_pro
 tfm_status tfm_file_verify_tensor(tfm_file *file, const tfm_tensor *tensor, const tfm_parallel *parallel,
                                   tfm_error *error);
 
-/* ---- writer -------------------------------------------------------------------------------------------------- */
+/* ---- writer ---- */
 
 typedef struct tfm_writer tfm_writer;
 

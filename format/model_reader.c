@@ -63,7 +63,7 @@ static tfm_status find_length(tfm_file *file, tfm_error *error) {
 }
 
 static tfm_status check_identity(const tfm_file *file, const tfm_disk_header *header, tfm_error *error) {
-    if (memcmp(header->magic, TFM_DISK_MAGIC, sizeof(header->magic)) != 0)
+    if (memcmp(header->magic, TFM_DISK_MAGIC, sizeof header->magic) != 0)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: is not a model file; tfmpack makes one of a checkpoint",
                         file->path);
     if (header->byte_order == __builtin_bswap32(TFM_DISK_BYTE_ORDER))
@@ -76,7 +76,7 @@ static tfm_status check_identity(const tfm_file *file, const tfm_disk_header *he
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
                         "%s: was made by a newer tfm (format version %u; this one reads up to %u); update tfm",
                         file->path, header->version, TFM_DISK_VERSION);
-    if (header->version == 0 || !tfm_all_zero(header->reserved, sizeof(header->reserved)))
+    if (header->version == 0 || !tfm_all_zero(header->reserved, sizeof header->reserved))
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the header has a version or reserved bytes that cannot be",
                         file->path);
     return TFM_OK;
@@ -96,7 +96,7 @@ static tfm_status check_extent_of_file(const tfm_file *file, const tfm_disk_head
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: %u sections and %u tensors are more than a model file may have",
                         file->path, header->n_sections, header->n_tensors);
     uint64_t n_records = (uint64_t)header->n_sections + header->n_tensors;
-    if (header->directory_length != n_records * sizeof(tfm_disk_record) || header->directory_offset < sizeof(*header) ||
+    if (header->directory_length != n_records * sizeof(tfm_disk_record) || header->directory_offset < sizeof *header ||
         header->directory_offset % TFM_DISK_ALIGN != 0 || header->directory_offset > file->length ||
         file->length - header->directory_offset != header->directory_length)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the directory does not lie where it should", file->path);
@@ -110,7 +110,7 @@ static bool record_name_valid(const char *name) {
 
 static tfm_status check_section_record(const tfm_file *file, const tfm_disk_record *record, tfm_error *error) {
     if (record->dtype != 0 || record->layout != 0 || record->rank != 0 ||
-        !tfm_all_zero(record->shape, sizeof(record->shape)))
+        !tfm_all_zero(record->shape, sizeof record->shape))
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: section '%s' is described like a tensor", file->path,
                         record->name);
     if (!tfm_section_known(record->name) && !tfm_section_extension(record->name))
@@ -150,7 +150,7 @@ static tfm_status check_record(const tfm_file *file, const tfm_disk_record *reco
     if (record->kind != TFM_DISK_SECTION && record->kind != TFM_DISK_TENSOR)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: '%s' is of a kind (%u) this tfm does not know; update tfm",
                         file->path, record->name, record->kind);
-    if (record->aux != 0 || !tfm_all_zero(record->reserved, sizeof(record->reserved)))
+    if (record->aux != 0 || !tfm_all_zero(record->reserved, sizeof record->reserved))
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the record of '%s' has reserved bytes that are not zero",
                         file->path, record->name);
     tfm_status status = record->kind == TFM_DISK_SECTION ? check_section_record(file, record, error)
@@ -166,18 +166,18 @@ static tfm_status check_record(const tfm_file *file, const tfm_disk_record *reco
 static void take_record(tfm_file *file, const tfm_disk_record *record) {
     if (record->kind == TFM_DISK_SECTION) {
         tfm_section *section = &file->sections[file->n_sections++].section;
-        memcpy(section->name, record->name, sizeof(section->name));
+        memcpy(section->name, record->name, sizeof section->name);
         section->offset = record->offset;
         section->length = record->length;
         section->hash = record->hash;
         return;
     }
     tfm_tensor *tensor = &file->tensors[file->n_tensors++];
-    memcpy(tensor->name, record->name, sizeof(tensor->name));
+    memcpy(tensor->name, record->name, sizeof tensor->name);
     tensor->dtype = (tfm_dtype)record->dtype;
     tensor->layout = (tfm_layout)record->layout;
     tensor->rank = record->rank;
-    memcpy(tensor->shape, record->shape, sizeof(tensor->shape));
+    memcpy(tensor->shape, record->shape, sizeof tensor->shape);
     tensor->offset = record->offset;
     tensor->length = record->length;
     tensor->hash = record->hash;
@@ -186,7 +186,7 @@ static void take_record(tfm_file *file, const tfm_disk_record *record) {
 static tfm_status take_records(tfm_file *file, const tfm_disk_header *header, const tfm_disk_record *records,
                                tfm_error *error) {
     size_t n = (size_t)header->n_sections + header->n_tensors;
-    uint64_t end = sizeof(*header);
+    uint64_t end = sizeof *header;
     for (size_t i = 0; i < n; i++) {
         tfm_status status = check_record(file, &records[i], i, &end, error);
         if (status != TFM_OK) return status;
@@ -212,7 +212,7 @@ static tfm_status check_unique(tfm_file *file, tfm_error *error) {
                 return tfm_fail(error, TFM_ERROR_FORMAT, "%s: there are two sections '%s'", file->path,
                                 file->sections[i].section.name);
     for (size_t i = 0; i < file->n_tensors; i++) file->by_name[i] = &file->tensors[i];
-    qsort(file->by_name, file->n_tensors, sizeof(*file->by_name), compare_tensor_names);
+    qsort(file->by_name, file->n_tensors, sizeof *file->by_name, compare_tensor_names);
     for (size_t i = 1; i < file->n_tensors; i++)
         if (strcmp(file->by_name[i - 1]->name, file->by_name[i]->name) == 0)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s: there are two tensors '%s'", file->path,
@@ -226,10 +226,10 @@ static void *zeroed(size_t n, size_t size) { return calloc(n ? n : 1, size); }
 static tfm_status read_directory(tfm_file *file, const tfm_disk_header *header, tfm_error *error) {
     file->header_hash = header->header_hash;
     file->directory_offset = header->directory_offset;
-    file->sections = zeroed(header->n_sections, sizeof(*file->sections));
-    file->tensors = zeroed(header->n_tensors, sizeof(*file->tensors));
-    file->by_name = zeroed(header->n_tensors, sizeof(*file->by_name));
-    file->verified = zeroed(header->n_tensors, sizeof(*file->verified));
+    file->sections = zeroed(header->n_sections, sizeof *file->sections);
+    file->tensors = zeroed(header->n_tensors, sizeof *file->tensors);
+    file->by_name = zeroed(header->n_tensors, sizeof *file->by_name);
+    file->verified = zeroed(header->n_tensors, sizeof *file->verified);
     tfm_disk_record *records = zeroed(header->directory_length, 1);
     tfm_status status;
     if (!file->sections || !file->tensors || !file->by_name || !file->verified || !records)
@@ -264,14 +264,14 @@ static tfm_status open_section(tfm_file *file, tfm_open_section *open, tfm_error
         return tfm_file_damaged(file, error, "section", section->name);
     if (tfm_section_extension(section->name)) return TFM_OK;
     char what[300];
-    snprintf(what, sizeof(what), "%.200s: section '%s'", file->path, section->name);
+    snprintf(what, sizeof what, "%.200s: section '%s'", file->path, section->name);
     return tfm_table_open(&open->table, section->data, section->length, what, error);
 }
 
 static tfm_status read_file(tfm_file *file, tfm_error *error) {
     tfm_disk_header header;
     tfm_status status = find_length(file, error);
-    if (status == TFM_OK) status = read_at(file, &header, sizeof(header), 0, error);
+    if (status == TFM_OK) status = read_at(file, &header, sizeof header, 0, error);
     if (status == TFM_OK) status = check_identity(file, &header, error);
     if (status == TFM_OK) status = check_extent_of_file(file, &header, error);
     if (status == TFM_OK) status = read_directory(file, &header, error);
@@ -286,7 +286,7 @@ static tfm_status read_file(tfm_file *file, tfm_error *error) {
 }
 
 tfm_status tfm_file_open_fd(tfm_file **file, int fd, const char *path, const tfm_map_guard *guard, tfm_error *error) {
-    tfm_file *made = calloc(1, sizeof(*made));
+    tfm_file *made = calloc(1, sizeof *made);
     char *copy = strdup(path);
     *file = NULL;
     if (!made || !copy) {
@@ -357,7 +357,7 @@ static int compare_to_tensor(const void *name, const void *tensor) {
 }
 
 const tfm_tensor *tfm_file_tensor(const tfm_file *file, const char *name) {
-    const tfm_tensor **found = bsearch(name, file->by_name, file->n_tensors, sizeof(*file->by_name), compare_to_tensor);
+    const tfm_tensor **found = bsearch(name, file->by_name, file->n_tensors, sizeof *file->by_name, compare_to_tensor);
     return found ? *found : NULL;
 }
 

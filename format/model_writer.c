@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/panels.h"
+#include "atomic_file.h"
 #include "disk.h"
 #include "hash.h"
 #include "model_file.h"
-#include "atomic_file.h"
 #include "names.h"
+#include "simd/panels.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -63,14 +63,14 @@ tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *e
     if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: model files can be made on little-endian machines only",
                         path);
-    tfm_writer *made = aligned_alloc(_Alignof(tfm_writer), sizeof(*made));
+    tfm_writer *made = aligned_alloc(_Alignof(tfm_writer), sizeof *made);
     unsigned char *buffer = malloc(TFM_DISK_CHUNK);
     if (!made || !buffer) {
         free(made);
         free(buffer);
         return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to write it", path);
     }
-    memset(made, 0, sizeof(*made));
+    memset(made, 0, sizeof *made);
     made->buffer = buffer;
     made->hash = tfm_hash_select();
     made->offset = TFM_DISK_HEADER;
@@ -145,7 +145,7 @@ static tfm_status end_extent(tfm_writer *writer, tfm_error *error) {
 static tfm_status begin_extent(tfm_writer *writer, const tfm_disk_record *record, tfm_error *error) {
     if (writer->n_records == writer->capacity) {
         size_t capacity = writer->capacity ? writer->capacity * 2 : 64;
-        tfm_disk_record *records = realloc(writer->records, capacity * sizeof(*records));
+        tfm_disk_record *records = realloc(writer->records, capacity * sizeof *records);
         if (!records)
             return break_writer(writer,
                                 tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its directory", path_of(writer)));
@@ -261,7 +261,7 @@ tfm_status tfm_writer_tensor(tfm_writer *writer, const char *name, tfm_dtype dty
     status = claim_tensor_name(writer, name, error);
     if (status != TFM_OK) return status;
     strcpy(record.name, name);
-    memcpy(record.shape, shape, rank * sizeof(*shape));
+    memcpy(record.shape, shape, rank * sizeof *shape);
     status = begin_extent(writer, &record, error);
     writer->n_tensors += status == TFM_OK;
     return status;
@@ -283,7 +283,7 @@ tfm_status tfm_writer_write(tfm_writer *writer, const void *data, size_t n, tfm_
 
 static tfm_status write_directory_and_header(tfm_writer *writer, tfm_error *error) {
     uint64_t begin = tfm_disk_align(writer->offset, TFM_DISK_ALIGN);
-    size_t length = writer->n_records * sizeof(*writer->records);
+    size_t length = writer->n_records * sizeof *writer->records;
     tfm_disk_header header = {.byte_order = TFM_DISK_BYTE_ORDER,
                               .version = TFM_DISK_VERSION,
                               .file_length = begin + length,
@@ -292,11 +292,11 @@ static tfm_status write_directory_and_header(tfm_writer *writer, tfm_error *erro
                               .directory_hash = tfm_hash_extent(writer->hash, writer->records, length),
                               .n_sections = writer->n_sections,
                               .n_tensors = writer->n_tensors};
-    memcpy(header.magic, TFM_DISK_MAGIC, sizeof(header.magic));
+    memcpy(header.magic, TFM_DISK_MAGIC, sizeof header.magic);
     header.header_hash = writer->hash(&header, offsetof(tfm_disk_header, header_hash));
     tfm_status status = pad_to(writer, begin, error);
     if (status == TFM_OK) status = put(writer, writer->records, length, error);
-    if (status == TFM_OK) status = tfm_output_write(writer->output, &header, sizeof(header), 0, error);
+    if (status == TFM_OK) status = tfm_output_write(writer->output, &header, sizeof header, 0, error);
     return status;
 }
 

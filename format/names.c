@@ -32,10 +32,10 @@ size_t tfm_utf8_valid_prefix(const char *text, size_t n) {
     size_t at = 0;
     while (at < n) {
         uint64_t eight;
-        if (n - at >= sizeof(eight)) {
-            memcpy(&eight, bytes + at, sizeof(eight));
+        if (n - at >= sizeof eight) {
+            memcpy(&eight, bytes + at, sizeof eight);
             if ((eight & 0x8080808080808080u) == 0) {
-                at += sizeof(eight);
+                at += sizeof eight;
                 continue;
             }
         }
@@ -51,7 +51,7 @@ bool tfm_section_extension(const char *name) { return name[0] == 'x' && name[1] 
 bool tfm_section_known(const char *name) {
     static const char *const known[] = {"architecture", "generation", "tokenizer", "tokenizer.target",
                                         "chat",         "shortlist",  "metadata",  "origin"};
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+    for (size_t i = 0; i < sizeof(known) / sizeof known[0]; i++)
         if (strcmp(name, known[i]) == 0) return true;
     return false;
 }

@@ -53,7 +53,7 @@ static tfm_status read_scalar(const reading *in, const tfm_disk_entry *entry, tf
         value->u64 = entry->value;
         return TFM_OK;
     }
-    memcpy(&value->f64, &entry->value, sizeof(value->f64));
+    memcpy(&value->f64, &entry->value, sizeof value->f64);
     return isnan(value->f64) ? bad_value(in, value, "is not a number (NaN)") : TFM_OK;
 }
 
@@ -119,14 +119,14 @@ static tfm_status read_entries(reading *in, tfm_table *table) {
 tfm_status tfm_table_open(tfm_table **table, const void *data, size_t n, const char *what, tfm_error *error) {
     *table = NULL;
     tfm_disk_table head;
-    if (n < sizeof(head) || n > TFM_DISK_MAX_SECTION)
+    if (n < sizeof head || n > TFM_DISK_MAX_SECTION)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: a table of %zu bytes is not possible", what, n);
-    memcpy(&head, data, sizeof(head));
+    memcpy(&head, data, sizeof head);
     if (head.length != n || head.reserved != 0)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: the head of the table is wrong", what);
-    if (head.count > TFM_DISK_MAX_ENTRIES || head.count > (n - sizeof(head)) / sizeof(tfm_disk_entry))
+    if (head.count > TFM_DISK_MAX_ENTRIES || head.count > (n - sizeof head) / sizeof(tfm_disk_entry))
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: %u values do not fit into %zu bytes", what, head.count, n);
-    tfm_table *made = calloc(1, sizeof(*made) + head.count * sizeof(made->values[0]));
+    tfm_table *made = calloc(1, sizeof *made + head.count * sizeof made->values[0]);
     if (!made) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for a table of %u values", what, head.count);
     made->n = head.count;
     reading in = {.data = data, .n = n, .what = what, .error = error};
@@ -155,7 +155,7 @@ const tfm_value *tfm_table_at(const tfm_table *table, size_t i) {
 static int compare_key(const void *key, const void *value) { return strcmp(key, ((const tfm_value *)value)->key); }
 
 const tfm_value *tfm_table_find(const tfm_table *table, const char *key) {
-    return table ? bsearch(key, table->values, table->n, sizeof(table->values[0]), compare_key) : NULL;
+    return table ? bsearch(key, table->values, table->n, sizeof table->values[0], compare_key) : NULL;
 }
 
 static const tfm_value *find_typed(const tfm_table *table, const char *key, tfm_value_type type) {

@@ -5,8 +5,8 @@
 
 #include "disk.h"
 #include "model_file.h"
-#include "table.h"
 #include "names.h"
+#include "table.h"
 
 typedef struct item {
     tfm_value_type type;
@@ -65,7 +65,7 @@ static size_t search(const tfm_table_builder *builder, const char *key, bool *fo
 static bool make_room(tfm_table_builder *builder) {
     if (builder->n < builder->capacity) return true;
     size_t capacity = builder->capacity ? builder->capacity * 2 : 32;
-    item **items = realloc(builder->items, capacity * sizeof(*items));
+    item **items = realloc(builder->items, capacity * sizeof *items);
     if (!items) return false;
     builder->items = items;
     builder->capacity = capacity;
@@ -91,7 +91,7 @@ static void insert(tfm_table_builder *builder, item *made) {
         item_free(made);
         return;
     }
-    memmove(builder->items + at + 1, builder->items + at, (builder->n - at) * sizeof(*builder->items));
+    memmove(builder->items + at + 1, builder->items + at, (builder->n - at) * sizeof *builder->items);
     builder->items[at] = made;
     builder->n++;
 }
@@ -106,7 +106,7 @@ static item *make_item(tfm_table_builder *builder, const char *key, tfm_value_ty
                  TFM_DISK_KEY_MAX);
         return NULL;
     }
-    item *made = calloc(1, sizeof(*made));
+    item *made = calloc(1, sizeof *made);
     if (!made) {
         fail_memory(builder, key);
         return NULL;
@@ -155,7 +155,7 @@ void tfm_table_set_f64(tfm_table_builder *builder, const char *key, double value
         item_free(made);
         return;
     }
-    memcpy(&made->bits, &value, sizeof(made->bits));
+    memcpy(&made->bits, &value, sizeof made->bits);
     insert(builder, made);
 }
 
@@ -226,8 +226,8 @@ static uint64_t table_length(const tfm_table_builder *builder) {
 /* Fills `length` zero bytes at out. */
 static void write_table(const tfm_table_builder *builder, unsigned char *out, uint64_t length) {
     tfm_disk_table head = {.count = (uint32_t)builder->n, .length = length};
-    memcpy(out, &head, sizeof(head));
-    uint64_t key_at = sizeof(head) + builder->n * sizeof(tfm_disk_entry), end = key_at;
+    memcpy(out, &head, sizeof head);
+    uint64_t key_at = sizeof head + builder->n * sizeof(tfm_disk_entry), end = key_at;
     for (size_t i = 0; i < builder->n; i++) end += strlen(builder->items[i]->key) + 1;
     for (size_t i = 0; i < builder->n; i++) {
         const item *it = builder->items[i];
@@ -244,7 +244,7 @@ static void write_table(const tfm_table_builder *builder, unsigned char *out, ui
             memcpy(out + entry.value, it->data, it->size);
             end = entry.value + it->size;
         }
-        memcpy(out + sizeof(head) + i * sizeof(entry), &entry, sizeof(entry));
+        memcpy(out + sizeof head + i * sizeof(entry), &entry, sizeof(entry));
     }
 }
 

@@ -4,7 +4,7 @@
 #ifndef TFM_RUNTIME_DETOKENIZER_H
 #define TFM_RUNTIME_DETOKENIZER_H
 
-#include "runtime/tfm.h"
+#include "tfm.h"
 
 /* Error: TFM_ERROR_ARGUMENT (no list, an empty string, more than a list has). */
 tfm_status tfm_stop_strings_check(const char *const *strings, size_t n, tfm_error *error);

@@ -40,10 +40,10 @@ extern "C" {
 #define TFM_VERSION_MINOR 1
 #define TFM_VERSION_PATCH 0
 
-/* The version of the library that runs, "0.1.0". */
+/* The version of the library that runs: "MAJOR.MINOR.PATCH". */
 TFM_API const char *tfm_version(void);
 
-/* ---- processors and threads ----------------------------------------------------------------------------- */
+/* ---- processors and threads ---- */
 
 /*
  * Name of the i-th instruction set this build has kernels for ("avx512-vnni", "avx2", "scalar", ...), best first, or
@@ -75,7 +75,7 @@ TFM_API unsigned tfm_pool_threads(const tfm_pool *pool);
 /* Ends the workers. No session may use the pool any more. Sets *pool to NULL. */
 TFM_API void tfm_pool_free(tfm_pool **pool);
 
-/* ---- models ---------------------------------------------------------------------------------------------- */
+/* ---- models ---- */
 
 typedef struct tfm_model tfm_model;
 
@@ -184,7 +184,7 @@ TFM_API bool tfm_model_metadata_at(const tfm_model *model, size_t i, const char 
 /* The name of class i of a classifier, or NULL; lives as long as the model. */
 TFM_API const char *tfm_model_label(const tfm_model *model, uint32_t i);
 
-/* ---- text and tokens ------------------------------------------------------------------------------------- */
+/* ---- text and tokens ---- */
 
 typedef enum tfm_side { TFM_SOURCE = 0, TFM_TARGET = 1 } tfm_side;
 
@@ -275,7 +275,7 @@ TFM_API int32_t tfm_token_id(const tfm_model *model, tfm_side side, const char *
 TFM_API tfm_status tfm_special_counts(const tfm_model *model, tfm_side side, size_t *before, size_t *after,
                                       tfm_error *error);
 
-/* ---- conversations ---------------------------------------------------------------------------------------- */
+/* ---- conversations ---- */
 
 typedef struct tfm_message {
     const char *role;    /* "system", "user", "assistant", "tool" */
@@ -316,7 +316,7 @@ static inline tfm_chat_params tfm_chat_params_default(void) {
 TFM_API tfm_status tfm_chat_render(const tfm_model *model, const tfm_message *messages, size_t n,
                                    const tfm_chat_params *params, tfm_text *text, tfm_error *error);
 
-/* ---- sessions --------------------------------------------------------------------------------------------- */
+/* ---- sessions ---- */
 
 typedef struct tfm_session tfm_session;
 
@@ -363,7 +363,7 @@ TFM_API void tfm_session_cancel(tfm_session *session);
 /* Withdraws a request that was not answered. */
 TFM_API void tfm_session_clear_cancel(tfm_session *session);
 
-/* ---- step by step: encode, decode --------------------------------------------------------------------------- */
+/* ---- step by step: encode, decode ---- */
 
 typedef struct tfm_tokens {
     const int32_t *ids;
@@ -519,7 +519,7 @@ TFM_API tfm_status tfm_session_tap_attention(tfm_session *session, const tfm_att
 TFM_API tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
                              float *const *log_probs, tfm_error *errors, tfm_error *error);
 
-/* ---- generation -------------------------------------------------------------------------------------------- */
+/* ---- generation ---- */
 
 typedef enum tfm_early_stopping { TFM_EARLY_FALSE = 0, TFM_EARLY_TRUE = 1, TFM_EARLY_NEVER = 2 } tfm_early_stopping;
 
@@ -697,7 +697,7 @@ TFM_API tfm_status tfm_generate(tfm_session *session, const tfm_input *inputs, s
                                 const tfm_generate_params *params, const tfm_generate_callbacks *callbacks,
                                 tfm_error *error);
 
-/* ---- text in, text out -------------------------------------------------------------------------------------- */
+/* ---- text in, text out ---- */
 
 /* One input: either a text or a conversation; the other one is NULL. */
 typedef struct tfm_text_input {

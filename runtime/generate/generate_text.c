@@ -71,19 +71,19 @@ static void free_streams(item *it) {
     it->streams = NULL;
 }
 
-static tfm_status push(text_run *run, stream *s, const int32_t *ids, size_t n) {
-    return tfm_detokenizer_push(s->detokenizer, ids, n, &s->text, &run->error);
+static tfm_status push(text_run *run, stream *out, const int32_t *ids, size_t n) {
+    return tfm_detokenizer_push(out->detokenizer, ids, n, &out->text, &run->error);
 }
 
 /* What goes on with a text is read as its continuation; an answer stands for itself. */
-static tfm_status start_stream(text_run *run, const item *it, stream *s) {
+static tfm_status start_stream(text_run *run, const item *it, stream *out) {
     const tfm_model *model = run->session->model;
-    tfm_status status = tfm_detokenizer_create(&s->detokenizer, model, TFM_TARGET, true, &run->error);
+    tfm_status status = tfm_detokenizer_create(&out->detokenizer, model, TFM_TARGET, true, &run->error);
     if (status == TFM_OK)
-        status = tfm_detokenizer_set_stop_strings(s->detokenizer, it->stop_strings, it->n_stop_strings, &run->error);
+        status = tfm_detokenizer_set_stop_strings(out->detokenizer, it->stop_strings, it->n_stop_strings, &run->error);
     if (status == TFM_OK && !model->arch.has_encoder && run->inputs[it->index].text)
-        status = tfm_detokenizer_continue(s->detokenizer, run->ids.data + it->first_id, it->n_ids, &run->error);
-    if (status == TFM_OK && it->watched) status = push(run, s, run->prefixes.data + it->first_prefix, it->n_prefix);
+        status = tfm_detokenizer_continue(out->detokenizer, run->ids.data + it->first_id, it->n_ids, &run->error);
+    if (status == TFM_OK && it->watched) status = push(run, out, run->prefixes.data + it->first_prefix, it->n_prefix);
     return status;
 }
 
@@ -97,11 +97,11 @@ static tfm_status start_streams(text_run *run, item *it) {
 
 /* Tells on_text what is new of an output. */
 static int give(const text_run *run, const item *it, uint32_t output) {
-    stream *s = &it->streams[output];
-    size_t from = s->given;
-    if (!run->callbacks.on_text || !it->watched || s->text.size <= from) return TFM_GO_ON;
-    s->given = s->text.size;
-    return run->callbacks.on_text(run->callbacks.user, it->index, output, s->text.data + from, s->given - from);
+    stream *out = &it->streams[output];
+    size_t from = out->given;
+    if (!run->callbacks.on_text || !it->watched || out->text.size <= from) return TFM_GO_ON;
+    out->given = out->text.size;
+    return run->callbacks.on_text(run->callbacks.user, it->index, output, out->text.data + from, out->given - from);
 }
 
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
@@ -118,13 +118,13 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
 
 /* The text of an output to its end; false: stop. */
 static bool complete(text_run *run, item *it, uint32_t output, const tfm_hypothesis *hypothesis) {
-    stream *s = &it->streams[output];
-    tfm_status status = it->watched ? TFM_OK : push(run, s, hypothesis->ids, hypothesis->n);
-    if (status == TFM_OK) status = tfm_detokenizer_finish(s->detokenizer, &s->text, &run->error);
+    stream *out = &it->streams[output];
+    tfm_status status = it->watched ? TFM_OK : push(run, out, hypothesis->ids, hypothesis->n);
+    if (status == TFM_OK) status = tfm_detokenizer_finish(out->detokenizer, &out->text, &run->error);
     if (status != TFM_OK) return false;
-    run->outputs[output] = (tfm_text_output){.text = s->text.data,
-                                             .n = s->text.size,
-                                             .stop_string = tfm_detokenizer_stop_string(s->detokenizer),
+    run->outputs[output] = (tfm_text_output){.text = out->text.data,
+                                             .n = out->text.size,
+                                             .stop_string = tfm_detokenizer_stop_string(out->detokenizer),
                                              .hypothesis = hypothesis};
     int answer = give(run, it, output);
     return answer == TFM_GO_ON || answer == TFM_END_OUTPUT;

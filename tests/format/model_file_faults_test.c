@@ -148,7 +148,7 @@ Test(faults, every_allocation_of_opening, .timeout = 120) {
         until_failure = -1;
         cr_assert(status == TFM_OK || status == TFM_ERROR_MEMORY, "allocation %ld: %s", k, error.message);
         if (status != TFM_OK) {
-            cr_assert(file == NULL && strstr(error.message, "memory"));
+            cr_assert(!file && strstr(error.message, "memory"));
             cr_assert_eq(fcntl(copy, F_GETFD), -1); /* the descriptor was the reader's */
         }
         tfm_file_close(&file);
@@ -166,7 +166,7 @@ static tfm_status write_everything(const char *path, tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
     for (int i = 0; i < 40; i++) {
         char key[10];
-        snprintf(key, sizeof(key), "k%d", i);
+        snprintf(key, sizeof key, "k%d", i);
         tfm_table_set_u64(table, key, 1);
     }
     tfm_table_set_string(table, "text", "text");
@@ -177,7 +177,7 @@ static tfm_status write_everything(const char *path, tfm_error *error) {
     if (status == TFM_OK) status = tfm_writer_section(writer, "architecture", table, error);
     for (int i = 0; i < 70 && status == TFM_OK; i++) { /* more than the first room for records */
         char name[10];
-        snprintf(name, sizeof(name), "t%d", i);
+        snprintf(name, sizeof name, "t%d", i);
         status = tfm_writer_vector(writer, name, rows, 3, error);
     }
     if (status == TFM_OK) status = tfm_writer_matrix(writer, "m", TFM_F16, TFM_LAYOUT_PANELS, rows, 20, 20, error);

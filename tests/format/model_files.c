@@ -93,7 +93,7 @@ void add_sample_sections(tfm_writer *writer) {
 }
 
 static void add_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout, size_t n, size_t k) {
-    float *rows = malloc(n * k * sizeof(*rows));
+    float *rows = malloc(n * k * sizeof *rows);
     NEED(rows != NULL);
     for (size_t i = 0; i < n * k; i++) rows[i] = (float)((i * 7919) % 4096) / 64.0f - 32.0f;
     NEED(tfm_writer_matrix(writer, name, dtype, layout, rows, n, k, NULL) == TFM_OK);
@@ -274,7 +274,7 @@ static void set_again(tfm_table_builder *builder, const tfm_value *value) {
     case TFM_VALUE_F64: tfm_table_set_f64(builder, value->key, value->f64); break;
     case TFM_VALUE_STRING: tfm_table_set_string(builder, value->key, value->data); break;
     case TFM_VALUE_STRINGS: {
-        const char **strings = calloc(value->n + 1, sizeof(*strings));
+        const char **strings = calloc(value->n + 1, sizeof *strings);
         NEED(strings != NULL);
         const char *at = value->data;
         for (size_t i = 0; i < value->n; i++, at += strlen(at) + 1) strings[i] = at;

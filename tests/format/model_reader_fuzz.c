@@ -5,12 +5,13 @@
  * tried. Besides crashes it looks for files that are accepted though a second one would mean the same: every table
  * must have the one form the builder gives it.
  */
+#include "model_reader_fuzz.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "model_files.h"
-#include "model_reader_fuzz.h"
 
 static void require(bool condition, const char *what) {
     if (condition) return;

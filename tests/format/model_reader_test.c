@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "simd/panels.h"
 #include "model_files.h"
+#include "simd/panels.h"
 
 Test(reader, finds_what_was_written) {
     image im = sample_image();
@@ -101,11 +101,11 @@ Test(reader, messages_are_clean_text) {
     cr_assert_eq(tfm_file_open(&file, "/nowhere/\n\x1b[31m\xFF\xC3", &error), TFM_ERROR_IO);
     cr_assert(strstr(error.message, "/nowhere/??[31m??: cannot"), "%s", error.message);
     char path[1500];
-    memset(path, 0, sizeof(path));
-    for (size_t i = 0; i + 3 < sizeof(path); i += 2) memcpy(path + i, "\xC3\xA4", 2);
+    memset(path, 0, sizeof path);
+    for (size_t i = 0; i + 3 < sizeof path; i += 2) memcpy(path + i, "\xC3\xA4", 2);
     cr_assert_eq(tfm_file_open(&file, path, &error), TFM_ERROR_IO); /* too long: cut, never in the middle of a letter */
-    cr_assert_eq(strlen(error.message), sizeof(error.message) - 1);
-    cr_assert_str_eq(error.message + sizeof(error.message) - 4, "\xC3\xA4?");
+    cr_assert_eq(strlen(error.message), sizeof error.message - 1);
+    cr_assert_str_eq(error.message + sizeof error.message - 4, "\xC3\xA4?");
 }
 
 /* ---- one rule at a time, with right hashes ---- */
@@ -129,7 +129,7 @@ static void expect_refused(image (*make)(void), const tampering *cases, size_t n
         image_free(&im);
     }
 }
-#define N(array) (sizeof(array) / sizeof((array)[0]))
+#define N(array) (sizeof array / sizeof((array)[0]))
 #define CASE(function, status, part)                                                                                   \
     { #function, function, status, part }
 
@@ -199,7 +199,7 @@ static tfm_disk_record *embed_of(image *im) { return image_record(im, image_find
 static tfm_disk_record *bias_of(image *im) { return image_record(im, image_find(im, "decoder.0.ffn.up.bias")); }
 static tfm_disk_record *section_of(image *im) { return image_record(im, image_find(im, "metadata")); }
 static void rename_to(tfm_disk_record *record, const char *name) {
-    memset(record->name, 0, sizeof(record->name));
+    memset(record->name, 0, sizeof record->name);
     memcpy(record->name, name, strlen(name));
 }
 

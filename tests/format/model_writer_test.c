@@ -322,7 +322,7 @@ Test(writer, values_that_become_infinite) {
         {TFM_BF16, -0x1.ffp127f, false}, {TFM_BF16, -INFINITY, true},       {TFM_F32, 0x1.fffffep127f, true},
     };
     float rows[18 * 3] = {0};
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         for (tfm_layout layout = TFM_LAYOUT_ROWS; layout < TFM_LAYOUT_COUNT; layout++) {
             tfm_writer *writer = create();
             rows[17 * 3 + 1] = cases[i].value;
@@ -371,7 +371,7 @@ Test(writer, values_that_cannot_be_quantised) {
         {TFM_I4, 0x1p-149f, true},
     };
     float rows[18 * 3] = {0}, back[3];
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tfm_writer *writer = create();
         rows[17 * 3 + 1] = cases[i].value;
         tfm_error why = {0};

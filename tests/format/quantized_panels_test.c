@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "simd/panels.h"
 #include "model_files.h"
+#include "simd/panels.h"
 
 /* ---- reading panels by the specification, without the library's own reader ---- */
 

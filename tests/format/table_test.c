@@ -73,7 +73,7 @@ Test(table, same_values_same_bytes_whatever_the_order) {
         tfm_table_builder *builder = tfm_table_builder_new();
         for (int k = 0; k < 300; k++) {
             char key[20];
-            snprintf(key, sizeof(key), "key.%d", i == 0 ? k : 299 - k);
+            snprintf(key, sizeof key, "key.%d", i == 0 ? k : 299 - k);
             tfm_table_set_u64(builder, key, 0);
             tfm_table_set_string(builder, key, key); /* replaces, with another type */
         }
@@ -108,7 +108,7 @@ Test(table, empty_and_extreme_values) {
     tfm_table_set_array(builder, "zzz", TFM_VALUE_U8S, NULL, 0);
     REQUIRE_OK(tfm_table_build(builder, &data, &n, error));
     REQUIRE_OK(tfm_table_open(&table, data, n, "extreme", error));
-    cr_assert_arr_eq(tfm_table_find(table, longest)->data, values, sizeof(values));
+    cr_assert_arr_eq(tfm_table_find(table, longest)->data, values, sizeof values);
     cr_assert_eq(tfm_table_f64(table, "%dtype:A-b_C/0.x", 0), -INFINITY);
     cr_assert_eq(tfm_table_find(table, "none")->n, 0);
     tfm_table_close(&table);
@@ -122,7 +122,7 @@ static void expect_build_failure(tfm_table_builder *builder, tfm_status status, 
     size_t n;
     cr_assert_eq(tfm_table_build(builder, &data, &n, &error), status, "%s", part);
     cr_assert(strstr(error.message, part), "'%s' should contain '%s'", error.message, part);
-    cr_assert(data == NULL && n == 0);
+    cr_assert(!data && n == 0);
     tfm_table_builder_free(&builder);
 }
 
@@ -202,7 +202,7 @@ Test(table, utf8) {
         {"\xF0\x9F\x99z", false},
         {"long enough for eight at once \xC3 and on", false},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tfm_table_builder *builder = tfm_table_builder_new();
         tfm_table_set_string(builder, "s", cases[i].text);
         void *data;
@@ -219,7 +219,7 @@ Test(table, utf8) {
         memcpy(longer.data + kept, cases[i].text, length);
         tfm_disk_table *head = (tfm_disk_table *)(void *)longer.data;
         head->length = longer.n;
-        tfm_disk_entry *last = (tfm_disk_entry *)(void *)(longer.data + sizeof(*head)) + 4;
+        tfm_disk_entry *last = (tfm_disk_entry *)(void *)(longer.data + sizeof *head) + 4;
         last->size += length - 2;
         cr_assert_eq(try_open(&longer, NULL), cases[i].valid ? TFM_OK : TFM_ERROR_FORMAT, "case %zu", i);
         image_free(&longer);
@@ -342,12 +342,12 @@ Test(table, every_rule) {
         CASE(list_invalid, TFM_ERROR_FORMAT, "UTF-8"),
 #undef CASE
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         image im = build_table();
         image room = {.data = calloc(1, im.n + 1), .n = im.n};
         memcpy(room.data, im.data, im.n);
         table_parts parts = {.head = (tfm_disk_table *)(void *)room.data, .im = &room};
-        parts.entry = (tfm_disk_entry *)(void *)(room.data + sizeof(*parts.head));
+        parts.entry = (tfm_disk_entry *)(void *)(room.data + sizeof *parts.head);
         cases[i].damage(&parts);
         tfm_error error = {0};
         tfm_status status = try_open(&room, &error);

@@ -51,7 +51,7 @@ Test(hash, extents_are_hashed_by_chunks) {
     unsigned char *bytes = malloc(6 << 20);
     random_state random = {.s = 43};
     for (size_t i = 0; i < 6 << 20; i++) bytes[i] = (unsigned char)random_next(&random);
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         uint64_t chunk_hashes[8];
         size_t n_chunks = 0;
         for (size_t at = 0; at < sizes[i]; at += 1 << 20)
@@ -196,7 +196,7 @@ static char *make_long_file(const char *folder) {
     unsigned char *zeros = calloc(1, 1 << 20);
     for (int t = 0; t < 4; t++) {
         char name[10];
-        snprintf(name, sizeof(name), "t%d", t);
+        snprintf(name, sizeof name, "t%d", t);
         REQUIRE_OK(
             tfm_writer_tensor(writer, name, TFM_F32, TFM_LAYOUT_ROWS, 2, (const uint64_t[]){50, 1 << 18}, error));
         for (int i = 0; i < 50; i++) REQUIRE_OK(tfm_writer_write(writer, zeros, 1 << 20, error));
@@ -234,7 +234,7 @@ Test(verify, thousands_of_small_tensors) {
     for (unsigned i = 0; i < 3000; i++) {
         char name[20];
         float values[20];
-        snprintf(name, sizeof(name), "t%u", i * 7 % 3000);
+        snprintf(name, sizeof name, "t%u", i * 7 % 3000);
         for (unsigned k = 0; k < 20; k++) values[k] = (float)(i + k);
         REQUIRE_OK(tfm_writer_vector(writer, name, values, 1 + i % 20, error));
     }
@@ -247,7 +247,7 @@ Test(verify, thousands_of_small_tensors) {
     cr_assert_eq(log.last, log.total);
     for (unsigned i = 0; i < 3000; i++) {
         char name[20];
-        snprintf(name, sizeof(name), "t%u", i * 7 % 3000);
+        snprintf(name, sizeof name, "t%u", i * 7 % 3000);
         const tfm_tensor *tensor = tfm_file_tensor(file, name);
         MUST(tensor && *(const float *)tensor->data == (float)i && tensor->shape[0] == 1 + i % 20, "%s", name);
     }

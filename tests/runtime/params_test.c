@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "tests/support/tiny_session.h"
 #include "runtime/params.h"
+#include "tests/support/tiny_session.h"
 
 /* What a library knows, and what programs of other versions have. */
 typedef struct known {

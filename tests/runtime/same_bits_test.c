@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 #include "format/hash.h"
-#include "runtime/model/model.h"
-#include "tools/pack/pack.h"
 #include "multi30k_results.h"
+#include "runtime/model/model.h"
 #include "tests/support/data.h"
 #include "tests/support/outputs.h"
 #include "tests/support/tap.h"
 #include "tests/support/tiny_model.h"
+#include "tools/pack/pack.h"
 
 #define N_BATCH 64
 #define N_TESTED 4

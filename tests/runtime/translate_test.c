@@ -14,12 +14,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "runtime/model/model.h"
-#include "tests/support/tensor_values.h"
-#include "tools/eval/bleu.h"
 #include "multi30k_results.h"
+#include "runtime/model/model.h"
 #include "tests/support/outputs.h"
 #include "tests/support/tap.h"
+#include "tests/support/tensor_values.h"
+#include "tools/eval/bleu.h"
 
 typedef struct translation {
     const char *checkpoint;
@@ -43,7 +43,8 @@ static double seconds(void) {
 
 static char *text_of(translation *t, const int32_t *ids, size_t n) {
     tfm_text text = {0};
-    if (tfm_detokenize(t->model, TFM_TARGET, ids, n, true, &text, &t->error)) tap_bail_out("%s", t->error.message);
+    if (tfm_detokenize(t->model, TFM_TARGET, ids, n, true, &text, &t->error) != TFM_OK)
+        tap_bail_out("%s", t->error.message);
     return text.data ? text.data : strdup("");
 }
 
@@ -96,14 +97,15 @@ static void check_pieces(translation *t) {
 static void tokenized(const tfm_bleu_tokenizer *tokenizer, const char *line, tfm_bytes *out) {
     tfm_error error;
     out->size = 0;
-    if (tfm_bleu_tokenizer_run(tokenizer, (tfm_slice){line, strlen(line)}, out, &error))
+    if (tfm_bleu_tokenizer_run(tokenizer, (tfm_slice){line, strlen(line)}, out, &error) != TFM_OK)
         tap_bail_out("%s", error.message);
 }
 
 static double bleu(char *const *hypotheses, char *const *references, size_t n) {
     tfm_bleu_tokenizer *tokenizer;
     tfm_error error;
-    if (tfm_bleu_tokenizer_create(&tokenizer, TFM_TOKENIZE_13A, false, &error)) tap_bail_out("%s", error.message);
+    if (tfm_bleu_tokenizer_create(&tokenizer, TFM_TOKENIZE_13A, false, &error) != TFM_OK)
+        tap_bail_out("%s", error.message);
     tfm_bleu_stats stats = {0};
     tfm_bytes hypothesis = {0}, reference = {0};
     for (size_t i = 0; i < n; i++) {
@@ -208,7 +210,7 @@ static double largest_difference(const vectors *v, const char *name, const float
     float *expected = NULL;
     const tfm_st_tensor *tensor = NULL;
     tfm_error error;
-    if (load_tensor_f32(v->file, name, &expected, &tensor, &error)) tap_bail_out("%s", error.message);
+    if (load_tensor_f32(v->file, name, &expected, &tensor, &error) != TFM_OK) tap_bail_out("%s", error.message);
     if (tensor->count != count)
         tap_bail_out("%s has %llu values, not %zu", name, (unsigned long long)tensor->count, count);
     double largest = 0;

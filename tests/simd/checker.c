@@ -141,7 +141,7 @@ const tfm_kernels *check_scalar(void) { return tfm_kernels_get(TFM_ISA_SCALAR); 
 
 size_t check_scaled(size_t n) {
     const char *scale = getenv("TFM_TEST_SCALE");
-    if (scale != NULL) n = n * strtoul(scale, NULL, 10) / 100;
+    if (scale) n = n * strtoul(scale, NULL, 10) / 100;
     return n > 0 ? n : 1;
 }
 

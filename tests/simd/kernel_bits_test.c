@@ -35,7 +35,7 @@ static void hash(stream *s, const void *data, size_t n) {
 
 static void *allocate(size_t n) {
     void *p = aligned_alloc(64, (n + 63) / 64 * 64 + 64);
-    if (p == NULL) {
+    if (!p) {
         fprintf(stderr, "kernel_hash: out of memory\n");
         exit(1);
     }

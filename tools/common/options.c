@@ -6,8 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "runtime/tfm.h"
 #include "bytes.h"
+#include "runtime/tfm.h"
 
 size_t tfm_options_count(const tfm_option_table *table) {
     size_t n = 0;

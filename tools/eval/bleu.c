@@ -1,10 +1,10 @@
 /* bleu.c - corpus BLEU. */
 #include "bleu.h"
 
-#include "ngrams.h"
-
 #include <math.h>
 #include <stdlib.h>
+
+#include "ngrams.h"
 
 /* sacreBLEU's logarithm of zero: low enough to make the score zero, without infinities. */
 #define LOG_OF_ZERO (-9999999999.0)

@@ -1,9 +1,9 @@
 /* chrf.c - corpus chrF and chrF++. */
 #include "chrf.h"
 
-#include "ngrams.h"
-
 #include <stdlib.h>
+
+#include "ngrams.h"
 
 /* A sentence's characters and words, as sorted n-grams. */
 typedef struct sentence {
@@ -12,22 +12,23 @@ typedef struct sentence {
     tfm_ngrams character_ngrams, word_ngrams;
 } sentence;
 
-static void free_sentence(sentence *s) {
-    tfm_ngrams_free(&s->character_ngrams);
-    tfm_ngrams_free(&s->word_ngrams);
-    tfm_characters_free(&s->characters);
-    tfm_words_free(&s->words);
+static void free_sentence(sentence *parts) {
+    tfm_ngrams_free(&parts->character_ngrams);
+    tfm_ngrams_free(&parts->word_ngrams);
+    tfm_characters_free(&parts->characters);
+    tfm_words_free(&parts->words);
 }
 
-static bool read_sentence(sentence *s, const tfm_chrf_options *options, tfm_slice text) {
-    if (!tfm_characters_decode(&s->characters, text, options->whitespace)) return false;
+static bool read_sentence(sentence *parts, const tfm_chrf_options *options, tfm_slice text) {
+    if (!tfm_characters_decode(&parts->characters, text, options->whitespace)) return false;
     if (options->word_order == 0) return true;
-    return tfm_words_split(&s->words, text) && tfm_words_split_punctuation(&s->words);
+    return tfm_words_split(&parts->words, text) && tfm_words_split_punctuation(&parts->words);
 }
 
-static bool sort_sentence(sentence *s, const tfm_chrf_options *options) {
-    return tfm_ngrams_make(&s->character_ngrams, s->characters.data, s->characters.n, options->char_order) &&
-           tfm_ngrams_make(&s->word_ngrams, s->words.numbers, s->words.n, options->word_order);
+static bool sort_sentence(sentence *parts, const tfm_chrf_options *options) {
+    return tfm_ngrams_make(&parts->character_ngrams, parts->characters.data, parts->characters.n,
+                           options->char_order) &&
+           tfm_ngrams_make(&parts->word_ngrams, parts->words.numbers, parts->words.n, options->word_order);
 }
 
 /* Words get numbers that are equal in all the sentences; no words, nothing to do. */

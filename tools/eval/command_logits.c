@@ -1,11 +1,11 @@
 /* command_logits.c - tfmeval logits: hidden states and logits of given ids, as a safetensors file. */
-#include "runtime/tfm.h"
-#include "logits.h"
-#include "record.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "logits.h"
+#include "record.h"
+#include "runtime/tfm.h"
 
 #define AT(member) .offset = offsetof(tfm_logits_settings, member)
 static const tfm_option options[] = {

@@ -1,11 +1,11 @@
 /* command_perplexity.c - tfmeval perplexity: how well a model predicts given translations, or text. */
-#include "runtime/tfm.h"
-#include "perplexity.h"
-
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "perplexity.h"
+#include "runtime/tfm.h"
 
 typedef tfm_perplexity_settings settings;
 
@@ -95,54 +95,54 @@ typedef struct scorer {
 
 /* ---- input ---- */
 
-static tfm_status tokenize(scorer *s, tfm_side side, tfm_slice line, size_t max, tfm_error *error) {
-    const tfm_text_file *file = &s->files[side == TFM_TARGET];
-    size_t before = s->ids.size;
+static tfm_status tokenize(scorer *run, tfm_side side, tfm_slice line, size_t max, tfm_error *error) {
+    const tfm_text_file *file = &run->files[side == TFM_TARGET];
+    size_t before = run->ids.size;
     tfm_error inner = {0};
-    tfm_status status = tfm_tokenize(s->model.model, side, line.data, line.n, true, &s->ids, &inner);
+    tfm_status status = tfm_tokenize(run->model.model, side, line.data, line.n, true, &run->ids, &inner);
     if (status != TFM_OK) return tfm_record_fail(file, error, status, "%s", inner.message);
-    size_t n = s->ids.size - before;
+    size_t n = run->ids.size - before;
     if (n > max)
         return tfm_record_fail(file, error, TFM_ERROR_LIMIT, "%zu tokens; the model takes at most %zu", n, max);
     return TFM_OK;
 }
 
 /* Appends the ids of the next line's two sides; *middle is where the target's begin. */
-static tfm_status read_pair(scorer *s, size_t *middle, bool *end, tfm_error *error) {
-    const tfm_model_info *info = &s->model.info;
+static tfm_status read_pair(scorer *run, size_t *middle, bool *end, tfm_error *error) {
+    const tfm_model_info *info = &run->model.info;
     size_t max_target = info->max_target - 1; /* the start token takes a place */
     tfm_slice lines[2];
-    tfm_status status = tfm_text_files_next(s->files, s->is_text ? 2 : 1, lines, end, error);
+    tfm_status status = tfm_text_files_next(run->files, run->is_text ? 2 : 1, lines, end, error);
     if (status != TFM_OK || *end) return status;
-    if (s->is_text) {
-        status = tokenize(s, TFM_SOURCE, lines[0], info->max_source, error);
-        *middle = s->ids.size;
-        return status == TFM_OK ? tokenize(s, TFM_TARGET, lines[1], max_target, error) : status;
+    if (run->is_text) {
+        status = tokenize(run, TFM_SOURCE, lines[0], info->max_source, error);
+        *middle = run->ids.size;
+        return status == TFM_OK ? tokenize(run, TFM_TARGET, lines[1], max_target, error) : status;
     }
     json_t *object;
-    status = tfm_record_parse(&s->files[0], lines[0], &object, error);
+    status = tfm_record_parse(&run->files[0], lines[0], &object, error);
     if (status != TFM_OK) return status;
-    status = tfm_record_ids(&s->files[0], object, "input_ids", info->source_vocab_size, info->max_source, false,
-                            &s->ids, error);
-    *middle = s->ids.size;
+    status = tfm_record_ids(&run->files[0], object, "input_ids", info->source_vocab_size, info->max_source, false,
+                            &run->ids, error);
+    *middle = run->ids.size;
     if (status == TFM_OK)
-        status =
-            tfm_record_ids(&s->files[0], object, "labels", info->target_vocab_size, max_target, false, &s->ids, error);
+        status = tfm_record_ids(&run->files[0], object, "labels", info->target_vocab_size, max_target, false, &run->ids,
+                                error);
     json_decref(object);
     return status;
 }
 
-static tfm_status read_batch(scorer *s, bool *end, tfm_error *error) {
-    s->ids.size = 0;
-    s->n_pairs = s->n_targets = 0;
-    while (s->n_pairs < MAX_LINES && s->ids.size < 4 * (size_t)s->settings->base.model.batch_tokens) {
-        pair p = {.source = s->ids.size};
-        tfm_status status = read_pair(s, &p.target, end, error);
+static tfm_status read_batch(scorer *run, bool *end, tfm_error *error) {
+    run->ids.size = 0;
+    run->n_pairs = run->n_targets = 0;
+    while (run->n_pairs < MAX_LINES && run->ids.size < 4 * (size_t)run->settings->base.model.batch_tokens) {
+        pair p = {.source = run->ids.size};
+        tfm_status status = read_pair(run, &p.target, end, error);
         if (status != TFM_OK || *end) return status;
         p.n_source = p.target - p.source;
-        p.n_target = s->ids.size - p.target;
-        s->n_targets += p.n_target;
-        s->pairs[s->n_pairs++] = p;
+        p.n_target = run->ids.size - p.target;
+        run->n_targets += p.n_target;
+        run->pairs[run->n_pairs++] = p;
     }
     return TFM_OK;
 }
@@ -178,82 +178,84 @@ tfm_status tfm_perplexity_print(const settings *set, const tfm_perplexity_figure
 
 /* ---- running ---- */
 
-static tfm_status score_batch(scorer *s, tfm_error *error) {
+static tfm_status score_batch(scorer *run, tfm_error *error) {
     tfm_tokens inputs[MAX_LINES], targets[MAX_LINES];
     float *log_probs[MAX_LINES];
-    if (s->n_targets > s->log_probs_capacity) {
-        free(s->log_probs);
-        s->log_probs = reallocarray(NULL, s->n_targets, sizeof *s->log_probs);
-        s->log_probs_capacity = s->log_probs ? s->n_targets : 0;
-        if (!s->log_probs) return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
+    if (run->n_targets > run->log_probs_capacity) {
+        free(run->log_probs);
+        run->log_probs = reallocarray(NULL, run->n_targets, sizeof *run->log_probs);
+        run->log_probs_capacity = run->log_probs ? run->n_targets : 0;
+        if (!run->log_probs) return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
     }
-    float *next = s->log_probs;
-    for (size_t i = 0; i < s->n_pairs; i++) {
-        const pair *p = &s->pairs[i];
-        inputs[i] = (tfm_tokens){s->ids.data + p->source, p->n_source};
-        targets[i] = (tfm_tokens){s->ids.data + p->target, p->n_target};
+    float *next = run->log_probs;
+    for (size_t i = 0; i < run->n_pairs; i++) {
+        const pair *p = &run->pairs[i];
+        inputs[i] = (tfm_tokens){run->ids.data + p->source, p->n_source};
+        targets[i] = (tfm_tokens){run->ids.data + p->target, p->n_target};
         log_probs[i] = next;
         next += p->n_target;
     }
-    return tfm_score(s->session, inputs, targets, s->n_pairs, log_probs, NULL, error);
+    return tfm_score(run->session, inputs, targets, run->n_pairs, log_probs, NULL, error);
 }
 
 /* Sums of float32 log-probabilities, in double and in the order of the tokens. */
-static tfm_status add_batch(scorer *s, tfm_error *error) {
-    const float *log_probs = s->log_probs;
+static tfm_status add_batch(scorer *run, tfm_error *error) {
+    const float *log_probs = run->log_probs;
     tfm_status status = TFM_OK;
-    for (size_t i = 0; status == TFM_OK && i < s->n_pairs; i++) {
-        size_t n = s->pairs[i].n_target;
+    for (size_t i = 0; status == TFM_OK && i < run->n_pairs; i++) {
+        size_t n = run->pairs[i].n_target;
         double nll = 0;
         for (size_t j = 0; j < n; j++) nll -= (double)log_probs[j];
         tfm_perplexity_figures line = {
-            .key = "line", .value = s->n_lines, .n_tokens = n, .nll = nll, .log_probs = log_probs};
-        if (s->settings->per_line) status = tfm_perplexity_print(s->settings, &line, error);
-        s->nll += nll;
-        s->n_tokens += n;
-        s->n_lines++;
+            .key = "line", .value = run->n_lines, .n_tokens = n, .nll = nll, .log_probs = log_probs};
+        if (run->settings->per_line) status = tfm_perplexity_print(run->settings, &line, error);
+        run->nll += nll;
+        run->n_tokens += n;
+        run->n_lines++;
         log_probs += n;
     }
     return status;
 }
 
-static tfm_status open_all(scorer *s, const char *path, tfm_error *error) {
-    const settings *set = s->settings;
-    s->is_text = !set->in;
+static tfm_status open_all(scorer *run, const char *path, tfm_error *error) {
+    const settings *set = run->settings;
+    run->is_text = !set->in;
     if (set->text || set->max_length || set->stride)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: --text, --max-length and --stride are for decoder-only models",
                         path);
-    if (s->is_text && !s->model.info.has_tokenizer)
+    if (run->is_text && !run->model.info.has_tokenizer)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer; give token ids with --in", path);
-    tfm_status status = tfm_text_file_open(&s->files[0], s->is_text ? set->source : set->in, error);
-    if (status == TFM_OK && s->is_text) status = tfm_text_file_open(&s->files[1], set->reference, error);
+    tfm_status status = tfm_text_file_open(&run->files[0], run->is_text ? set->source : set->in, error);
+    if (status == TFM_OK && run->is_text) status = tfm_text_file_open(&run->files[1], set->reference, error);
     if (status != TFM_OK) return status;
     tfm_session_params params = tfm_session_params_default();
-    params.pool = s->model.pool;
+    params.pool = run->model.pool;
     params.max_batch_tokens = set->base.model.batch_tokens;
-    return tfm_session_create(&s->session, s->model.model, &params, error);
+    return tfm_session_create(&run->session, run->model.model, &params, error);
 }
 
-static tfm_status run_pairs(scorer *s, const char *path, tfm_error *error) {
-    tfm_status status = open_all(s, path, error);
+static tfm_status run_pairs(scorer *run, const char *path, tfm_error *error) {
+    tfm_status status = open_all(run, path, error);
     for (bool end = false; status == TFM_OK && !end;) {
-        status = read_batch(s, &end, error);
-        if (status == TFM_OK && s->n_pairs > 0) status = score_batch(s, error);
-        if (status == TFM_OK) status = add_batch(s, error);
+        status = read_batch(run, &end, error);
+        if (status == TFM_OK && run->n_pairs > 0) status = score_batch(run, error);
+        if (status == TFM_OK) status = add_batch(run, error);
     }
     if (status != TFM_OK) return status;
-    if (s->n_lines == 0) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: no lines, nothing to score", s->files[0].name);
+    if (run->n_lines == 0)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: no lines, nothing to score", run->files[0].name);
     return tfm_perplexity_print(
-        s->settings,
-        &(tfm_perplexity_figures){.key = "lines", .value = s->n_lines, .n_tokens = s->n_tokens, .nll = s->nll}, error);
+        run->settings,
+        &(tfm_perplexity_figures){.key = "lines", .value = run->n_lines, .n_tokens = run->n_tokens, .nll = run->nll},
+        error);
 }
 
-static tfm_status run_all(scorer *s, const char *path, tfm_error *error) {
-    tfm_status status = tfm_opened_open(&s->model, path, &s->settings->base.model, error);
+static tfm_status run_all(scorer *run, const char *path, tfm_error *error) {
+    tfm_status status = tfm_opened_open(&run->model, path, &run->settings->base.model, error);
     if (status != TFM_OK) return status;
-    switch (s->model.info.kind) {
-    case TFM_KIND_ENCODER_DECODER: return run_pairs(s, path, error);
-    case TFM_KIND_DECODER: return tfm_perplexity_of_text(s->settings, &s->model, path, error);
+    switch (run->model.info.kind) {
+    case TFM_KIND_ENCODER_DECODER: return run_pairs(run, path, error);
+    case TFM_KIND_DECODER: return tfm_perplexity_of_text(run->settings, &run->model, path, error);
     default: return tfm_fail(error, TFM_ERROR_STATE, "%s: has no decoder that could predict tokens", path);
     }
 }
@@ -266,17 +268,17 @@ int tfm_command_perplexity(int argc, char **argv) {
     if (forms != 1 || !set.source != !set.reference)
         return tfm_complain_usage("%s: give either --src and --ref, or --text, or --in", argv[0]);
     tfm_error error = {0};
-    scorer *s = calloc(1, sizeof *s);
-    if (!s) return tfm_complain("out of memory");
-    *s = (scorer){.settings = &set, .files = {{.fd = -1}, {.fd = -1}}};
-    tfm_status status = run_all(s, argv[1], &error);
+    scorer *run = calloc(1, sizeof *run);
+    if (!run) return tfm_complain("out of memory");
+    *run = (scorer){.settings = &set, .files = {{.fd = -1}, {.fd = -1}}};
+    tfm_status status = run_all(run, argv[1], &error);
     code = tfm_command_end();
     if (status != TFM_OK) code = tfm_command_fail(&error);
-    tfm_session_free(&s->session);
-    tfm_opened_close(&s->model);
-    for (size_t i = 0; i < 2; i++) tfm_text_file_close(&s->files[i]);
-    tfm_ids_free(&s->ids);
-    free(s->log_probs);
-    free(s);
+    tfm_session_free(&run->session);
+    tfm_opened_close(&run->model);
+    for (size_t i = 0; i < 2; i++) tfm_text_file_close(&run->files[i]);
+    tfm_ids_free(&run->ids);
+    free(run->log_probs);
+    free(run);
     return code;
 }

@@ -1,15 +1,15 @@
 /* command_score.c - tfmeval bleu and tfmeval chrf: translations against references. */
-#include "runtime/tfm.h"
-#include "bleu.h"
-#include "chrf.h"
-#include "command.h"
-#include "text_file.h"
-
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "bleu.h"
+#include "chrf.h"
+#include "command.h"
+#include "runtime/tfm.h"
+#include "text_file.h"
 
 enum { MAX_REFERENCES = 64 };
 
@@ -48,10 +48,10 @@ static const char *const smooth_names[] = {[TFM_SMOOTH_NONE] = "none",
 static tfm_status add_reference(void *user, const tfm_option *option, const char *what, const char *value,
                                 tfm_error *error) {
     (void)option;
-    settings *s = user;
-    if (s->n_references == MAX_REFERENCES)
+    settings *set = user;
+    if (set->n_references == MAX_REFERENCES)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: more than %d references", what, MAX_REFERENCES);
-    s->references[s->n_references++] = value;
+    set->references[set->n_references++] = value;
     return TFM_OK;
 }
 
@@ -173,60 +173,60 @@ typedef struct scorer {
     tfm_chrf_stats chrf;
 } scorer;
 
-static tfm_status open_scorer(scorer *s, const settings *set, tfm_error *error) {
-    s->settings = set;
-    s->chrf_options =
+static tfm_status open_scorer(scorer *run, const settings *set, tfm_error *error) {
+    run->settings = set;
+    run->chrf_options =
         (tfm_chrf_options){set->char_order, set->word_order, set->beta, set->whitespace, set->eps_smoothing};
-    s->n = 1 + set->n_references;
-    for (size_t i = 0; i < s->n; i++) s->files[i].fd = -1;
-    tfm_status status = tfm_bleu_tokenizer_create(&s->tokenizer, set->tokenizer, set->lowercase, error);
-    if (status == TFM_OK) status = tfm_lowercase_create(&s->lowercase, error);
-    for (size_t i = 0; status == TFM_OK && i < s->n; i++)
-        status = tfm_text_file_open(&s->files[i], i ? set->references[i - 1] : set->hypothesis, error);
+    run->n = 1 + set->n_references;
+    for (size_t i = 0; i < run->n; i++) run->files[i].fd = -1;
+    tfm_status status = tfm_bleu_tokenizer_create(&run->tokenizer, set->tokenizer, set->lowercase, error);
+    if (status == TFM_OK) status = tfm_lowercase_create(&run->lowercase, error);
+    for (size_t i = 0; status == TFM_OK && i < run->n; i++)
+        status = tfm_text_file_open(&run->files[i], i ? set->references[i - 1] : set->hypothesis, error);
     return status;
 }
 
-static void close_scorer(scorer *s) {
-    for (size_t i = 0; i < s->n; i++) {
-        tfm_text_file_close(&s->files[i]);
-        tfm_bytes_free(&s->buffers[i]);
+static void close_scorer(scorer *run) {
+    for (size_t i = 0; i < run->n; i++) {
+        tfm_text_file_close(&run->files[i]);
+        tfm_bytes_free(&run->buffers[i]);
     }
-    tfm_bleu_tokenizer_free(&s->tokenizer);
-    tfm_lowercase_free(&s->lowercase);
+    tfm_bleu_tokenizer_free(&run->tokenizer);
+    tfm_lowercase_free(&run->lowercase);
 }
 
 /* chrF takes sentences as they are, but for case and white space at the end. */
-static tfm_status prepare_chrf(scorer *s, size_t i, tfm_error *error) {
-    s->prepared[i] = tfm_trim_end(s->lines[i]);
-    if (!s->settings->lowercase) return TFM_OK;
-    s->buffers[i].size = 0;
-    tfm_status status = tfm_lowercase_run(s->lowercase, s->prepared[i], &s->buffers[i], error);
-    s->prepared[i] = (tfm_slice){s->buffers[i].data, s->buffers[i].size};
+static tfm_status prepare_chrf(scorer *run, size_t i, tfm_error *error) {
+    run->prepared[i] = tfm_trim_end(run->lines[i]);
+    if (!run->settings->lowercase) return TFM_OK;
+    run->buffers[i].size = 0;
+    tfm_status status = tfm_lowercase_run(run->lowercase, run->prepared[i], &run->buffers[i], error);
+    run->prepared[i] = (tfm_slice){run->buffers[i].data, run->buffers[i].size};
     return status;
 }
 
-static tfm_status prepare_bleu(scorer *s, size_t i, tfm_error *error) {
-    tfm_status status = tfm_bleu_tokenizer_run(s->tokenizer, s->lines[i], &s->buffers[i], error);
-    s->prepared[i] = (tfm_slice){s->buffers[i].data, s->buffers[i].size};
+static tfm_status prepare_bleu(scorer *run, size_t i, tfm_error *error) {
+    tfm_status status = tfm_bleu_tokenizer_run(run->tokenizer, run->lines[i], &run->buffers[i], error);
+    run->prepared[i] = (tfm_slice){run->buffers[i].data, run->buffers[i].size};
     return status;
 }
 
-static tfm_status add_sentence(scorer *s, tfm_error *error) {
+static tfm_status add_sentence(scorer *run, tfm_error *error) {
     tfm_status status = TFM_OK;
     bool ok = true;
-    const tfm_slice *p = s->prepared;
-    if (s->settings->bleu) {
-        for (size_t i = 0; status == TFM_OK && i < s->n; i++) status = prepare_bleu(s, i, error);
-        ok = status == TFM_OK && tfm_bleu_add(&s->bleu, p[0], p + 1, s->n - 1);
+    const tfm_slice *p = run->prepared;
+    if (run->settings->bleu) {
+        for (size_t i = 0; status == TFM_OK && i < run->n; i++) status = prepare_bleu(run, i, error);
+        ok = status == TFM_OK && tfm_bleu_add(&run->bleu, p[0], p + 1, run->n - 1);
     }
-    if (ok && s->settings->chrf) {
-        for (size_t i = 0; status == TFM_OK && i < s->n; i++) status = prepare_chrf(s, i, error);
-        ok = status == TFM_OK && tfm_chrf_add(&s->chrf, &s->chrf_options, p[0], p + 1, s->n - 1);
+    if (ok && run->settings->chrf) {
+        for (size_t i = 0; status == TFM_OK && i < run->n; i++) status = prepare_chrf(run, i, error);
+        ok = status == TFM_OK && tfm_chrf_add(&run->chrf, &run->chrf_options, p[0], p + 1, run->n - 1);
     }
     if (status != TFM_OK) return status;
     return ok ? TFM_OK
-              : tfm_fail(error, TFM_ERROR_MEMORY, "%s:%" PRIu64 ": out of memory", s->files[0].name,
-                         s->files[0].lines.number);
+              : tfm_fail(error, TFM_ERROR_MEMORY, "%s:%" PRIu64 ": out of memory", run->files[0].name,
+                         run->files[0].lines.number);
 }
 
 static bool ends_tokenized(tfm_slice line) {
@@ -234,14 +234,14 @@ static bool ends_tokenized(tfm_slice line) {
     return line.n >= 2 && line.data[line.n - 2] == ' ' && line.data[line.n - 1] == '.';
 }
 
-static tfm_status read_all(scorer *s, tfm_error *error) {
+static tfm_status read_all(scorer *run, tfm_error *error) {
     for (;;) {
         bool end;
-        tfm_status status = tfm_text_files_next(s->files, s->n, s->lines, &end, error);
+        tfm_status status = tfm_text_files_next(run->files, run->n, run->lines, &end, error);
         if (status != TFM_OK || end) return status;
-        s->n_sentences++;
-        s->n_tokenized += ends_tokenized(s->lines[0]);
-        status = add_sentence(s, error);
+        run->n_sentences++;
+        run->n_tokenized += ends_tokenized(run->lines[0]);
+        status = add_sentence(run, error);
         if (status != TFM_OK) return status;
     }
 }
@@ -249,18 +249,18 @@ static tfm_status read_all(scorer *s, tfm_error *error) {
 /* ---- printing ---- */
 
 /* signature: the metric's own part. details is given up. */
-static int print_score(const scorer *s, const char *name, double score, const char *signature, const char *verbose,
+static int print_score(const scorer *run, const char *name, double score, const char *signature, const char *verbose,
                        json_t *details) {
     char whole[256];
-    snprintf(whole, sizeof whole, "nrefs:%zu|case:%s|%s|version:tfm-%s", s->n - 1,
-             s->settings->lowercase ? "lc" : "mixed", signature, tfm_version());
-    if (!s->settings->json) {
+    snprintf(whole, sizeof whole, "nrefs:%zu|case:%s|%s|version:tfm-%s", run->n - 1,
+             run->settings->lowercase ? "lc" : "mixed", signature, tfm_version());
+    if (!run->settings->json) {
         json_decref(details);
-        printf("%s|%s = %.*f%s%s\n", name, whole, (int)s->settings->width, score, *verbose ? " " : "", verbose);
+        printf("%s|%s = %.*f%s%s\n", name, whole, (int)run->settings->width, score, *verbose ? " " : "", verbose);
         return TFM_EXIT_OK;
     }
     json_t *object = json_pack("{s:s, s:f, s:s, s:I}", "name", name, "score", score, "signature", whole, "sentences",
-                               (json_int_t)s->n_sentences);
+                               (json_int_t)run->n_sentences);
     bool ok = object && details && json_object_update(object, details) == 0 &&
               (*verbose == 0 || json_object_set_new(object, "verbose_score", json_string(verbose)) == 0) &&
               json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(17)) == 0 && putchar('\n') != EOF;
@@ -284,9 +284,9 @@ static json_t *bleu_details(const tfm_bleu_stats *stats, const tfm_bleu_score *s
                      (json_int_t)stats->ref_len);
 }
 
-static int print_bleu(const scorer *s) {
-    const settings *set = s->settings;
-    tfm_bleu_score score = tfm_bleu_compute(&s->bleu, set->smooth, smooth_value(set));
+static int print_bleu(const scorer *run) {
+    const settings *set = run->settings;
+    tfm_bleu_score score = tfm_bleu_compute(&run->bleu, set->smooth, smooth_value(set));
     char signature[96], verbose[192], value[32] = "";
     if (set->smooth == TFM_SMOOTH_FLOOR || set->smooth == TFM_SMOOTH_ADD_K)
         snprintf(value, sizeof value, "[%.2f]", smooth_value(set));
@@ -295,41 +295,41 @@ static int print_bleu(const scorer *s) {
     const double *p = score.precisions;
     snprintf(verbose, sizeof verbose,
              "%.1f/%.1f/%.1f/%.1f (BP = %.3f ratio = %.3f hyp_len = %" PRIu64 " ref_len = %" PRIu64 ")", p[0], p[1],
-             p[2], p[3], score.brevity_penalty, score.ratio, s->bleu.hyp_len, s->bleu.ref_len);
-    return print_score(s, "BLEU", score.score, signature, verbose, bleu_details(&s->bleu, &score));
+             p[2], p[3], score.brevity_penalty, score.ratio, run->bleu.hyp_len, run->bleu.ref_len);
+    return print_score(run, "BLEU", score.score, signature, verbose, bleu_details(&run->bleu, &score));
 }
 
-static int print_chrf(const scorer *s) {
-    const settings *set = s->settings;
+static int print_chrf(const scorer *run) {
+    const settings *set = run->settings;
     char signature[96], name[64];
     snprintf(signature, sizeof signature, "eff:%s|nc:%" PRIu32 "|nw:%" PRIu32 "|space:%s",
              set->eps_smoothing ? "no" : "yes", set->char_order, set->word_order, set->whitespace ? "yes" : "no");
     snprintf(name, sizeof name, "chrF%" PRIu32 "%.*s", set->beta, (int)set->word_order, "++++++++++++++++");
-    return print_score(s, name, tfm_chrf_compute(&s->chrf, &s->chrf_options), signature, "", json_object());
+    return print_score(run, name, tfm_chrf_compute(&run->chrf, &run->chrf_options), signature, "", json_object());
 }
 
-static int print_all(const scorer *s) {
-    if (s->n_tokenized >= 100)
+static int print_all(const scorer *run) {
+    if (run->n_tokenized >= 100)
         fprintf(stderr,
                 "tfmeval: warning: %" PRIu64 " lines of %s end in \" .\"; scores of text that is already tokenized "
                 "cannot be compared with others\n",
-                s->n_tokenized, s->files[0].name);
-    int code = s->settings->bleu ? print_bleu(s) : TFM_EXIT_OK;
-    if (code == TFM_EXIT_OK && s->settings->chrf) code = print_chrf(s);
+                run->n_tokenized, run->files[0].name);
+    int code = run->settings->bleu ? print_bleu(run) : TFM_EXIT_OK;
+    if (code == TFM_EXIT_OK && run->settings->chrf) code = print_chrf(run);
     return code == TFM_EXIT_OK ? tfm_command_end() : code;
 }
 
 static int run_scorer(const settings *set) {
     tfm_error error = {0};
-    scorer *s = calloc(1, sizeof *s);
-    if (!s) return tfm_complain("out of memory");
-    tfm_status status = open_scorer(s, set, &error);
-    if (status == TFM_OK) status = read_all(s, &error);
-    if (status == TFM_OK && s->n_sentences == 0)
-        status = tfm_fail(&error, TFM_ERROR_FORMAT, "%s: no lines, nothing to score", s->files[0].name);
-    int code = status == TFM_OK ? print_all(s) : tfm_command_fail(&error);
-    close_scorer(s);
-    free(s);
+    scorer *run = calloc(1, sizeof *run);
+    if (!run) return tfm_complain("out of memory");
+    tfm_status status = open_scorer(run, set, &error);
+    if (status == TFM_OK) status = read_all(run, &error);
+    if (status == TFM_OK && run->n_sentences == 0)
+        status = tfm_fail(&error, TFM_ERROR_FORMAT, "%s: no lines, nothing to score", run->files[0].name);
+    int code = status == TFM_OK ? print_all(run) : tfm_command_fail(&error);
+    close_scorer(run);
+    free(run);
     return code;
 }
 

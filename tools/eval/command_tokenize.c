@@ -1,13 +1,13 @@
 /* command_tokenize.c - tfmeval tokenize: token ids of texts, and texts of token ids. */
-#include "runtime/tfm.h"
-#include "tools/common/json_line.h"
-#include "model_options.h"
-#include "record.h"
-
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "model_options.h"
+#include "record.h"
+#include "runtime/tfm.h"
+#include "tools/common/json_line.h"
 
 typedef struct settings {
     tfm_model_command_settings base;
@@ -157,16 +157,16 @@ static tfm_status answer(answerer *a, tfm_slice line, tfm_error *error) {
 }
 
 static tfm_status answer_all(answerer *a, const char *path, tfm_error *error) {
-    const settings *s = a->settings;
-    tfm_model_settings model = s->base.model;
+    const settings *chosen = a->settings;
+    tfm_model_settings model = chosen->base.model;
     model.choice.threads = 1;
     tfm_status status = tfm_opened_open(&a->model, path, &model, error);
     if (status != TFM_OK) return status;
     if (!a->model.info.has_tokenizer) return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer", path);
-    status = tfm_text_file_open(&a->in, s->in, error);
+    status = tfm_text_file_open(&a->in, chosen->in, error);
     if (status != TFM_OK) return status;
-    a->out = strcmp(s->out, "-") == 0 ? stdout : fopen(s->out, "we");
-    if (!a->out) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", s->out, strerror(errno));
+    a->out = strcmp(chosen->out, "-") == 0 ? stdout : fopen(chosen->out, "we");
+    if (!a->out) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", chosen->out, strerror(errno));
     a->in.output = a->out;
     for (;;) {
         tfm_slice line;

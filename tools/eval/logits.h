@@ -4,8 +4,8 @@
 #ifndef TFM_TOOLS_EVAL_LOGITS_H
 #define TFM_TOOLS_EVAL_LOGITS_H
 
-#include "tools/safetensors/safetensors.h"
 #include "model_options.h"
+#include "tools/safetensors/safetensors.h"
 
 typedef struct tfm_logits_settings {
     tfm_model_command_settings base;

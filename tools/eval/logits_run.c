@@ -1,10 +1,10 @@
 /* logits_run.c - computes lines in batches, whatever the kind of model, and writes them as they are done. */
 #include "logits.h"
 
-#include "runtime/tfm.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "runtime/tfm.h"
 
 /* Floats of logits held at the same time, unless one token (of an encoder: one line) has more: 64 MiB. */
 #define LOGITS_BUDGET ((size_t)16 << 20)

@@ -4,8 +4,8 @@
 #ifndef TFM_TOOLS_EVAL_MODEL_OPTIONS_H
 #define TFM_TOOLS_EVAL_MODEL_OPTIONS_H
 
-#include "tools/common/open_model.h"
 #include "command.h"
+#include "tools/common/open_model.h"
 
 typedef struct tfm_model_settings {
     tfm_model_choice choice;

@@ -10,8 +10,8 @@ static int compare_at(const tfm_ngrams *x, uint32_t a, const tfm_ngrams *y, uint
     uint32_t n_a = minimum(x->n - a, order), n_b = minimum(y->n - b, order);
     uint32_t n = minimum(n_a, n_b);
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t s = x->symbols[a + i], t = y->symbols[b + i];
-        if (s != t) return s < t ? -1 : 1;
+        uint32_t left = x->symbols[a + i], right = y->symbols[b + i];
+        if (left != right) return left < right ? -1 : 1;
     }
     return (n_a > n_b) - (n_a < n_b);
 }

@@ -6,10 +6,10 @@
  * token of a text has nothing before it and is not scored; with a stride of max_length neither is the first of any
  * window.
  */
-#include "runtime/tfm.h"
-#include "perplexity.h"
-
 #include <stdlib.h>
+
+#include "perplexity.h"
+#include "runtime/tfm.h"
 
 enum {
     LONGEST_DEFAULT = 2048,    /* window, where the model takes more */

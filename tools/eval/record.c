@@ -1,13 +1,13 @@
 /* record.c - lines of JSON. */
 #include "record.h"
 
-#include "runtime/tfm.h"
-#include "tools/common/cli.h"
-
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "runtime/tfm.h"
+#include "tools/common/cli.h"
 
 tfm_status tfm_record_fail(const tfm_text_file *file, tfm_error *error, tfm_status status, const char *format, ...) {
     char message[sizeof error->message];

@@ -7,9 +7,9 @@
 #ifndef TFM_TOOLS_EVAL_RECORD_H
 #define TFM_TOOLS_EVAL_RECORD_H
 
-#include "text_file.h"
-
 #include <jansson.h>
+
+#include "text_file.h"
 
 /* The object on a line just read from file. Errors, which name file and line: TFM_ERROR_FORMAT. */
 tfm_status tfm_record_parse(const tfm_text_file *file, tfm_slice line, json_t **object, tfm_error *error);

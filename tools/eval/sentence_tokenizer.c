@@ -7,12 +7,12 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "sentence.h"
 
-#include "runtime/tfm.h"
-
 #include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utf8proc.h>
+
+#include "runtime/tfm.h"
 
 typedef struct rule {
     const char *pattern, *replacement;

@@ -1,13 +1,13 @@
 /* text_file.c - text files read line by line. */
 #include "text_file.h"
 
-#include "runtime/tfm.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "runtime/tfm.h"
 
 #define LINE_LIMIT ((size_t)256 << 20)
 

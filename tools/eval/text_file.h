@@ -4,9 +4,9 @@
 #ifndef TFM_TOOLS_EVAL_TEXT_FILE_H
 #define TFM_TOOLS_EVAL_TEXT_FILE_H
 
-#include "sentence.h"
-
 #include <stdio.h>
+
+#include "sentence.h"
 
 typedef struct tfm_text_file {
     const char *path; /* borrowed; "-" is stdin */

@@ -65,7 +65,7 @@ static tfm_status folder_name(const char *path, char *name, size_t size, tfm_err
 
 /* The options that change the file, with names of files but not where they lie. */
 static void describe_command(const tfm_pack_request *request, char *text, size_t size) {
-    const tfm_shortlist_request *s = &request->shortlist;
+    const tfm_shortlist_request *shortlist = &request->shortlist;
     if (request->tokenizer_only) {
         snprintf(text, size, "--tokenizer-only");
         return;
@@ -77,11 +77,11 @@ static void describe_command(const tfm_pack_request *request, char *text, size_t
         n +=
             snprintf(text + n, size - (size_t)n, " --chat-template %.255s", slash ? slash + 1 : request->chat_template);
     keep_ascii(text);
-    if (!s->path) return;
-    slash = strrchr(s->path, '/');
+    if (!shortlist->path) return;
+    slash = strrchr(shortlist->path, '/');
     n += snprintf(text + n, size - (size_t)n, " --shortlist %.255s --shortlist-best %u --shortlist-threshold %g",
-                  slash ? slash + 1 : s->path, s->best, s->threshold);
-    if (s->has_first) snprintf(text + n, size - (size_t)n, " --shortlist-first %u", s->first);
+                  slash ? slash + 1 : shortlist->path, shortlist->best, shortlist->threshold);
+    if (shortlist->has_first) snprintf(text + n, size - (size_t)n, " --shortlist-first %u", shortlist->first);
     keep_ascii(text);
 }
 

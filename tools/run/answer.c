@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
 #include "attention_file.h"
 #include "output_text.h"
+#include "runtime/tfm.h"
 
 /* ---- Ctrl-C ---- */
 

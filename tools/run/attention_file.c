@@ -8,8 +8,8 @@
 #include <strings.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
 #include "heatmap.h"
+#include "runtime/tfm.h"
 
 static bool ends_with(const char *path, const char *suffix) {
     size_t n = strlen(path), m = strlen(suffix);

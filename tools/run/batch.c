@@ -11,11 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
 #include "answer.h"
 #include "attention_file.h"
 #include "output_text.h"
 #include "result.h"
+#include "runtime/tfm.h"
 #include "windows.h"
 
 enum {
@@ -260,8 +260,8 @@ static tfm_status run_lines(batch *b, tfm_error *error) {
 
 /* Is the output one text, printed as it is? */
 static bool is_single(const batch *b, size_t n) {
-    const tfm_settings *s = b->settings;
-    return tfm_engine_continues(b->engine) && n == 1 && !s->json && !s->ids &&
+    const tfm_settings *settings = b->settings;
+    return tfm_engine_continues(b->engine) && n == 1 && !settings->json && !settings->ids &&
            b->engine->params.num_return_sequences == 1;
 }
 

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
 #include "answer.h"
 #include "attention_file.h"
+#include "runtime/tfm.h"
 
 /* ---- settings ---- */
 

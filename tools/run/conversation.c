@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
 #include "answer.h"
+#include "runtime/tfm.h"
 
 /* Tokens that are kept free for an answer whose length nobody limits. */
 enum { ROOM = 256 };

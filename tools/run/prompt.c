@@ -13,10 +13,10 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
-#include "tools/run/analysis/analysis.h"
 #include "answer.h"
 #include "commands.h"
+#include "runtime/tfm.h"
+#include "tools/run/analysis/analysis.h"
 
 enum { HISTORY_LINES = 1000 };
 

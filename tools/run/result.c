@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output_text.h"
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
 

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
-#include "tools/run/analysis/analysis.h"
 #include "attention_file.h"
 #include "batch.h"
 #include "prompt.h"
+#include "runtime/tfm.h"
+#include "tools/run/analysis/analysis.h"
 
 enum { PROMPT_BYTES = 64 << 20 }; /* longest --prompt-file */
 

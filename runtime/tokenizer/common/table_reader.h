@@ -4,8 +4,8 @@
 #ifndef TFM_RUNTIME_TOKENIZER_COMMON_TABLE_READER_H
 #define TFM_RUNTIME_TOKENIZER_COMMON_TABLE_READER_H
 
-#include "format/table.h"
 #include "char_classes.h"
+#include "format/table.h"
 #include "trie.h"
 
 typedef struct tfm_table_reader {

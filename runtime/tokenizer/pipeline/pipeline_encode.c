@@ -1,8 +1,8 @@
 /* pipeline_encode.c - text to ids: added tokens are taken out, the rest is normalised, cut into words and segmented. */
 #include <string.h>
 
-#include "runtime/tfm.h"
 #include "pipeline.h"
+#include "runtime/tfm.h"
 
 typedef struct encoder {
     const tfm_pipeline *p;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/tiny_session.h"
 #include "executor_reference.h"
+#include "tests/support/tiny_session.h"
 
 static void *allocate(size_t n, size_t size) {
     void *memory = calloc(n ? n : 1, size);

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/support/tiny_session.h"
 #include "tests/support/outputs.h"
+#include "tests/support/tiny_session.h"
 
 #define N_INPUTS 30
 #define VOCAB 37

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/tiny_session.h"
 #include "tests/support/outputs.h"
+#include "tests/support/tiny_session.h"
 
 enum { VOCAB = 70, N_INPUTS = 24, LONGEST = 9, N_NEW = 7 };
 

@@ -52,7 +52,7 @@ Test(render, continue_final_message) {
                                      "assistant", "content", cases[i].message);
         tfm_chat_params params = {.size = sizeof params, .add_generation_prompt = true, .continue_final_message = true};
         rendered r = render(cases[i].template, strlen(cases[i].template), messages, NULL, NULL, &params);
-        if (cases[i].expected != NULL) {
+        if (cases[i].expected) {
             cr_expect_eq(r.status, TFM_OK, "%zu: %s", i, r.error.message);
             cr_expect_str_eq(r.text.data ? r.text.data : "", cases[i].expected, "%zu: %s", i, r.text.data);
         } else {
@@ -95,18 +95,18 @@ Test(render, long_conversation) {
     json_decref(cases);
 }
 
-/* ---- through a model file -------------------------------------------------------------------------------------- */
+/* ---- through a model file ---- */
 
 static void write_model(const char *path, const char *template, const char *bos) {
     tfm_error error = {0};
     tfm_writer *writer;
     tfm_table_builder *kind = tfm_table_builder_new(), *chat = tfm_table_builder_new();
     tfm_table_set_string(kind, "kind", "tokenizer");
-    if (template != NULL) tfm_table_set_string(chat, "template", template);
-    if (bos != NULL) tfm_table_set_string(chat, "bos_token", bos);
+    if (template) tfm_table_set_string(chat, "template", template);
+    if (bos) tfm_table_set_string(chat, "bos_token", bos);
     cr_assert_eq(tfm_writer_create(&writer, path, &error), TFM_OK, "%s", error.message);
     cr_assert_eq(tfm_writer_section(writer, "architecture", kind, &error), TFM_OK, "%s", error.message);
-    if (template != NULL || bos != NULL)
+    if (template || bos)
         cr_assert_eq(tfm_writer_section(writer, "chat", chat, &error), TFM_OK, "%s", error.message);
     cr_assert_eq(tfm_writer_commit(&writer, &error), TFM_OK, "%s", error.message);
     tfm_table_builder_free(&kind);

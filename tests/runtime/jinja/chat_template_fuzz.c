@@ -13,7 +13,7 @@ int fuzz_outcome;
 /* What must hold whatever comes in; a broken promise stops the fuzzer. */
 static void check(tfm_status status, const tfm_error *error, const tfm_text *text) {
     if (status == TFM_OK) {
-        if (text->data == NULL || text->data[text->size] != '\0') abort();
+        if (!text->data || text->data[text->size] != '\0') abort();
         return;
     }
     if (status != TFM_ERROR_ARGUMENT && status != TFM_ERROR_UNSUPPORTED && status != TFM_ERROR_LIMIT) abort();
@@ -43,21 +43,21 @@ static void render(const tfm_chat *chat, const tfm_message *messages, size_t n, 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     static const char *const roles[] = {"system", "user", "assistant", "user", "tool"};
     const uint8_t *end = n > 0 ? memchr(data, 0, n) : NULL;
-    size_t n_template = end != NULL ? (size_t)(end - data) : n, n_messages = 0;
+    size_t n_template = end ? (size_t)(end - data) : n, n_messages = 0;
     tfm_message messages[MESSAGES_MAX];
     char *copies[MESSAGES_MAX + 1];
     for (size_t at = n_template + 1; at < n && n_messages < MESSAGES_MAX; n_messages++) {
         end = memchr(data + at, 0, n - at);
-        size_t length = end != NULL ? (size_t)(end - data) - at : n - at;
+        size_t length = end ? (size_t)(end - data) - at : n - at;
         copies[n_messages] = malloc(length > 0 ? length : 1);
-        if (copies[n_messages] == NULL) abort();
+        if (!copies[n_messages]) abort();
         memcpy(copies[n_messages], data + at, length);
         messages[n_messages] = (tfm_message){.role = roles[n_messages % 5], .content = copies[n_messages], .n = length};
         at += length + 1;
     }
     char *template = malloc(n_template > 0 ? n_template : 1);
     tfm_chat *chat;
-    if (template == NULL) abort();
+    if (!template) abort();
     if (n_template > 0) memcpy(template, data, n_template);
     if (tfm_chat_open(&chat, template, n_template, NULL) != TFM_OK) abort();
     free(template); /* a template needs its text no more */

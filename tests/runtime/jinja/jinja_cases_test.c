@@ -25,7 +25,7 @@ static void check(const char *name, const rendered *r, const json_t *expected) {
     const json_t *text = json_object_get(expected, "text");
     const char *error = json_string_value(json_object_get(expected, "error"));
     const char *words = json_string_value(json_object_get(expected, "words"));
-    if (text != NULL) {
+    if (text) {
         cr_expect(r->status == TFM_OK, "%s: status %d: %s", name, (int)r->status, r->error.message);
         if (r->status == TFM_OK)
             cr_expect(same(r, text), "%s:\n expected |%s|\n      got |%s|", name, json_string_value(text),
@@ -117,7 +117,7 @@ Test(cases, shared_templates) {
         char path[4096];
         snprintf(path, sizeof path, "%s/tokenizers/%s/tokenizer_config.json", shared ? shared : "", names[i]);
         json_t *config = json_load_file(path, 0, NULL);
-        if (config == NULL) cr_skip_test("%s is not there", path);
+        if (!config) cr_skip_test("%s is not there", path);
         cr_expect(json_equal(json_object_get(config, "chat_template"),
                              json_object_get(json_object_get(cases, "templates"), names[i])),
                   "%s", names[i]);

@@ -23,7 +23,7 @@ void __wrap_free(void *pointer);
 static bool fails(void) { return armed && n_calls++ == fail_at; }
 
 static void *made(void *pointer, bool is_new) {
-    if (armed && is_new && pointer != NULL) n_live++;
+    if (armed && is_new && pointer) n_live++;
     return pointer;
 }
 
@@ -31,12 +31,10 @@ void *__wrap_malloc(size_t n) { return fails() ? NULL : made(__real_malloc(n), t
 
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : made(__real_calloc(n, size), true); }
 
-void *__wrap_realloc(void *pointer, size_t n) {
-    return fails() ? NULL : made(__real_realloc(pointer, n), pointer == NULL);
-}
+void *__wrap_realloc(void *pointer, size_t n) { return fails() ? NULL : made(__real_realloc(pointer, n), !pointer); }
 
 void __wrap_free(void *pointer) {
-    if (armed && pointer != NULL) n_live--;
+    if (armed && pointer) n_live--;
     __real_free(pointer);
 }
 

@@ -98,7 +98,7 @@ char *tiny_json(int which) {
     FILE *out = open_memstream(&text, &n);
     cr_assert_not_null(out);
     const char *hole = strstr(files[which], place);
-    if (hole != NULL) {
+    if (hole) {
         unsigned char *map = tiny_charsmap(rules, &n);
         fwrite(files[which], 1, (size_t)(hole - files[which]), out);
         write_base64(out, map, n);

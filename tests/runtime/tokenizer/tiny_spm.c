@@ -41,14 +41,14 @@ static void add_rule(charsmap *map, const char *from, const char *to) {
     uint32_t leaf = block_of(map, node);
     map->units[node] |= 1u << 8;
     map->units[leaf] = 0x80000000u | (uint32_t)map->n_texts;
-    cr_assert_lt(map->n_texts + strlen(to) + 1, sizeof(map->texts));
+    cr_assert_lt(map->n_texts + strlen(to) + 1, sizeof map->texts);
     strcpy(map->texts + map->n_texts, to);
     map->n_texts += strlen(to) + 1;
 }
 
 static ProtobufCBinaryData make_charsmap(const tiny_rule *rules) {
-    if (rules == NULL) return (ProtobufCBinaryData){0};
-    charsmap *map = calloc(1, sizeof(*map));
+    if (!rules) return (ProtobufCBinaryData){0};
+    charsmap *map = calloc(1, sizeof *map);
     cr_assert_not_null(map);
     map->n_blocks = 1;
     for (; rules->from != NULL; rules++) add_rule(map, rules->from, rules->to);
@@ -109,7 +109,7 @@ unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces,
     trainer.model_type = options->bpe ? 2 : 1;
     trainer.byte_fallback = options->byte_fallback;
     trainer.treat_whitespace_as_suffix = options->as_suffix;
-    if (options->unknown_surface != NULL) {
+    if (options->unknown_surface) {
         trainer.has_unk_surface = true;
         trainer.unk_surface =
             (ProtobufCBinaryData){strlen(options->unknown_surface), (uint8_t *)(uintptr_t)options->unknown_surface};
@@ -121,7 +121,7 @@ unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces,
     model.pieces = pointers;
     model.trainer = &trainer;
     model.normalizer = &normalizer;
-    if (options->denormalizer_rules != NULL) model.denormalizer = &denormalizer;
+    if (options->denormalizer_rules) model.denormalizer = &denormalizer;
     *n = spm__model__get_packed_size(&model);
     unsigned char *data = malloc(*n);
     cr_assert_not_null(data);

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/pack/tokenizer/spm/spm_table.h"
-#include "tools/pack/tokenizer/tokenizer_json.h"
-#include "tokenizers.h"
 #include "tiny_json.h"
 #include "tiny_spm.h"
+#include "tokenizers.h"
+#include "tools/pack/tokenizer/spm/spm_table.h"
+#include "tools/pack/tokenizer/tokenizer_json.h"
 
 TestSuite(tokenizer_faults, .fini = remove_scratch, .timeout = 300);
 
@@ -36,7 +36,7 @@ void __wrap_free(void *pointer);
 static bool fails(void) { return armed && n_calls++ == fail_at; }
 
 static void *made(void *pointer, bool is_new) {
-    if (armed && is_new && pointer != NULL) n_live++;
+    if (armed && is_new && pointer) n_live++;
     return pointer;
 }
 
@@ -44,12 +44,10 @@ void *__wrap_malloc(size_t n) { return fails() ? NULL : made(__real_malloc(n), t
 
 void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : made(__real_calloc(n, size), true); }
 
-void *__wrap_realloc(void *pointer, size_t n) {
-    return fails() ? NULL : made(__real_realloc(pointer, n), pointer == NULL);
-}
+void *__wrap_realloc(void *pointer, size_t n) { return fails() ? NULL : made(__real_realloc(pointer, n), !pointer); }
 
 void *__wrap_reallocarray(void *pointer, size_t n, size_t size) {
-    return fails() ? NULL : made(__real_reallocarray(pointer, n, size), pointer == NULL);
+    return fails() ? NULL : made(__real_reallocarray(pointer, n, size), !pointer);
 }
 
 char *__wrap_strdup(const char *text) { return fails() ? NULL : made(__real_strdup(text), true); }
@@ -67,7 +65,7 @@ int __wrap_asprintf(char **text, const char *format, ...) {
 }
 
 void __wrap_free(void *pointer) {
-    if (armed && pointer != NULL) n_live--;
+    if (armed && pointer) n_live--;
     __real_free(pointer);
 }
 
@@ -102,7 +100,7 @@ static tfm_status pack_model(void *arg, tfm_error *error) {
     tfm_status status = tfm_spm_model_parse(&model, file->data, file->n, "model", error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    status = table != NULL ? tfm_spm_table(&model, NULL, "model", table, error) : TFM_ERROR_MEMORY;
+    status = table ? tfm_spm_table(&model, NULL, "model", table, error) : TFM_ERROR_MEMORY;
     void *data = NULL;
     size_t n;
     if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);
@@ -136,9 +134,9 @@ static tfm_status read_vocabulary(void *arg, tfm_error *error) {
 
 Test(tokenizer_faults, reading_a_vocabulary) {
     static const char json[] = "{\"</s>\": 0, \"<unk>\": 1, \"a\": 2}";
-    write_scratch("vocab.json", json, sizeof(json) - 1);
+    write_scratch("vocab.json", json, sizeof json - 1);
     char path[4096];
-    snprintf(path, sizeof(path), "%s", scratch_path("vocab.json"));
+    snprintf(path, sizeof path, "%s", scratch_path("vocab.json"));
     cr_expect_geq(fail_each(read_vocabulary, path), 2);
 }
 
@@ -251,7 +249,7 @@ Test(tokenizer_faults, opening_and_using_json) {
 
 static tfm_status pack_json(void *arg, tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
-    tfm_status status = table != NULL ? tfm_tokenizer_json(arg, "json", table, error) : TFM_ERROR_MEMORY;
+    tfm_status status = table ? tfm_tokenizer_json(arg, "json", table, error) : TFM_ERROR_MEMORY;
     void *data = NULL;
     size_t n;
     if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);

@@ -45,7 +45,7 @@ static void use_text(const tfm_tokenizer *t, const char *text, size_t n) {
 
 static void use(const tfm_tokenizer *t, const uint8_t *tail, size_t n_tail) {
     static const char mixed[] = "a ab  b\tA\xCC\x88<x>\xE2\x96\x81\xFF\0>>x<< abab \xEF\xBD\xB1 \xC3\xA9";
-    use_text(t, mixed, sizeof(mixed) - 1);
+    use_text(t, mixed, sizeof mixed - 1);
     use_text(t, (const char *)tail, n_tail);
     size_t size = tfm_tokenizer_size(t);
     int32_t ids[64];
@@ -58,7 +58,7 @@ static void use(const tfm_tokenizer *t, const uint8_t *tail, size_t n_tail) {
         size_t length;
         volatile char last = 0;
         const char *piece = tfm_tokenizer_piece(t, ids[i], &length);
-        if (piece == NULL) abort();
+        if (!piece) abort();
         if (length > 0) last = piece[length - 1];
         (void)last;
     }
@@ -88,7 +88,7 @@ static void use_model(const uint8_t *data, size_t n, const uint8_t *tail, size_t
     tfm_table_builder *builder = tfm_table_builder_new();
     void *bytes = NULL;
     size_t n_bytes = 0;
-    if (builder != NULL && tfm_spm_table(&model, NULL, "fuzz", builder, &error) == TFM_OK) {
+    if (builder && tfm_spm_table(&model, NULL, "fuzz", builder, &error) == TFM_OK) {
         if (tfm_table_build(builder, &bytes, &n_bytes, &error) != TFM_OK) abort();
         use_table(bytes, n_bytes, tail, n_tail);
         if (fuzz_outcome != FUZZ_OPENED) abort(); /* what is packed must open */
@@ -104,7 +104,7 @@ static void use_json(const uint8_t *data, size_t n, const uint8_t *tail, size_t 
     tfm_table_builder *builder = tfm_table_builder_new();
     void *bytes = NULL;
     size_t n_bytes = 0;
-    if (root != NULL && builder != NULL && tfm_tokenizer_json(root, "fuzz", builder, &error) == TFM_OK &&
+    if (root && builder && tfm_tokenizer_json(root, "fuzz", builder, &error) == TFM_OK &&
         tfm_table_build(builder, &bytes, &n_bytes, &error) == TFM_OK) {
         use_table(bytes, n_bytes, tail, n_tail);
         if (fuzz_outcome != FUZZ_OPENED) abort(); /* what is packed must open */

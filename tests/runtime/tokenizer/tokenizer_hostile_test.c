@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tokenizers.h"
-#include "tokenizer_fuzz.h"
+#include "tests/support/thorough.h"
 #include "tiny_json.h"
 #include "tiny_spm.h"
-#include "tests/support/thorough.h"
+#include "tokenizer_fuzz.h"
+#include "tokenizers.h"
 
 TestSuite(hostile, .fini = remove_scratch, .timeout = 600);
 
@@ -74,7 +74,7 @@ static int run(const input *in) {
 
 static const tiny_options variants[] = {
     {.rules = rules, .denormalizer_rules = rules}, {.bpe = true, .rules = rules}, {.byte_fallback = true}};
-#define N_VARIANTS (sizeof(variants) / sizeof(variants[0]))
+#define N_VARIANTS (sizeof variants / sizeof variants[0])
 
 Test(hostile, sound_inputs_open) {
     for (size_t i = 0; i < N_VARIANTS; i++) {
@@ -97,7 +97,7 @@ Test(hostile, every_word_of_a_table_changed) {
             memcpy(&old, in.data + at, 4);
             uint32_t values[] = {0,           UINT32_MAX,    old + 1,    old ^ 0x80000000u, old ^ 0x40000000u,
                                  old + 0x200, old + 0x20000, 0x7FC00000u};
-            for (size_t k = word++ % stride; k < sizeof(values) / sizeof(values[0]); k += stride, n_tried++) {
+            for (size_t k = word++ % stride; k < sizeof values / sizeof values[0]; k += stride, n_tried++) {
                 memcpy(in.data + at, &values[k], 4);
                 n_refused += run(&in) == FUZZ_REFUSED;
             }
@@ -130,7 +130,7 @@ Test(hostile, every_word_of_a_json_table_changed) {
             uint32_t old;
             memcpy(&old, in.data + at, 4);
             uint32_t values[] = {0, UINT32_MAX, old + 1, old ^ 0x80000000u, old + 0x200, 0x3030302Au};
-            for (size_t k = word++ % stride; k < sizeof(values) / sizeof(values[0]); k += stride, n_tried++) {
+            for (size_t k = word++ % stride; k < sizeof values / sizeof values[0]; k += stride, n_tried++) {
                 memcpy(in.data + at, &values[k], 4);
                 n_refused += run(&in) == FUZZ_REFUSED;
             }
@@ -178,7 +178,7 @@ Test(hostile, every_byte_of_a_model_file_changed) {
     for (size_t at = 1; at < in.n; at++) {
         uint8_t old = in.data[at];
         uint8_t values[] = {0, 0xFF, (uint8_t)(old + 1), (uint8_t)(old ^ 0x80), (uint8_t)(old ^ 4)};
-        for (size_t k = 0; k < sizeof(values); k++) {
+        for (size_t k = 0; k < sizeof values; k++) {
             in.data[at] = values[k];
             n_refused += run(&in) == FUZZ_REFUSED;
         }
@@ -249,7 +249,7 @@ Test(hostile, changed_tables_are_refused) {
     cr_assert_eq(pack_bytes(model.data + 1, model.n - 1, &p, &error), TFM_OK, "%s", error.message);
     const tfm_table *table = tfm_file_table(p.file, "tokenizer");
     static const char *const tries[] = {"pieces.trie", "symbols.trie", "normalizer.rules", "denormalizer.rules"};
-    for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+    for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         uint32_t n_units = (uint32_t)length_of(table, tries[i]) / 2;
         change base = {tries[i], 2 * (n_units - 1), n_units << 9, false}, value = {tries[i], 3, 0x3FFFFFFF, false},
                mark = {tries[i], 3, 0x80000000u, false}, odd = {tries[i], 0, 0, true};
@@ -274,7 +274,7 @@ Test(hostile, changed_tables_are_refused) {
         {"normalizer.replacements.offsets", 1, 0xFFFFFF, false},
         {"normalizer.replacements.offsets", 0, 0, true},
     };
-    for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         cr_expect_eq(open_changed(table, &changes[i], &error), TFM_ERROR_FORMAT, "change %zu: %s", i, changes[i].key);
         cr_expect_not_null(strstr(error.message, "changed: "), "%s", error.message);
     }
@@ -290,7 +290,7 @@ Test(hostile, corpus) {
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (entry->d_name[0] == '.') continue;
         char path[4096];
-        snprintf(path, sizeof(path), "%s/%s", TFM_TOKENIZER_CORPUS, entry->d_name);
+        snprintf(path, sizeof path, "%s/%s", TFM_TOKENIZER_CORPUS, entry->d_name);
         size_t n;
         char *data = read_bytes(path, &n);
         input in = {(uint8_t *)data, n};
@@ -303,7 +303,7 @@ Test(hostile, corpus) {
     cr_expect_geq(n_opened, 5);
 }
 
-/* ---- refusals, each with its reason ---------------------------------------------------------------------------- */
+/* ---- refusals, each with its reason ---- */
 
 static void refuses(const tiny_options *options, const tiny_piece *list, tfm_status status, const char *reason) {
     size_t n;

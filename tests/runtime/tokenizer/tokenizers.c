@@ -24,7 +24,7 @@ const char *scratch(void) {
 
 const char *scratch_path(const char *name) {
     static char path[2048];
-    snprintf(path, sizeof(path), "%s/%s", scratch(), name);
+    snprintf(path, sizeof path, "%s/%s", scratch(), name);
     return path;
 }
 
@@ -33,7 +33,7 @@ static void remember(const char *name) {
         if (strcmp(written[i], name) == 0) return;
     }
     cr_assert_lt(n_written, 16);
-    snprintf(written[n_written++], sizeof(written[0]), "%s", name);
+    snprintf(written[n_written++], sizeof written[0], "%s", name);
 }
 
 void remove_scratch(void) {
@@ -53,12 +53,12 @@ void write_scratch(const char *name, const void *data, size_t n) {
 
 static tfm_status open_side(packed *p, const char *name, tfm_tokenizer **tokenizer, tfm_error *error) {
     const tfm_table *table = tfm_file_table(p->file, name);
-    return table != NULL ? tfm_tokenizer_open(tokenizer, table, name, error) : TFM_OK;
+    return table ? tfm_tokenizer_open(tokenizer, table, name, error) : TFM_OK;
 }
 
 tfm_status pack(const char *path, packed *result, tfm_error *error) {
     char bin[2048];
-    snprintf(bin, sizeof(bin), "%s", scratch_path("tokenizer.bin"));
+    snprintf(bin, sizeof bin, "%s", scratch_path("tokenizer.bin"));
     *result = (packed){0};
     tfm_writer *writer;
     tfm_status status = tfm_writer_create(&writer, bin, error);
@@ -89,7 +89,7 @@ packed must_pack(const char *path) {
 tfm_status pack_bytes(const void *data, size_t n, packed *result, tfm_error *error) {
     write_scratch("bytes.spm", data, n);
     char path[2048];
-    snprintf(path, sizeof(path), "%s", scratch_path("bytes.spm"));
+    snprintf(path, sizeof path, "%s", scratch_path("bytes.spm"));
     return pack(path, result, error);
 }
 
@@ -102,8 +102,8 @@ void packed_close(packed *p) {
 const char *shared_path(const char *relative) {
     static char path[4096];
     const char *shared = getenv("TFM_SHARED");
-    snprintf(path, sizeof(path), "%s/%s", shared != NULL ? shared : "", relative);
-    if (shared == NULL || access(path, R_OK) != 0) cr_skip_test("%s is not there", path);
+    snprintf(path, sizeof path, "%s/%s", shared ? shared : "", relative);
+    if (!shared || access(path, R_OK) != 0) cr_skip_test("%s is not there", path);
     return path;
 }
 
@@ -135,7 +135,7 @@ static void print_ids(const char *label, const int32_t *ids, size_t n) {
 
 static int32_t *ids_of(const json_t *json, size_t *n) {
     *n = json_array_size(json);
-    int32_t *ids = calloc(*n + 1, sizeof(*ids));
+    int32_t *ids = calloc(*n + 1, sizeof *ids);
     cr_assert_not_null(ids);
     for (size_t i = 0; i < *n; i++) ids[i] = (int32_t)json_integer_value(json_array_get(json, i));
     return ids;

@@ -1,12 +1,12 @@
 /* metrics_test.c - BLEU and chrF on cases worked out by hand, and the text handling below them. */
-#include "tools/eval/bleu.h"
-#include "tools/eval/chrf.h"
-#include "tools/eval/ngrams.h"
-
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "tools/eval/bleu.h"
+#include "tools/eval/chrf.h"
+#include "tools/eval/ngrams.h"
 
 static tfm_slice slice(const char *text) { return (tfm_slice){text, strlen(text)}; }
 

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "checkpoints.h"
-#include "command.h"
 #include "format/model_file.h"
+#include "run_tfmpack.h"
 #include "tests/support/tensor_values.h"
 #include "tests/support/version.h"
 

@@ -1,10 +1,10 @@
 /* safetensors_test.c - the container: what is written is read back, and every wrong header is refused. */
-#include "tests/tools/pack/checkpoints.h"
-#include "tests/support/tensor_values.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "tests/support/tensor_values.h"
+#include "tests/tools/pack/checkpoints.h"
 
 TestSuite(safetensors, .timeout = 60);
 

@@ -6,12 +6,12 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "tools/pack/tokenizer/spm/charsmap.h"
 #include "base64.h"
 #include "class_sets.h"
 #include "normal_forms.h"
 #include "regex.h"
 #include "tokenizer_json.h"
+#include "tools/pack/tokenizer/spm/charsmap.h"
 
 #define MAX_STEPS 100
 

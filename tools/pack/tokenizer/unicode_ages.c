@@ -161,4 +161,4 @@ const tfm_unicode_range tfm_unicode_ages[] = {
 };
 /* clang-format on */
 
-const size_t tfm_n_unicode_ages = sizeof(tfm_unicode_ages) / sizeof(tfm_unicode_ages[0]);
+const size_t tfm_n_unicode_ages = sizeof tfm_unicode_ages / sizeof tfm_unicode_ages[0];

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
 #include "analysis_internal.h"
+#include "runtime/tfm.h"
 #include "tools/run/windows.h"
 
 enum {
@@ -243,9 +243,9 @@ int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *con
         error = closing;
     }
     free_windows(&w);
-    if (status && error.message[0]) tfm_complain("%s", error.message);
+    if (status != TFM_OK && error.message[0]) tfm_complain("%s", error.message);
     if (usage) return TFM_EXIT_USAGE;
-    return status || w.failed ? TFM_EXIT_FAILURE : TFM_EXIT_OK;
+    return status != TFM_OK || w.failed ? TFM_EXIT_FAILURE : TFM_EXIT_OK;
 }
 
 tfm_status tfm_analysis_answer(tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,

@@ -1,19 +1,19 @@
 /* analysis_input.c - what an encoder-only model is asked, and inputs for it: texts, pairs of texts, ids, masks. */
 #include <string.h>
 
-#include "runtime/tfm.h"
 #include "analysis_internal.h"
+#include "runtime/tfm.h"
 
 /* ---- what is asked ---- */
 
 static const char *const action_names[] = {"embed", "similarity", "fill-mask", "classify"};
 
 static tfm_action choose(const tfm_engine *engine, const tfm_settings *settings) {
-    const tfm_analysis_settings *s = &settings->analysis;
-    if (s->embed) return TFM_EMBED;
-    if (s->similarity) return TFM_SIMILARITY;
-    if (s->fill_mask) return TFM_FILL_MASK;
-    if (s->classify) return TFM_CLASSIFY;
+    const tfm_analysis_settings *asked = &settings->analysis;
+    if (asked->embed) return TFM_EMBED;
+    if (asked->similarity) return TFM_SIMILARITY;
+    if (asked->fill_mask) return TFM_FILL_MASK;
+    if (asked->classify) return TFM_CLASSIFY;
     if (engine->info.head == TFM_HEAD_MASKED_LM) return TFM_FILL_MASK;
     return engine->info.head == TFM_HEAD_NONE ? TFM_EMBED : TFM_CLASSIFY;
 }
@@ -68,9 +68,9 @@ static const char *misplaced(const tfm_settings *settings, bool encoder) {
 }
 
 tfm_status tfm_analysis_check(const tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
-    const tfm_analysis_settings *s = &settings->analysis;
+    const tfm_analysis_settings *asked = &settings->analysis;
     const bool encoder = engine->info.kind == TFM_KIND_ENCODER,
-               wanted[] = {s->embed, s->similarity, s->fill_mask, s->classify};
+               wanted[] = {asked->embed, asked->similarity, asked->fill_mask, asked->classify};
     const char *name = misplaced(settings, encoder);
     if (name && encoder)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is for models that generate text; this one is encoder-only",
@@ -104,7 +104,7 @@ static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
         size_t n = strlen(spellings[i]), length = 0;
         ids.size = 0;
         status = tfm_tokenize(a->engine->model, TFM_SOURCE, spellings[i], n, false, &ids, error);
-        if (status || ids.size != 1) continue;
+        if (status != TFM_OK || ids.size != 1) continue;
         const char *piece = tfm_token_piece(a->engine->model, TFM_SOURCE, ids.data[0], &length);
         if (!piece || length != n || memcmp(piece, spellings[i], n) != 0) continue;
         a->mask_id = ids.data[0];
@@ -137,7 +137,7 @@ void tfm_analysis_close(tfm_analysis *a) { tfm_ids_free(&a->around); }
 
 tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
     tfm_status status = tfm_analysis_check(engine, settings, error);
-    if (status || engine->session) return status;
+    if (status != TFM_OK || engine->session) return status;
     tfm_session_params sizes = tfm_session_params_default();
     sizes.pool = engine->pool;
     sizes.max_source = engine->max_source;

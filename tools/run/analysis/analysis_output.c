@@ -8,8 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "runtime/tfm.h"
 #include "analysis_internal.h"
+#include "runtime/tfm.h"
 
 enum { HEADER_BYTES = 128, COPY_BYTES = 1 << 16 };
 

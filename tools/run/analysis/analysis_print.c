@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "analysis_internal.h"
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
-#include "analysis_internal.h"
 
 static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "results: out of memory"); }
 
@@ -93,31 +93,31 @@ static ranked *highest(const float *scores, size_t n, size_t k) {
 }
 
 /* What turns a score of a row into a probability. */
-typedef struct scale {
+typedef struct score_scale {
     tfm_score_function function;
     double largest, sum; /* of a softmax */
-} scale;
+} score_scale;
 
-static scale make_scale(tfm_score_function function, const float *scores, size_t n) {
-    scale s = {.function = function};
-    if (function != TFM_SCORES_SOFTMAX || n == 0) return s;
-    s.largest = (double)scores[0];
+static score_scale make_scale(tfm_score_function function, const float *scores, size_t n) {
+    score_scale scale = {.function = function};
+    if (function != TFM_SCORES_SOFTMAX || n == 0) return scale;
+    scale.largest = (double)scores[0];
     for (size_t i = 1; i < n; i++)
-        if ((double)scores[i] > s.largest) s.largest = (double)scores[i];
-    for (size_t i = 0; i < n; i++) s.sum += exp((double)scores[i] - s.largest);
-    return s;
+        if ((double)scores[i] > scale.largest) scale.largest = (double)scores[i];
+    for (size_t i = 0; i < n; i++) scale.sum += exp((double)scores[i] - scale.largest);
+    return scale;
 }
 
-static double probability(const scale *s, float score) {
-    if (s->function == TFM_SCORES_SOFTMAX) return exp((double)score - s->largest) / s->sum;
-    return s->function == TFM_SCORES_SIGMOID ? 1 / (1 + exp(-(double)score)) : (double)score;
+static double probability(const score_scale *scale, float score) {
+    if (scale->function == TFM_SCORES_SOFTMAX) return exp((double)score - scale->largest) / scale->sum;
+    return scale->function == TFM_SCORES_SIGMOID ? 1 / (1 + exp(-(double)score)) : (double)score;
 }
 
 /* Members score and, where there is one, probability. */
-static bool set_score(json_t *object, const scale *s, float score) {
+static bool set_score(json_t *object, const score_scale *scale, float score) {
     bool ok = !json_object_set_new(object, "score", tfm_json_number((double)score));
-    if (s->function == TFM_SCORES_RAW) return ok;
-    return ok && !json_object_set_new(object, "probability", json_probability(probability(s, score)));
+    if (scale->function == TFM_SCORES_RAW) return ok;
+    return ok && !json_object_set_new(object, "probability", json_probability(probability(scale, score)));
 }
 
 /* ---- classes ---- */
@@ -128,12 +128,12 @@ static const char *label(const tfm_analysis *a, uint32_t i, char own[24]) {
     return name ? name : own;
 }
 
-static json_t *class_object(const tfm_analysis *a, const scale *s, ranked class) {
+static json_t *class_object(const tfm_analysis *a, const score_scale *scale, ranked class) {
     char own[24];
     const char *name = label(a, class.index, own);
     json_t *object = json_object();
     if (object && !json_object_set_new(object, "label", tfm_json_text(name, strlen(name))) &&
-        set_score(object, s, class.score))
+        set_score(object, scale, class.score))
         return object;
     json_decref(object);
     return NULL;
@@ -142,11 +142,11 @@ static json_t *class_object(const tfm_analysis *a, const scale *s, ranked class)
 /* Members label, score, probability of the best class, and classes, if there is more than that to say. */
 static bool set_classes(const tfm_analysis *a, json_t *object, const float *scores, bool list) {
     size_t n = a->engine->info.n_outputs, k = a->all_classes || a->top > n ? n : a->top;
-    scale s = make_scale(a->engine->info.score_function, scores, n);
+    score_scale scale = make_scale(a->engine->info.score_function, scores, n);
     ranked *best = highest(scores, n, k);
-    json_t *first = best ? class_object(a, &s, best[0]) : NULL, *classes = list ? json_array() : NULL;
+    json_t *first = best ? class_object(a, &scale, best[0]) : NULL, *classes = list ? json_array() : NULL;
     bool ok = first && !json_object_update(object, first) && (!list || classes);
-    for (size_t i = 0; ok && list && i < k; i++) ok = !json_array_append_new(classes, class_object(a, &s, best[i]));
+    for (size_t i = 0; ok && list && i < k; i++) ok = !json_array_append_new(classes, class_object(a, &scale, best[i]));
     if (ok && list) ok = !json_object_set(object, "classes", classes);
     json_decref(first);
     json_decref(classes);
@@ -157,13 +157,13 @@ static bool set_classes(const tfm_analysis *a, json_t *object, const float *scor
 /* LABEL, tab, probability; more such pairs behind tabs. */
 static bool print_classes(const tfm_analysis *a, const float *scores, tfm_bytes *out) {
     size_t n = a->engine->info.n_outputs, k = a->top < n ? a->top : n;
-    scale s = make_scale(a->engine->info.score_function, scores, n);
+    score_scale scale = make_scale(a->engine->info.score_function, scores, n);
     ranked *best = highest(scores, n, k);
     bool ok = best;
     for (size_t i = 0; ok && i < k; i++) {
         char own[24];
         ok = tfm_bytes_print(out, "%s%s\t%.6f", i ? "\t" : "", label(a, best[i].index, own),
-                             probability(&s, best[i].score));
+                             probability(&scale, best[i].score));
     }
     free(best);
     return ok && tfm_bytes_append(out, "\n", 1);
@@ -188,12 +188,12 @@ static bool print_piece(const tfm_analysis *a, int32_t id, tfm_bytes *out) {
 /* TOKEN/LABEL; all numbers where it is not that one class holds. */
 static bool print_token(const tfm_analysis *a, int32_t id, const float *scores, tfm_bytes *out) {
     size_t n = a->engine->info.n_outputs;
-    scale s = make_scale(a->engine->info.score_function, scores, n);
+    score_scale scale = make_scale(a->engine->info.score_function, scores, n);
     char own[24];
     bool ok = print_piece(a, id, out) && tfm_bytes_append(out, "/", 1);
-    if (s.function != TFM_SCORES_SOFTMAX) {
+    if (scale.function != TFM_SCORES_SOFTMAX) {
         for (size_t i = 0; ok && i < n; i++)
-            ok = tfm_bytes_print(out, "%s%.6f", i ? "," : "", probability(&s, scores[i]));
+            ok = tfm_bytes_print(out, "%s%.6f", i ? "," : "", probability(&scale, scores[i]));
         return ok;
     }
     ranked *best = highest(scores, n, 1);
@@ -270,11 +270,11 @@ static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t
     if (status == TFM_OK && ok) ok = tfm_bytes_append(out, text.data, text.size);
     tfm_ids_free(&kept);
     tfm_text_free(&text);
-    return status || ok ? status : no_memory(error);
+    return status != TFM_OK || ok ? status : no_memory(error);
 }
 
 /* One candidate: PROBABILITY, tab, TOKEN, tab, TEXT; or an object with them. The candidate is in ids already. */
-static tfm_status print_candidate(const tfm_analysis *a, const scale *s, ranked candidate, const tfm_ids *ids,
+static tfm_status print_candidate(const tfm_analysis *a, const score_scale *scale, ranked candidate, const tfm_ids *ids,
                                   size_t position, json_t *list, tfm_bytes *out, tfm_error *error) {
     tfm_bytes token = {0}, text = {0};
     int32_t id = (int32_t)candidate.index;
@@ -284,33 +284,33 @@ static tfm_status print_candidate(const tfm_analysis *a, const scale *s, ranked 
     if (status == TFM_OK && list) {
         json_t *object = json_pack("{s:i}", "id", (int)id);
         ok = object && !json_object_set_new(object, "token", tfm_json_text(token.data, token.size)) &&
-             set_score(object, s, candidate.score) &&
+             set_score(object, scale, candidate.score) &&
              !json_object_set_new(object, "text", tfm_json_text(text.data, text.size));
         if (ok)
             ok = !json_array_append_new(list, object);
         else
             json_decref(object);
     } else if (status == TFM_OK) {
-        ok = tfm_bytes_print(out, "%.6f\t", probability(s, candidate.score)) &&
+        ok = tfm_bytes_print(out, "%.6f\t", probability(scale, candidate.score)) &&
              tfm_bytes_append(out, token.data, token.size) && tfm_bytes_append(out, "\t", 1) &&
              tfm_bytes_append(out, text.data, text.size) && tfm_bytes_append(out, "\n", 1);
     }
     tfm_bytes_free(&token);
     tfm_bytes_free(&text);
-    return status || ok ? status : no_memory(error);
+    return status != TFM_OK || ok ? status : no_memory(error);
 }
 
 /* The candidates of a mask, into a list of JSON or as lines. */
 static tfm_status print_mask(const tfm_analysis *a, const tfm_analysis_input *input, size_t position,
                              const float *scores, json_t *list, tfm_bytes *out, tfm_error *error) {
     size_t n = a->engine->info.n_outputs, k = a->top < n ? a->top : n;
-    scale s = make_scale(TFM_SCORES_SOFTMAX, scores, n);
+    score_scale scale = make_scale(TFM_SCORES_SOFTMAX, scores, n);
     ranked *best = highest(scores, n, k);
     tfm_status status = best ? TFM_OK : no_memory(error);
     int32_t *ids = input->ids.data, before = ids[position];
     for (size_t i = 0; status == TFM_OK && i < k; i++) {
         ids[position] = (int32_t)best[i].index;
-        status = print_candidate(a, &s, best[i], &input->ids, position, list, out, error);
+        status = print_candidate(a, &scale, best[i], &input->ids, position, list, out, error);
     }
     ids[position] = before;
     free(best);

@@ -132,7 +132,7 @@ Test(pipeline_word, wordlevel) {
 /* A split's behaviours, on whole words so that every piece shows. */
 static void splits(const char *split, const char *text, const char *ids) {
     char json[2048];
-    snprintf(json, sizeof(json),
+    snprintf(json, sizeof json,
              "{\"pre_tokenizer\": %s, \"model\": {\"type\": \"WordLevel\", \"unk_token\": \"?\", \"vocab\": {\"?\": 0, "
              "\"a\": 1, \"-\": 2, \"--\": 3, \"a-\": 4, \"-a\": 5, \"--a\": 6, \"a--\": 7, \"a--a\": 8, \"12\": 9, "
              "\"1\": 10, \"2\": 11}}}",
@@ -180,7 +180,7 @@ Test(pipeline_bpe, long_words) {
     packed_close(&p);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------------------------- */
+/* ---- refusals ---- */
 
 #define MODEL "\"model\": {\"type\": \"WordLevel\", \"unk_token\": \"a\", \"vocab\": {\"a\": 0}}"
 
@@ -195,7 +195,7 @@ static void refuses(const char *json, tfm_status status, const char *reason) {
 
 static void refuses_part(const char *part, const char *reason) {
     char json[2048];
-    snprintf(json, sizeof(json), "{%s, " MODEL "}", part);
+    snprintf(json, sizeof json, "{%s, " MODEL "}", part);
     refuses(json, TFM_ERROR_UNSUPPORTED, reason);
 }
 
@@ -235,5 +235,5 @@ Test(tokenizer_json, refused_patterns) {
         "^a",          "a$",      "\\\\bword",    "(a)\\\\1", "(?<=a)b", "a{1,2}+", "\\\\p{Han}",
         "[[:alpha:]]", "(?i:st)", "(?i:\\u00e9)", "a**",      "x*",      "",        "a{,3}",
         "(?<n>a)",     "[a&&b]",  "(a",           "a)",       "[b-a]",   "(?=a)*b", "\\\\h"};
-    for (size_t i = 0; i < sizeof(patterns) / sizeof(patterns[0]); i++) refuses_pattern(patterns[i]);
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) refuses_pattern(patterns[i]);
 }

@@ -185,7 +185,7 @@ Test(marian, refusals) {
     };
     write_model("source.spm", source_pieces);
     write_model("target.spm", target_pieces);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         write_text("vocab.json", cases[i].vocabulary);
         packed p;
         tfm_error error = {0};

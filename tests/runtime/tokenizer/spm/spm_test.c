@@ -242,7 +242,7 @@ Test(spm_bpe, byte_pairs_never_merge_user_defined_symbols) {
     packed_close(&p);
 }
 
-/* ---- against the plainest possible algorithms ------------------------------------------------------------------ */
+/* ---- against the plainest possible algorithms ---- */
 
 static const tiny_piece random_pieces[] = {
     {"a", -3, 0},      {"b", -3.5f, 0}, {"c", -4, 0},     {SPACE, -2, 0},  {"ab", -4.5f, 0},   {"bc", -4.25f, 0},
@@ -330,7 +330,7 @@ static json_t *slow_bpe(const char *text) {
             score = random_pieces[piece].score;
         }
         if (best == n) break;
-        memmove(&starts[best + 1], &starts[best + 2], (n - best - 1) * sizeof(starts[0]));
+        memmove(&starts[best + 1], &starts[best + 2], (n - best - 1) * sizeof starts[0]);
         n--;
     }
     json_t *ids = json_array();
@@ -359,7 +359,7 @@ Test(spm_unigram, unigram_equals_plain_dynamic_programming) { compare_with(false
 
 Test(spm_bpe, byte_pairs_equal_plain_merging) { compare_with(true); }
 
-/* ---- size, threads, repetition ----------------------------------------------------------------------------------- */
+/* ---- size, threads, repetition ---- */
 
 Test(spm_encode, long_texts_take_linear_time) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {"aa", -1, 0}, {SPACE, -1, 0}, {NULL, 0, 0}};

@@ -1,11 +1,10 @@
 /* checkpoint_test.c - every container gives the same tensors; indices, strides and damage are handled. */
-#include "tests/tools/pack/checkpoints.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/tools/pack/checkpoints.h"
 #include "tools/pack/checkpoint/checkpoint.h"
 
 TestSuite(checkpoint, .timeout = 120);

@@ -1,10 +1,9 @@
 /* unpickle_test.c - pickles: tensors are found, code is refused by name, damage never does harm. */
-#include "tests/tools/pack/checkpoints.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/tools/pack/checkpoints.h"
 #include "tools/pack/checkpoint/unpickle.h"
 
 TestSuite(unpickle, .timeout = 120);

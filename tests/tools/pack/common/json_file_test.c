@@ -1,9 +1,8 @@
 /* json_file_test.c - what is wrong with a JSON file is said in one way: the file, the line, the problem. */
-#include "tools/pack/common/json_file.h"
-
 #include <unistd.h>
 
 #include "tests/tools/pack/files.h"
+#include "tools/pack/common/json_file.h"
 
 TestSuite(json_file, .timeout = 60);
 

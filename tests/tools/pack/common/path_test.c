@@ -1,12 +1,11 @@
 /* path_test.c - names of files beside each other, and looking for them. */
-#include "tools/pack/common/path.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/tools/pack/files.h"
+#include "tools/pack/common/path.h"
 
 TestSuite(path, .timeout = 60);
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "tests/tools/pack/checkpoints.h"
-#include "tests/tools/pack/command.h"
+#include "tests/tools/pack/run_tfmpack.h"
 #include "tools/pack/pack.h"
 
 TestSuite(shortlist, .timeout = 120);

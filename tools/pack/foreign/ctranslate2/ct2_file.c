@@ -292,27 +292,30 @@ tfm_status tfm_ct2_file_scale(tfm_ct2_file *file, uint32_t variable, const char 
     if (scale == TFM_CT2_NONE && v->type == TFM_CT2_I16) return TFM_OK;
     if (scale == TFM_CT2_NONE)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' is missing", file->path, full);
-    tfm_ct2_variable *s = &file->variables[scale];
-    if (s->type != TFM_CT2_F32 || s->rank > 1 || (s->count != 1 && s->count != v->shape[0]) || v->rank == 0)
-        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' is no scale of '%s'", file->path, s->name, v->name);
-    s->used = true;
+    tfm_ct2_variable *scales = &file->variables[scale];
+    if (scales->type != TFM_CT2_F32 || scales->rank > 1 || (scales->count != 1 && scales->count != v->shape[0]) ||
+        v->rank == 0)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' is no scale of '%s'", file->path, scales->name,
+                        v->name);
+    scales->used = true;
     v->scale = scale;
     return TFM_OK;
 }
 
 /* Scales are positive numbers; they are kept, since rows are asked for one after the other. */
 static tfm_status load_scales(tfm_ct2_file *file, uint32_t variable, tfm_error *error) {
-    const tfm_ct2_variable *s = &file->variables[variable];
+    const tfm_ct2_variable *scales = &file->variables[variable];
     if (file->scales_of == variable) return TFM_OK;
     file->scales_of = TFM_CT2_NONE;
     free(file->scales);
-    file->scales = malloc((size_t)s->count * sizeof *file->scales + 1);
+    file->scales = malloc((size_t)scales->count * sizeof *file->scales + 1);
     if (!file->scales) return tfm_no_memory(error, "%s", file->path);
-    tfm_status status = read_at(file, s->offset, file->scales, (size_t)s->count * sizeof *file->scales, error);
-    for (uint64_t i = 0; status == TFM_OK && i < s->count; i++)
+    tfm_status status =
+        read_at(file, scales->offset, file->scales, (size_t)scales->count * sizeof *file->scales, error);
+    for (uint64_t i = 0; status == TFM_OK && i < scales->count; i++)
         if (!(file->scales[i] > 0 && file->scales[i] <= 3.4e38f))
             status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' has a scale that is not positive", file->path,
-                              s->name);
+                              scales->name);
     if (status == TFM_OK) file->scales_of = variable;
     return status;
 }

@@ -266,15 +266,15 @@ static tfm_status map_file(llama2c *m, tfm_error *error) {
 }
 
 static tfm_status configure(const llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
-    const uint64_t *s = m->sizes;
-    checkpoint->config = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b}", "model_type", "llama",
-                                   "hidden_size", (json_int_t)s[DIM], "intermediate_size", (json_int_t)s[HIDDEN],
-                                   "num_hidden_layers", (json_int_t)s[LAYERS], "num_attention_heads",
-                                   (json_int_t)s[HEADS], "num_key_value_heads", (json_int_t)s[KV_HEADS], "vocab_size",
-                                   (json_int_t)s[VOCABULARY], "max_position_embeddings", (json_int_t)s[POSITIONS],
-                                   "rms_norm_eps", 1e-5, "rope_theta", 10000.0, "tie_word_embeddings", m->tied);
+    const uint64_t *sizes = m->sizes;
+    checkpoint->config = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:b}", "model_type", "llama", "hidden_size",
+        (json_int_t)sizes[DIM], "intermediate_size", (json_int_t)sizes[HIDDEN], "num_hidden_layers",
+        (json_int_t)sizes[LAYERS], "num_attention_heads", (json_int_t)sizes[HEADS], "num_key_value_heads",
+        (json_int_t)sizes[KV_HEADS], "vocab_size", (json_int_t)sizes[VOCABULARY], "max_position_embeddings",
+        (json_int_t)sizes[POSITIONS], "rms_norm_eps", 1e-5, "rope_theta", 10000.0, "tie_word_embeddings", m->tied);
     /* Token 1 begins a text, and llama2.c ends at it; token 2 ends an answer. */
-    const uint64_t longest = s[POSITIONS] < 256 ? s[POSITIONS] : 256; /* llama2.c's own default */
+    const uint64_t longest = sizes[POSITIONS] < 256 ? sizes[POSITIONS] : 256; /* llama2.c's own default */
     checkpoint->generation_config =
         json_pack("{s:i, s:[i, i], s:I}", "bos_token_id", 1, "eos_token_id", 1, 2, "max_length", (json_int_t)longest);
     if (!checkpoint->config || !checkpoint->generation_config) return tfm_no_memory(error, "%s", m->path);

@@ -11,8 +11,8 @@
 #include "tests/support/data.h"
 #include "tests/tools/pack/packed.h"
 #include "tools/pack/checkpoint/checkpoint.h"
-#include "tools/pack/pack.h"
 #include "tools/pack/common/name_format.h"
+#include "tools/pack/pack.h"
 
 TestSuite(gguf_golden, .timeout = 120);
 

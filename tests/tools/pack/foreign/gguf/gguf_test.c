@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "gguf_writer.h"
-#include "tests/tools/pack/command.h"
 #include "tests/tools/pack/packed.h"
+#include "tests/tools/pack/run_tfmpack.h"
 #include "tools/pack/checkpoint/checkpoint.h"
 #include "tools/pack/foreign/gguf/gguf_file.h"
 

@@ -1,6 +1,4 @@
 /* llama2c_test.c - checkpoints and tokenizers of llama2.c: in every version, and broken ones. */
-#include "tests/tools/pack/checkpoints.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +7,7 @@
 
 #include "runtime/tfm.h"
 #include "tests/support/program.h"
+#include "tests/tools/pack/checkpoints.h"
 #include "tests/tools/pack/packed.h"
 #include "tools/pack/checkpoint/checkpoint.h"
 
