@@ -128,13 +128,3 @@ int end_dialog(dialog *d) {
     close(d->from);
     return code;
 }
-
-const char *shared_file(const char *name) {
-    static char paths[8][1024];
-    static unsigned next;
-    const char *folder = getenv("TFM_SHARED");
-    char *path = paths[next++ % 8];
-    snprintf(path, sizeof paths[0], "%s/%s", folder ? folder : "", name);
-    if (!folder || access(path, R_OK) != 0) cr_skip_test("needs %s of the folder of checkpoints (shared_dir)", name);
-    return path;
-}

@@ -42,7 +42,4 @@ void write_text(const char *name, const char *text);
 /* A whole file, NUL-terminated, which the caller frees. */
 char *read_text(const char *name);
 
-/* The path of a file in the folder of checkpoints (TFM_SHARED); skips the test when it is not there. Never freed. */
-const char *shared_file(const char *name);
-
 #endif

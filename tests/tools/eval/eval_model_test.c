@@ -1,11 +1,4 @@
 /* eval_model_test.c - tfmeval logits, perplexity and tokenize against reference implementations. */
-#include "tests/support/data.h"
-#include "tests/support/program.h"
-#include "tests/support/story_model.h"
-
-#include "tools/common/bytes.h"
-#include "tests/support/tensor_values.h"
-
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
@@ -14,6 +7,12 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "tests/support/data.h"
+#include "tests/support/program.h"
+#include "tests/support/story_model.h"
+#include "tests/support/tensor_values.h"
+#include "tools/common/bytes.h"
 
 #define TFMEVAL getenv("TFM_TFMEVAL")
 #define MODEL getenv("TFM_MODEL")
@@ -723,11 +722,10 @@ Test(model, tokenize_answers_at_once, .timeout = 60) {
 }
 
 /* The answers to texts, records of bytes and id lists, in the order of the library's own. */
-static void ask(const json_t *corpus, const json_t *expected, json_t *questions) {
+static void ask(const json_t *texts, const json_t *expected, json_t *questions) {
     size_t i;
     json_t *value;
-    json_array_foreach(json_object_get(corpus, "cases"), i, value)
-        json_array_append_new(questions, json_pack("{s:O}", "text", value));
+    json_array_foreach((json_t *)texts, i, value) json_array_append_new(questions, json_pack("{s:O}", "text", value));
     json_array_foreach(json_object_get(expected, "decode"), i, value)
         json_array_append_new(questions, json_pack("{s:O}", "ids", json_object_get(value, "ids")));
     json_array_foreach(json_object_get(expected, "invalid_utf8"), i, value)
@@ -743,14 +741,18 @@ static void check_answer(const char *folder, const json_t *question, const json_
     free(got);
 }
 
-static void compare_tokenizer(const char *folder, const char *file, const char *expectations) {
-    char path[256];
-    snprintf(path, sizeof path, "tokenizers/%s/%s", folder, file);
-    pack("--tokenizer-only", shared_file(path), "tokenizer.bin");
-    snprintf(path, sizeof path, "tokenizers/%s/%s", folder, expectations);
-    json_t *expected = load_json(shared_file(path)), *corpus = load_json(shared_file("tokenizers/corpus.json"));
+static const char *vocabulary_file(const char *folder, const char *file) {
+    static char path[1024];
+    snprintf(path, sizeof path, "%s/%s/%s", getenv("TFM_VOCABULARIES"), folder, file);
+    return path;
+}
+
+static void compare_tokenizer(const char *folder, const char *file) {
+    pack("--tokenizer-only", vocabulary_file(folder, file), "tokenizer.bin");
+    json_t *expected = load_json(vocabulary_file(folder, "expected.json"));
+    json_t *all = load_json(vocabulary_file(".", "texts.json")), *texts = json_object_get(all, "texts");
     json_t *questions = json_array();
-    ask(corpus, expected, questions);
+    ask(texts, expected, questions);
     write_lines("in.jsonl", questions);
     outcome result = RUN(NULL, "tokenize", "tokenizer.bin", "--in=in.jsonl", "--no-special");
     cr_assert_eq(result.code, 0, "%s", result.err);
@@ -759,16 +761,17 @@ static void compare_tokenizer(const char *folder, const char *file, const char *
 
     size_t i, n = 0;
     json_t *value;
-    json_array_foreach(json_object_get(corpus, "cases"), i, value) {
+    json_array_foreach(texts, i, value) {
         const json_t *text = json_array_get(json_object_get(expected, "text"), i);
         check_answer(folder, json_array_get(questions, n), json_array_get(answers, n),
                      json_array_get(json_object_get(expected, "ids"), i), json_is_null(text) ? value : text);
         n++;
     }
-    cr_assert_eq(n, 543);
+    cr_assert_geq(n, 300);
     json_array_foreach(json_object_get(expected, "decode"), i, value) {
+        const json_t *bare = json_object_get(value, "text_skip_special");
         check_answer(folder, json_array_get(questions, n), json_array_get(answers, n), NULL,
-                     json_object_get(value, "text"));
+                     bare ? bare : json_object_get(value, "text"));
         n++;
     }
     json_array_foreach(json_object_get(expected, "invalid_utf8"), i, value) {
@@ -779,14 +782,14 @@ static void compare_tokenizer(const char *folder, const char *file, const char *
     cr_assert_eq(n, json_array_size(questions));
     json_decref(questions);
     json_decref(answers);
-    json_decref(corpus);
+    json_decref(all);
     json_decref(expected);
     free_outcome(&result);
 }
 
 Test(model, tokenizers_equal_their_libraries) {
-    compare_tokenizer("spm-unigram-1k", "test_model.model", "expected.json");
-    compare_tokenizer("spm-unigram-marian", "vocab.spm", "expected.json");
-    compare_tokenizer("spm-bpe-1k", "test_sentencepiece_bpe.model", "expected.json");
-    compare_tokenizer("t5-small", "spiece.model", "expected-spm.json");
+    compare_tokenizer("spm-unigram", "model.spm");
+    compare_tokenizer("spm-bpe-bytes", "model.spm");
+    compare_tokenizer("gpt2", "");
+    compare_tokenizer("bert-uncased", "");
 }

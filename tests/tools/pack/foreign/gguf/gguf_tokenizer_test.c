@@ -1,4 +1,4 @@
-/* gguf_tokenizer_test.c - vocabularies inside GGUF files: llama.cpp's own cases, and small ones of every kind. */
+/* gguf_tokenizer_test.c - small vocabularies of every kind inside GGUF files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,85 +56,6 @@ static void expect_text(const opened *o, bool skip, const int32_t *ids, size_t n
 }
 #define EXPECT_TEXT(o, skip, text, ...)                                                                                \
     expect_text(o, skip, (const int32_t[]){__VA_ARGS__}, sizeof((int32_t[]){__VA_ARGS__}) / 4, text)
-
-/* ---- llama.cpp's cases ---- */
-
-static void check_cases(const char *name) {
-    static const char between[] = "\n__ggml_vocab_test__\n";
-    const tfm_name gguf = tfm_name_format("tokenizers/ggml-vocab/ggml-vocab-%s.gguf", name);
-    size_t n, n_cases = 0;
-    opened o = open_packed(scratch_make(), shared_file(gguf.text));
-    char *texts = read_file(shared_file(tfm_name_format("%s.inp", gguf.text).text), &n);
-    char *lines = read_file(shared_file(tfm_name_format("%s.out", gguf.text).text), &n), *line = lines;
-    for (char *text = texts, *end; (end = strstr(text, between)); text = end + strlen(between), n_cases++) {
-        int32_t ids[1000];
-        size_t n_ids = 0;
-        char *line_end = strchr(line, '\n');
-        for (char *next; line < line_end && n_ids < 1000; line = next) {
-            long id = strtol(line, &next, 10);
-            if (next == line || next > line_end) break;
-            ids[n_ids++] = (int32_t)id;
-        }
-        expect(&o, text, (size_t)(end - text), false, ids, n_ids);
-        line = line_end + 1;
-    }
-    cr_assert_eq(n_cases, 46, "%zu cases", n_cases);
-    free(texts);
-    free(lines);
-    opened_close(&o);
-}
-
-Test(gguf_tokenizer, ggml_vocab_gpt_2) { check_cases("gpt-2"); }
-Test(gguf_tokenizer, ggml_vocab_bert_bge) { check_cases("bert-bge"); }
-Test(gguf_tokenizer, ggml_vocab_llama_spm) { check_cases("llama-spm"); }
-
-/* What stands around a text: nothing (GPT-2), <s> (Llama), [CLS] and [SEP] (BERT). */
-Test(gguf_tokenizer, ggml_vocab_templates) {
-    opened o = open_packed(scratch_make(), shared_file("tokenizers/ggml-vocab/ggml-vocab-gpt-2.gguf"));
-    EXPECT(&o, "Hello", true, 15496);
-    EXPECT(&o, "<|endoftext|>Hello", false, 50256, 15496);
-    EXPECT_TEXT(&o, true, "Hello world", 50256, 15496, 995);
-    opened_close(&o);
-    o = open_packed(scratch_make(), shared_file("tokenizers/ggml-vocab/ggml-vocab-llama-spm.gguf"));
-    EXPECT(&o, "Hello world", true, 1, 15043, 3186);
-    EXPECT(&o, "<s>Hello</s>", false, 1, 15043, 2);
-    EXPECT_TEXT(&o, true, "Hello world", 1, 15043, 3186, 2);
-    EXPECT_TEXT(&o, true, "\xE2\x82\xAC", 229, 133, 175); /* the Euro sign in byte tokens */
-    opened_close(&o);
-    o = open_packed(scratch_make(), shared_file("tokenizers/ggml-vocab/ggml-vocab-bert-bge.gguf"));
-    EXPECT(&o, "Hello", true, 101, 7592, 102);
-    EXPECT_TEXT(&o, true, "unaffable", 101, 14477, 20961, 3468, 102);
-    opened_close(&o);
-}
-
-/* Against tokenizer.json of the same vocabularies, on texts full of odd things. */
-static void check_corpus(const char *gguf, const char *folder) {
-    char *base = strdup(shared_file("tokenizers")), *path = strdup(in(base, gguf)), *other = strdup(in(base, folder));
-    json_t *corpus = json_load_file(in(base, "corpus.json"), JSON_ALLOW_NUL, NULL);
-    cr_assert(corpus);
-    opened a = open_packed(scratch_make(), path), b = open_packed(scratch_make(), other);
-    size_t i;
-    json_t *text;
-    json_array_foreach(json_object_get(corpus, "cases"), i, text) {
-        tfm_ids ids = {0};
-        REQUIRE_OK(
-            tfm_tokenizer_encode(b.tokenizer, json_string_value(text), json_string_length(text), false, &ids, error));
-        expect(&a, json_string_value(text), json_string_length(text), false, ids.data, ids.size);
-        tfm_ids_free(&ids);
-    }
-    cr_assert_eq(i, 543);
-    opened_close(&a);
-    opened_close(&b);
-    json_decref(corpus);
-    free(base);
-    free(path);
-    free(other);
-}
-
-Test(gguf_tokenizer, corpus_gpt_2) { check_corpus("ggml-vocab/ggml-vocab-gpt-2.gguf", "gpt2"); }
-Test(gguf_tokenizer, corpus_bert_bge) { check_corpus("ggml-vocab/ggml-vocab-bert-bge.gguf", "bert-base-uncased"); }
-
-/* ---- small ones ---- */
 
 static const char *const spm_tokens[] = {"<unk>", "<s>", "</s>",           "\xE2\x96\x81", "a",
                                          "b",     "ab",  "\342\226\201ab", "<sep>"};

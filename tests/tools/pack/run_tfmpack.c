@@ -1,5 +1,5 @@
-/* command.c - see command.h. */
-#include "command.h"
+/* run_tfmpack.c - see run_tfmpack.h. */
+#include "run_tfmpack.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

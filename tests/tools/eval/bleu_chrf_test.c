@@ -1,6 +1,4 @@
-/* score_test.c - tfmeval's command line, and tfmeval bleu and chrf on files. */
-#include "tests/support/program.h"
-
+/* bleu_chrf_test.c - tfmeval's command line, and tfmeval bleu and chrf on files. */
 #include <criterion/criterion.h>
 #include <jansson.h>
 #include <math.h>
@@ -8,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/program.h"
 #include "tests/support/version.h"
 
 #define TFMEVAL getenv("TFM_TFMEVAL")

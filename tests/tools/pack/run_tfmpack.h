@@ -1,8 +1,8 @@
 /*
- * command.h - tfmpack (TFM_PACK_TOOL) run as a user would, in a test between enter_scratch and leave_scratch.
+ * run_tfmpack.h - tfmpack (TFM_PACK_TOOL) run as a user would, in a test between enter_scratch and leave_scratch.
  */
-#ifndef TFM_TESTS_TOOLS_PACK_COMMAND_H
-#define TFM_TESTS_TOOLS_PACK_COMMAND_H
+#ifndef TFM_TESTS_TOOLS_PACK_RUN_TFMPACK_H
+#define TFM_TESTS_TOOLS_PACK_RUN_TFMPACK_H
 
 #include "tests/support/program.h"
 
