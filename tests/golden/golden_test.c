@@ -1,13 +1,14 @@
 /*
  * golden_test.c - holds the runtime against checkpoints with known results.
  *
- * usage: golden_test [--unsupported LIST] [--part I/N] [--optional] FOLDER...
+ * usage: golden_test [--unsupported LIST] [--by-name NAME,...] [--optional] FOLDER...
  *
  * FOLDER is a golden checkpoint, or a folder of them. A checkpoint (README.md has its layout) is packed as f32 to a
  * scratch file and run; every array and every generation case is a test of its own. Inputs run one by one and all
  * together. A checkpoint named in LIST must be refused as it says there, and every checkpoint of LIST must be there.
- * --part takes each Nth checkpoint, beginning with number I, so that several processes share the work. With --optional,
- * one skipped case stands for all folders that are not there.
+ * NAMEs are checkpoints that have a test of their own: of a folder of checkpoints only the others are run, and these
+ * must all be in LIST, so that none is forgotten. With --optional, one skipped case stands for all folders that are not
+ * there.
  */
 #include "golden.h"
 
@@ -100,8 +101,7 @@ static void check_checkpoint(const char *path, const golden_unsupported *lacks, 
 
 typedef struct plan {
     golden_list list;
-    unsigned part, n_parts; /* 1 .. n_parts */
-    size_t n_seen;
+    const char *names; /* "bart,bert,...": those with a test of their own; NULL: all are run here */
     bool optional;
     tfm_pool *pool;
 } plan;
@@ -113,10 +113,27 @@ static bool is_checkpoint(const char *folder) {
     return ok;
 }
 
-/* Checkpoints of other parts are only looked up, so that none of the list goes missing. */
+/* Whether a name is in a list with commas. */
+static bool is_among(const char *name, const char *names) {
+    size_t n = strlen(name);
+    for (const char *at = names; at; at = strchr(at, ','), at += at != NULL)
+        if (strcspn(at, ",") == n && !memcmp(at, name, n)) return true;
+    return false;
+}
+
 static void check_one(plan *p, const char *folder) {
+    check_checkpoint(folder, golden_list_find(&p->list, folder), p->pool);
+}
+
+/* A checkpoint of a set, which either has a test of its own or is in the list. */
+static void check_member(plan *p, const char *folder, const char *name) {
     const golden_unsupported *lacks = golden_list_find(&p->list, folder);
-    if (p->n_seen++ % p->n_parts == p->part - 1) check_checkpoint(folder, lacks, p->pool);
+    if (!p->names || (lacks && !is_among(name, p->names)))
+        check_checkpoint(folder, lacks, p->pool);
+    else if (lacks)
+        tap_ok(false, "%s: has a test of its own in meson.build, and is listed as not supported", name);
+    else if (!is_among(name, p->names))
+        tap_ok(false, "%s: has no test of its own in meson.build, and is not listed as not supported", name);
 }
 
 static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
@@ -124,15 +141,18 @@ static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '
 static void check_set(plan *p, const char *folder) {
     struct dirent **entries;
     int n = scandir(folder, &entries, is_visible, alphasort);
-    size_t before = p->n_seen;
+    size_t n_checkpoints = 0;
     for (int i = 0; i < n; i++) {
         char *path = golden_join(folder, entries[i]->d_name);
-        if (is_checkpoint(path)) check_one(p, path);
+        if (is_checkpoint(path)) {
+            check_member(p, path, entries[i]->d_name);
+            n_checkpoints++;
+        }
         free(path);
         free(entries[i]);
     }
     if (n >= 0) free(entries);
-    if (p->n_seen == before) tap_bail_out("%s: no golden checkpoints", folder);
+    if (n_checkpoints == 0) tap_bail_out("%s: no golden checkpoints", folder);
     golden_list_check_met(&p->list, folder);
 }
 
@@ -152,25 +172,23 @@ static void check_folders(plan *p, char *const *folders, int n) {
 }
 
 static int usage(const char *program) {
-    fprintf(stderr, "usage: %s [--unsupported LIST] [--part I/N] [--optional] FOLDER...\n", program);
+    fprintf(stderr, "usage: %s [--unsupported LIST] [--by-name NAME,...] [--optional] FOLDER...\n", program);
     return 2;
 }
 
 int main(int argc, char **argv) {
-    static const struct option options[] = {{"unsupported", required_argument, NULL, 'u'},
-                                            {"part", required_argument, NULL, 'p'},
-                                            {"optional", no_argument, NULL, 'o'},
+    static const struct option options[] = {{.name = "unsupported", .has_arg = required_argument, .val = 'u'},
+                                            {.name = "by-name", .has_arg = required_argument, .val = 'n'},
+                                            {.name = "optional", .val = 'o'},
                                             {0}};
-    plan p = {.part = 1, .n_parts = 1};
+    plan p = {0};
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-        if (option == 'u')
-            p.list = golden_list_read(optarg);
-        else if (option == 'p' && sscanf(optarg, "%u/%u", &p.part, &p.n_parts) == 2 && p.part - 1 < p.n_parts)
-            continue;
-        else if (option == 'o')
-            p.optional = true;
-        else
-            return usage(argv[0]);
+        switch (option) {
+        case 'u': p.list = golden_list_read(optarg); break;
+        case 'n': p.names = optarg; break;
+        case 'o': p.optional = true; break;
+        default: return usage(argv[0]);
+        }
     }
     if (optind == argc) return usage(argv[0]);
     tfm_error error;
