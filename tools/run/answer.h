@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_RUN_ANSWER_H
 #define TFM_TOOLS_RUN_ANSWER_H
 
-#include "engine.h"
+#include "tools/run/engine/engine.h"
 
 /* Catches SIGINT from now on: it stops the running answer and nothing else. */
 void tfm_answer_catch_interrupts(void);

@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_RUN_ATTENTION_FILE_H
 #define TFM_TOOLS_RUN_ATTENTION_FILE_H
 
-#include "engine.h"
+#include "tools/run/engine/engine.h"
 
 typedef struct tfm_attention_file {
     const char *path;

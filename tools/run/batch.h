@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_RUN_BATCH_H
 #define TFM_TOOLS_RUN_BATCH_H
 
-#include "engine.h"
+#include "tools/run/engine/engine.h"
 
 /*
  * Runs each of n texts; or, if texts is NULL, each line of stdin until it ends. Results go to stdout. Returns the exit

@@ -4,7 +4,7 @@
 #ifndef TFM_TOOLS_RUN_CONVERSATION_H
 #define TFM_TOOLS_RUN_CONVERSATION_H
 
-#include "engine.h"
+#include "tools/run/engine/engine.h"
 
 /* {.engine = ..., .settings = ..., .sequence = -1} is a new one. The system message belongs to the engine. */
 typedef struct tfm_conversation {

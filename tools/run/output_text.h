@@ -5,7 +5,7 @@
 #ifndef TFM_TOOLS_RUN_OUTPUT_TEXT_H
 #define TFM_TOOLS_RUN_OUTPUT_TEXT_H
 
-#include "engine.h"
+#include "tools/run/engine/engine.h"
 
 typedef struct tfm_output_text {
     tfm_detokenizer *detokenizer;

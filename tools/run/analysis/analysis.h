@@ -4,16 +4,7 @@
 #ifndef TFM_TOOLS_RUN_ANALYSIS_ANALYSIS_H
 #define TFM_TOOLS_RUN_ANALYSIS_ANALYSIS_H
 
-#include "tools/run/engine.h"
-
-/*
- * Do the options for encoder-only models fit this model, and each other? An encoder-only model is also refused the
- * options for generating text. Error: TFM_ERROR_ARGUMENT, which names the option.
- */
-tfm_status tfm_analysis_check(const tfm_engine *engine, const tfm_settings *settings, tfm_error *error);
-
-/* tfm_engine_configure of an encoder-only model: the check, and a session. */
-tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error);
+#include "tools/run/engine/engine.h"
 
 /*
  * Runs each of n texts; or, if texts is NULL, each line of stdin until it ends, in windows, answered in order. Results

@@ -5,8 +5,7 @@
 #define TFM_TOOLS_RUN_ANALYSIS_ANALYSIS_INTERNAL_H
 
 #include "analysis.h"
-
-typedef enum tfm_action { TFM_EMBED, TFM_SIMILARITY, TFM_FILL_MASK, TFM_CLASSIFY } tfm_action;
+#include "tools/run/engine/analysis_check.h"
 
 /* What is done with every input; settled once, by tfm_analysis_open. */
 typedef struct tfm_analysis {

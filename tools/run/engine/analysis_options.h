@@ -1,8 +1,8 @@
 /*
  * analysis_options.h - the options for encoder-only models, and what they set.
  */
-#ifndef TFM_TOOLS_RUN_ANALYSIS_ANALYSIS_OPTIONS_H
-#define TFM_TOOLS_RUN_ANALYSIS_ANALYSIS_OPTIONS_H
+#ifndef TFM_TOOLS_RUN_ENGINE_ANALYSIS_OPTIONS_H
+#define TFM_TOOLS_RUN_ENGINE_ANALYSIS_OPTIONS_H
 
 #include "tools/common/options.h"
 

@@ -1,8 +1,8 @@
 /*
  * engine.h - a model made ready to run as the settings say: opened, with threads and a session, inputs to token ids.
  */
-#ifndef TFM_TOOLS_RUN_ENGINE_H
-#define TFM_TOOLS_RUN_ENGINE_H
+#ifndef TFM_TOOLS_RUN_ENGINE_ENGINE_H
+#define TFM_TOOLS_RUN_ENGINE_ENGINE_H
 
 #include "settings.h"
 

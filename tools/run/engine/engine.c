@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "analysis_check.h"
 #include "runtime/tfm.h"
-#include "tools/run/analysis/analysis.h"
 
 enum { SYSTEM_BYTES = 16 << 20, NEW_TOKENS = 256, STANDARD_LENGTH = 20 };
 
@@ -219,10 +219,23 @@ static tfm_status check_continuing(const tfm_engine *engine, tfm_error *error) {
     return TFM_OK;
 }
 
+/* A session of an encoder-only model: its size does not depend on what is asked. */
+static tfm_status make_encoder_session(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    if (engine->session) return TFM_OK;
+    tfm_session_params sizes = tfm_session_params_default();
+    sizes.pool = engine->pool;
+    sizes.max_source = engine->max_source;
+    sizes.max_batch_tokens = settings->batch_tokens > engine->max_source ? settings->batch_tokens : engine->max_source;
+    sizes.max_sources = engine->interactive ? 2 : settings->batch_tokens < 1024 ? settings->batch_tokens : 1024;
+    sizes.max_sequences = 1;
+    engine->sizes = sizes;
+    return tfm_session_create(&engine->session, engine->model, &sizes, error);
+}
+
 tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
     tfm_status status = tfm_analysis_check(engine, settings, error);
     if (status != TFM_OK) return status;
-    if (engine->info.kind == TFM_KIND_ENCODER) return tfm_analysis_configure(engine, settings, error);
+    if (engine->info.kind == TFM_KIND_ENCODER) return make_encoder_session(engine, settings, error);
     status = engine->session ? TFM_OK : choose_chat(engine, settings, error);
     if (status == TFM_OK) status = tfm_settings_params(settings, engine->model, &engine->params, error);
     if (status != TFM_OK) return status;

@@ -2,8 +2,8 @@
  * windows.h - inputs collected into windows that are run at once: a window ends when it is full or when the input
  * pauses, so that memory is bounded and a slow producer is answered at once.
  */
-#ifndef TFM_TOOLS_RUN_WINDOWS_H
-#define TFM_TOOLS_RUN_WINDOWS_H
+#ifndef TFM_TOOLS_RUN_ENGINE_WINDOWS_H
+#define TFM_TOOLS_RUN_ENGINE_WINDOWS_H
 
 #include "runtime/tfm.h"
 

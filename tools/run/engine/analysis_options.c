@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "tools/run/settings.h"
+#include "settings.h"
 
 #define AT(member) offsetof(tfm_settings, analysis.member)
 

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "interact.h"
 #include "tests/support/data.h"
 #include "tests/support/tensor_values.h"
+#include "tests/tools/run/interact.h"
 
 TestSuite(analysis, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 

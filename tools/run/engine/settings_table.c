@@ -1,11 +1,10 @@
-/* settings_table.c - the options of tfmrun, in the order of --help. Those for encoder-only models stand in analysis/.
- */
+/* settings_table.c - the options of tfmrun, in the order of --help; analysis_options.c has those of analyses. */
 #include "settings.h"
 
 #include <stddef.h>
 
+#include "analysis_options.h"
 #include "settings_lists.h"
-#include "tools/run/analysis/analysis_options.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)

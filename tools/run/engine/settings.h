@@ -1,13 +1,13 @@
 /*
  * settings.h - what the options of tfmrun set, and the one table that parsing, --help, /set and /show use.
  */
-#ifndef TFM_TOOLS_RUN_SETTINGS_H
-#define TFM_TOOLS_RUN_SETTINGS_H
+#ifndef TFM_TOOLS_RUN_ENGINE_SETTINGS_H
+#define TFM_TOOLS_RUN_ENGINE_SETTINGS_H
 
+#include "analysis_options.h"
 #include "tools/common/bytes.h"
 #include "tools/common/open_model.h"
 #include "tools/common/options.h"
-#include "tools/run/analysis/analysis_options.h"
 
 /* Decoding options as given; what was not given stays with the model's defaults. */
 typedef struct tfm_decoding {

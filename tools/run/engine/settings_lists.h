@@ -2,8 +2,8 @@
  * settings_lists.h - parsers of options whose values are lists or free text; see tfm_option.parse. Those that say so
  * append, so that the option may be repeated.
  */
-#ifndef TFM_TOOLS_RUN_SETTINGS_LISTS_H
-#define TFM_TOOLS_RUN_SETTINGS_LISTS_H
+#ifndef TFM_TOOLS_RUN_ENGINE_SETTINGS_LISTS_H
+#define TFM_TOOLS_RUN_ENGINE_SETTINGS_LISTS_H
 
 #include "settings.h"
 
