@@ -5,7 +5,6 @@
  * are turned in squares of 16 x 16; one row's key is scattered, since its features lie 16 elements apart.
  */
 #include "isa_kernels.h"
-#include "simd/v16/v16_transpose.h"
 
 /* What int8 needs of a row: its scale and the factor that makes integers of it; the factor is 1 for other types. */
 typedef struct row_scale {

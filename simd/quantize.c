@@ -1,6 +1,5 @@
 /* quantize.c - rows of activations as int8; compiled once per instruction set. */
 #include "isa_kernels.h"
-#include "simd/v16/v16_bytes.h"
 
 enum { CHAINS = 4 };
 

@@ -6,6 +6,8 @@
  *   v16_max(a, b) = a > b ? a : b and v16_min(a, b) = a < b ? a : b, so b where either is NaN;
  *   v16_fma rounds once;
  *   v16_store_f16 rounds as tfm_f32_to_f16, v16_store_i8 (lanes within [-127.5, 127.5]) to nearest even;
+ *   v16_store_bytes(q, a, b) stores the 32 lanes of a and b likewise, and returns the sum of what it stored;
+ *   v16_transpose(from, to): to (16, 16) = transpose of from (16, 16);
  *   v16_reduce_add joins lanes by one tree: i with i + 8, then i + 4, then i + 2, then i + 1 (tfm_lane_tree in docs).
  * meson.build names the instruction set by defining one of TFM_V16_SCALAR, _AVX2, _AVX512, _NEON.
  */
@@ -25,6 +27,16 @@
 #define V16_INLINE static inline __attribute__((always_inline, unused))
 #endif
 #define V16_ALIGN __attribute__((aligned(64)))
+
+/* Loops over a tile, whose bounds are constants: they must vanish, or the accumulators leave the registers. */
+#if defined(TFM_V16_SCALAR)
+#define V16_UNROLL
+#elif defined(__clang__)
+#define V16_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define V16_UNROLL _Pragma("GCC unroll 32")
+#endif
+#define V16_FOR(i, n) V16_UNROLL for (int i = 0; i < (n); i++)
 
 #if defined(TFM_V16_SCALAR)
 #include "v16_scalar.h"
@@ -46,16 +58,6 @@
 #else
 #define V16_NAME(base) V16_JOIN(base, V16_ISA)
 #endif
-
-/* Loops over a tile, whose bounds are constants: they must vanish, or the accumulators leave the registers. */
-#if defined(TFM_V16_SCALAR)
-#define V16_UNROLL
-#elif defined(__clang__)
-#define V16_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define V16_UNROLL _Pragma("GCC unroll 32")
-#endif
-#define V16_FOR(i, n) V16_UNROLL for (int i = 0; i < (n); i++)
 
 V16_INLINE v16 v16_abs(v16 x) { return v16_copysign(x, v16_set(0.0f)); }
 

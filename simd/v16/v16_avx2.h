@@ -4,6 +4,8 @@
 
 #include <immintrin.h>
 
+#include "v16_transpose_ymm.h"
+
 #define V16_ISA avx2
 
 /*
@@ -119,6 +121,17 @@ V16_INLINE float v16_reduce_max(v16 x) {
     __m128 s4 = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
     __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
     return _mm_cvtss_f32(_mm_max_ss(s2, _mm_shuffle_ps(s2, s2, 1)));
+}
+V16_INLINE int32_t v16_store_bytes(int8_t *q, v16 a, v16 b) {
+    __m256i low = _mm256_packs_epi32(_mm256_cvtps_epi32(a.a), _mm256_cvtps_epi32(a.b));
+    __m256i high = _mm256_packs_epi32(_mm256_cvtps_epi32(b.a), _mm256_cvtps_epi32(b.b));
+    /* Packing works in halves: fours of lanes come in the order 0 2 4 6 1 3 5 7. */
+    __m256i bytes = _mm256_packs_epi16(low, high);
+    _mm256_storeu_si256((__m256i *)(void *)q,
+                        _mm256_permutevar8x32_epi32(bytes, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
+    __m256i sums = _mm256_sad_epu8(_mm256_xor_si256(bytes, _mm256_set1_epi8(-128)), _mm256_setzero_si256());
+    __m128i two = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
+    return _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_unpackhi_epi64(two, two))) - 32 * 128;
 }
 
 #endif

@@ -9,6 +9,8 @@
 #include <immintrin.h>
 #endif
 
+#include "v16_transpose_ymm.h"
+
 #define V16_ISA avx512
 
 /* 12 x 2 fills 24 of 32 registers; fewer rows take more panels, so that about 8 chains hide the latency of an FMA. */
@@ -76,6 +78,15 @@ V16_INLINE float v16_reduce_max(v16 x) {
     __m128 s4 = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
     __m128 s2 = _mm_max_ps(s4, _mm_movehl_ps(s4, s4));
     return _mm_cvtss_f32(_mm_max_ss(s2, _mm_shuffle_ps(s2, s2, 1)));
+}
+V16_INLINE int32_t v16_store_bytes(int8_t *q, v16 a, v16 b) {
+    __m512i x = _mm512_cvtps_epi32(a), y = _mm512_cvtps_epi32(b), s16 = _mm512_add_epi32(x, y);
+    _mm_storeu_si128((__m128i *)(void *)q, _mm512_cvtepi32_epi8(x));
+    _mm_storeu_si128((__m128i *)(void *)(q + 16), _mm512_cvtepi32_epi8(y));
+    __m256i s8 = _mm256_add_epi32(_mm512_castsi512_si256(s16), _mm512_extracti64x4_epi64(s16, 1));
+    __m128i s4 = _mm_add_epi32(_mm256_castsi256_si128(s8), _mm256_extracti128_si256(s8, 1));
+    __m128i s2 = _mm_add_epi32(s4, _mm_unpackhi_epi64(s4, s4));
+    return _mm_cvtsi128_si32(s2) + _mm_extract_epi32(s2, 1);
 }
 
 #endif

@@ -130,5 +130,28 @@ V16_INLINE float v16_reduce_max(v16 x) {
     q = q > s ? q : s;
     return p > q ? p : q;
 }
+V16_INLINE int8x16_t v16_bytes(v16 x) {
+    int16x8_t low = vcombine_s16(vmovn_s32(vcvtnq_s32_f32(x.a)), vmovn_s32(vcvtnq_s32_f32(x.b)));
+    int16x8_t high = vcombine_s16(vmovn_s32(vcvtnq_s32_f32(x.c)), vmovn_s32(vcvtnq_s32_f32(x.d)));
+    return vcombine_s8(vmovn_s16(low), vmovn_s16(high));
+}
+V16_INLINE int32_t v16_store_bytes(int8_t *q, v16 a, v16 b) {
+    int8x16_t x = v16_bytes(a), y = v16_bytes(b);
+    vst1q_s8(q, x);
+    vst1q_s8(q + 16, y);
+    return vaddlvq_s8(x) + vaddlvq_s8(y);
+}
+static inline void v16_transpose(const float *from, float *to) {
+    for (int i = 0; i < 16; i += 4)
+        for (int j = 0; j < 16; j += 4) {
+            float32x4x2_t low = vtrnq_f32(vld1q_f32(from + i * 16 + j), vld1q_f32(from + (i + 1) * 16 + j));
+            float32x4x2_t high = vtrnq_f32(vld1q_f32(from + (i + 2) * 16 + j), vld1q_f32(from + (i + 3) * 16 + j));
+            for (int k = 0; k < 2; k++) {
+                float *at = to + (j + k) * 16 + i;
+                vst1q_f32(at, vcombine_f32(vget_low_f32(low.val[k]), vget_low_f32(high.val[k])));
+                vst1q_f32(at + 2 * 16, vcombine_f32(vget_high_f32(low.val[k]), vget_high_f32(high.val[k])));
+            }
+        }
+}
 
 #endif

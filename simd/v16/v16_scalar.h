@@ -125,5 +125,17 @@ V16_INLINE float v16_reduce_max(v16 a) {
         for (int i = 0; i < half; i++) a.x[i] = a.x[i] > a.x[i + half] ? a.x[i] : a.x[i + half];
     return a.x[0];
 }
+V16_INLINE int32_t v16_store_bytes(int8_t *q, v16 a, v16 b) {
+    int32_t sum = 0;
+    for (int i = 0; i < 32; i++) {
+        q[i] = (int8_t)nearbyintf(i < 16 ? a.x[i] : b.x[i - 16]);
+        sum += q[i];
+    }
+    return sum;
+}
+static inline void v16_transpose(const float *from, float *to) {
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++) to[j * 16 + i] = from[i * 16 + j];
+}
 
 #endif
