@@ -36,17 +36,17 @@ typedef struct tile {
     span seen[V16_TILE_ROWS];
 } tile;
 
-typedef struct score_args {
+typedef struct key_args {
     const float *query;
     const char *k;
     const uint32_t *pages;
     const uint32_t *ahead; /* pages to fetch meanwhile */
     size_t page_stride, head_dim;
     float *scores;
-} score_args;
+} key_args;
 
 /* Scores of R rows against P pages of keys. */
-V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const score_args *s) {
+V16_INLINE void score_keys(const int R, const int P, const tfm_dtype dtype, const key_args *s) {
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
     V16_FOR(j, P) w[j] = s->k + s->pages[j] * s->page_stride;
@@ -70,7 +70,7 @@ V16_INLINE void score(const int R, const int P, const tfm_dtype dtype, const sco
     V16_FOR(i, R * P) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
 }
 
-typedef struct mix_args {
+typedef struct value_args {
     const float *weights; /* of position p at weights[p - origin] */
     const char *v;        /* at the first panel of features */
     const uint32_t *pages;
@@ -79,10 +79,10 @@ typedef struct mix_args {
     span positions;
     float *out;
     size_t out_stride;
-} mix_args;
+} value_args;
 
 /* out += weights x V for R rows and P panels of features, over positions in order. */
-V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_args *m) {
+V16_INLINE void accumulate_values(const int R, const int P, const tfm_dtype dtype, const value_args *m) {
     const size_t size = tfm_number_bytes(dtype), step_bytes = STEP * TFM_PANEL * size;
     v16 acc[TILE_MAX];
     V16_FOR(i, R * P) acc[i] = v16_load(m->out + (i / P) * m->out_stride + i % P * TFM_PANEL);
@@ -114,22 +114,24 @@ V16_INLINE void mix(const int R, const int P, const tfm_dtype dtype, const mix_a
     V16_FOR(i, R * P) v16_store(m->out + (i / P) * m->out_stride + i % P * TFM_PANEL, acc[i]);
 }
 
-typedef void (*score_fn)(const score_args *s);
-typedef void (*mix_fn)(const mix_args *m);
+typedef void (*key_fn)(const key_args *s);
+typedef void (*value_fn)(const value_args *m);
 #define TILE(R, P)                                                                                                     \
-    static void score_f32_##R##x##P(const score_args *s) { score(R, P, TFM_F32, s); }                                  \
-    static void score_f16_##R##x##P(const score_args *s) { score(R, P, TFM_F16, s); }                                  \
-    static void score_i8_##R##x##P(const score_args *s) { score(R, P, TFM_I8, s); }                                    \
-    static void mix_f32_##R##x##P(const mix_args *m) { mix(R, P, TFM_F32, m); }                                        \
-    static void mix_f16_##R##x##P(const mix_args *m) { mix(R, P, TFM_F16, m); }                                        \
-    static void mix_i8_##R##x##P(const mix_args *m) { mix(R, P, TFM_I8, m); }
+    static void score_keys_f32_##R##x##P(const key_args *s) { score_keys(R, P, TFM_F32, s); }                          \
+    static void score_keys_f16_##R##x##P(const key_args *s) { score_keys(R, P, TFM_F16, s); }                          \
+    static void score_keys_i8_##R##x##P(const key_args *s) { score_keys(R, P, TFM_I8, s); }                            \
+    static void accumulate_values_f32_##R##x##P(const value_args *m) { accumulate_values(R, P, TFM_F32, m); }          \
+    static void accumulate_values_f16_##R##x##P(const value_args *m) { accumulate_values(R, P, TFM_F16, m); }          \
+    static void accumulate_values_i8_##R##x##P(const value_args *m) { accumulate_values(R, P, TFM_I8, m); }
 V16_TILES(TILE)
-#define TILE_SCORE(R, P)                                                                                               \
-    [TFM_F32][R][P] = score_f32_##R##x##P, [TFM_F16][R][P] = score_f16_##R##x##P, [TFM_I8][R][P] = score_i8_##R##x##P,
-#define TILE_MIX(R, P)                                                                                                 \
-    [TFM_F32][R][P] = mix_f32_##R##x##P, [TFM_F16][R][P] = mix_f16_##R##x##P, [TFM_I8][R][P] = mix_i8_##R##x##P,
-static const score_fn score_tiles[TFM_I8 + 1][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_SCORE)};
-static const mix_fn mix_tiles[TFM_I8 + 1][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_MIX)};
+#define TILE_KEYS(R, P)                                                                                                \
+    [TFM_F32][R][P] = score_keys_f32_##R##x##P, [TFM_F16][R][P] = score_keys_f16_##R##x##P,                            \
+    [TFM_I8][R][P] = score_keys_i8_##R##x##P,
+#define TILE_VALUES(R, P)                                                                                              \
+    [TFM_F32][R][P] = accumulate_values_f32_##R##x##P, [TFM_F16][R][P] = accumulate_values_f16_##R##x##P,              \
+    [TFM_I8][R][P] = accumulate_values_i8_##R##x##P,
+static const key_fn key_tiles[TFM_I8 + 1][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_KEYS)};
+static const value_fn value_tiles[TFM_I8 + 1][V16_TILE_ROWS + 1][TILE_PANELS_MAX + 1] = {V16_TILES(TILE_VALUES)};
 
 static span visible(const tfm_attention_args *a, size_t row) {
     size_t next = a->query_position + row + 1;
@@ -137,7 +139,7 @@ static span visible(const tfm_attention_args *a, size_t row) {
                   .end = a->causal ? next : a->n_positions};
 }
 
-static span meet(span a, span b) {
+static span intersect(span a, span b) {
     span s = {a.begin > b.begin ? a.begin : b.begin, a.end < b.end ? a.end : b.end};
     if (s.end < s.begin) s.end = s.begin;
     return s;
@@ -157,7 +159,7 @@ V16_INLINE v16 adjust(const tfm_attention_args *a, v16 s, const float *bias, siz
         s = v16_mul(cap, v16_tanh(v16_div(s, cap)));
     }
     size_t n = seen.end - p < TFM_PANEL ? seen.end - p : TFM_PANEL;
-    if (bias) s = v16_add(s, n == TFM_PANEL ? v16_load(bias + p) : v16_load_partial(bias + p, n));
+    if (bias) s = v16_add(s, v16_load_up_to(bias + p, n));
     if (n < TFM_PANEL) s = v16_first(n, s, v16_set(-INFINITY));
     if (p < seen.begin) s = v16_first(seen.begin - p, v16_set(-INFINITY), s);
     return s;
@@ -186,14 +188,14 @@ static void score_block(const tile *t, size_t block, span positions) {
         }
         for (size_t j = 0; j < n; j++)
             ahead[j] = a->kv.pages[page + n + j < t->last_page ? page + n + j : t->last_page];
-        score_args s = {.query = t->query,
-                        .k = a->kv.k,
-                        .pages = pages,
-                        .ahead = ahead,
-                        .page_stride = a->kv.page_stride,
-                        .head_dim = a->head_dim,
-                        .scores = t->scores + page * TFM_PANEL - block};
-        score_tiles[a->kv.dtype][t->n_rows][n](&s);
+        key_args s = {.query = t->query,
+                      .k = a->kv.k,
+                      .pages = pages,
+                      .ahead = ahead,
+                      .page_stride = a->kv.page_stride,
+                      .head_dim = a->head_dim,
+                      .scores = t->scores + page * TFM_PANEL - block};
+        key_tiles[a->kv.dtype][t->n_rows][n](&s);
         page += n;
     }
 }
@@ -208,7 +210,7 @@ static void rescale(const tile *t, size_t row, float old, float new) {
 }
 
 /* Turns a row's raw scores into weights exp(score - max), after raising its maximum; adds them to its lane sums. */
-static void weigh_row(tile *t, size_t row, size_t block, span seen) {
+static void softmax_row(tile *t, size_t row, size_t block, span seen) {
     const tfm_attention_args *a = t->args;
     size_t pair = t->first + row;
     const float *bias = bias_row(a, pair / a->group, pair % a->group);
@@ -236,41 +238,41 @@ static void weigh_row(tile *t, size_t row, size_t block, span seen) {
 }
 
 /* out += weights x V for n_rows rows from `row` on, over the same positions. */
-static void mix_rows(const tile *t, size_t row, size_t n_rows, size_t block, span positions) {
+static void accumulate_rows(const tile *t, size_t row, size_t n_rows, size_t block, span positions) {
     const tfm_attention_args *a = t->args;
     if (positions.begin >= positions.end) return;
     for (size_t j = 0; j < t->n_panels;) {
         size_t n = tile_panels(n_rows, t->n_panels - j);
-        mix_args m = {.weights = t->scores + row * BLOCK,
-                      .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * tfm_number_bytes(a->kv.dtype),
-                      .pages = a->kv.pages,
-                      .page_stride = a->kv.page_stride,
-                      .origin = block,
-                      .last_page = t->last_page,
-                      .positions = positions,
-                      .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
-                      .out_stride = t->n_panels * TFM_PANEL};
-        mix_tiles[a->kv.dtype][n_rows][n](&m);
+        value_args m = {.weights = t->scores + row * BLOCK,
+                        .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * tfm_number_bytes(a->kv.dtype),
+                        .pages = a->kv.pages,
+                        .page_stride = a->kv.page_stride,
+                        .origin = block,
+                        .last_page = t->last_page,
+                        .positions = positions,
+                        .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
+                        .out_stride = t->n_panels * TFM_PANEL};
+        value_tiles[a->kv.dtype][n_rows][n](&m);
         j += n;
     }
 }
 
 /* The positions all rows see go through together; what a row sees before and after them, alone. */
-static void mix_block(const tile *t, size_t block, const span *seen) {
+static void accumulate_block(const tile *t, size_t block, const span *seen) {
     span common = seen[0];
-    for (size_t r = 1; r < t->n_rows; r++) common = meet(common, seen[r]);
+    for (size_t r = 1; r < t->n_rows; r++) common = intersect(common, seen[r]);
     bool together = common.begin < common.end;
     for (size_t r = 0; r < t->n_rows; r++)
-        mix_rows(t, r, 1, block, together ? (span){seen[r].begin, common.begin} : seen[r]);
+        accumulate_rows(t, r, 1, block, together ? (span){seen[r].begin, common.begin} : seen[r]);
     if (!together) return;
-    mix_rows(t, 0, t->n_rows, block, common);
-    for (size_t r = 0; r < t->n_rows; r++) mix_rows(t, r, 1, block, (span){common.end, seen[r].end});
+    accumulate_rows(t, 0, t->n_rows, block, common);
+    for (size_t r = 0; r < t->n_rows; r++) accumulate_rows(t, r, 1, block, (span){common.end, seen[r].end});
 }
 
 static void attend_block(tile *t, size_t block) {
     span seen[V16_TILE_ROWS], all = {SIZE_MAX, 0}, limits = {block, block + BLOCK};
     for (size_t r = 0; r < t->n_rows; r++) {
-        seen[r] = meet(limits, t->seen[r]);
+        seen[r] = intersect(limits, t->seen[r]);
         if (seen[r].begin >= seen[r].end) continue;
         if (seen[r].begin < all.begin) all.begin = seen[r].begin;
         if (seen[r].end > all.end) all.end = seen[r].end;
@@ -278,8 +280,8 @@ static void attend_block(tile *t, size_t block) {
     if (all.begin >= all.end) return;
     score_block(t, block, all);
     for (size_t r = 0; r < t->n_rows; r++)
-        if (seen[r].begin < seen[r].end) weigh_row(t, r, block, seen[r]);
-    mix_block(t, block, seen);
+        if (seen[r].begin < seen[r].end) softmax_row(t, r, block, seen[r]);
+    accumulate_block(t, block, seen);
 }
 
 static void start_tile(tile *t) {
@@ -306,10 +308,7 @@ static void finish_tile(const tile *t) {
         for (size_t d = 0; d < a->head_dim; d += TFM_PANEL) {
             size_t n = a->head_dim - d < TFM_PANEL ? a->head_dim - d : TFM_PANEL;
             v16 x = total == 0.0f ? v16_set(0.0f) : v16_div(v16_load(from + d), v16_set(total));
-            if (n == TFM_PANEL)
-                v16_store(to + d, x);
-            else
-                v16_store_partial(to + d, x, n);
+            v16_store_up_to(to + d, x, n);
         }
     }
 }
@@ -350,14 +349,14 @@ void V16_NAME(tfm_attention_weights)(const tfm_attention_args *a, float *weights
             size_t n = a->n_positions - p < TFM_PANEL ? a->n_positions - p : TFM_PANEL;
             v16 s = v16_set(-INFINITY);
             if (p < seen.end && p + TFM_PANEL > seen.begin) {
-                score_args one = {.query = a->query + row * a->query_stride,
-                                  .k = a->kv.k,
-                                  .pages = a->kv.pages + p / TFM_PANEL,
-                                  .ahead = a->kv.pages + p / TFM_PANEL,
-                                  .page_stride = a->kv.page_stride,
-                                  .head_dim = a->head_dim,
-                                  .scores = scores};
-                score_tiles[a->kv.dtype][1][1](&one);
+                key_args one = {.query = a->query + row * a->query_stride,
+                                .k = a->kv.k,
+                                .pages = a->kv.pages + p / TFM_PANEL,
+                                .ahead = a->kv.pages + p / TFM_PANEL,
+                                .page_stride = a->kv.page_stride,
+                                .head_dim = a->head_dim,
+                                .scores = scores};
+                key_tiles[a->kv.dtype][1][1](&one);
                 s = adjust(a, v16_load(scores), bias_row(a, row, 0), p, seen);
             }
             v16_store_partial(to + p, s, n);

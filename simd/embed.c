@@ -67,11 +67,8 @@ static void embed_row(const source *s, bool panels, float scale, const float *po
                 : s->dtype == TFM_I4 ? from_int4(s, i)
                                      : from_panel(s, i, n);
         x = v16_mul(x, factor);
-        if (position) x = v16_add(x, n == TFM_PANEL ? v16_load(position + i) : v16_load_partial(position + i, n));
-        if (n == TFM_PANEL)
-            v16_store(y + i, x);
-        else
-            v16_store_partial(y + i, x, n);
+        if (position) x = v16_add(x, v16_load_up_to(position + i, n));
+        v16_store_up_to(y + i, x, n);
     }
 }
 

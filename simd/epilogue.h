@@ -6,7 +6,7 @@
 #include "simd/v16/v16_math.h"
 
 /* One row's 16 columns: bias, activation, gate, scale, residual, in this order. */
-V16_INLINE void v16_finish(const tfm_gemm_args *g, size_t row, size_t panel, v16 y) {
+V16_INLINE void v16_epilogue(const tfm_gemm_args *g, size_t row, size_t panel, v16 y) {
     size_t column = panel * TFM_PANEL, n = g->w->n - column;
     bool full = n >= TFM_PANEL;
     if (g->bias) y = v16_add(y, full ? v16_load(g->bias + column) : v16_load_partial(g->bias + column, n));

@@ -16,8 +16,8 @@ enum {
     K_BLOCK_FEW = 2048,     /* the same where all rows are one tile */
     GROUP = V16_ROW_PANELS, /* panels in a group: what one row takes at a time */
     ROW_CHUNK = 512 / GROUP / V16_TILE_ROWS * V16_TILE_ROWS, /* rows whose accumulators are parked together: 32 KiB */
-    FAR = 2 << 20, /* elements of a matrix that is hardly ever in a cache when it is used */
-    STEP = 8       /* k columns between prefetches of what comes next */
+    LARGE = 2 << 20, /* elements of a matrix that is hardly ever in a cache when it is used */
+    STEP = 8         /* k columns between prefetches of what comes next */
 };
 
 typedef struct tile_args {
@@ -41,7 +41,7 @@ typedef void (*tile_fn)(const tile_args *t);
 static void finish_tile(const tile_args *t, size_t n_rows, size_t n_panels) {
     for (size_t r = 0; r < n_rows; r++)
         for (size_t j = 0; j < n_panels; j++)
-            v16_finish(t->g, t->row + r, t->panel + j, v16_load(t->acc + r * t->acc_stride + j * TFM_PANEL));
+            v16_epilogue(t->g, t->row + r, t->panel + j, v16_load(t->acc + r * t->acc_stride + j * TFM_PANEL));
 }
 
 V16_INLINE void tile(const int R, const int P, const tfm_dtype dtype, const tile_args *t) {
@@ -90,30 +90,30 @@ static const tile_fn tiles[TFM_DTYPE_COUNT][V16_TILE_ROWS + 1][TILE_PANELS_MAX +
     V16_TILES(TILE_F32) V16_TILES(TILE_F16) V16_TILES(TILE_BF16)};
 
 /* Rows and panels worked on together. */
-typedef struct part {
+typedef struct region {
     size_t row, n_rows, panel, n_panels;
-} part;
+} region;
 
 /* What is fetched while a block is worked on: the block that comes next, of as many panels. */
-typedef struct upcoming {
+typedef struct next_block {
     const char *w; /* NULL if nothing */
     size_t n_panels;
     size_t tiles; /* row tiles that share the work */
-} upcoming;
+} next_block;
 
 /* Panels of the next tile of so many rows. */
 static size_t panels_of(const tfm_matrix *w, size_t n_rows, size_t left) {
-#ifdef V16_FAR_ROWS
-    if (n_rows == V16_FAR_ROWS && left >= V16_FAR_PANELS && w->dtype == TFM_F32 && w->n >= FAR / (w->k + 1))
-        return V16_FAR_PANELS;
+#ifdef V16_LARGE_ROWS
+    if (n_rows == V16_LARGE_ROWS && left >= V16_LARGE_PANELS && w->dtype == TFM_F32 && w->n >= LARGE / (w->k + 1))
+        return V16_LARGE_PANELS;
 #else
     (void)w;
 #endif
     return tile_panels(n_rows, left);
 }
 
-/* All tiles of a part over one block of k; acc is (rows, GROUP panels). */
-static void block(const tfm_gemm_args *g, const part *p, size_t k, size_t n_k, upcoming next, float *acc) {
+/* All tiles of a region over one block of k; acc is (rows, GROUP panels). */
+static void block(const tfm_gemm_args *g, const region *p, size_t k, size_t n_k, next_block next, float *acc) {
     const tfm_matrix *w = g->w;
     size_t k_bytes = TFM_PANEL * tfm_dtype_size(w->dtype), panel_stride = w->k * k_bytes;
     const char *data = (const char *)w->data + p->panel * panel_stride + k * k_bytes;
@@ -153,15 +153,15 @@ static size_t row_tiles(size_t n) {
 }
 
 /*
- * The block after columns [k, k + n_k) of part p, none if it is near anyway: one row tile reads ahead by itself, and a
- * group that more rows come for stays in the cache unless k is cut.
+ * The block after columns [k, k + n_k) of region p, none if it is near anyway: one row tile reads ahead by itself, and
+ * a group that more rows come for stays in the cache unless k is cut.
  */
-static upcoming after_block(const tfm_gemm_args *g, const part *p, size_t k, size_t n_k, bool last_rows,
-                            size_t panel1) {
+static next_block block_after(const tfm_gemm_args *g, const region *p, size_t k, size_t n_k, bool last_rows,
+                              size_t panel1) {
     const tfm_matrix *w = g->w;
     const char *panels = (const char *)w->data;
     size_t k_bytes = TFM_PANEL * tfm_dtype_size(w->dtype), panel_stride = w->k * k_bytes;
-    upcoming next = {NULL, p->n_panels, row_tiles(p->n_rows)};
+    next_block next = {NULL, p->n_panels, row_tiles(p->n_rows)};
     size_t then = p->panel + p->n_panels;
     if (next.tiles < 2) return next;
     if (k + n_k < w->k) {
@@ -179,13 +179,13 @@ void V16_NAME(tfm_gemm)(const tfm_gemm_args *g, size_t row0, size_t row1, size_t
     V16_ALIGN float acc[ROW_CHUNK * GROUP * TFM_PANEL];
     size_t n_k, all = g->w->k, k_block = row_tiles(row1 - row0) < 2 ? K_BLOCK_FEW : K_BLOCK;
     for (size_t panel = panel0; panel < panel1; panel += GROUP) {
-        part p = {.panel = panel, .n_panels = panel1 - panel < GROUP ? panel1 - panel : GROUP};
+        region p = {.panel = panel, .n_panels = panel1 - panel < GROUP ? panel1 - panel : GROUP};
         for (p.row = row0; p.row < row1; p.row += p.n_rows) {
             p.n_rows = row1 - p.row < ROW_CHUNK ? row1 - p.row : ROW_CHUNK;
             size_t k = 0;
             do {
                 n_k = all - k < k_block ? all - k : k_block;
-                block(g, &p, k, n_k, after_block(g, &p, k, n_k, p.row + p.n_rows == row1, panel1), acc);
+                block(g, &p, k, n_k, block_after(g, &p, k, n_k, p.row + p.n_rows == row1, panel1), acc);
                 k += n_k;
             } while (k < all);
         }

@@ -16,17 +16,17 @@ enum {
     ACC_MAX = 24 /* rows x panels */
 };
 
-/* The first row and panel of a tile. */
-typedef struct corner {
+/* A tile is known by its first row and panel. */
+typedef struct tile_args {
     const tfm_gemm_args *g;
     const int32_t *totals; /* of each row of the tile: its sum, for int8 */
     size_t row, panel, panel_bytes;
-} corner;
+} tile_args;
 
-typedef void (*tile_fn)(const corner *t, float *out);
+typedef void (*tile_fn)(const tile_args *t, float *out);
 
 /* out (R, P panels): sums of products, times the weights' scales for int4 and still without them for int8. */
-V16_INLINE void tile_int8(const int R, const int P, const corner *t, float *out) {
+V16_INLINE void tile_int8(const int R, const int P, const tile_args *t, float *out) {
     const tfm_quantized *q = t->g->q;
     const int8_t *a = q->q + t->row * q->stride;
     const uint8_t *w = (const uint8_t *)t->g->w->data + t->panel * t->panel_bytes;
@@ -46,17 +46,17 @@ V16_INLINE void tile_int8(const int R, const int P, const corner *t, float *out)
         }
     }
     V16_FOR(r, R) {
-        int32_t minus = (int32_t)((uint32_t)t->totals[r] * DOT_OFFSET);
+        int32_t offset = (int32_t)((uint32_t)t->totals[r] * DOT_OFFSET);
         V16_FOR(j, P) {
             const void *scale = w + j * t->panel_bytes + lines * TFM_LINE_BYTES;
-            v16 y = v16_mul(dot_float(sums[r * P + j], minus), v16_load(scale));
+            v16 y = v16_mul(dot_float(sums[r * P + j], offset), v16_load(scale));
             v16_store(out + (r * P + j) * TFM_PANEL, v16_mul(y, v16_set(q->scale[t->row + r])));
         }
     }
 }
 
 /* One group of a block of columns, whose panels begin at `block`: acc = fma(sums, scales, acc). */
-V16_INLINE void group_int4(const int R, const int P, const corner *t, const uint8_t *block, const size_t in_block,
+V16_INLINE void group_int4(const int R, const int P, const tile_args *t, const uint8_t *block, const size_t in_block,
                            size_t group, v16 *acc) {
     const tfm_quantized *q = t->g->q;
     size_t groups = tfm_quantized_groups(q);
@@ -87,7 +87,7 @@ V16_INLINE void group_int4(const int R, const int P, const corner *t, const uint
     }
 }
 
-V16_INLINE void tile_int4(const int R, const int P, const corner *t, float *out) {
+V16_INLINE void tile_int4(const int R, const int P, const tile_args *t, float *out) {
     const tfm_quantized *q = t->g->q;
     const uint8_t *w = (const uint8_t *)t->g->w->data + t->panel * t->panel_bytes;
     v16 acc[ACC_MAX];
@@ -101,9 +101,9 @@ V16_INLINE void tile_int4(const int R, const int P, const corner *t, float *out)
 
 /* One tile of each shape and type; NULL where there is none. */
 #define TILE_INT8(R, P)                                                                                                \
-    static void tile_int8_##R##x##P(const corner *t, float *out) { tile_int8(R, P, t, out); }
+    static void tile_int8_##R##x##P(const tile_args *t, float *out) { tile_int8(R, P, t, out); }
 #define TILE_INT4(R, P)                                                                                                \
-    static void tile_int4_##R##x##P(const corner *t, float *out) { tile_int4(R, P, t, out); }
+    static void tile_int4_##R##x##P(const tile_args *t, float *out) { tile_int4(R, P, t, out); }
 DOT_TILES(TILE_INT8)
 NIB_TILES(TILE_INT4)
 #define ENTRY_INT8(R, P) [R][P] = tile_int8_##R##x##P,
@@ -114,16 +114,16 @@ static const tile_fn tiles_int4[ROWS_MAX + 1][PANELS_MAX + 1] = {NIB_TILES(ENTRY
 /* Rows of the tallest tile for at most `left` > 0 rows, panels of the widest with so many rows for at most `left`. */
 static size_t tile_rows(const tile_fn tiles[][PANELS_MAX + 1], size_t left) {
     size_t r = left < ROWS_MAX ? left : ROWS_MAX;
-    while (tiles[r][1] == NULL) r--;
+    while (!tiles[r][1]) r--;
     return r;
 }
 static size_t tile_panels(const tile_fn *tiles, size_t left) {
     size_t p = left < PANELS_MAX ? left : PANELS_MAX;
-    while (tiles[p] == NULL) p--;
+    while (!tiles[p]) p--;
     return p;
 }
 
-static void totals_of(const tfm_quantized *q, size_t row, size_t n_rows, int32_t *totals) {
+static void add_up_rows(const tfm_quantized *q, size_t row, size_t n_rows, int32_t *totals) {
     size_t n = tfm_quantized_groups(q);
     for (size_t r = 0; r < n_rows; r++) {
         totals[r] = 0;
@@ -136,13 +136,13 @@ static void row_tile(const tfm_gemm_args *g, const tile_fn *tiles, size_t row, s
                      size_t panel1) {
     V16_ALIGN float out[ACC_MAX * TFM_PANEL];
     int32_t totals[ROWS_MAX] = {0};
-    corner t = {.g = g, .totals = totals, .row = row, .panel_bytes = tfm_panel_bytes(g->w->dtype, g->w->k)};
-    if (DOT_OFFSET != 0 && g->w->dtype == TFM_I8) totals_of(g->q, row, n_rows, totals);
+    tile_args t = {.g = g, .totals = totals, .row = row, .panel_bytes = tfm_panel_bytes(g->w->dtype, g->w->k)};
+    if (DOT_OFFSET != 0 && g->w->dtype == TFM_I8) add_up_rows(g->q, row, n_rows, totals);
     for (t.panel = panel0; t.panel < panel1;) {
         size_t n = tile_panels(tiles, panel1 - t.panel);
         tiles[n](&t, out);
         for (size_t i = 0; i < n_rows * n; i++)
-            v16_finish(g, row + i / n, t.panel + i % n, v16_load(out + i * TFM_PANEL));
+            v16_epilogue(g, row + i / n, t.panel + i % n, v16_load(out + i * TFM_PANEL));
         t.panel += n;
     }
 }

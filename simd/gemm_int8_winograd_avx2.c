@@ -140,7 +140,7 @@ static void finish_row(const scratch *t, const tfm_gemm_args *g, size_t row, siz
         __m256i b = _mm256_sub_epi32(_mm256_sub_epi32(load(sums + 8), load(pairs + 8)), minus);
         const void *scales = (const char *)g->w->data + (panel + p) * bytes + tfm_i8_scales_at(g->w->k);
         v16 y = v16_mul(v16_pair(_mm256_cvtepi32_ps(a), _mm256_cvtepi32_ps(b)), v16_load(scales));
-        v16_finish(g, row + r, panel + p, v16_mul(y, scale));
+        v16_epilogue(g, row + r, panel + p, v16_mul(y, scale));
     }
 }
 

@@ -37,7 +37,7 @@ typedef enum tfm_activation {
     TFM_ACT_COUNT
 } tfm_activation;
 
-/* Which features of a head turn together: i and i + rope_dim / 2, or 2i and 2i + 1. */
+/* Which features of a head are rotated together: i and i + rope_dim / 2, or 2i and 2i + 1. */
 typedef enum tfm_rope_layout { TFM_ROPE_HALVES, TFM_ROPE_INTERLEAVED } tfm_rope_layout;
 
 /* A weight matrix (n, k) in panels; output = input (m, k) x transpose. See panels.h for the layout. */

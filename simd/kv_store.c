@@ -2,7 +2,7 @@
  * kv_store.c - moves keys and values into the cache's pages, rounded or quantised; compiled once per instruction set.
  *
  * A row is brought to numbers of the cache's type 16 features at a time. Where a page gets several rows at once, keys
- * are turned in squares of 16 x 16; one row's key is scattered, since its features lie 16 elements apart.
+ * are transposed in squares of 16 x 16; one row's key is scattered, since its features lie 16 elements apart.
  */
 #include "isa_kernels.h"
 
@@ -11,16 +11,14 @@ typedef struct row_scale {
     float scale, factor;
 } row_scale;
 
-V16_INLINE v16 load_up_to(const float *x, size_t n) { return n >= TFM_PANEL ? v16_load(x) : v16_load_partial(x, n); }
-
 static row_scale scale_of(const float *x, size_t n) {
-    v16 max = v16_set(0.0f), zero = v16_set(0.0f), odd = zero; /* infinity or NaN, times 0, is NaN */
+    v16 max = v16_set(0.0f), zero = v16_set(0.0f), zeros = zero; /* infinity or NaN, times 0, is NaN */
     for (size_t i = 0; i < n; i += TFM_PANEL) {
-        v16 y = load_up_to(x + i, n - i);
+        v16 y = v16_load_up_to(x + i, n - i);
         max = v16_max(v16_abs(y), max);
-        odd = v16_fma(y, zero, odd);
+        zeros = v16_fma(y, zero, zeros);
     }
-    if (v16_reduce_add(odd) != 0.0f) return (row_scale){NAN, 0.0f};
+    if (v16_reduce_add(zeros) != 0.0f) return (row_scale){NAN, 0.0f};
     float top = v16_reduce_max(max), factor = 127.0f / top;
     return (row_scale){top / 127.0f, top > 0.0f && isfinite(factor) ? factor : 0.0f};
 }
@@ -37,11 +35,11 @@ V16_INLINE void store_numbers(char *to, tfm_dtype dtype, v16 x) {
         v16_store_i8((int8_t *)to, x);
 }
 
-/* A position's features in panels of TFM_PANEL; load_up_to makes the lanes past head_dim 0. */
+/* A position's features in panels of TFM_PANEL; v16_load_up_to makes the lanes past head_dim 0. */
 V16_INLINE void store_value(char *page, const tfm_dtype dtype, size_t lane, const float *value, size_t head_dim,
                             float factor) {
     for (size_t d = 0; d < head_dim; d += TFM_PANEL) {
-        v16 x = load_up_to(value + d, head_dim - d);
+        v16 x = v16_load_up_to(value + d, head_dim - d);
         store_numbers(page + (d + lane) * TFM_PANEL * tfm_number_bytes(dtype), dtype,
                       dtype == TFM_I8 ? scaled(x, factor) : x);
     }
@@ -54,15 +52,15 @@ V16_INLINE void scatter_key(char *page, const tfm_dtype dtype, size_t lane, cons
     const size_t size = tfm_number_bytes(dtype);
     for (size_t d = 0; d < head_dim; d += TFM_PANEL) {
         size_t n = head_dim - d < TFM_PANEL ? head_dim - d : TFM_PANEL;
-        v16 x = load_up_to(key + d, n);
+        v16 x = v16_load_up_to(key + d, n);
         store_numbers(numbers, dtype, dtype == TFM_I8 ? scaled(x, factor) : x);
         for (size_t i = 0; i < n; i++) memcpy(page + ((d + i) * TFM_PANEL + lane) * size, numbers + i * size, size);
     }
 }
 
 /* Keys of n_rows positions from `lane` on: whole lines of a full page, part of a line otherwise. */
-V16_INLINE void turn_keys(char *page, const tfm_dtype dtype, size_t lane, size_t n_rows, const float *key,
-                          size_t key_stride, size_t head_dim, const float *factors) {
+V16_INLINE void transpose_keys(char *page, const tfm_dtype dtype, size_t lane, size_t n_rows, const float *key,
+                               size_t key_stride, size_t head_dim, const float *factors) {
     V16_ALIGN float rows[TFM_PANEL * TFM_PANEL], columns[TFM_PANEL * TFM_PANEL];
     V16_ALIGN char numbers[TFM_PANEL * sizeof(float)];
     const size_t size = tfm_number_bytes(dtype);
@@ -70,7 +68,7 @@ V16_INLINE void turn_keys(char *page, const tfm_dtype dtype, size_t lane, size_t
     for (size_t d = 0; d < head_dim; d += TFM_PANEL) {
         size_t n = head_dim - d < TFM_PANEL ? head_dim - d : TFM_PANEL;
         for (size_t r = 0; r < n_rows; r++) {
-            v16 x = load_up_to(key + r * key_stride + d, n);
+            v16 x = v16_load_up_to(key + r * key_stride + d, n);
             v16_store(rows + r * TFM_PANEL, dtype == TFM_I8 ? scaled(x, factors[r]) : x);
         }
         v16_transpose(rows, columns);
@@ -93,7 +91,7 @@ V16_INLINE void turn_keys(char *page, const tfm_dtype dtype, size_t lane, size_t
 V16_INLINE void store_rows(const tfm_kv_view *to, const tfm_dtype dtype, size_t page, size_t lane, size_t n_rows,
                            size_t head_dim, const float *key, size_t key_stride, const float *value,
                            size_t value_stride) {
-    enum { TURN_FROM = 4 }; /* rows from which turning them beats scattering each */
+    enum { TRANSPOSE_FROM = 4 }; /* rows from which transposing them beats scattering each */
     char *k = (char *)to->k + page, *v = (char *)to->v + page;
     float factors[TFM_PANEL];
     for (size_t r = 0; r < n_rows; r++) {
@@ -106,9 +104,9 @@ V16_INLINE void store_rows(const tfm_kv_view *to, const tfm_dtype dtype, size_t 
         }
         factors[r] = of_key.factor;
         store_value(v, dtype, lane + r, value + r * value_stride, head_dim, of_value.factor);
-        if (n_rows < TURN_FROM) scatter_key(k, dtype, lane + r, key + r * key_stride, head_dim, of_key.factor);
+        if (n_rows < TRANSPOSE_FROM) scatter_key(k, dtype, lane + r, key + r * key_stride, head_dim, of_key.factor);
     }
-    if (n_rows >= TURN_FROM) turn_keys(k, dtype, lane, n_rows, key, key_stride, head_dim, factors);
+    if (n_rows >= TRANSPOSE_FROM) transpose_keys(k, dtype, lane, n_rows, key, key_stride, head_dim, factors);
 }
 
 void V16_NAME(tfm_kv_store)(const tfm_kv_view *to, size_t first, size_t n_rows, size_t head_dim, const float *key,

@@ -3,8 +3,6 @@
 
 enum { CHAINS = 4 };
 
-V16_INLINE v16 load_at_most(const float *x, size_t n) { return n >= 16 ? v16_load(x) : v16_load_partial(x, n); }
-
 /* Largest magnitude; NaN if an element is NaN or infinite. */
 static float largest(const float *x, size_t k) {
     const v16 zero = v16_set(0.0f);
@@ -19,7 +17,7 @@ static float largest(const float *x, size_t k) {
         }
     }
     for (; i < k; i += 16) {
-        v16 a = load_at_most(x + i, k - i);
+        v16 a = v16_load_up_to(x + i, k - i);
         max[0] = v16_max(v16_abs(a), max[0]);
         zeros[0] = v16_fma(a, zero, zeros[0]);
     }
@@ -45,7 +43,7 @@ static void quantize_row(const float *x, size_t k, const tfm_quantized *to, size
     v16 factor = v16_set(inverse);
     for (size_t g = 0; g < groups; g++) {
         size_t i = g * TFM_I4_GROUP, left = i < k ? k - i : 0;
-        v16 a = load_at_most(x + i, left), b = left > 16 ? load_at_most(x + i + 16, left - 16) : v16_set(0.0f);
+        v16 a = v16_load_up_to(x + i, left), b = left > 16 ? v16_load_up_to(x + i + 16, left - 16) : v16_set(0.0f);
         sums[g] = v16_store_bytes(q + i, v16_mul(a, factor), v16_mul(b, factor));
     }
 }

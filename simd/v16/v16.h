@@ -59,6 +59,15 @@
 #define V16_NAME(base) V16_JOIN(base, V16_ISA)
 #endif
 
+/* The first n lanes, or all if there are more; lanes past them are loaded as 0. */
+V16_INLINE v16 v16_load_up_to(const float *p, size_t n) { return n >= 16 ? v16_load(p) : v16_load_partial(p, n); }
+V16_INLINE void v16_store_up_to(float *p, v16 x, size_t n) {
+    if (n >= 16)
+        v16_store(p, x);
+    else
+        v16_store_partial(p, x, n);
+}
+
 V16_INLINE v16 v16_abs(v16 x) { return v16_copysign(x, v16_set(0.0f)); }
 
 #endif

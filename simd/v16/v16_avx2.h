@@ -17,8 +17,8 @@
 #define V16_WIDE                                                                                                       \
     { [1] = 4, [2] = 2, [3] = 2, [4] = 1, [5] = 1, [6] = 1 }
 #define V16_ROW_PANELS 4
-#define V16_FAR_ROWS 4
-#define V16_FAR_PANELS 2
+#define V16_LARGE_ROWS 4
+#define V16_LARGE_PANELS 2
 #define V16_PREFETCH 512 /* elements to fetch ahead, shared by the panels of a tile */
 
 typedef struct v16 {
