@@ -1,16 +1,11 @@
-/*
- * bench_kernels.c - the kernels against the machine's limits, and f32 products against OpenBLAS and oneDNN.
- *
- * The limit of a product is the larger of two times: its operations at the FMA peak, and the bytes of its weights at
- * the bandwidth of where they lie (DRAM if the copies used in turn exceed the caches).
- */
+/* bench_kernels.c - the kernels against the machine's limits, and f32 products against OpenBLAS and oneDNN. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/os/pool.h"
 #include "harness.h"
+#include "product.h"
 
 #ifdef PERF_OPENBLAS
 #include <cblas.h>
@@ -19,155 +14,81 @@
 #include <dnnl.h>
 #endif
 
-typedef struct bench {
-    perf_options options;
-    perf_machine machine;
-    const tfm_kernels *kernels;
-    tfm_pool *pool;
-} bench;
-
 /* ---- products ---- */
 
-typedef struct product {
-    const bench *b;
-    size_t m, n, k, n_copies, next;
-    float *a, *c;
-    float *plain; /* (n_copies, n, k) for the other libraries */
-    char *panels; /* (n_copies, panels) */
-    size_t panel_bytes;
-    tfm_dtype dtype;
-    tfm_gemm_args args;
-    tfm_matrix matrix;
-} product;
+/* A product of ours, and the same with weights as they are, (n_copies, n, k), for the other libraries. */
+typedef struct versus {
+    perf_product *ours;
+    float *weights;
+    size_t next;
+} versus;
 
-static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
-    product *p = arg;
-    size_t begin, end;
-    tfm_partition(tfm_panel_count(p->n), 1, worker, n_workers, &begin, &end);
-    if (begin < end) p->b->kernels->gemm(&p->args, 0, p->m, begin, end);
+#if defined(PERF_OPENBLAS) || defined(PERF_ONEDNN)
+static const float *next_weights(versus *v) {
+    return v->weights + v->next++ % v->ours->n_copies * v->ours->n * v->ours->k;
 }
-
-static void run_ours(void *arg) {
-    product *p = arg;
-    p->matrix.data = p->panels + p->next++ % p->n_copies * p->panel_bytes;
-    tfm_pool_run(p->b->pool, gemm_part, p);
-}
-
+#endif
 #ifdef PERF_OPENBLAS
 static void run_openblas(void *arg) {
-    product *p = arg;
-    const float *w = p->plain + p->next++ % p->n_copies * p->n * p->k;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p->m, (int)p->n, (int)p->k, 1, p->a, (int)p->k, w,
-                (int)p->k, 0, p->c, (int)p->n);
+    versus *v = arg;
+    const perf_product *p = v->ours;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p->m, (int)p->n, (int)p->k, 1, p->args.a, (int)p->k,
+                next_weights(v), (int)p->k, 0, p->args.c, (int)p->n);
 }
 #endif
 #ifdef PERF_ONEDNN
 static void run_onednn(void *arg) {
-    product *p = arg;
-    const float *w = p->plain + p->next++ % p->n_copies * p->n * p->k;
-    dnnl_sgemm('N', 'T', (dnnl_dim_t)p->m, (dnnl_dim_t)p->n, (dnnl_dim_t)p->k, 1, p->a, (dnnl_dim_t)p->k, w,
-               (dnnl_dim_t)p->k, 0, p->c, (dnnl_dim_t)p->n);
+    versus *v = arg;
+    const perf_product *p = v->ours;
+    dnnl_sgemm('N', 'T', (dnnl_dim_t)p->m, (dnnl_dim_t)p->n, (dnnl_dim_t)p->k, 1, p->args.a, (dnnl_dim_t)p->k,
+               next_weights(v), (dnnl_dim_t)p->k, 0, p->args.c, (dnnl_dim_t)p->n);
 }
 #endif
 
-static void make_product(product *p, const bench *b, size_t m, size_t n, size_t k, tfm_dtype dtype, bool cold) {
-    *p = (product){.b = b, .m = m, .n = n, .k = k, .dtype = dtype};
-    p->panel_bytes = tfm_panel_count(n) * TFM_PANEL * k * tfm_dtype_size(dtype);
-    p->n_copies = cold ? ((size_t)256 << 20) / p->panel_bytes + 1 : 1;
-    p->a = perf_alloc(m * k * sizeof(float));
-    p->c = perf_alloc(m * n * sizeof(float));
-    p->plain = perf_alloc(p->n_copies * n * k * sizeof(float));
-    p->panels = perf_alloc(p->n_copies * p->panel_bytes);
-    perf_fill(p->a, m * k, 1);
-    perf_fill(p->plain, p->n_copies * n * k, 2);
-    size_t panel = p->panel_bytes / tfm_panel_count(n);
-    for (size_t copy = 0; copy < p->n_copies; copy++)
-        for (size_t r = 0; r < n; r += TFM_PANEL)
-            tfm_panel_pack(p->plain + (copy * n + r) * k, k, n - r < TFM_PANEL ? n - r : TFM_PANEL, k, dtype,
-                           p->panels + copy * p->panel_bytes + r / TFM_PANEL * panel);
-    p->matrix = (tfm_matrix){p->panels, dtype, n, k};
-    p->args = (tfm_gemm_args){
-        .a = p->a, .a_stride = k, .c = p->c, .c_stride = n, .w = &p->matrix, .act = TFM_ACT_NONE, .scale = 1};
-}
-
-static void free_product(product *p) {
-    free(p->a);
-    free(p->c);
-    free(p->plain);
-    free(p->panels);
-}
-
-static void bench_product(const bench *b, size_t m, size_t n, size_t k, tfm_dtype dtype, bool cold) {
-    product p;
-    make_product(&p, b, m, n, k, dtype, cold);
-    perf_candidate candidates[3] = {{.name = "tfm", .run = run_ours, .arg = &p}};
-    size_t n_candidates = 1;
+static const struct {
+    const char *name, *title;
+    void (*run)(void *versus);
+} others[] = {
 #ifdef PERF_OPENBLAS
-    if (dtype == TFM_F32)
-        candidates[n_candidates++] = (perf_candidate){.name = "openblas", .run = run_openblas, .arg = &p};
+    {"openblas", "OpenBLAS", run_openblas},
 #endif
 #ifdef PERF_ONEDNN
-    if (dtype == TFM_F32) candidates[n_candidates++] = (perf_candidate){.name = "onednn", .run = run_onednn, .arg = &p};
+    {"onednn", "oneDNN", run_onednn},
 #endif
-    perf_compare(candidates, n_candidates, b->options.quick ? 3 : 11, b->options.quick ? 0.005 : 0.03,
-                 b->options.n_threads > 1 ? PERF_OTHERS_SPIN : 0);
+    {NULL, NULL, NULL}};
+enum { N_OTHERS = sizeof others / sizeof *others - 1 };
 
-    double operations = 2.0 * (double)m * (double)n * (double)k, bytes = (double)p.panel_bytes;
-    double compute = operations / b->machine.fma_gflops * 1e-9;
-    double memory = bytes / (cold ? b->machine.dram_gbytes : b->machine.l2_gbytes) * 1e-9;
-    double limit = compute > memory ? compute : memory, other = 0;
-    for (size_t i = 1; i < n_candidates; i++)
-        if (other == 0 || candidates[i].median < other) other = candidates[i].median;
-    const perf_candidate *ours = &candidates[0];
-    if (b->options.json) {
-        printf("{\"kernel\": \"gemm\", \"dtype\": \"%s\", \"m\": %zu, \"n\": %zu, \"k\": %zu, \"cold\": %s, "
-               "\"limit_us\": %.3f",
-               tfm_dtype_name(dtype), m, n, k, cold ? "true" : "false", limit * 1e6);
-        for (size_t i = 0; i < n_candidates; i++)
-            printf(", \"%s_us\": %.3f, \"%s_min_us\": %.3f", candidates[i].name, candidates[i].median * 1e6,
-                   candidates[i].name, candidates[i].minimum * 1e6);
-        printf("}\n");
-    } else {
-        printf("%-5s %4zu x %5zu x %4zu %-5s %9.1f %8.1f %7.2f %6.0f%%", tfm_dtype_name(dtype), m, n, k,
-               cold ? "dram" : "cache", ours->median * 1e6, operations / ours->median * 1e-9,
-               bytes / ours->median * 1e-9, 100 * limit / ours->median);
-        for (size_t i = 1; i < n_candidates; i++) printf(" %9.1f", candidates[i].median * 1e6);
-        if (other > 0) printf(" %6.2fx", other / ours->median);
-        printf("\n");
+static void bench_product(const perf_bench *b, size_t m, size_t n, size_t k, tfm_dtype dtype, bool cold) {
+    versus v = {.ours = perf_product_new(b, m, n, k, dtype, cold)};
+    perf_candidate candidates[1 + N_OTHERS] = {{.name = "tfm", .run = perf_product_run, .arg = v.ours}};
+    size_t n_candidates = 1, n_weights = v.ours->n_copies * n * k;
+    if (dtype == TFM_F32 && others[0].name) {
+        v.weights = perf_alloc(n_weights * sizeof(float));
+        perf_fill(v.weights, n_weights, 2);
+        for (size_t i = 0; others[i].name; i++)
+            candidates[n_candidates++] = (perf_candidate){.name = others[i].name, .run = others[i].run, .arg = &v};
     }
-    fflush(stdout);
-    free_product(&p);
+    perf_product_compare(v.ours, candidates, n_candidates);
+    free(v.weights);
+    perf_product_free(v.ours);
 }
 
-static void bench_products(const bench *b) {
-    static const size_t rows[] = {1, 4, 8, 32, 128, 512};
-    static const size_t shapes[][2] = {{512, 512}, {2048, 512}, {512, 2048}, {2048, 2048}, {32000, 512}, {32000, 2048}};
-    if (!b->options.json) {
-        printf("products                      weights        us  GFLOP/s    GB/s  limit");
-#ifdef PERF_OPENBLAS
-        printf("  OpenBLAS");
-#endif
-#ifdef PERF_ONEDNN
-        printf("    oneDNN");
-#endif
-        printf("   ratio to the best of them\n");
-    }
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
-        for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-            bool large = shapes[s][0] * shapes[s][1] >= 2048 * 2048;
-            if (b->options.quick && large && rows[r] > 8) continue;
-            bench_product(b, rows[r], shapes[s][0], shapes[s][1], TFM_F32, rows[r] <= 8 && large);
-        }
-    }
+static void bench_products(const perf_bench *b) {
+    static const size_t rows[] = {1, 4, 8, 32, 128, 512}, half_rows[] = {1, 4, 8, 128};
+    const char *titles[N_OTHERS + 1];
+    size_t n_titles = 0;
+    for (; others[n_titles].name; n_titles++) titles[n_titles] = others[n_titles].title;
+    perf_product_heading(b, titles, n_titles);
+    perf_product_shapes(b, TFM_F32, rows, sizeof rows / sizeof *rows, bench_product);
     for (int dtype = TFM_F16; dtype <= TFM_BF16; dtype++)
-        for (size_t r = 0; r < 5; r++)
-            if (rows[r] != 32) bench_product(b, rows[r], 2048, 2048, (tfm_dtype)dtype, rows[r] <= 8);
+        for (size_t r = 0; r < sizeof half_rows / sizeof *half_rows; r++)
+            bench_product(b, half_rows[r], 2048, 2048, (tfm_dtype)dtype, half_rows[r] <= 8);
 }
 
 /* ---- attention ---- */
 
 typedef struct attention_bench {
-    const bench *b;
+    const perf_bench *b;
     tfm_attention_args args;
     size_t n_copies, n_pages, next; /* caches used in turn, of so many pages */
     uint32_t *pages;
@@ -206,7 +127,7 @@ static void *make_caches(attention_bench *a, tfm_dtype dtype) {
 }
 
 static void print_attention(const attention_bench *a, const perf_candidate *ours) {
-    const bench *b = a->b;
+    const perf_bench *b = a->b;
     const tfm_attention_args *args = &a->args;
     double n_query = (double)args->n_query, seen = n_query * (double)args->n_positions;
     if (args->causal) seen -= n_query * (n_query - 1) / 2;
@@ -228,7 +149,7 @@ static void print_attention(const attention_bench *a, const perf_candidate *ours
 }
 
 /* One head of 64 on one thread; cold: caches of 128 MiB in all are used in turn. */
-static void bench_attention(const bench *b, tfm_dtype dtype, size_t n_query, size_t n_positions, bool causal,
+static void bench_attention(const perf_bench *b, tfm_dtype dtype, size_t n_query, size_t n_positions, bool causal,
                             bool cold) {
     size_t e = 64, n_pages = tfm_panel_count(n_positions), bytes = n_pages * tfm_kv_layout_of(dtype, e).bytes;
     float *query = perf_alloc(n_query * e * sizeof(float)), *out = perf_alloc(n_query * e * sizeof(float));
@@ -259,7 +180,7 @@ static void bench_attention(const bench *b, tfm_dtype dtype, size_t n_query, siz
     free(a.args.scratch);
 }
 
-static void bench_attentions(const bench *b) {
+static void bench_attentions(const perf_bench *b) {
     static const tfm_dtype dtypes[] = {TFM_F32, TFM_F16, TFM_I8};
     static const size_t decode[] = {16, 32, 64, 256, 1024};
     for (size_t t = 0; t < sizeof dtypes / sizeof *dtypes; t++) {
@@ -309,7 +230,7 @@ static void run_top_k(void *arg) {
     r->kernels->top_k(r->x, r->n, 8, values, indices);
 }
 
-static void bench_rows(const bench *b) {
+static void bench_rows(const perf_bench *b) {
     static const struct {
         const char *name;
         void (*run)(void *arg);
@@ -334,13 +255,7 @@ static void bench_rows(const bench *b) {
         perf_fill(r.x, n, 5);
         perf_fill(r.weight, n, 6);
         perf_fill(r.bias, n, 7);
-        perf_candidate ours = {.name = "tfm", .run = cases[i].run, .arg = &r};
-        perf_compare(&ours, 1, b->options.quick ? 3 : 11, 0.005, 0);
-        if (b->options.json)
-            printf("{\"kernel\": \"%s\", \"n\": %zu, \"us\": %.4f}\n", cases[i].name, n, ours.median * 1e6);
-        else
-            printf("%-12s n %6zu %9.2f us %7.3f ns an element\n", cases[i].name, n, ours.median * 1e6,
-                   ours.median * 1e9 / (double)n);
+        perf_bench_row(b, cases[i].name, n, cases[i].run, &r);
         free(r.x);
         free(r.y);
         free(r.weight);
@@ -349,19 +264,15 @@ static void bench_rows(const bench *b) {
 }
 
 int main(int argc, char **argv) {
-    bench b = {.options = perf_parse(argc, argv, "[--threads N] [--isa NAME] [--json] [--quick]")};
-    b.kernels = tfm_kernels_get(b.options.isa);
-    if (tfm_pool_create(&b.pool, b.options.n_threads, NULL)) return 1;
+    perf_bench b = perf_bench_open(argc, argv, "[--threads N] [--isa NAME] [--json] [--quick]", "kernels");
 #ifdef PERF_OPENBLAS
     openblas_set_num_threads((int)b.options.n_threads);
 #endif
-    b.machine = perf_measure_machine(b.options.isa, b.options.n_threads);
-    perf_print_header("kernels", b.options.isa, b.options.n_threads, &b.machine, b.options.json);
     bench_products(&b);
     if (!b.options.json) printf("\n");
     bench_attentions(&b);
     if (!b.options.json) printf("\n");
     bench_rows(&b);
-    tfm_pool_free(&b.pool);
+    perf_bench_close(&b);
     return 0;
 }

@@ -49,7 +49,7 @@ static void print(const bench *b, const char *what, double value, const char *un
 
 int main(int argc, char **argv) {
     bench b = {.options = perf_parse(argc, argv, "[--threads N] [--json] [--quick]")};
-    if (tfm_pool_create(&b.pool, b.options.n_threads, NULL)) return 1;
+    if (tfm_pool_create(&b.pool, b.options.n_threads, NULL) != TFM_OK) return 1;
     perf_candidate c = {.name = "tfm", .run = run_regions, .arg = &b};
     perf_compare(&c, 1, b.options.quick ? 5 : 31, 0.005, 0);
     print(&b, "a thousand parallel regions", c.median * 1e6, "us", &c);

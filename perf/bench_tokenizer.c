@@ -57,7 +57,8 @@ static void encode(void *arg) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         next = stop ? stop + 1 : end;
         b->ids.size = 0;
-        if (tfm_tokenize(b->model, TFM_SOURCE, line, (size_t)((stop ? stop : end) - line), true, &b->ids, &error))
+        if (tfm_tokenize(b->model, TFM_SOURCE, line, (size_t)((stop ? stop : end) - line), true, &b->ids, &error) !=
+            TFM_OK)
             die("tokenize", error.message);
     }
 }
@@ -67,7 +68,7 @@ static void decode(void *arg) {
     tfm_error error;
     for (size_t i = 0; i < b->text.n_lines; i++) {
         b->out.size = 0;
-        if (tfm_detokenize(b->model, TFM_SOURCE, b->text.ids[i].ids, b->text.ids[i].n, true, &b->out, &error))
+        if (tfm_detokenize(b->model, TFM_SOURCE, b->text.ids[i].ids, b->text.ids[i].n, true, &b->out, &error) != TFM_OK)
             die("detokenize", error.message);
     }
 }
@@ -81,7 +82,7 @@ static void keep_ids(bench *b) {
         const char *stop = strchr(line, '\n');
         tfm_ids ids = {0};
         if (!stop) stop = line + strlen(line);
-        if (tfm_tokenize(b->model, TFM_SOURCE, line, (size_t)(stop - line), true, &ids, &error))
+        if (tfm_tokenize(b->model, TFM_SOURCE, line, (size_t)(stop - line), true, &ids, &error) != TFM_OK)
             die("tokenize", error.message);
         b->text.ids[i] = (tfm_tokens){ids.data, ids.size}; /* kept until the end */
         line = stop + 1;
@@ -130,7 +131,7 @@ int main(int argc, char **argv) {
     if (n_beside < 0 || n_beside > MAX_BESIDE) die("usage", usage);
     bench b = {.text = read_text(options.rest[1])};
     tfm_error error;
-    if (tfm_model_open(&b.model, options.rest[0], NULL, &error)) die(options.rest[0], error.message);
+    if (tfm_model_open(&b.model, options.rest[0], NULL, &error) != TFM_OK) die(options.rest[0], error.message);
     keep_ids(&b);
 
     double ours[ROUNDS] = {0}, once[MAX_BESIDE][ROUNDS], many[MAX_BESIDE][ROUNDS];

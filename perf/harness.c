@@ -1,6 +1,4 @@
-/*
- * harness.c - the benchmarks' common parts.
- */
+/* harness.c - see harness.h. */
 #include "harness.h"
 
 #include <getopt.h>
@@ -9,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-
-#include "runtime/os/pool.h"
 
 double perf_seconds(void) {
     struct timespec t;
@@ -84,35 +80,10 @@ void perf_time(perf_candidate *candidate, double budget) {
 
 /* ---- limits ---- */
 
-static const perf_loops *loops_of(tfm_isa isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-    case TFM_ISA_AVX512_VNNI:
-    case TFM_ISA_AVX512: return &perf_loops_avx512;
-    case TFM_ISA_AVX2_VNNI:
-    case TFM_ISA_AVX2: return &perf_loops_avx2;
-#elif defined(__aarch64__)
-    case TFM_ISA_NEON_DOT:
-    case TFM_ISA_NEON: return &perf_loops_neon;
-#endif
-    default: return &perf_loops_scalar;
-    }
-}
-
-static perf_integer_loop *integer_loop_of(tfm_isa isa) {
-    switch (isa) {
-#if defined(__x86_64__)
-    case TFM_ISA_AVX512_VNNI: return perf_int8_avx512_vnni;
-    case TFM_ISA_AVX512: return perf_int8_avx512;
-    case TFM_ISA_AVX2_VNNI: return perf_int8_avx2_vnni;
-    case TFM_ISA_AVX2: return perf_int8_avx2;
-#elif defined(__aarch64__)
-    case TFM_ISA_NEON_DOT: return perf_int8_neon_dot;
-    case TFM_ISA_NEON: return perf_int8_neon;
-#endif
-    default: return perf_int8_scalar;
-    }
-}
+static const perf_loops *const loops_of[TFM_ISA_COUNT] = {
+#define ISA(id, suffix, label, machine) TFM_BUILT_FOR_##machine([id] = &perf_loops_##suffix, )
+#include "simd/isa.def"
+};
 
 typedef struct limit_job {
     double (*operations)(size_t n);
@@ -156,14 +127,14 @@ static double bandwidth(limit_job *job, void (*read)(const float *, size_t), uns
 
 perf_machine perf_measure_machine(tfm_isa isa, unsigned n_threads) {
     enum { L2_FLOATS = 64 << 10, DRAM_FLOATS = 64 << 20 };
-    const perf_loops *loops = loops_of(isa);
+    const perf_loops *loops = loops_of[isa];
     limit_job job = {.rounds = 2000};
-    if (tfm_pool_create(&job.pool, n_threads, NULL)) abort();
+    if (tfm_pool_create(&job.pool, n_threads, NULL) != TFM_OK) abort();
     float *data = perf_alloc((size_t)n_threads * DRAM_FLOATS * sizeof(float));
     memset(data, 0, (size_t)n_threads * DRAM_FLOATS * sizeof(float));
     job.data = data;
     perf_machine machine = {.fma_gflops = peak(&job, loops->fma, n_threads),
-                            .int8_gops = peak(&job, integer_loop_of(isa), n_threads)};
+                            .int8_gops = peak(&job, loops->int8, n_threads)};
     job.floats_each = L2_FLOATS;
     job.rounds = 100;
     machine.l2_gbytes = bandwidth(&job, loops->read_streams, n_threads, 0.01);
@@ -227,6 +198,14 @@ void *perf_alloc(size_t bytes) {
     return memory;
 }
 
+static tfm_isa choose_isa(const char *program, const char *name) {
+    char sentence[TFM_ISA_SENTENCE];
+    tfm_isa isa;
+    if (tfm_isa_select(name, &isa, sentence) == TFM_ISA_CHOSEN) return isa;
+    fprintf(stderr, "%s: %s\n", program, sentence);
+    exit(2);
+}
+
 perf_options perf_parse(int argc, char **argv, const char *usage) {
     static const struct option long_options[] = {{"threads", required_argument, NULL, 't'},
                                                  {"isa", required_argument, NULL, 'i'},
@@ -235,21 +214,54 @@ perf_options perf_parse(int argc, char **argv, const char *usage) {
                                                  {"help", no_argument, NULL, 'h'},
                                                  {"kv-dtype", required_argument, NULL, 'k'},
                                                  {NULL, 0, NULL, 0}};
-    perf_options options = {.n_threads = 1, .isa = tfm_isa_best(), .kv_dtype = "f32"};
+    perf_options options = {.n_threads = 1, .kv_dtype = "f32"};
+    const char *isa = NULL;
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         if (c == 't') options.n_threads = (unsigned)strtoul(optarg, NULL, 10);
-        if (c == 'i') options.isa = tfm_isa_parse(optarg);
+        if (c == 'i') isa = optarg;
         if (c == 'k') options.kv_dtype = optarg;
         if (c == 'j') options.json = true;
         if (c == 'q') options.quick = true;
-        if (c == '?' || c == 'h' || options.n_threads < 1 || options.n_threads > 256 || !tfm_isa_usable(options.isa) ||
+        if (c == '?' || c == 'h' || options.n_threads < 1 || options.n_threads > 256 ||
             !(strcmp(options.kv_dtype, "f32") == 0 || strcmp(options.kv_dtype, "f16") == 0 ||
               strcmp(options.kv_dtype, "int8") == 0)) {
             fprintf(c == 'h' ? stdout : stderr, "usage: %s %s\n", argv[0], usage);
             exit(c == 'h' ? 0 : 2);
         }
     }
+    options.isa = choose_isa(argv[0], isa);
     options.rest = (const char *const *)argv + optind;
     options.n_rest = argc - optind;
     return options;
+}
+
+/* ---- benchmarks of kernels ---- */
+
+perf_bench perf_bench_open(int argc, char **argv, const char *usage, const char *what) {
+    perf_bench b = {.options = perf_parse(argc, argv, usage)};
+    b.kernels = tfm_kernels_get(b.options.isa);
+    if (tfm_pool_create(&b.pool, b.options.n_threads, NULL) != TFM_OK) {
+        fprintf(stderr, "no %u threads\n", b.options.n_threads);
+        exit(1);
+    }
+    b.machine = perf_measure_machine(b.options.isa, b.options.n_threads);
+    perf_print_header(what, b.options.isa, b.options.n_threads, &b.machine, b.options.json);
+    return b;
+}
+
+void perf_bench_close(perf_bench *b) { tfm_pool_free(&b->pool); }
+
+int perf_bench_rounds(const perf_bench *b) { return b->options.quick ? 3 : 11; }
+
+double perf_bench_seconds(const perf_bench *b) { return b->options.quick ? 0.005 : 0.03; }
+
+void perf_bench_row(const perf_bench *b, const char *kernel, size_t n, void (*run)(void *arg), void *arg) {
+    perf_candidate ours = {.name = "tfm", .run = run, .arg = arg};
+    perf_compare(&ours, 1, perf_bench_rounds(b), 0.005, 0);
+    if (b->options.json)
+        printf("{\"kernel\": \"%s\", \"n\": %zu, \"us\": %.4f}\n", kernel, n, ours.median * 1e6);
+    else
+        printf("%-12s n %6zu %9.2f us %7.3f ns an element\n", kernel, n, ours.median * 1e6,
+               ours.median * 1e9 / (double)n);
+    fflush(stdout);
 }

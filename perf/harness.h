@@ -1,6 +1,4 @@
-/*
- * harness.h - timing: alternating candidates, medians, and what this machine can do at most.
- */
+/* harness.h - timing: alternating candidates, medians, and what this machine can do at most. */
 #ifndef TFM_PERF_HARNESS_H
 #define TFM_PERF_HARNESS_H
 
@@ -8,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/os/pool.h"
 #include "simd/kernels.h"
 
 double perf_seconds(void);
@@ -71,17 +70,31 @@ typedef struct perf_options {
 } perf_options;
 perf_options perf_parse(int argc, char **argv, const char *usage);
 
+/* What a benchmark of kernels works with. */
+typedef struct perf_bench {
+    perf_options options;
+    const tfm_kernels *kernels; /* of options.isa */
+    tfm_pool *pool;             /* of options.n_threads */
+    perf_machine machine;
+} perf_bench;
+
+/* Options from the command line; measures the machine, and says under the name `what` what is going to be measured. */
+perf_bench perf_bench_open(int argc, char **argv, const char *usage, const char *what);
+void perf_bench_close(perf_bench *bench);
+/* Rounds of perf_compare, and seconds of each: fewer with --quick. */
+int perf_bench_rounds(const perf_bench *bench);
+double perf_bench_seconds(const perf_bench *bench);
+/* Times one way of running a kernel over a row of n elements, and prints a line of it. */
+void perf_bench_row(const perf_bench *bench, const char *kernel, size_t n, void (*run)(void *arg), void *arg);
+
 /* The inner loops of perf_measure_machine, for one instruction set (limits.c, compiled for each). */
 typedef struct perf_loops {
-    double (*fma)(size_t n); /* n rounds; returns floating-point operations done */
+    double (*fma)(size_t n);  /* n rounds; returns floating-point operations done */
+    double (*int8)(size_t n); /* likewise of int8 multiply-adds into int32 */
     void (*read)(const float *data, size_t n_floats);
     void (*read_streams)(const float *data, size_t n_floats); /* four quarters at the same time */
 } perf_loops;
-extern const perf_loops perf_loops_scalar, perf_loops_avx2, perf_loops_avx512, perf_loops_neon;
-
-/* limits_integer.c, compiled for each set of integer instructions: n rounds; returns operations done. */
-typedef double perf_integer_loop(size_t n);
-perf_integer_loop perf_int8_scalar, perf_int8_avx2, perf_int8_avx2_vnni, perf_int8_avx512, perf_int8_avx512_vnni,
-    perf_int8_neon, perf_int8_neon_dot;
+#define ISA(id, suffix, label, machine) extern const perf_loops perf_loops_##suffix;
+#include "simd/isa.def"
 
 #endif

@@ -1,6 +1,4 @@
-/*
- * kernel_clock.h - a kernel table that keeps the time of every call, and where the rest of the time goes.
- */
+/* kernel_clock.h - a kernel table that keeps the time of every call, and where the rest of the time goes. */
 #ifndef TFM_PERF_KERNEL_CLOCK_H
 #define TFM_PERF_KERNEL_CLOCK_H
 

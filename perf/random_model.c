@@ -54,10 +54,10 @@ static void matrix(maker *m, const char *prefix, const char *name, tfm_dtype dty
     size_t bytes = tfm_panel_bytes(dtype, k);
     float *rows = perf_alloc(TFM_PANEL * k * sizeof *rows), width = sqrtf(3.0f / (float)k);
     void *panel = perf_alloc(bytes);
-    if (!m->status)
+    if (m->status == TFM_OK)
         m->status =
             tfm_writer_tensor(m->writer, full, dtype, TFM_LAYOUT_PANELS, 2, (const uint64_t[]){n, k}, &m->error);
-    for (uint64_t first = 0; first < n && !m->status; first += TFM_PANEL) {
+    for (uint64_t first = 0; first < n && m->status == TFM_OK; first += TFM_PANEL) {
         uint64_t n_rows = n - first < TFM_PANEL ? n - first : TFM_PANEL;
         perf_fill(rows, n_rows * k, ++m->seed);
         for (uint64_t i = 0; i < n_rows * k; i++) rows[i] *= width;
@@ -74,7 +74,7 @@ static void vector(maker *m, const char *prefix, const char *name, uint64_t n, f
     float *values = perf_alloc(n * sizeof *values);
     perf_fill(values, n, ++m->seed);
     for (uint64_t i = 0; i < n; i++) values[i] = centre + 0.1f * values[i];
-    if (!m->status) m->status = tfm_writer_vector(m->writer, full, values, n, &m->error);
+    if (m->status == TFM_OK) m->status = tfm_writer_vector(m->writer, full, values, n, &m->error);
     free(values);
 }
 
@@ -182,7 +182,7 @@ static void section(maker *m, const char *name, void (*fill)(tfm_table_builder *
     tfm_table_builder *t = tfm_table_builder_new();
     if (!t) abort();
     fill(t, m->shape);
-    if (!m->status) m->status = tfm_writer_section(m->writer, name, t, &m->error);
+    if (m->status == TFM_OK) m->status = tfm_writer_section(m->writer, name, t, &m->error);
     tfm_table_builder_free(&t);
 }
 
@@ -213,7 +213,7 @@ static void write_all(maker *m) {
         if (has(s, "decoder")) vector(m, "", "output.bias", s->vocab, 0);
         float *position = perf_alloc(s->positions * s->d_model * sizeof *position);
         tfm_sinusoid(position, s->positions, s->d_model, 0, TFM_SINUSOID_HALVES);
-        if (!m->status)
+        if (m->status == TFM_OK)
             m->status = tfm_writer_matrix(m->writer, "position", TFM_F32, TFM_LAYOUT_ROWS, position, s->positions,
                                           s->d_model, &m->error);
         free(position);
@@ -253,11 +253,11 @@ int main(int argc, char **argv) {
         return usage(argv[0]);
     m.shape = &shapes[chosen];
     m.status = tfm_writer_create(&m.writer, argv[optind], &m.error);
-    if (!m.status) write_all(&m);
-    if (!m.status)
+    if (m.status == TFM_OK) write_all(&m);
+    if (m.status == TFM_OK)
         m.status = tfm_writer_commit(&m.writer, &m.error);
     else
         tfm_writer_abort(&m.writer);
-    if (m.status) fprintf(stderr, "%s: %s\n", argv[0], m.error.message);
-    return m.status != 0;
+    if (m.status != TFM_OK) fprintf(stderr, "%s: %s\n", argv[0], m.error.message);
+    return m.status != TFM_OK;
 }

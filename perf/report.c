@@ -1,6 +1,4 @@
-/*
- * report.c - a figure as text or as JSON.
- */
+/* report.c - a figure as text or as JSON. */
 #include "report.h"
 
 #include <stdio.h>

@@ -1,6 +1,4 @@
-/*
- * report.h - how the benchmarks of whole models say what they measured: a line of text or a JSON object a figure.
- */
+/* report.h - how the benchmarks of whole models say what they measured: a line of text or a JSON object a figure. */
 #ifndef TFM_PERF_REPORT_H
 #define TFM_PERF_REPORT_H
 

@@ -1,6 +1,4 @@
-/*
- * workload.c - running pieces of work, and how fast they could be at most.
- */
+/* workload.c - running pieces of work, and how fast they could be at most. */
 #include "workload.h"
 
 #include <stdio.h>
@@ -45,7 +43,7 @@ bool perf_work_fits(const perf_runner *runner, const perf_work *work) {
 /* ---- running ---- */
 
 void perf_check(perf_runner *runner, tfm_status status) {
-    if (!status) return;
+    if (status == TFM_OK) return;
     fprintf(stderr, "%s: %s\n", runner->program, runner->error.message);
     exit(1);
 }

@@ -1,6 +1,4 @@
-/*
- * workload.h - what the benchmarks of whole models run: a model, a session for it, and pieces of work.
- */
+/* workload.h - what the benchmarks of whole models run: a model, a session for it, and pieces of work. */
 #ifndef TFM_PERF_WORKLOAD_H
 #define TFM_PERF_WORKLOAD_H
 

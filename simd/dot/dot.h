@@ -14,6 +14,9 @@
  * NIB_TILES are the tiles (rows x panels) that fit the registers: one panel for every number of rows named, and perhaps
  * a wider one. Where many rows have a better way with int8 weights, DOT_TALL_GEMM_INT8 is the function that takes it
  * and DOT_TALL_ROWS how many rows it takes to pay.
+ *
+ * DOT_PEAK_STEP is what the instructions can do at most, for benchmarks: dot_step, or where that does more than
+ * multiply and add, the part of it that does.
  */
 #ifndef TFM_SIMD_DOT_DOT_H
 #define TFM_SIMD_DOT_DOT_H
@@ -36,6 +39,10 @@
 #include "dot_neon_dot.h"
 #else
 #error "no instructions chosen for integer products"
+#endif
+
+#if !defined(DOT_PEAK_STEP)
+#define DOT_PEAK_STEP dot_step
 #endif
 
 /* Names of exported functions end in the instruction set: DOT_NAME(tfm_gemm_int) is tfm_gemm_int_avx2_vnni. */

@@ -24,14 +24,19 @@ V16_INLINE dot_weights dot_load(const uint8_t *p) {
     __m256i flip = _mm256_set1_epi8(-128);
     return (dot_weights){_mm256_xor_si256(dot_bytes(p), flip), _mm256_xor_si256(dot_bytes(p + 32), flip)};
 }
-V16_INLINE __m256i dot_step8(__m256i s, __m256i w, __m256i q) {
-    __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(q, w));
-    s = _mm256_add_epi32(s, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+/* Of magnitudes of weights and what multiplies them. */
+V16_INLINE __m256i dot_add8(__m256i s, __m256i w, __m256i q) {
+    s = _mm256_add_epi32(s, _mm256_madd_epi16(_mm256_maddubs_epi16(w, q), _mm256_set1_epi16(1)));
     DOT_IN_PLACE(s);
     return s;
 }
 V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) {
-    return (dot_sums){dot_step8(s.a, w.a, q), dot_step8(s.b, w.b, q)};
+    return (dot_sums){dot_add8(s.a, _mm256_abs_epi8(w.a), _mm256_sign_epi8(q, w.a)),
+                      dot_add8(s.b, _mm256_abs_epi8(w.b), _mm256_sign_epi8(q, w.b))};
+}
+#define DOT_PEAK_STEP dot_peak_step
+V16_INLINE dot_sums dot_peak_step(dot_sums s, dot_weights w, dot_columns q) {
+    return (dot_sums){dot_add8(s.a, w.a, q), dot_add8(s.b, w.b, q)};
 }
 
 /* 16-bit lanes, each a pair of columns: 8 steps stay within 8 * 2 * 15 * 127 = 30480. */

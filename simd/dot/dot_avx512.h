@@ -21,10 +21,13 @@ V16_INLINE dot_weights dot_load(const uint8_t *p) {
     __m512i w = _mm512_xor_si512(dot_bytes(p), _mm512_set1_epi8(-128));
     return (dot_weights){_mm512_abs_epi8(w), _mm512_movepi8_mask(w)};
 }
-V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) {
-    __m512i with_sign = _mm512_mask_sub_epi8(q, w.negative, _mm512_setzero_si512(), q);
-    __m512i pairs = _mm512_maddubs_epi16(w.magnitude, with_sign);
+#define DOT_PEAK_STEP dot_peak_step
+V16_INLINE dot_sums dot_peak_step(dot_sums s, dot_weights w, dot_columns q) {
+    __m512i pairs = _mm512_maddubs_epi16(w.magnitude, q);
     return _mm512_add_epi32(s, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)));
+}
+V16_INLINE dot_sums dot_step(dot_sums s, dot_weights w, dot_columns q) {
+    return dot_peak_step(s, w, _mm512_mask_sub_epi8(q, w.negative, _mm512_setzero_si512(), q));
 }
 
 /* 16-bit lanes, each a pair of columns: 8 steps stay within 8 * 2 * 15 * 127 = 30480. */
