@@ -76,6 +76,20 @@ void check_fill(check_case *c, float *x, size_t n) {
     }
 }
 
+float *check_vector(check_case *c, size_t n) {
+    float *x = check_floats(c, n);
+    check_fill(c, x, n);
+    return x;
+}
+
+void check_spice(check_case *c, float *x, size_t n, bool nan) {
+    static const float values[] = {INFINITY,   -INFINITY, 0x1.fffffep127f, -0x1.fffffep127f, 0x1p-149f,
+                                   -0x1p-140f, 0.0f,      -0.0f,           88.75f,           -87.5f};
+    for (size_t i = 0; i < n; i++)
+        if (check_chance(c, 10)) x[i] = values[check_below(c, sizeof values / sizeof *values)];
+    if (nan && n > 0) x[check_below(c, n)] = NAN;
+}
+
 void check_fail(check_case *c, const char *format, ...) {
     if (c->failed) return;
     c->failed = true;
@@ -111,7 +125,21 @@ void check_untouched(check_case *c, const char *what, const float *x, size_t n,
             check_fail(c, "%s: element %zu of %zu, outside the range, was written: %a", what, i, n, (double)x[i]);
 }
 
-bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why) {
+typedef struct rows {
+    size_t columns, stride;
+} rows;
+
+static bool in_row(const void *context, size_t i) {
+    const rows *r = context;
+    return r->columns > 0 && i % r->stride < r->columns;
+}
+
+void check_padding(check_case *c, const char *what, const float *x, size_t n_rows, size_t columns, size_t stride) {
+    const rows r = {columns, stride};
+    check_untouched(c, what, x, check_extent(n_rows, columns, stride), in_row, &r);
+}
+
+bool check_run(check_fn *fn, const tfm_kernels *k, uint64_t seed, char *why) {
     check_case c = {.seed = seed, .state = seed};
     fn(&c, k);
     for (size_t i = 0; i < c.n_maps; i++) munmap(c.maps[i].base, c.maps[i].size);
@@ -145,7 +173,7 @@ size_t check_scaled(size_t n) {
     return n > 0 ? n : 1;
 }
 
-void check_all(const char *name, check_fn fn, size_t n) {
+void check_all(const char *name, check_fn *fn, size_t n) {
     const check_table *tables;
     size_t n_tables = check_tables(&tables);
     cr_assert(n_tables > 0);

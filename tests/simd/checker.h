@@ -21,7 +21,7 @@
 typedef struct check_case check_case;
 
 /* One case: fails by calling check_fail, at most once; the rest of the case may be skipped then. */
-typedef void (*check_fn)(check_case *c, const tfm_kernels *k);
+typedef void check_fn(check_case *c, const tfm_kernels *k);
 
 enum { CHECK_BUFFERS_MAX = 32 };
 
@@ -60,6 +60,11 @@ size_t check_extent(size_t rows, size_t columns, size_t stride);
 void check_fill(check_case *c, float *x, size_t n);
 void check_fill_uniform(check_case *c, float *x, size_t n, float low, float high);
 
+/* n floats of check_floats, filled. */
+float *check_vector(check_case *c, size_t n);
+/* Overwrites some elements with values at the edges of what a float holds; with `nan`, one with NaN. */
+void check_spice(check_case *c, float *x, size_t n, bool nan);
+
 void check_fail(check_case *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Equal bits, or both NaN. */
@@ -72,8 +77,11 @@ void check_near(check_case *c, const char *what, size_t index, float got, double
 void check_untouched(check_case *c, const char *what, const float *x, size_t n,
                      bool (*may_change)(const void *context, size_t i), const void *context);
 
+/* Likewise for a matrix (rows, columns) whose rows are `stride` apart: nothing between them may change. */
+void check_padding(check_case *c, const char *what, const float *x, size_t rows, size_t columns, size_t stride);
+
 /* One case; true if the kernel passed. why (1024 bytes) gets the reason if not. */
-bool check_run(check_fn fn, const tfm_kernels *k, uint64_t seed, char *why);
+bool check_run(check_fn *fn, const tfm_kernels *k, uint64_t seed, char *why);
 
 typedef struct check_table {
     const char *name;
@@ -85,33 +93,12 @@ size_t check_tables(const check_table **tables);
 const tfm_kernels *check_scalar(void);
 
 /* Runs n cases (times TFM_TEST_SCALE, if set, a percentage) on every table; asserts that all pass and some ran. */
-void check_all(const char *name, check_fn fn, size_t n);
+void check_all(const char *name, check_fn *fn, size_t n);
 size_t check_scaled(size_t n);
 
-/* The checks, one for each kernel. */
-void check_gemm(check_case *c, const tfm_kernels *k);
-void check_gemm_rows(check_case *c, const tfm_kernels *k);
-void check_gemm_special(check_case *c, const tfm_kernels *k);
-void check_gemm_int(check_case *c, const tfm_kernels *k);
-void check_gemm_int_rows(check_case *c, const tfm_kernels *k);
-void check_quantize(check_case *c, const tfm_kernels *k);
-void check_embed_q(check_case *c, const tfm_kernels *k);
-void check_attention(check_case *c, const tfm_kernels *k);
-void check_attention_cuts(check_case *c, const tfm_kernels *k);
-void check_attention_special(check_case *c, const tfm_kernels *k);
-void check_attention_weights(check_case *c, const tfm_kernels *k);
-void check_kv_store(check_case *c, const tfm_kernels *k);
-void check_layer_norm(check_case *c, const tfm_kernels *k);
-void check_rms_norm(check_case *c, const tfm_kernels *k);
-void check_activate(check_case *c, const tfm_kernels *k);
-void check_softmax(check_case *c, const tfm_kernels *k);
-void check_log_softmax(check_case *c, const tfm_kernels *k);
-void check_softmax_special(check_case *c, const tfm_kernels *k);
-void check_top_k(check_case *c, const tfm_kernels *k);
-void check_embed(check_case *c, const tfm_kernels *k);
-void check_rope(check_case *c, const tfm_kernels *k);
-void check_soft_cap(check_case *c, const tfm_kernels *k);
-void check_add(check_case *c, const tfm_kernels *k);
+/* The checks; checks.def lists them. */
+#define CHECK(name, n) check_fn check_##name;
+#include "checks.def"
 
 /* Double-precision activation, and a bound on the kernel's error at x (docs/kernels.md). */
 double reference_activation(double x, tfm_activation act);

@@ -3,7 +3,7 @@
  *
  * A plain program, so that it runs where the test framework does not. For every instruction set this machine can use
  * it prints each hash as a TAP line and compares it with the constant below; since the same constants hold on every
- * machine, equal hashes here and there mean equal bits. `kernel_hash --print` prints the table to paste in after a
+ * machine, equal hashes here and there mean equal bits. `kernel_bits_test --print` prints the table to paste in after a
  * deliberate change of what a kernel computes.
  */
 #include <stdbool.h>
@@ -36,7 +36,7 @@ static void hash(stream *s, const void *data, size_t n) {
 static void *allocate(size_t n) {
     void *p = aligned_alloc(64, (n + 63) / 64 * 64 + 64);
     if (!p) {
-        fprintf(stderr, "kernel_hash: out of memory\n");
+        fprintf(stderr, "kernel_bits_test: out of memory\n");
         exit(1);
     }
     memset(p, 0, n);
