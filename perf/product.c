@@ -57,11 +57,9 @@ void perf_product_free(perf_product *p) {
 
 static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
     const perf_product *p = arg;
-    const tfm_kernels *k = p->bench->kernels;
     size_t begin, end;
     tfm_partition(tfm_panel_count(p->n), 1, worker, n_workers, &begin, &end);
-    if (begin == end) return;
-    (tfm_dtype_quantized(p->matrix.dtype) ? k->gemm_int : k->gemm)(&p->args, 0, p->m, begin, end);
+    if (begin < end) tfm_gemm_for(p->bench->kernels, p->matrix.dtype)(&p->args, 0, p->m, begin, end);
 }
 
 void perf_product_run(void *product) {

@@ -159,6 +159,11 @@ typedef struct tfm_kernels {
 #include "kernels.def"
 } tfm_kernels;
 
+/* The kernel that multiplies with weights of a type; int8 and int4 take args->q, floats args->a. */
+static inline tfm_gemm_fn *tfm_gemm_for(const tfm_kernels *kernels, tfm_dtype weights) {
+    return tfm_dtype_quantized(weights) ? kernels->gemm_int : kernels->gemm;
+}
+
 /* The table of a usable isa; NULL if not usable. */
 const tfm_kernels *tfm_kernels_get(tfm_isa isa);
 

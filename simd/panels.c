@@ -177,6 +177,14 @@ void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t 
         }
 }
 
+void tfm_panel_rows(const void *panel, tfm_dtype dtype, size_t k, size_t lane, size_t n_rows, void *rows) {
+    const size_t size = tfm_dtype_size(dtype);
+    const char *from = (const char *)panel + lane * size;
+    char *to = rows;
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t c = 0; c < k; c++) memcpy(to + (r * k + c) * size, from + (c * TFM_PANEL + r) * size, size);
+}
+
 /* n lines of a panel, each of `unit` bytes a lane. */
 static void copy_lane(char *to, size_t to_lane, const char *from, size_t from_lane, size_t unit, size_t n) {
     to += to_lane * unit;

@@ -64,6 +64,9 @@ static inline size_t tfm_i4_scales_at(size_t group) {
 void tfm_panel_pack(const float *rows, size_t row_stride, size_t n_rows, size_t k, tfm_dtype dtype, void *panel);
 void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t k, float *rows, size_t row_stride);
 
+/* Rows lane .. lane + n_rows - 1 of a panel of floats, as they are: `rows` gets them row-major, in the panel's type. */
+void tfm_panel_rows(const void *panel, tfm_dtype dtype, size_t k, size_t lane, size_t n_rows, void *rows);
+
 /*
  * Row to_row of a matrix in panels at `to` becomes row from_row of one at `from`, bit for bit, scales included; both
  * are of type `dtype` and have k columns. Other rows of the panel stay as they are.

@@ -37,9 +37,7 @@ typedef struct gemm_job {
 static void gemm_part(void *arg, unsigned worker, unsigned n_workers) {
     const gemm_job *job = arg;
     size_t n_panels = tfm_panel_count(job->args.w->n), begin, end;
-    bool quantized = tfm_dtype_quantized(job->args.w->dtype);
-    void (*gemm)(const tfm_gemm_args *, size_t, size_t, size_t, size_t) =
-        quantized ? job->kernels->gemm_int : job->kernels->gemm;
+    tfm_gemm_fn *gemm = tfm_gemm_for(job->kernels, job->args.w->dtype);
     if (n_panels >= n_workers) {
         tfm_partition(n_panels, 1, worker, n_workers, &begin, &end);
         if (begin < end) gemm(&job->args, 0, job->m, begin, end);

@@ -3,7 +3,6 @@
 #include "checker.h"
 
 #include <criterion/criterion.h>
-#include <stdlib.h>
 #include <string.h>
 
 Test(panels, floats) {
@@ -23,6 +22,24 @@ Test(panels, floats) {
         for (size_t i = 0; i < ROWS; i++)
             cr_assert_arr_eq(back + i * 9, rows + i * 9, K * sizeof *rows); /* small integers are exact in both */
     }
+}
+
+Test(panels, rows_as_they_are) {
+    enum { K = 7 };
+    uint16_t halves[K * TFM_PANEL], row[K];
+    float panel[K * TFM_PANEL], rows[3 * K];
+    for (size_t i = 0; i < K * TFM_PANEL; i++) {
+        halves[i] = (uint16_t)(i * 2503);
+        panel[i] = (float)i;
+    }
+    tfm_panel_rows(halves, TFM_F16, K, 5, 1, row);
+    for (size_t c = 0; c < K; c++) cr_assert_eq(row[c], halves[c * TFM_PANEL + 5]);
+    tfm_panel_rows(panel, TFM_F32, K, 2, 3, rows);
+    for (size_t r = 0; r < 3; r++)
+        for (size_t c = 0; c < K; c++) cr_assert_eq(rows[r * K + c], panel[c * TFM_PANEL + 2 + r]);
+}
+
+Test(panels, count) {
     cr_assert_eq(tfm_panel_count(0), 0);
     cr_assert_eq(tfm_panel_count(16), 1);
     cr_assert_eq(tfm_panel_count(17), 2);

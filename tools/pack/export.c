@@ -111,10 +111,7 @@ static void take_rows(const tfm_tensor *tensor, uint64_t first, uint64_t end, fl
         memcpy(rows, scratch + lane * k, n * k * sizeof *scratch);
         return;
     }
-    const size_t size = tfm_dtype_size(tensor->dtype);
-    for (size_t r = 0; r < n; r++)
-        for (size_t c = 0; c < k; c++)
-            memcpy(rows + (r * k + c) * size, from + (c * TFM_PANEL + lane + r) * size, size);
+    tfm_panel_rows(from, tensor->dtype, k, lane, n, rows);
 }
 
 /* Takes rows out of panels again, a panel at a time. */
