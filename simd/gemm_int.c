@@ -25,7 +25,7 @@ typedef struct tile_args {
 
 typedef void (*tile_fn)(const tile_args *t, float *out);
 
-/* out (R, P panels): sums of products, times the weights' scales for int4 and still without them for int8. */
+/* out (R, P panels): sums of products, times the weights' scales and the row's. */
 V16_INLINE void tile_int8(const int R, const int P, const tile_args *t, float *out) {
     const tfm_quantized *q = t->g->q;
     const int8_t *a = q->q + t->row * q->stride;
@@ -99,25 +99,29 @@ V16_INLINE void tile_int4(const int R, const int P, const tile_args *t, float *o
     V16_FOR(i, R * P) v16_store(out + i * TFM_PANEL, v16_mul(acc[i], v16_set(q->scale[t->row + (i / P)])));
 }
 
-/* One tile of each shape and type; NULL where there is none. */
+/* One tile of each shape and type. */
+#define TILE_FITS(R, P) _Static_assert(R * P <= ACC_MAX, "a tile has more sums than there is room for");
+DOT_TILES(TILE_FITS)
+NIB_TILES(TILE_FITS)
 #define TILE_INT8(R, P)                                                                                                \
     static void tile_int8_##R##x##P(const tile_args *t, float *out) { tile_int8(R, P, t, out); }
 #define TILE_INT4(R, P)                                                                                                \
     static void tile_int4_##R##x##P(const tile_args *t, float *out) { tile_int4(R, P, t, out); }
 DOT_TILES(TILE_INT8)
 NIB_TILES(TILE_INT4)
+/* NULL where there is none. */
 #define ENTRY_INT8(R, P) [R][P] = tile_int8_##R##x##P,
 #define ENTRY_INT4(R, P) [R][P] = tile_int4_##R##x##P,
 static const tile_fn tiles_int8[ROWS_MAX + 1][PANELS_MAX + 1] = {DOT_TILES(ENTRY_INT8)};
 static const tile_fn tiles_int4[ROWS_MAX + 1][PANELS_MAX + 1] = {NIB_TILES(ENTRY_INT4)};
 
 /* Rows of the tallest tile for at most `left` > 0 rows, panels of the widest with so many rows for at most `left`. */
-static size_t tile_rows(const tile_fn tiles[][PANELS_MAX + 1], size_t left) {
+static size_t tallest_tile(const tile_fn tiles[][PANELS_MAX + 1], size_t left) {
     size_t r = left < ROWS_MAX ? left : ROWS_MAX;
     while (!tiles[r][1]) r--;
     return r;
 }
-static size_t tile_panels(const tile_fn *tiles, size_t left) {
+static size_t widest_tile(const tile_fn *tiles, size_t left) {
     size_t p = left < PANELS_MAX ? left : PANELS_MAX;
     while (!tiles[p]) p--;
     return p;
@@ -139,7 +143,7 @@ static void row_tile(const tfm_gemm_args *g, const tile_fn *tiles, size_t row, s
     tile_args t = {.g = g, .totals = totals, .row = row, .panel_bytes = tfm_panel_bytes(g->w->dtype, g->w->k)};
     if (DOT_OFFSET != 0 && g->w->dtype == TFM_I8) add_up_rows(g->q, row, n_rows, totals);
     for (t.panel = panel0; t.panel < panel1;) {
-        size_t n = tile_panels(tiles, panel1 - t.panel);
+        size_t n = widest_tile(tiles, panel1 - t.panel);
         tiles[n](&t, out);
         for (size_t i = 0; i < n_rows * n; i++)
             v16_epilogue(g, row + i / n, t.panel + i % n, v16_load(out + i * TFM_PANEL));
@@ -161,7 +165,7 @@ void DOT_NAME(tfm_gemm_int)(const tfm_gemm_args *g, size_t row0, size_t row1, si
     for (size_t panel = panel0; panel < panel1; panel += group) {
         size_t end = panel1 - panel < group ? panel1 : panel + group;
         for (size_t row = row0; row < row1;) {
-            size_t n_rows = tile_rows(tiles, row1 - row);
+            size_t n_rows = tallest_tile(tiles, row1 - row);
             row_tile(g, tiles[n_rows], row, n_rows, panel, end);
             row += n_rows;
         }

@@ -6,6 +6,10 @@
 
 enum { TILE_MAX = 32, TILE_PANELS_MAX = 8 }; /* accumulators and panels of a tile at most */
 
+#define TILE_FITS(R, P) _Static_assert(R * P <= TILE_MAX, "a tile has more accumulators than there is room for");
+V16_TILES(TILE_FITS)
+#undef TILE_FITS
+
 /* Panels of the widest tile with so many rows; 0: no such tile. */
 static const uint8_t tile_widest[V16_TILE_ROWS + 1] = V16_WIDE;
 
