@@ -46,28 +46,28 @@ typedef struct key_args {
 } key_args;
 
 /* Scores of R rows against P pages of keys. */
-V16_INLINE void score_keys(const int R, const int P, const tfm_dtype dtype, const key_args *s) {
+V16_INLINE void score_keys(const int R, const int P, const tfm_dtype dtype, const key_args *keys) {
     v16 acc[TILE_MAX];
     const void *w[TILE_PANELS_MAX];
-    V16_FOR(j, P) w[j] = s->k + s->pages[j] * s->page_stride;
+    V16_FOR(j, P) w[j] = keys->k + keys->pages[j] * keys->page_stride;
     V16_FOR(i, R * P) acc[i] = v16_set(0.0f);
     size_t d = 0;
     if (R <= AHEAD_ROWS && dtype != TFM_F32) {
         const size_t step_bytes = STEP * TFM_PANEL * tfm_number_bytes(dtype);
         const char *next[TILE_PANELS_MAX];
-        V16_FOR(j, P) next[j] = s->k + s->ahead[j] * s->page_stride;
-        for (; d + STEP <= s->head_dim; d += STEP) {
+        V16_FOR(j, P) next[j] = keys->k + keys->ahead[j] * keys->page_stride;
+        for (; d + STEP <= keys->head_dim; d += STEP) {
             V16_FOR(j, P) {
                 V16_UNROLL
                 for (size_t byte = 0; byte < step_bytes; byte += 64) __builtin_prefetch(next[j] + byte);
                 next[j] += step_bytes;
             }
-            v16_chain(R, P, acc, s->query + d, s->head_dim, w, dtype, STEP, 0);
+            v16_chain(R, P, acc, keys->query + d, keys->head_dim, w, dtype, STEP, 0);
             V16_FOR(j, P) w[j] = (const char *)w[j] + step_bytes;
         }
     }
-    v16_chain(R, P, acc, s->query + d, s->head_dim, w, dtype, s->head_dim - d, 0);
-    V16_FOR(i, R * P) v16_store(s->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
+    v16_chain(R, P, acc, keys->query + d, keys->head_dim, w, dtype, keys->head_dim - d, 0);
+    V16_FOR(i, R * P) v16_store(keys->scores + i / P * BLOCK + i % P * TFM_PANEL, acc[i]);
 }
 
 typedef struct value_args {
@@ -82,21 +82,22 @@ typedef struct value_args {
 } value_args;
 
 /* out += weights x V for R rows and P panels of features, over positions in order. */
-V16_INLINE void accumulate_values(const int R, const int P, const tfm_dtype dtype, const value_args *m) {
+V16_INLINE void accumulate_values(const int R, const int P, const tfm_dtype dtype, const value_args *values) {
     const size_t size = tfm_number_bytes(dtype), step_bytes = STEP * TFM_PANEL * size;
     v16 acc[TILE_MAX];
-    V16_FOR(i, R * P) acc[i] = v16_load(m->out + (i / P) * m->out_stride + i % P * TFM_PANEL);
-    for (size_t p = m->positions.begin; p < m->positions.end;) {
+    V16_FOR(i, R * P) acc[i] = v16_load(values->out + (i / P) * values->out_stride + i % P * TFM_PANEL);
+    for (size_t p = values->positions.begin; p < values->positions.end;) {
         size_t lane = p % TFM_PANEL, n = TFM_PANEL - lane;
-        if (n > m->positions.end - p) n = m->positions.end - p;
-        const char *page = m->v + m->pages[p / TFM_PANEL] * m->page_stride;
+        if (n > values->positions.end - p) n = values->positions.end - p;
+        const char *page = values->v + values->pages[p / TFM_PANEL] * values->page_stride;
         const void *w[TILE_PANELS_MAX];
         V16_FOR(j, P) w[j] = page + (j * TFM_PANEL + lane) * TFM_PANEL * size;
-        const float *weights = m->weights + (p - m->origin);
+        const float *weights = values->weights + (p - values->origin);
         size_t i = 0;
         if (R <= AHEAD_ROWS && dtype != TFM_F32) {
             size_t ahead = p / TFM_PANEL + AHEAD_PAGES;
-            const char *next = m->v + m->pages[ahead < m->last_page ? ahead : m->last_page] * m->page_stride;
+            const char *next =
+                values->v + values->pages[ahead < values->last_page ? ahead : values->last_page] * values->page_stride;
             for (; i + STEP <= n; i += STEP) {
                 V16_FOR(j, P) {
                     V16_UNROLL
@@ -111,18 +112,22 @@ V16_INLINE void accumulate_values(const int R, const int P, const tfm_dtype dtyp
         v16_chain(R, P, acc, weights + i, BLOCK, w, dtype, n - i, 0);
         p += n;
     }
-    V16_FOR(i, R * P) v16_store(m->out + (i / P) * m->out_stride + i % P * TFM_PANEL, acc[i]);
+    V16_FOR(i, R * P) v16_store(values->out + (i / P) * values->out_stride + i % P * TFM_PANEL, acc[i]);
 }
 
-typedef void (*key_fn)(const key_args *s);
-typedef void (*value_fn)(const value_args *m);
+typedef void (*key_fn)(const key_args *keys);
+typedef void (*value_fn)(const value_args *values);
 #define TILE(R, P)                                                                                                     \
-    static void score_keys_f32_##R##x##P(const key_args *s) { score_keys(R, P, TFM_F32, s); }                          \
-    static void score_keys_f16_##R##x##P(const key_args *s) { score_keys(R, P, TFM_F16, s); }                          \
-    static void score_keys_i8_##R##x##P(const key_args *s) { score_keys(R, P, TFM_I8, s); }                            \
-    static void accumulate_values_f32_##R##x##P(const value_args *m) { accumulate_values(R, P, TFM_F32, m); }          \
-    static void accumulate_values_f16_##R##x##P(const value_args *m) { accumulate_values(R, P, TFM_F16, m); }          \
-    static void accumulate_values_i8_##R##x##P(const value_args *m) { accumulate_values(R, P, TFM_I8, m); }
+    static void score_keys_f32_##R##x##P(const key_args *keys) { score_keys(R, P, TFM_F32, keys); }                    \
+    static void score_keys_f16_##R##x##P(const key_args *keys) { score_keys(R, P, TFM_F16, keys); }                    \
+    static void score_keys_i8_##R##x##P(const key_args *keys) { score_keys(R, P, TFM_I8, keys); }                      \
+    static void accumulate_values_f32_##R##x##P(const value_args *values) {                                            \
+        accumulate_values(R, P, TFM_F32, values);                                                                      \
+    }                                                                                                                  \
+    static void accumulate_values_f16_##R##x##P(const value_args *values) {                                            \
+        accumulate_values(R, P, TFM_F16, values);                                                                      \
+    }                                                                                                                  \
+    static void accumulate_values_i8_##R##x##P(const value_args *values) { accumulate_values(R, P, TFM_I8, values); }
 V16_TILES(TILE)
 #define TILE_KEYS(R, P)                                                                                                \
     [TFM_F32][R][P] = score_keys_f32_##R##x##P, [TFM_F16][R][P] = score_keys_f16_##R##x##P,                            \
@@ -188,14 +193,14 @@ static void score_block(const tile *t, size_t block, span positions) {
         }
         for (size_t j = 0; j < n; j++)
             ahead[j] = a->kv.pages[page + n + j < t->last_page ? page + n + j : t->last_page];
-        key_args s = {.query = t->query,
-                      .k = a->kv.k,
-                      .pages = pages,
-                      .ahead = ahead,
-                      .page_stride = a->kv.page_stride,
-                      .head_dim = a->head_dim,
-                      .scores = t->scores + page * TFM_PANEL - block};
-        key_tiles[a->kv.dtype][t->n_rows][n](&s);
+        key_args keys = {.query = t->query,
+                         .k = a->kv.k,
+                         .pages = pages,
+                         .ahead = ahead,
+                         .page_stride = a->kv.page_stride,
+                         .head_dim = a->head_dim,
+                         .scores = t->scores + page * TFM_PANEL - block};
+        key_tiles[a->kv.dtype][t->n_rows][n](&keys);
         page += n;
     }
 }
@@ -243,16 +248,16 @@ static void accumulate_rows(const tile *t, size_t row, size_t n_rows, size_t blo
     if (positions.begin >= positions.end) return;
     for (size_t j = 0; j < t->n_panels;) {
         size_t n = tile_panels(n_rows, t->n_panels - j);
-        value_args m = {.weights = t->scores + row * BLOCK,
-                        .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * tfm_number_bytes(a->kv.dtype),
-                        .pages = a->kv.pages,
-                        .page_stride = a->kv.page_stride,
-                        .origin = block,
-                        .last_page = t->last_page,
-                        .positions = positions,
-                        .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
-                        .out_stride = t->n_panels * TFM_PANEL};
-        value_tiles[a->kv.dtype][n_rows][n](&m);
+        value_args values = {.weights = t->scores + row * BLOCK,
+                             .v = (const char *)a->kv.v + j * TFM_PANEL * TFM_PANEL * tfm_number_bytes(a->kv.dtype),
+                             .pages = a->kv.pages,
+                             .page_stride = a->kv.page_stride,
+                             .origin = block,
+                             .last_page = t->last_page,
+                             .positions = positions,
+                             .out = t->out + (row * t->n_panels + j) * TFM_PANEL,
+                             .out_stride = t->n_panels * TFM_PANEL};
+        value_tiles[a->kv.dtype][n_rows][n](&values);
         j += n;
     }
 }

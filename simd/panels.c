@@ -148,7 +148,7 @@ void tfm_panel_pack(const float *rows, size_t row_stride, size_t n_rows, size_t 
     for (size_t c = 0; c < k; c++)
         for (size_t r = 0; r < TFM_PANEL; r++) {
             float x = r < n_rows ? rows[r * row_stride + c] : 0.0f;
-            size_t i = c * TFM_PANEL + r;
+            size_t i = tfm_float_at(c, r);
             if (dtype == TFM_F32)
                 ((float *)panel)[i] = x;
             else
@@ -167,7 +167,7 @@ void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t 
     }
     for (size_t r = 0; r < n_rows; r++)
         for (size_t c = 0; c < k; c++) {
-            size_t i = c * TFM_PANEL + r;
+            size_t i = tfm_float_at(c, r);
             if (dtype == TFM_F32)
                 rows[r * row_stride + c] = ((const float *)panel)[i];
             else {
@@ -179,10 +179,10 @@ void tfm_panel_unpack(const void *panel, tfm_dtype dtype, size_t n_rows, size_t 
 
 void tfm_panel_rows(const void *panel, tfm_dtype dtype, size_t k, size_t lane, size_t n_rows, void *rows) {
     const size_t size = tfm_dtype_size(dtype);
-    const char *from = (const char *)panel + lane * size;
+    const char *from = panel;
     char *to = rows;
     for (size_t r = 0; r < n_rows; r++)
-        for (size_t c = 0; c < k; c++) memcpy(to + (r * k + c) * size, from + (c * TFM_PANEL + r) * size, size);
+        for (size_t c = 0; c < k; c++) memcpy(to + (r * k + c) * size, from + tfm_float_at(c, lane + r) * size, size);
 }
 
 /* n lines of a panel, each of `unit` bytes a lane. */

@@ -37,6 +37,9 @@ static inline size_t tfm_panel_count(size_t n) { return n / TFM_PANEL + (n % TFM
 /* Bytes of a panel of k columns, scales included; 0 if they do not fit a size_t or k is too large for the type. */
 size_t tfm_panel_bytes(tfm_dtype dtype, size_t k);
 
+/* Where in a panel of floats a weight is, in elements. */
+static inline size_t tfm_float_at(size_t column, size_t lane) { return column * TFM_PANEL + lane; }
+
 /* Where in a panel of int8 things are, in bytes from its start: the line that holds a column, a weight, the scales. */
 static inline size_t tfm_i8_line_at(size_t column) { return column / TFM_I8_LINE * TFM_LINE_BYTES; }
 static inline size_t tfm_i8_at(size_t column, size_t lane) { return tfm_i8_line_at(column) + lane * 4 + column % 4; }
