@@ -8,109 +8,216 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 
-# An arrow may only point down. tests and perf may see everything.
-LAYERS = {'simd': 0, 'format': 1, 'runtime': 2, 'tools': 3}
-# Within runtime/ too; what lies beside these folders (tfm.h, settings, chat templates) is seen by all.
-RUNTIME = ('os', 'tokenizer', 'jinja', 'model', 'exec', 'generate')
+sys.dont_write_bytecode = True
+import tree  # noqa: E402  (the file beside this one)
+from tree import files_of, read  # noqa: E402
+
+# The order of the folders: what is included stands further up, or in the same place. Of two folders on one line neither
+# includes the other. A file is in the place with the longest name that its path begins with. tests and perf see all.
+ORDER = [
+    ['simd/dtype.h'],
+    ['simd/panels.h'],
+    ['simd/isa.def'],
+    ['simd/isa.h'],
+    ['simd/kernels.def'],
+    ['simd/kernels.h'],
+    ['simd/v16'],
+    ['simd/dot'],
+    ['simd'],
+    ['format'],
+    ['runtime/tfm.h'],
+    ['runtime/params.'],
+    ['runtime/os'],
+    ['runtime/tokenizer/common'],
+    ['runtime/tokenizer/steps'],
+    ['runtime/tokenizer/pipeline', 'runtime/tokenizer/spm'],
+    ['runtime/tokenizer'],
+    ['runtime/jinja'],
+    ['runtime/chat.'],
+    ['runtime/model'],
+    ['runtime/detokenizer.'],
+    ['runtime/exec'],
+    ['runtime/generate'],
+    ['runtime'],
+    ['tools/common'],
+    ['tools/safetensors'],
+    ['tools/pack/common'],
+    ['tools/pack/tokenizer/spm'],
+    ['tools/pack/tokenizer'],
+    ['tools/pack/checkpoint'],
+    ['tools/pack/plan'],
+    ['tools/pack/families'],
+    ['tools/pack/families/encoders', 'tools/pack/families/decoders', 'tools/pack/families/encoder_decoders'],
+    ['tools/pack/foreign'],
+    ['tools/pack/shortlist'],
+    ['tools/run/engine'],
+    ['tools/run/analysis'],
+    ['tools/pack', 'tools/run', 'tools/eval'],
+]
+RANKS = {place: rank for rank, places in enumerate(ORDER) for place in places}
 # The public headers lie side by side once they are installed, so the one that includes the other names it alone.
 PUBLIC_HEADERS = ('format/tfm_error.h', 'runtime/tfm.h')
 INSTALLED_TOGETHER = {('runtime/tfm.h', 'tfm_error.h')}
-# Tools that need no more than those, as any program outside this tree.
-PUBLIC_ONLY = ('tools/run/', 'tools/eval/', 'tools/common/')
-# The library's only foreign headers are sleef.h, xxhash.h and pcre2.h; these belong to the tools.
+# These see the library as its users do. (tfmpack knows the file's format, and tools/safetensors the types of numbers.)
+USERS = ('tools/run/', 'tools/eval/', 'tools/common/')
+# The library's only foreign headers are xxhash.h and pcre2.h; these belong to the tools.
 TOOLS_ONLY = re.compile(r'(jansson|zip|editline/|histedit|protobuf-c/|google/|utf8proc|criterion/)')
 TOP_LEVEL = {'meson.build', 'meson_options.txt', 'runtime', 'format', 'simd', 'tools', 'tests', 'perf', 'docs',
              'README.md', 'LICENSE', 'NOTICE', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'}
 MAX_LINES = 1000
+MAX_ENTRIES = 40
+# Folders of data, of any size.
+MANY_ENTRIES = {'tests/golden/checkpoints', 'tests/runtime/tokenizer/corpus',
+                'tests/runtime/jinja/corpus/chat_template'}
+# Folders of tests that are no mirror of a folder of the tree.
+OTHER_TESTS = {'tests/cross', 'tests/golden', 'tests/models', 'tests/project', 'tests/runtime/abi', 'tests/support',
+               'tests/tools/pack/fuzz'}
+# Folders of code whose tests stand elsewhere than in the folder of the same name.
+TESTED_IN = {
+    'simd/dot': 'tests/simd',
+    'simd/v16': 'tests/simd',
+    'runtime/tokenizer/common': 'tests/runtime/tokenizer',
+    'runtime/tokenizer/steps': 'tests/runtime/tokenizer/pipeline',
+    'tools/common': 'tests/tools/run',
+    'tools/pack/families': 'tests/tools/pack/families/encoders',
+    'tools/pack/foreign': 'tests/tools/pack/foreign/gguf',
+    'tools/pack/tokenizer/spm': 'tests/runtime/tokenizer',
+}
 GENERATED = ('.pb-c.h', 'perf_commit.h')
 TOOLS = ('tfmrun', 'tfmpack', 'tfmeval')
 
 
-def files_of(root, *endings):
-    """Paths below root, relative to it, build folders and dot-folders left out."""
-    found = []
+def place_of(path):
+    """The place of a file in ORDER; None for tests and perf."""
+    return max((place for place in RANKS if path.startswith(place)), key=len, default=None)
+
+
+def includes(root, path):
+    """(quote, name, the file it means) of each #include."""
+    for quote, name in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', read(root, path), re.M):
+        yield quote, name, os.path.join(os.path.dirname(path), name) if '/' not in name else name
+
+
+def check_include_form(root):
+    """a file of the same folder is included by its name, others by their path from the top of the tree"""
+    for path in files_of(root, '.c', '.h'):
+        for quote, name, target in includes(root, path):
+            if quote == '<':
+                if path.startswith(('simd/', 'format/', 'runtime/')) and TOOLS_ONLY.match(name):
+                    yield f'{path}: <{name}> is for tools only: the library does without'
+            elif (path, name) not in INSTALLED_TOGETHER and not name.endswith(GENERATED) and \
+                    ('..' in name or not os.path.exists(os.path.join(root, target))):
+                yield f'{path}: "{name}": there is no such file: name one of the same folder alone, others from the top'
+            elif '/' in name and os.path.dirname(name) == os.path.dirname(path):
+                yield f'{path}: "{name}": stands in the same folder: include it by its name alone'
+
+
+def check_arrows(root):
+    """an arrow between folders points down the order of check_tree.py"""
+    for path in files_of(root, '.c', '.h'):
+        here = place_of(path)
+        for quote, name, target in includes(root, path):
+            there = place_of(target)
+            if here is None or quote == '<' or there == here or (path, name) in INSTALLED_TOGETHER:
+                continue
+            if there is None:
+                yield f'{path} includes {target}: only tests and perf may'
+            elif RANKS[there] >= RANKS[here]:
+                yield f'{path} includes {target}: {there} does not stand below {here}: move what is needed down'
+
+
+def check_public_only(root):
+    """tfmrun, tfmeval and what tools share see the library through tfm.h alone"""
+    for path in files_of(root, '.c', '.h'):
+        for quote, _, target in includes(root, path):
+            if path.startswith(USERS) and quote == '"' and target.startswith(('simd/', 'format/', 'runtime/')) \
+                    and target not in PUBLIC_HEADERS:
+                yield f'{path} includes {target}: tfm.h should offer what is needed'
+
+
+def check_folder_sizes(root):
+    """no folder has more than 40 entries"""
     for folder, folders, names in os.walk(root):
         here = os.path.relpath(folder, root)
         folders[:] = sorted(f for f in folders if not f.startswith('.') and f != '__pycache__'
                             and not (here == '.' and f.startswith('build')))
-        for name in sorted(names):
-            if name.endswith(endings):
-                found.append(os.path.normpath(os.path.join(here, name)))
-    return found
+        n = len(folders) + len(names)
+        if n > MAX_ENTRIES and here not in MANY_ENTRIES:
+            yield f'{here}: {n} entries, more than {MAX_ENTRIES}: divide it by concern'
 
 
-def read(root, path):
-    with open(os.path.join(root, path), encoding='utf-8') as file:
-        return file.read()
-
-
-def check_include_layers(root):
-    for path in files_of(root, '.c', '.h'):
-        layer = path.split(os.sep)[0]
-        for quote, name in re.findall(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', read(root, path), re.M):
-            if quote == '<':
-                if LAYERS.get(layer, 9) <= LAYERS['runtime'] and TOOLS_ONLY.match(name):
-                    yield f'{path}: <{name}> is for tools only'
-                continue
-            if (path, name) in INSTALLED_TOGETHER:
-                continue
-            target = os.path.join(os.path.dirname(path), name) if '/' not in name else name
-            if not os.path.exists(os.path.join(root, target)) or '..' in name:
-                if not name.endswith(GENERATED):
-                    yield f'{path}: "{name}": a file of the same folder is named alone, others from the top of the tree'
-                continue
-            there = target.split(os.sep)[0]
-            if layer not in LAYERS:
-                continue
-            if LAYERS.get(there, 9) > LAYERS[layer]:
-                yield f'{path}: {layer} may not include {target}'
-            if path.startswith('tools/') and not path.startswith('tools/pack/') and target.startswith('tools/pack/'):
-                yield f'{path}: only tfmpack reads foreign checkpoints; {target} is not for other tools'
-            if path.startswith(PUBLIC_ONLY) and there != 'tools' and target not in PUBLIC_HEADERS:
-                yield f'{path}: uses the public headers alone; {target} is none of them'
-
-
-def check_runtime_folders(root):
-    for path in files_of(root, '.c', '.h'):
-        here = path.split(os.sep)
-        if here[0] != 'runtime' or here[1] not in RUNTIME:
+def check_tests_mirror(root):
+    """tests stand in the folder of what they test, in files NAME_test.c and NAME_fuzz.c"""
+    for path in files_of(root, '.c'):
+        folder, name = os.path.split(path)
+        if not path.startswith('tests/') or tree.is_data(path):
             continue
-        for target in re.findall(r'^\s*#\s*include\s*"(runtime/[^">]+)"', read(root, path), re.M):
-            there = target.split('/')[1]
-            if there in RUNTIME and RUNTIME.index(there) > RUNTIME.index(here[1]):
-                yield f'{path}: runtime/{here[1]} may not include {target}'
+        mirrored = folder.removeprefix('tests').lstrip('/')
+        if not folder.startswith(tuple(OTHER_TESTS)) and not os.path.isdir(os.path.join(root, mirrored)):
+            yield f'{path}: there is no {mirrored} to be tested: put it beside the tests of what it tests'
+        has_cases = re.search(r'^(Test|ParameterizedTest|Theory)\(', read(root, path), re.M)
+        if has_cases and not name.endswith(('_test.c', '_fuzz.c')):
+            yield f'{path}: has test cases: call it {name[:-2]}_test.c'
+
+
+def has_tests(root, folder):
+    there = os.path.join(root, folder)
+    return os.path.isdir(there) and any(name.endswith('_test.c') for name in os.listdir(there))
+
+
+def check_folders_tested(root):
+    """a folder of code has a folder of tests of the same name, or check_tree.py says where its tests are"""
+    folders = sorted({os.path.dirname(path) for path in tree.code_of(root, '.c', '.h')})
+    for folder in folders:
+        tests = TESTED_IN.get(folder, f'tests/{folder}')
+        if not has_tests(root, tests):
+            yield f'{folder}: no tests in {tests}: write some, or say in TESTED_IN of check_tree.py where they are'
+    for folder in TESTED_IN:
+        if folder not in folders:
+            yield f'{folder}: is in TESTED_IN of check_tree.py, but not in the tree: take it off'
+        elif has_tests(root, f'tests/{folder}'):
+            yield f'{folder}: has tests of its own now: take it off TESTED_IN of check_tree.py'
+
+
+def check_version_once(root):
+    """the version is typed once, in tfm.h"""
+    parts = re.findall(r'^#define TFM_VERSION_(?:MAJOR|MINOR|PATCH) (\d+)$', read(root, 'runtime/tfm.h'), re.M)
+    version = '.'.join(parts)
+    if len(parts) != 3:
+        yield 'runtime/tfm.h: does not define TFM_VERSION_MAJOR, TFM_VERSION_MINOR and TFM_VERSION_PATCH'
+        return
+    for path in files_of(root, '.c', '.h', '.py', 'meson.build'):
+        for number, line in enumerate(read(root, path).splitlines(), 1):
+            if re.search(rf'(?<![\w.]){re.escape(version)}(?![\w.])', line):
+                yield f'{path}:{number}: "{version}": make it of the macros of tfm.h, or of meson.project_version()'
 
 
 def check_file_lengths(root):
+    """no file is longer than 1,000 lines"""
     for path in files_of(root, '.c', '.h', '.py', '.md', 'meson.build'):
         n = read(root, path).count('\n')
         if n > MAX_LINES:
-            yield f'{path}: {n} lines, more than {MAX_LINES}'
+            yield f'{path}: {n} lines, more than {MAX_LINES}: divide it by subject'
 
 
 def check_purpose_lines(root):
+    """a file of C begins with its name and its purpose"""
     for path in files_of(root, '.c', '.h'):
         head = read(root, path)[:400]
         if not re.match(r'/\*\s*(\*\s*)?' + re.escape(os.path.basename(path)) + r' - \S', head):
-            yield f'{path}: does not begin with a comment "{os.path.basename(path)} - purpose"'
+            yield f'{path}: does not begin with a comment "{os.path.basename(path)} - purpose": write one'
 
 
 def check_file_names(root):
-    seen = {}
+    """names of files are lower case, and all code is C"""
     for path in files_of(root, '.c', '.h', '.cc', '.cpp', '.cxx', '.hpp'):
-        name = os.path.basename(path)
-        if not re.fullmatch(r'[a-z0-9_]+\.[ch]', name):
-            yield f'{path}: names are lower case letters, digits and _, and all code is C'
-        if not path.startswith(('tests/', 'perf/')):
-            key = (path.split(os.sep)[0], name)
-            if key in seen:
-                yield f'{path}: same name as {seen[key]}'
-            seen[key] = path
+        if not re.fullmatch(r'[a-z0-9_]+\.[ch]', os.path.basename(path)):
+            yield f'{path}: names are lower case letters, digits and _, and all code is C: rename it'
 
 
 def check_no_orphans(root):
+    """every file of C is built"""
     # meson.build takes importers from a list in C, importers.def
     users = ''.join(read(root, p) for p in files_of(root, 'meson.build', 'make-sysroot', '.def'))
     included = set()
@@ -121,22 +228,24 @@ def check_no_orphans(root):
         # meson.build may name a kernel's file by a loop: 'kernels_@0@.c' or 'kernels_' + isa + '.c'
         stem = re.sub(r'_[a-z0-9]+\.c$', '', name)
         if name not in users and name not in included and not re.search(re.escape(stem) + r"_(@\d@|' *\+)", users):
-            yield f'{path}: built by no meson.build'
+            yield f'{path}: built by no meson.build: name it in one, or delete it'
 
 
 def check_top_level(root):
+    """the top level holds what check_tree.py lists, and all of it"""
     listed = subprocess.run(['git', '-C', root, 'ls-files'], capture_output=True, text=True, check=False)
     names = {line.split('/')[0] for line in listed.stdout.splitlines()} if listed.returncode == 0 else \
         {n for n in os.listdir(root) if not n.startswith('build')}
     for name in sorted(names - TOP_LEVEL):
         if not name.startswith('.'):
-            yield f'{name}: does not belong at the top level'
+            yield f'{name}: does not belong at the top level: move it into a folder'
     for name in sorted(TOP_LEVEL):
         if not os.path.exists(os.path.join(root, name)):
             yield f'{name}: missing'
 
 
 def check_strict_arithmetic(root):
+    """no switch changes the meaning of float arithmetic"""
     for path in files_of(root, 'meson.build', '.c', '.h'):
         for number, line in enumerate(read(root, path).splitlines(), 1):
             if re.search(r"'-f(unsafe-math|associative-math|finite-math)|'-Ofast|'-ffast-math|optimize *\( *\"|"
@@ -145,6 +254,7 @@ def check_strict_arithmetic(root):
 
 
 def check_man_pages(root):
+    """every tool has a man page with all sections"""
     for tool in TOOLS:
         path = f'docs/{tool}.1'
         if not os.path.exists(os.path.join(root, path)):
@@ -157,6 +267,7 @@ def check_man_pages(root):
 
 
 def check_links(root):
+    """links of documents lead somewhere"""
     for path in files_of(root, '.md'):
         if path.startswith('tests/models/') and path != 'tests/models/README.md':
             continue  # descriptions that came with the checkpoints
@@ -166,9 +277,9 @@ def check_links(root):
                 yield f'{path}: link to {target}, which does not exist'
 
 
-RULES = [check_include_layers, check_runtime_folders, check_file_lengths, check_purpose_lines, check_file_names,
+RULES = [check_include_form, check_arrows, check_public_only, check_folder_sizes, check_tests_mirror,
+         check_folders_tested, check_version_once, check_file_lengths, check_purpose_lines, check_file_names,
          check_no_orphans, check_top_level, check_strict_arithmetic, check_man_pages, check_links]
-
 
 def symbols(nm, *arguments):
     out = subprocess.run([nm, *arguments], capture_output=True, text=True, check=True).stdout
@@ -192,79 +303,75 @@ def check_symbols(root, shared, static, nm):
             yield f'global symbol of the static library without prefix tfm_: {name}'
 
 
-def report(results):
-    """results: [(name, problems)]; prints TAP, gives the exit status."""
-    print(f'1..{len(results)}')
-    for name, problems in results:
-        print(f'{"not ok" if problems else "ok"} - {name}')
-        for problem in problems:
-            print(f'# {problem}')
-    return 1 if any(problems for _, problems in results) else 0
-
-
 BROKEN_TREE = {
     'simd/upwards.c': '/* upwards.c - x */\n#include "runtime/tfm.h"\n',
-    'runtime/tfm.h': '/* tfm.h - x */\n#include "tfm_error.h"\nTFM_API int tfm_x(void);\n',
-    'runtime/library.c': '/* library.c - x */\n#include "tfm_error.h"\n',
+    'runtime/tfm.h': '/* tfm.h - x */\n#include "tfm_error.h"\nTFM_API int tfm_x(void);\n#define TFM_VERSION_MAJOR 7\n'
+                     '#define TFM_VERSION_MINOR 1\n#define TFM_VERSION_PATCH 3\n',
+    'runtime/library.c': '/* library.c - x */\n#include "tfm_error.h"\n#include "runtime/tfm.h"\n"7.1.3" "17.1.3"\n',
     'format/tfm_error.h': '/* tfm_error.h - x */\n',
     'runtime/parse.c': '/* parse.c - x */\n#include <jansson.h>\n',
     'runtime/nowhere.c': '/* nowhere.c - x */\n#include "nowhere.h"\n',
     'format/down.c': '/* down.c - x */\n#include "runtime/tfm.h"\n#include "runtime/model/model.h"\n',
     'runtime/model/model.h': '\n' * 1001,
-    'runtime/os/up.c': '/* up.c - x */\n#include "runtime/model/model.h"\n#include "runtime/tfm.h"\n',
-    'tools/run/shout.c': ('/* shout.c - x */\n#include "tools/pack/families/importer.h"\n'
-                          '#include "runtime/model/model.h"\n'),
-    'tools/pack/families/importer.h': '/* importer.h - x */\n',
+    'runtime/exec/step.h': '/* step.h - x */\n#include "runtime/model/model.h"\n',
+    'runtime/model/model.c': '/* model.c - x */\n#include "runtime/exec/step.h"\n#include "runtime/os/pool.h"\n',
+    'runtime/os/pool.h': '/* pool.h - x */\n#include "runtime/tokenizer/trie.h"\n#include "runtime/tfm.h"\n',
+    'runtime/tokenizer/trie.h': '/* trie.h - x */\n',
+    'tools/run/shout.c': '/* shout.c - x */\n#include "tools/pack/families/importer.h"\n#include "runtime/tfm.h"\n'
+                         '#include "runtime/model/model.h"\n#include "tests/support/tap.h"\n',
+    'tools/pack/families/importer.h': '/* importer.h - x */\n#include "tools/pack/pack.h"\n',
+    'tools/pack/pack.h': '/* pack.h - x */\n#include "tools/pack/families/importer.h"\n',
     'tools/Upper.c': 'int x;\n',
-    'tools/run/importer.h': '/* importer.h - x */\n',
+    'tests/support/tap.h': '/* tap.h - x */\n#include "runtime/model/model.h"\n',
+    'tests/runtime/os/cases.c': '/* cases.c - x */\nTest(a, b) {}\n',
+    'tests/runtime/gone/pool_test.c': '/* pool_test.c - x */\n',
+    'tests/runtime/model/model_test.c': '/* model_test.c - x */\n',
     'meson.build': "add_project_arguments('-ffast-math', language: 'c')\n",
     'src.txt': '',
     'README.md': '[gone](docs/gone.md)\n',
+    **{f'perf/bench_{i}.py': '' for i in range(41)},
+    **{f'tests/golden/checkpoints/{i}/config.json': '' for i in range(41)},
 }
-# For each rule, parts of what it must say about that tree.
+# For each rule, parts of what it must say about that tree, and of what it must not say.
 EXPECTED = {
-    check_include_layers: ['simd may not include runtime/tfm.h', '<jansson.h> is for tools only', '"nowhere.h"',
-                           'format may not include runtime/tfm.h', 'format may not include runtime/model/model.h',
-                           'runtime/library.c: "tfm_error.h"', 'only tfmpack reads',
-                           'tools/run/shout.c: uses the public headers alone'],
-    check_runtime_folders: ['runtime/os/up.c: runtime/os may not include runtime/model/model.h'],
-    check_file_lengths: ['runtime/model/model.h: 1001 lines'],
-    check_purpose_lines: ['runtime/model/model.h', 'tools/Upper.c'],
-    check_file_names: ['tools/Upper.c', 'same name as'],
-    check_no_orphans: ['simd/upwards.c'],
-    check_top_level: ['src.txt', 'LICENSE: missing'],
-    check_strict_arithmetic: ['meson.build:1'],
-    check_man_pages: ['docs/tfmrun.1: missing'],
-    check_links: ['docs/gone.md'],
+    check_include_form: (['<jansson.h> is for tools only', '"nowhere.h": there is no such file',
+                          'runtime/library.c: "tfm_error.h"', '"runtime/tfm.h": stands in the same folder'],
+                         ['runtime/tfm.h: "tfm_error.h"', 'step.h']),
+    check_arrows: (['simd/upwards.c includes runtime/tfm.h', 'format/down.c includes runtime/tfm.h',
+                    'format/down.c includes runtime/model/model.h',
+                    'runtime/model/model.c includes runtime/exec/step.h',
+                    'runtime/os/pool.h includes runtime/tokenizer/trie.h', 'importer.h includes tools/pack/pack.h',
+                    'tools/run/shout.c includes tests/support/tap.h'],
+                   ['tests/support/tap.h includes', 'includes runtime/os/pool.h', 'pool.h includes runtime/tfm.h',
+                    'tools/run/shout.c includes runtime/', 'tools/run/shout.c includes tools/', 'step.h includes']),
+    check_public_only: (['tools/run/shout.c includes runtime/model/model.h'], ['runtime/tfm.h', 'tools/pack']),
+    check_folder_sizes: (['perf: 41 entries'], ['checkpoints']),
+    check_tests_mirror: (['tests/runtime/gone/pool_test.c: there is no runtime/gone',
+                          'tests/runtime/os/cases.c: has test cases: call it cases_test.c'],
+                         ['model_test.c', 'support']),
+    check_folders_tested: (['runtime/os: no tests', 'tools/run: no tests', 'simd/v16: is in TESTED_IN'],
+                           ['runtime/model:']),
+    check_version_once: (['runtime/library.c:4: "7.1.3"'], ['17.1.3', 'tfm.h:']),
+    check_file_lengths: (['runtime/model/model.h: 1001 lines'], []),
+    check_purpose_lines: (['runtime/model/model.h', 'tools/Upper.c'], ['simd/upwards.c']),
+    check_file_names: (['tools/Upper.c'], ['simd/upwards.c']),
+    check_no_orphans: (['simd/upwards.c'], []),
+    check_top_level: (['src.txt', 'LICENSE: missing'], ['simd']),
+    check_strict_arithmetic: (['meson.build:1'], []),
+    check_man_pages: (['docs/tfmrun.1: missing'], []),
+    check_links: (['docs/gone.md'], []),
 }
-
-
-def self_test():
-    results = []
-    with tempfile.TemporaryDirectory() as root:
-        for path, text in BROKEN_TREE.items():
-            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
-            with open(os.path.join(root, path), 'w', encoding='utf-8') as file:
-                file.write(text)
-        for rule in RULES:
-            said = list(rule(root))
-            missed = [part for part in EXPECTED[rule] if not any(part in line for line in said)]
-            if rule is check_include_layers and any('runtime/tfm.h: "tfm_error.h"' in line for line in said):
-                missed.append('the exception for tfm.h')
-            results.append((f'{rule.__name__} catches a broken tree', [f'not caught: {part}' for part in missed]))
-    return report(results)
 
 
 def main():
     if sys.argv[1:] == ['--self-test']:
-        return self_test()
+        return tree.self_test(RULES, BROKEN_TREE, EXPECTED)
     if len(sys.argv) not in (2, 5):
         sys.exit(__doc__)
-    root = sys.argv[1]
-    results = [(rule.__name__, list(rule(root))) for rule in RULES]
+    results = tree.check(RULES, sys.argv[1])
     if len(sys.argv) == 5:
-        results.append((check_symbols.__name__, list(check_symbols(root, *sys.argv[2:]))))
-    return report(results)
+        results.append((check_symbols.__name__, list(check_symbols(*sys.argv[1:]))))
+    return tree.report(results)
 
 
 if __name__ == '__main__':

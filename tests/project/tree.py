@@ -1,0 +1,107 @@
+"""tree.py - what the checks of the source tree share: its files, C without comments and texts, TAP, broken trees."""
+import functools
+import os
+import re
+import tempfile
+
+CODE = ('simd', 'format', 'runtime', 'tools')
+# Folders of data, whose files are named by what they are data of.
+DATA = ('tests/golden/checkpoints', 'tests/models')
+
+
+def is_data(path):
+    return path.startswith(DATA) or '/corpus/' in path or '/templates/' in path
+
+
+@functools.cache
+def files_of(root, *endings):
+    """Paths below root, relative to it, build folders and dot-folders left out."""
+    found = []
+    for folder, folders, names in os.walk(root):
+        here = os.path.relpath(folder, root)
+        folders[:] = sorted(f for f in folders if not f.startswith('.') and f != '__pycache__'
+                            and not (here == '.' and f.startswith('build')))
+        for name in sorted(names):
+            if name.endswith(endings):
+                found.append(os.path.normpath(os.path.join(here, name)))
+    return found
+
+
+def code_of(root, *endings):
+    """Those of the four layers."""
+    return [path for path in files_of(root, *endings) if path.split(os.sep)[0] in CODE]
+
+
+@functools.cache
+def read(root, path):
+    with open(os.path.join(root, path), encoding='utf-8') as file:
+        return file.read()
+
+
+def blank(match):
+    return re.sub(r'[^\n]', ' ', match[0])
+
+
+@functools.cache
+def bare(text):
+    """C whose comments, texts and characters are blanks; lines stay where they are."""
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', blank, text, flags=re.S)
+
+
+def line_of(text, at):
+    return text.count('\n', 0, at) + 1
+
+
+BRACKET = re.compile(r'[(){}]')
+
+
+def closing(text, at):
+    """Where the parentheses or braces close that opened before at; the end of a text where they do not."""
+    depth = 1
+    for match in BRACKET.finditer(text, at):
+        depth += 1 if match[0] in '({' else -1
+        if depth == 0:
+            return match.start()
+    return len(text)
+
+
+def except_known(problems, known, where):
+    """Problems that are not known yet; and known ones that are gone, because the list must shrink."""
+    problems = list(problems)
+    yield from (problem for problem in problems if not any(problem.startswith(k) for k in known))
+    for k in known:
+        if not any(problem.startswith(k) for problem in problems):
+            yield f'"{k}" is no longer so: take it off {where}'
+
+
+def report(results):
+    """results: [(name, problems)]; prints TAP, gives the exit status."""
+    print(f'1..{len(results)}')
+    for name, problems in results:
+        print(f'{"not ok" if problems else "ok"} - {name}')
+        for problem in problems:
+            print(f'# {problem}')
+    return 1 if any(problems for _, problems in results) else 0
+
+
+def check(rules, root, known={}, where=''):
+    """What each rule says of the tree; known: {rule: [beginnings of what is known]}, which stands in `where`."""
+    return [(f'{rule.__name__}: {rule.__doc__.splitlines()[0]}',
+             list(except_known(rule(root), known.get(rule, []), where))) for rule in rules]
+
+
+def self_test(rules, files, expected):
+    """Each rule on a tree that breaks it: {rule: (parts of what it must say, parts that it must not say)}."""
+    results = []
+    with tempfile.TemporaryDirectory() as root:
+        for path, text in files.items():
+            os.makedirs(os.path.dirname(os.path.join(root, path)), exist_ok=True)
+            with open(os.path.join(root, path), 'w', encoding='utf-8') as file:
+                file.write(text)
+        for rule in rules:
+            said = list(rule(root))
+            wanted, unwanted = expected[rule]
+            problems = [f'not caught: {part}' for part in wanted if not any(part in line for line in said)]
+            problems += [f'wrongly said: {line}' for line in said if any(part in line for part in unwanted)]
+            results.append((f'{rule.__name__} catches a broken tree', problems))
+    return report(results)
