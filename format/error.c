@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "names.h"
+#include "utf8.h"
 
 const char *tfm_status_text(tfm_status status) {
     switch (status) {

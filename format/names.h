@@ -1,4 +1,4 @@
-/* names.h - rules for text in model.bin: names, keys, UTF-8. */
+/* names.h - rules for text in model.bin: names of tensors and sections, keys. */
 #ifndef TFM_FORMAT_NAMES_H
 #define TFM_FORMAT_NAMES_H
 
@@ -7,9 +7,6 @@
 
 /* Whether all n bytes are characters a name or key may have. */
 bool tfm_name_chars(const char *text, size_t n);
-
-/* Bytes of the longest beginning of n bytes that is valid UTF-8; U+0000 counts as valid. */
-size_t tfm_utf8_valid_prefix(const char *text, size_t n);
 
 /* Whether a section of this name is known to this version, or an extension ("x-..."). */
 bool tfm_section_known(const char *name);

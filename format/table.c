@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "model_file.h"
 #include "names.h"
+#include "utf8.h"
 
 struct tfm_table {
     size_t n;

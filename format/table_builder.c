@@ -7,6 +7,7 @@
 #include "model_file.h"
 #include "names.h"
 #include "table.h"
+#include "utf8.h"
 
 typedef struct item {
     tfm_value_type type;

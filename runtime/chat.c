@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "params.h"
 #include "runtime/jinja/characters.h"
 #include "runtime/jinja/interpreter.h"
 #include "runtime/jinja/parser.h"
+#include "params.h"
 #include "runtime/tokenizer/common/growable.h"
+#include "white_space.h"
 
 #define TEMPLATE_MAX ((size_t)1 << 20)
 #define MIB ((size_t)1 << 20)
@@ -124,8 +125,8 @@ static void define_all(jinja_context *c, const tfm_chat_token *tokens, size_t n_
  * at the end if the template has kept that. */
 static size_t end_of_message(jinja_context *c, const jinja_buffer *out, const tfm_message *message) {
     const char *content = message->n > 0 ? message->content : "";
-    size_t left = tfm_jinja_leading_space(content, message->n);
-    size_t n = tfm_jinja_trimmed_length(content + left, message->n - left);
+    size_t left = tfm_leading_white_space(content, message->n);
+    size_t n = tfm_trimmed_length(content + left, message->n - left);
     if (n == 0) return out->n;
     for (size_t at = out->n >= n ? out->n - n + 1 : 0; at-- > 0 && tfm_jinja_charge_bytes(&c->state, n);) {
         if (memcmp(out->data + at, content + left, n) != 0) continue;

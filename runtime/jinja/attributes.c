@@ -1,6 +1,7 @@
 /* attributes.c - attributes and items of values. */
 #include "interpreter.h"
 
+#include "format/utf8.h"
 #include "characters.h"
 
 jinja_value tfm_jinja_no_such(jinja_context *c, const jinja_string *name) {
@@ -66,8 +67,7 @@ static bool element(jinja_context *c, jinja_value object, int64_t index, jinja_v
     const jinja_string *string = object.string;
     tfm_jinja_charge_bytes(&c->state, string->n == string->n_chars ? 1 : string->n);
     size_t at = tfm_jinja_char_offset(string, (size_t)index);
-    *value =
-        tfm_jinja_new_string(&c->state, string->data + at, tfm_jinja_char_length(string->data + at, string->n - at));
+    *value = tfm_jinja_new_string(&c->state, string->data + at, tfm_utf8_step(string->data + at, string->n - at));
     return true;
 }
 

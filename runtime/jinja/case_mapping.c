@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "runtime/white_space.h"
 #include "case_mapping_table.h"
 #include "characters.h"
 
@@ -46,7 +47,7 @@ static int case_of(uint32_t code) {
 }
 
 /* What the filter title begins a word after. */
-static bool separates(uint32_t code) { return tfm_jinja_is_space(code) || (code < 0x80 && strchr("-({[<", (int)code)); }
+static bool separates(uint32_t code) { return tfm_is_white_space(code) || (code < 0x80 && strchr("-({[<", (int)code)); }
 
 jinja_value tfm_jinja_change_case(jinja_context *c, const jinja_string *string, jinja_case how) {
     jinja_buffer text = {0};

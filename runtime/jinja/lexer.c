@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
+#include "runtime/white_space.h"
 #include "characters.h"
 #include "numbers.h"
 
@@ -29,19 +31,19 @@ static void go(jinja_lexer *l, size_t at) {
     for (; l->at < at; l->at++) l->line += l->text[l->at] == '\n';
 }
 
-static void go_over_space(jinja_lexer *l) { go(l, l->at + tfm_jinja_leading_space(l->text + l->at, l->n - l->at)); }
+static void go_over_space(jinja_lexer *l) { go(l, l->at + tfm_leading_white_space(l->text + l->at, l->n - l->at)); }
 
 /* ---- outside of tags ---- */
 
 /* Text before a tag, shortened as the tag's sign and lstrip_blocks want it. */
 static size_t strip_before(const jinja_lexer *l, size_t start, size_t end, char sign, bool output) {
     const char *text = l->text;
-    if (sign == '-') return start + tfm_jinja_trimmed_length(text + start, end - start);
+    if (sign == '-') return start + tfm_trimmed_length(text + start, end - start);
     if (sign == '+' || output) return end;
     size_t line = end;
     while (line > start && text[line - 1] != '\n') line--;
     if (line == start && start > 0 && text[start - 1] != '\n') return end;
-    return line + tfm_jinja_leading_space(text + line, end - line) >= end ? line : end;
+    return line + tfm_leading_white_space(text + line, end - line) >= end ? line : end;
 }
 
 /* After a tag: what %} and its like take with them. */
@@ -71,10 +73,10 @@ static void skip_comment(jinja_state *state, jinja_lexer *l) {
 static bool word_tag(const jinja_lexer *l, size_t at, const char *word, size_t *end) {
     if (!here(l, at, "{%")) return false;
     at += 2 + (sign_at(l, at + 2) != 0);
-    at += tfm_jinja_leading_space(l->text + at, l->n - at);
+    at += tfm_leading_white_space(l->text + at, l->n - at);
     if (!here(l, at, word)) return false;
     at += strlen(word);
-    at += tfm_jinja_leading_space(l->text + at, l->n - at);
+    at += tfm_leading_white_space(l->text + at, l->n - at);
     *end = at;
     return true;
 }
@@ -323,7 +325,7 @@ static void punctuation_token(jinja_state *state, jinja_lexer *l, jinja_token *t
         go(l, l->at + token->n);
         return;
     }
-    size_t length = tfm_jinja_char_length(l->text + l->at, l->n - l->at);
+    size_t length = tfm_utf8_step(l->text + l->at, l->n - l->at);
     tfm_jinja_fail(state, TFM_ERROR_UNSUPPORTED, "unexpected character '%.*s'", (int)length, l->text + l->at);
 }
 

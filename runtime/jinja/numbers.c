@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "runtime/white_space.h"
 #include "characters.h"
 
 /* ---- reading ---- */
@@ -19,8 +20,7 @@ double tfm_jinja_decimal(jinja_state *state, const char *digits, size_t n, int64
 }
 
 bool tfm_jinja_read_int(jinja_state *state, const jinja_string *string, int64_t *number) {
-    size_t at = tfm_jinja_leading_space(string->data, string->n),
-           end = tfm_jinja_trimmed_length(string->data, string->n);
+    size_t at = tfm_leading_white_space(string->data, string->n), end = tfm_trimmed_length(string->data, string->n);
     bool negative = at < end && string->data[at] == '-', digit = false;
     if (at < end && (string->data[at] == '-' || string->data[at] == '+')) at++;
     *number = 0;
@@ -46,8 +46,8 @@ bool tfm_jinja_read_int(jinja_state *state, const jinja_string *string, int64_t 
 }
 
 bool tfm_jinja_read_float(jinja_state *state, const jinja_string *string, double *number) {
-    size_t at = tfm_jinja_leading_space(string->data, string->n),
-           end = tfm_jinja_trimmed_length(string->data, string->n), n = 0;
+    size_t at = tfm_leading_white_space(string->data, string->n), end = tfm_trimmed_length(string->data, string->n),
+           n = 0;
     if (end <= at) return false;
     char *digits = tfm_jinja_alloc(state, end - at + 1, 1);
     int64_t places = 0, power = 0;
@@ -68,7 +68,7 @@ bool tfm_jinja_read_float(jinja_state *state, const jinja_string *string, double
     if (at < end) {
         jinja_string exponent = {string->data + at + 1, end - at - 1, 0, false};
         int64_t value;
-        if (exponent.n == 0 || tfm_jinja_is_space((unsigned char)exponent.data[0])) return false;
+        if (exponent.n == 0 || tfm_is_white_space((unsigned char)exponent.data[0])) return false;
         if (!tfm_jinja_read_int(state, &exponent, &value)) return false;
         power = value > 100000 ? 100000 : value < -100000 ? -100000 : value;
     }

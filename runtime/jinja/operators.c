@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "characters.h"
 
 /* ---- numbers ---- */
@@ -241,7 +242,7 @@ static jinja_value slice_text(jinja_context *c, const jinja_string *string, int6
     if (!offsets || !tfm_jinja_charge(&c->state, string->n_chars)) return JINJA_UNDEFINED_VALUE;
     for (size_t i = 0, at = 0; i < string->n_chars; i++) {
         offsets[i] = at;
-        at += tfm_jinja_char_length(string->data + at, string->n - at);
+        at += tfm_utf8_step(string->data + at, string->n - at);
     }
     offsets[string->n_chars] = string->n;
     for (int64_t i = start; step > 0 ? i < stop : i > stop; i += step) {

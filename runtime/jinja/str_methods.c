@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "format/utf8.h"
+#include "runtime/white_space.h"
 #include "characters.h"
 
 /* An argument that must be a string; what is none (or not given, where that is allowed) is NULL. */
@@ -33,7 +35,7 @@ static jinja_value part(jinja_context *c, const jinja_string *string, size_t sta
 
 static bool is_one_of(const jinja_string *set, const char *character, size_t length) {
     for (size_t i = 0, n; i < set->n; i += n) {
-        n = tfm_jinja_char_length(set->data + i, set->n - i);
+        n = tfm_utf8_step(set->data + i, set->n - i);
         if (n == length && memcmp(set->data + i, character, n) == 0) return true;
     }
     return false;
@@ -45,19 +47,18 @@ static jinja_value strip_ends(jinja_context *c, jinja_value self, const jinja_ar
     if (!tfm_jinja_charge_bytes(&c->state, string->n) || (set && !tfm_jinja_charge_bytes(&c->state, set->n * 16)))
         return JINJA_UNDEFINED_VALUE;
     if (!set) {
-        if (left) start = tfm_jinja_leading_space(string->data, string->n);
-        if (right) end = start + tfm_jinja_trimmed_length(string->data + start, string->n - start);
+        if (left) start = tfm_leading_white_space(string->data, string->n);
+        if (right) end = start + tfm_trimmed_length(string->data + start, string->n - start);
         return part(c, string, start, end);
     }
     while (left && start < end && tfm_jinja_charge(&c->state, 1)) {
-        size_t n = tfm_jinja_char_length(string->data + start, end - start);
+        size_t n = tfm_utf8_step(string->data + start, end - start);
         if (!is_one_of(set, string->data + start, n)) break;
         start += n;
     }
     while (right && start < end && tfm_jinja_charge(&c->state, 1 + set->n / 16)) {
-        size_t at = end - 1;
-        while (at > start && end - at < 4 && ((unsigned char)string->data[at] & 0xC0) == 0x80) at--;
-        if (tfm_jinja_char_length(string->data + at, end - at) != end - at) at = end - 1;
+        uint32_t code;
+        size_t at = start + tfm_utf8_last(string->data + start, end - start, &code);
         if (!is_one_of(set, string->data + at, end - at)) break;
         end = at;
     }
@@ -119,7 +120,7 @@ static const char *find_last(const char *start, const char *end, const jinja_str
 static size_t char_number(jinja_context *c, const jinja_string *string, size_t offset) {
     size_t number = 0;
     tfm_jinja_charge_bytes(&c->state, offset);
-    for (size_t i = 0; i < offset; number++) i += tfm_jinja_char_length(string->data + i, string->n - i);
+    for (size_t i = 0; i < offset; number++) i += tfm_utf8_step(string->data + i, string->n - i);
     return number;
 }
 
@@ -176,7 +177,7 @@ static jinja_value replace(jinja_context *c, jinja_value self, const jinja_argum
         tfm_jinja_buffer_append(&c->state, &text, new->data, new->n);
         at = place + old->n;
         if (old->n == 0) {
-            size_t n = at < string->n ? tfm_jinja_char_length(string->data + at, string->n - at) : 0;
+            size_t n = at < string->n ? tfm_utf8_step(string->data + at, string->n - at) : 0;
             tfm_jinja_buffer_append(&c->state, &text, string->data + at, n);
             if (at++ == string->n) break;
             at += n - 1;
@@ -194,7 +195,7 @@ static void push_part(jinja_context *c, jinja_list *list, const jinja_string *st
 }
 
 static void split_at_space(jinja_context *c, jinja_list *list, const jinja_string *string, int64_t times) {
-    size_t at = tfm_jinja_leading_space(string->data, string->n);
+    size_t at = tfm_leading_white_space(string->data, string->n);
     while (at < string->n && c->state.status == TFM_OK) {
         size_t end = at, length;
         if (times == 0) {
@@ -202,10 +203,10 @@ static void split_at_space(jinja_context *c, jinja_list *list, const jinja_strin
             return;
         }
         while (end < string->n &&
-               !tfm_jinja_is_space(tfm_jinja_decode_char(string->data + end, string->n - end, &length)))
+               !tfm_is_white_space(tfm_jinja_decode_char(string->data + end, string->n - end, &length)))
             end += length;
         push_part(c, list, string, at, end);
-        at = end + tfm_jinja_leading_space(string->data + end, string->n - end);
+        at = end + tfm_leading_white_space(string->data + end, string->n - end);
         times -= times > 0;
     }
 }
@@ -331,7 +332,7 @@ static jinja_value is_space(jinja_context *c, jinja_value self, const jinja_argu
     (void)a;
     const jinja_string *string = self.string;
     tfm_jinja_charge_bytes(&c->state, string->n);
-    return jinja_bool(string->n > 0 && tfm_jinja_leading_space(string->data, string->n) == string->n);
+    return jinja_bool(string->n > 0 && tfm_leading_white_space(string->data, string->n) == string->n);
 }
 
 static jinja_value join(jinja_context *c, jinja_value self, const jinja_arguments *a) {

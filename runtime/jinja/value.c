@@ -4,13 +4,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "characters.h"
 
 /* ---- strings ---- */
 
 static size_t count_chars(const char *data, size_t n) {
     size_t count = 0;
-    for (size_t i = 0; i < n; count++) i += tfm_jinja_char_length(data + i, n - i);
+    for (size_t i = 0; i < n; count++) i += tfm_utf8_step(data + i, n - i);
     return count;
 }
 
@@ -42,7 +43,7 @@ bool tfm_jinja_string_is(const jinja_string *string, const char *text) {
 size_t tfm_jinja_char_offset(const jinja_string *string, size_t index) {
     if (string->n == string->n_chars) return index < string->n ? index : string->n;
     size_t at = 0;
-    while (index-- > 0 && at < string->n) at += tfm_jinja_char_length(string->data + at, string->n - at);
+    while (index-- > 0 && at < string->n) at += tfm_utf8_step(string->data + at, string->n - at);
     return at;
 }
 
@@ -305,7 +306,7 @@ bool tfm_jinja_fail_if_undefined(jinja_state *state, jinja_value value) {
 static const jinja_list *characters(jinja_state *state, const jinja_string *string) {
     jinja_value list = tfm_jinja_new_list(state, JINJA_KIND_LIST, string->n_chars);
     for (size_t i = 0; i < string->n && state->status == TFM_OK;) {
-        size_t length = tfm_jinja_char_length(string->data + i, string->n - i);
+        size_t length = tfm_utf8_step(string->data + i, string->n - i);
         tfm_jinja_list_append(state, list.list, tfm_jinja_new_string(state, string->data + i, length));
         i += length;
     }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/utf8.h"
 #include "runtime/tfm.h"
 
 void tfm_bytes_free(tfm_bytes *bytes) {
@@ -98,29 +99,10 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_e
     return status;
 }
 
-/* ---- UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) ---- */
-
-size_t tfm_utf8_char(const char *text, size_t n, uint32_t *code) {
-    if (n == 0) return 0;
-    const unsigned char *byte = (const unsigned char *)text;
-    size_t length = byte[0] < 0x80 ? 1 : byte[0] < 0xc2 ? 0 : byte[0] < 0xe0 ? 2 : byte[0] < 0xf0 ? 3 : 4;
-    if (length == 0 || byte[0] > 0xf4 || length > n) return 0;
-    static const unsigned char lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
-    uint32_t value = byte[0] & lead_bits[length];
-    for (size_t i = 1; i < length; i++) {
-        if ((byte[i] & 0xc0) != 0x80) return 0;
-        value = value << 6 | (byte[i] & 0x3fu);
-    }
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    if (value < least[length] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return 0;
-    if (code) *code = value;
-    return length;
-}
-
 bool tfm_utf8_append_valid(tfm_bytes *bytes, const char *text, size_t n) {
     size_t good = 0; /* start of a run of valid characters not yet appended */
     for (size_t i = 0; i < n;) {
-        size_t length = tfm_utf8_char(text + i, n - i, NULL);
+        size_t length = tfm_utf8_char_length(text + i, n - i);
         if (length) {
             i += length;
             continue;

@@ -55,11 +55,6 @@ void tfm_lines_close(tfm_lines *lines);
  */
 tfm_line tfm_lines_next(tfm_lines *lines, int timeout_ms, const char **line, size_t *n);
 
-/*
- * Length of the valid UTF-8 character at text (n bytes left), or 0 if the bytes there are none. *code, if not NULL,
- * receives the code point.
- */
-size_t tfm_utf8_char(const char *text, size_t n, uint32_t *code);
 /* Appends text with every invalid byte replaced by U+FFFD. */
 bool tfm_utf8_append_valid(tfm_bytes *bytes, const char *text, size_t n);
 /* Columns a code point takes in a terminal or in a fixed-width font: 0 (combining), 1, or 2 (CJK, emoji). */

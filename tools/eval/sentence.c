@@ -1,5 +1,6 @@
 /* sentence.c - words and characters of UTF-8 text. */
 #include "sentence.h"
+#include "format/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +14,8 @@ bool tfm_is_space(uint32_t code) {
 
 /* The character at text[at]; *size receives its bytes. */
 static uint32_t character_at(tfm_slice text, size_t at, size_t *size) {
-    uint32_t code = 0;
-    *size = tfm_utf8_char(text.data + at, text.n - at, &code);
-    if (*size == 0) { /* callers check their input; a stray byte must not stop the loop */
-        *size = 1;
-        code = 0xFFFD;
-    }
+    uint32_t code;
+    *size = tfm_utf8_next(text.data + at, text.n - at, &code); /* callers check their input: it is valid */
     return code;
 }
 

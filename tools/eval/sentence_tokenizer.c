@@ -12,6 +12,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "format/utf8.h"
 #include "runtime/tfm.h"
 
 typedef struct rule {
@@ -144,7 +145,7 @@ void tfm_lowercase_free(tfm_lowercase **lowercase) {
 static tfm_status lower_characters(const tfm_bytes *text, tfm_bytes *result, tfm_error *error) {
     for (size_t at = 0, size; at < text->size; at += size) {
         uint32_t code;
-        size = tfm_utf8_char(text->data + at, text->size - at, &code);
+        size = tfm_utf8_decode(text->data + at, text->size - at, &code);
         if (size == 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "a sentence is not valid UTF-8");
         utf8proc_uint8_t lower[4];
         utf8proc_ssize_t n = utf8proc_encode_char(utf8proc_tolower((utf8proc_int32_t)code), lower);

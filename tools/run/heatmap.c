@@ -1,5 +1,6 @@
 /* heatmap.c - draws cross-attention as SVG: a cell for each pair of tokens, labels, legend, tooltips. */
 #include "heatmap.h"
+#include "format/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -56,7 +57,7 @@ static bool append_escaped(tfm_bytes *out, const char *text, size_t n, size_t co
     bool ok = true;
     for (size_t i = 0; i < n && ok;) {
         uint32_t code = 0xfffd;
-        size_t length = tfm_utf8_char(text + i, n - i, &code);
+        size_t length = tfm_utf8_decode(text + i, n - i, &code);
         used += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_utf8_columns(code);
         if (used > columns) return tfm_bytes_print(out, "\xe2\x80\xa6");
         ok = length ? append_code(out, text + i, length, code) : tfm_bytes_print(out, "\xef\xbf\xbd");
@@ -69,7 +70,7 @@ static size_t label_columns(const tfm_text *label) {
     size_t columns = 0;
     for (size_t i = 0; i < label->size && columns <= LABEL_COLUMNS;) {
         uint32_t code = 0xfffd;
-        size_t length = tfm_utf8_char(label->data + i, label->size - i, &code);
+        size_t length = tfm_utf8_decode(label->data + i, label->size - i, &code);
         columns += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_utf8_columns(code);
         i += length ? length : 1;
     }

@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "pipeline.h"
 #include "runtime/tfm.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 
 static bool take_text(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n);
 static bool take_part(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n);
@@ -22,37 +22,6 @@ static bool give(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n) 
 }
 
 /* ---- bytes ---- */
-
-/* Length of the longest beginning of text that could be the beginning of a character: what one U+FFFD stands for. */
-static size_t broken_length(const char *text, size_t n) {
-    const unsigned char *bytes = (const unsigned char *)text;
-    unsigned low = 0x80, high = 0xBF;
-    size_t length = bytes[0] >= 0xC2 && bytes[0] < 0xE0   ? 2
-                    : bytes[0] >= 0xE0 && bytes[0] < 0xF0 ? 3
-                    : bytes[0] >= 0xF0 && bytes[0] < 0xF5 ? 4
-                                                          : 1;
-    if (bytes[0] == 0xE0) low = 0xA0;
-    if (bytes[0] == 0xED) high = 0x9F;
-    if (bytes[0] == 0xF0) low = 0x90;
-    if (bytes[0] == 0xF4) high = 0x8F;
-    size_t i = 1;
-    for (; i < length && i < n && bytes[i] >= low && bytes[i] <= high; i++) {
-        low = 0x80;
-        high = 0xBF;
-    }
-    return i;
-}
-
-/* Bytes before the first that begins no valid character. */
-static size_t valid_length(const char *data, size_t n) {
-    size_t at = 0;
-    while (at < n) {
-        size_t length = (unsigned char)data[at] < 0x80 ? 1 : tfm_utf8_char_length(data + at, n - at);
-        if (length == 0) break;
-        at += length;
-    }
-    return at;
-}
 
 /* The character that is held, and bytes of data behind it until it is whole or broken; *used of them are taken. */
 static bool complete(tfm_pipeline_decoder *d, size_t k, const char *data, size_t n, size_t *used) {
@@ -79,7 +48,7 @@ static bool join_bytes(tfm_pipeline_decoder *d, size_t k, const char *data, size
     size_t at = 0;
     if (stage->n_held > 0 && !complete(d, k, data, n, &at)) return false;
     while (at < n) {
-        size_t valid = valid_length(data + at, n - at);
+        size_t valid = tfm_utf8_valid_prefix(data + at, n - at);
         if (valid > 0 && !take_part(d, k + 1, data + at, valid)) return false;
         at += valid;
         if (at == n) break;
@@ -89,7 +58,7 @@ static bool join_bytes(tfm_pipeline_decoder *d, size_t k, const char *data, size
             break;
         }
         if (!take_part(d, k + 1, TFM_UTF8_REPLACEMENT, 3)) return false;
-        at += broken_length(data + at, n - at);
+        at += tfm_utf8_broken_length(data + at, n - at);
     }
     return true;
 }
@@ -117,7 +86,7 @@ static bool end_bytes(tfm_pipeline_decoder *d, size_t k) {
     size_t n = bytes->size;
     if (n == 0) return true;
     bytes->size = 0;
-    if (valid_length(bytes->data, n) == n) return give(d, k, bytes->data, n);
+    if (tfm_utf8_valid_prefix(bytes->data, n) == n) return give(d, k, bytes->data, n);
     for (size_t i = 0; i < n; i++) {
         if (!give(d, k, TFM_UTF8_REPLACEMENT, 3)) return false;
     }
@@ -426,7 +395,7 @@ static bool put_valid_bytes(const tfm_pipeline *p, const int32_t *ids, size_t n,
         if (!tfm_text_append(out, p->surfaces + from, to - from)) return false;
     }
     size_t added = out->size - start;
-    *valid = added == 0 || valid_length(out->data + start, added) == added;
+    *valid = added == 0 || tfm_utf8_valid_prefix(out->data + start, added) == added;
     if (!*valid) out->data[out->size = start] = 0;
     return true;
 }

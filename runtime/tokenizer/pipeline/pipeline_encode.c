@@ -63,7 +63,7 @@ static bool apply_flags(const tfm_added_tokens *a, uint8_t flags, const char *te
     while ((flags & TFM_ADDED_LSTRIP) != 0 && m->start > done &&
            tfm_last_char_class(&a->classes, text, m->start) == TFM_ADDED_SPACE) {
         do m->start--;
-        while (m->start > done && ((unsigned char)text[m->start] & 0xC0) == 0x80);
+        while (m->start > done && tfm_utf8_continues(text[m->start]));
     }
     while ((flags & TFM_ADDED_RSTRIP) != 0 && m->end < n) {
         uint32_t code;
@@ -132,15 +132,9 @@ static tfm_status encode_raw(encoder *e, const char *text, size_t n, bool at_sta
 
 /* Makes a text valid: bytes that begin no character become U+FFFD. */
 static bool validate(encoder *e, const char **text, size_t *n) {
-    size_t at = 0;
-    while (at < *n) {
-        size_t length = tfm_utf8_char_length(*text + at, *n - at);
-        if (length == 0) break;
-        at += length;
-    }
-    if (at == *n) return true;
+    if (tfm_utf8_valid_prefix(*text, *n) == *n) return true;
     e->valid.size = 0;
-    for (at = 0; at < *n;) {
+    for (size_t at = 0; at < *n;) {
         size_t length = tfm_utf8_char_length(*text + at, *n - at);
         bool ok = length > 0 ? tfm_text_append(&e->valid, *text + at, length)
                              : tfm_text_append(&e->valid, TFM_UTF8_REPLACEMENT, 3);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "runtime/tokenizer/common/merge_heap.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 
 #define NONE UINT32_MAX         /* no symbol; also: no piece begins with this symbol */
 #define FROZEN (UINT32_MAX - 1) /* a user-defined symbol: never merged */
@@ -97,7 +97,7 @@ static bool split_symbols(segmenter *seg, size_t start, size_t end) {
         if (fixed->units && tfm_trie_longest(fixed, seg->text + at, end - at, &length) != 0) {
             node = FROZEN;
         } else {
-            length = tfm_utf8_step((unsigned char)seg->text[at]);
+            length = tfm_utf8_announced_length(seg->text[at]);
             if (length > end - at) length = end - at;
             if (!tfm_trie_walk(&seg->spm->pieces, &node, seg->text + at, length)) node = NONE;
         }
@@ -168,10 +168,10 @@ static bool segment(segmenter *seg, tfm_spm_emitter *emitter, size_t start, size
 static size_t word_end(const char *text, size_t start, size_t n) {
     bool inside = false;
     for (size_t at = start; at < n;) {
-        bool space = n - at >= 3 && memcmp(text + at, TFM_UTF8_SPACE, 3) == 0;
+        bool space = n - at >= 3 && memcmp(text + at, TFM_SPM_SPACE, 3) == 0;
         if (space && inside) return at;
         inside |= !space;
-        size_t length = tfm_utf8_step((unsigned char)text[at]);
+        size_t length = tfm_utf8_announced_length(text[at]);
         at += length < n - at ? length : n - at;
     }
     return n;

@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "runtime/tfm.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
+#include "runtime/white_space.h"
 #include "spm.h"
 
 int tfm_spm_byte(const char *text, size_t n) {
@@ -18,27 +19,15 @@ int tfm_spm_byte(const char *text, size_t n) {
 
 /* ---- Marian: U+2581 that is left becomes a space, white space at both ends goes ---- */
 
-/* Length of the white space (as Python's str.strip sees it) that text begins with; 0 for none. */
-static size_t whitespace(const char *text, size_t n) {
-    const unsigned char *bytes = (const unsigned char *)text;
-    if (bytes[0] < 0x80) return (bytes[0] >= 9 && bytes[0] <= 13) || (bytes[0] >= 28 && bytes[0] <= 32);
-    if (bytes[0] == 0xC2 && n >= 2) return bytes[1] == 0x85 || bytes[1] == 0xA0 ? 2 : 0;
-    if (n < 3) return 0;
-    uint32_t three = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
-    bool space = three == 0xE19A80 /* U+1680 */ || (three >= 0xE28080 && three <= 0xE2808A) /* U+2000 .. U+200A */ ||
-                 three == 0xE280A8 || three == 0xE280A9 /* U+2028, U+2029 */ || three == 0xE280AF /* U+202F */ ||
-                 three == 0xE2819F /* U+205F */ || three == 0xE38080 /* U+3000 */;
-    return space ? 3 : 0;
+/* Length of the white space that text begins with; 0 for none. */
+static size_t white_space(const char *text, size_t n) {
+    uint32_t code;
+    size_t length = tfm_utf8_decode(text, n, &code);
+    return tfm_is_white_space(code) ? length : 0;
 }
 
-/* Whether all of text, too short to be white space, may be the beginning of some. */
-static bool whitespace_begins(const char *text, size_t n) {
-    const unsigned char *bytes = (const unsigned char *)text;
-    if (n == 1) return bytes[0] == 0xC2 || (bytes[0] >= 0xE1 && bytes[0] <= 0xE3);
-    return n == 2 &&
-           ((bytes[0] == 0xE1 && bytes[1] == 0x9A) || (bytes[0] == 0xE2 && (bytes[1] == 0x80 || bytes[1] == 0x81)) ||
-            (bytes[0] == 0xE3 && bytes[1] == 0x80));
-}
+/* Whether all of text may be the beginning of white space: of some character. */
+static bool white_space_begins(const char *text, size_t n) { return n < TFM_UTF8_MAX && tfm_utf8_is_open(text, n); }
 
 /* A part of the text, with its spaces. White space waits until something else follows it. */
 static bool trim(void *arg, const char *data, size_t n) {
@@ -52,10 +41,10 @@ static bool trim(void *arg, const char *data, size_t n) {
     }
     size_t at = joined ? d->n_white : 0, start = 0, end = 0; /* what is given on */
     for (size_t length; at < n;) {
-        if ((length = whitespace(data + at, n - at)) > 0) {
+        if ((length = white_space(data + at, n - at)) > 0) {
             at += length;
             if (!d->begun) start = at;
-        } else if (whitespace_begins(data + at, n - at)) {
+        } else if (white_space_begins(data + at, n - at)) {
             break;
         } else {
             d->begun = true;
@@ -109,7 +98,7 @@ static bool put_with_spaces(tfm_spm_decoder *d, const char *text, size_t n) {
     for (size_t at = 0; at < n;) {
         size_t size = 0;
         while (at < n && size < sizeof part) {
-            bool space = text[at] == TFM_UTF8_SPACE[0] && n - at >= 3 && memcmp(text + at, TFM_UTF8_SPACE, 3) == 0;
+            bool space = text[at] == TFM_SPM_SPACE[0] && n - at >= 3 && memcmp(text + at, TFM_SPM_SPACE, 3) == 0;
             part[size++] = space ? ' ' : text[at];
             at += space ? 3 : 1;
         }
@@ -134,7 +123,7 @@ static bool put_bytes(tfm_spm_decoder *d, bool more) {
 static bool put_piece(tfm_spm_decoder *d, const char *text, size_t n) {
     const tfm_spm_normalizer *z = &d->spm->normalizer;
     if (d->at_beginning && (z->add_dummy_prefix || z->remove_extra_whitespaces) && n >= 3 &&
-        memcmp(text, TFM_UTF8_SPACE, 3) == 0) {
+        memcmp(text, TFM_SPM_SPACE, 3) == 0) {
         text += 3;
         n -= 3;
         d->prefix_seen = !z->remove_extra_whitespaces; /* with it, every leading space goes */
@@ -193,7 +182,7 @@ static bool put_special(tfm_spm_decoder *d, uint32_t id) {
 
 bool tfm_spm_decoder_init(tfm_spm_decoder *d, const tfm_spm *spm) {
     *d = (tfm_spm_decoder){.spm = spm, .at_beginning = true};
-    return !spm->marian || tfm_replacer_init(&d->spaces, TFM_UTF8_SPACE, 3, " ", 1);
+    return !spm->marian || tfm_replacer_init(&d->spaces, TFM_SPM_SPACE, 3, " ", 1);
 }
 
 void tfm_spm_decoder_free(tfm_spm_decoder *d) {

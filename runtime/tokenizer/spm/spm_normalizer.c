@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "runtime/tokenizer/common/growable.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 
 /* True if the byte begins no spelling that is ASCII in its first two bytes. */
 static bool is_plain(const tfm_trie *trie, unsigned char byte) {
@@ -67,7 +67,7 @@ static bool reserve(tfm_text *out, size_t n) {
 
 static void put_space(const tfm_spm_normalizer *z, tfm_text *out) {
     if (z->escape_whitespaces) {
-        memcpy(out->data + out->size, TFM_UTF8_SPACE, 3);
+        memcpy(out->data + out->size, TFM_SPM_SPACE, 3);
         out->size += 3;
     } else {
         out->data[out->size++] = ' ';
@@ -128,7 +128,7 @@ static bool put_all(const tfm_spm_normalizer *z, const char *text, size_t n, tfm
 }
 
 static void drop_trailing_spaces(const tfm_spm_normalizer *z, size_t start, tfm_text *out) {
-    const char *space = z->escape_whitespaces ? TFM_UTF8_SPACE : " ";
+    const char *space = z->escape_whitespaces ? TFM_SPM_SPACE : " ";
     size_t n = strlen(space);
     while (out->size - start >= n && memcmp(out->data + out->size - n, space, n) == 0) out->size -= n;
 }

@@ -8,6 +8,8 @@
 #include "runtime/tfm.h"
 #include "runtime/tokenizer/common/trie.h"
 
+#define TFM_SPM_SPACE "\xE2\x96\x81" /* U+2581, which stands for a space in pieces */
+
 typedef struct tfm_spm_normalizer {
     tfm_trie rules;          /* spelling -> number of its replacement, from 1 */
     const uint32_t *offsets; /* (n_replacements + 1) into replacements */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tokenizer/common/utf8_strict.h"
+#include "format/utf8.h"
 #include "spm.h"
 
 #define ON_STACK 2048
@@ -122,7 +122,7 @@ bool tfm_spm_segment_unigram(tfm_spm_emitter *emitter, size_t n) {
             ok = false;
             break;
         }
-        size_t character = tfm_utf8_step((unsigned char)text[at]);
+        size_t character = tfm_utf8_announced_length(text[at]);
         if (character > n - at) character = n - at;
         ok = reserve(&l, at - l.base + TFM_TRIE_MAX_KEY + 1);
         if (!ok) break;

@@ -23,7 +23,7 @@ static bool map(const tfm_step *step, const char *text, size_t n, bool *at_start
             if (!put_replacement(step, rule, out)) return false;
             if (at == 0 && out->size == start) *at_start = false;
         } else {
-            length = tfm_utf8_step((unsigned char)text[at]);
+            length = tfm_utf8_announced_length(text[at]);
             if (length > n - at) length = n - at;
             if (!tfm_text_append(out, text + at, length)) return false;
         }
@@ -63,7 +63,7 @@ static bool strip(const tfm_step *step, const char *text, size_t n, bool *at_sta
     }
     while (step->right && n > start && tfm_last_char_class(&step->classes, text + start, n - start) == 1) {
         do n--;
-        while (n > start && ((unsigned char)text[n] & 0xC0) == 0x80);
+        while (n > start && tfm_utf8_continues(text[n]));
     }
     return tfm_text_append(out, text + start, n - start);
 }

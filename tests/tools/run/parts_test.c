@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/utf8.h"
 #include "tools/common/bytes.h"
 #include "tools/common/cli.h"
 #include "tools/common/json_line.h"
@@ -92,23 +93,7 @@ Test(parts, numbers_are_strict) {
 
 /* ---- UTF-8 ---- */
 
-Test(parts, utf8_is_strict) {
-    static const char *const bad[] = {"\x80",
-                                      "\xc0\x80",
-                                      "\xc1\xbf",
-                                      "\xe0\x80\x80",
-                                      "\xed\xa0\x80",
-                                      "\xf0\x80\x80\x80",
-                                      "\xf4\x90\x80\x80",
-                                      "\xf8\x88\x80\x80",
-                                      "\xe2\x82",
-                                      "\xc3",
-                                      "\xff"};
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        cr_expect_eq(tfm_utf8_char(bad[i], strlen(bad[i]), NULL), 0, "case %zu", i);
-    uint32_t code = 0;
-    cr_expect(tfm_utf8_char("\xf4\x8f\xbf\xbf", 4, &code) == 4 && code == 0x10ffff);
-    cr_expect(tfm_utf8_char("\xed\x9f\xbf", 3, &code) == 3 && code == 0xd7ff);
+Test(parts, utf8_is_made_valid) {
     tfm_bytes out = {0};
     cr_assert(tfm_utf8_append_valid(&out, "a\xff\xc3\xa4\xe2\x82z", 7));
     cr_expect(out.size == 13 && memcmp(out.data, "a\xef\xbf\xbd\xc3\xa4\xef\xbf\xbd\xef\xbf\xbdz", 13) == 0, "%.*s",
@@ -169,7 +154,7 @@ static void check_xml(const char *text, size_t size) {
             at = end + 1;
         } else {
             uint32_t code = 0;
-            size_t n = tfm_utf8_char(at, (size_t)(text + size - at), &code);
+            size_t n = tfm_utf8_decode(at, (size_t)(text + size - at), &code);
             cr_assert(n && (code >= 0x20 || code == '\n') && code != 0xfffe && code != 0xffff, "U+%04X", code);
             at += n;
         }

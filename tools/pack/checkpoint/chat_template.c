@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/names.h"
+#include "format/utf8.h"
 #include "runtime/chat.h"
 #include "tools/common/bytes.h"
 #include "tools/pack/common/json_file.h"

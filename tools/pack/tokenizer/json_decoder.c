@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "runtime/tokenizer/pipeline/pipeline.h"
 #include "tokenizer_json.h"
 

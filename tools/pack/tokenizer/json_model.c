@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "class_sets.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/pipeline/pipeline.h"
+#include "runtime/tokenizer/spm/spm_normalizer.h"
 #include "tokenizer_json.h"
 
 #define UNKNOWN_PENALTY 10.0 /* below the lowest score */
@@ -178,11 +180,11 @@ static bool sides(const json_t *merge, const char **a, size_t *n_a, const char *
 
 /* Whether U+2581 comes after something else in a spelling. */
 static bool has_inner_space(const char *text, size_t n) {
-    while (n >= 3 && memcmp(text, TFM_UTF8_SPACE, 3) == 0) {
+    while (n >= 3 && memcmp(text, TFM_SPM_SPACE, 3) == 0) {
         text += 3;
         n -= 3;
     }
-    return memmem(text, n, TFM_UTF8_SPACE, 3) != NULL;
+    return memmem(text, n, TFM_SPM_SPACE, 3) != NULL;
 }
 
 static void insert(bpe *b, tfm_merge merge) {
@@ -307,7 +309,7 @@ static tfm_status read_bytes(bpe *b) {
     bool missing = false;
     for (unsigned byte = 0; byte < 256; byte++) {
         char text[4];
-        size_t n = tfm_unicode_encode(tfm_byte_character((unsigned char)byte), text);
+        size_t n = tfm_utf8_encode(tfm_byte_character((unsigned char)byte), text);
         int64_t id = tfm_json_find(r, text, n);
         b->symbols[byte] = id < 0 ? TFM_NO_ID : (uint32_t)id;
         missing |= id < 0;
@@ -345,8 +347,8 @@ static tfm_status put_bpe(bpe *b) {
     tfm_table_set_u64(r->table, "ignore_merges", flag(r, "ignore_merges"));
     bool marked = *string(r, "continuing_subword_prefix") != 0 || *string(r, "end_of_word_suffix") != 0;
     if (!r->byte_level && !b->crosses && !marked && !flag(r, "ignore_merges") &&
-        tfm_json_find(r, TFM_UTF8_SPACE, 3) >= 0)
-        tfm_table_set_string(r->table, "word_start", TFM_UTF8_SPACE);
+        tfm_json_find(r, TFM_SPM_SPACE, 3) >= 0)
+        tfm_table_set_string(r->table, "word_start", TFM_SPM_SPACE);
     return TFM_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "class_sets.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/pipeline/pipeline.h"
 #include "tokenizer_json.h"
 

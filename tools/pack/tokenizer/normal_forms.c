@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "format/tfm_error.h"
+#include "format/utf8.h"
 
 #define MAX_SPELLING 8
 #define MAX_TEXT 128
@@ -42,10 +43,10 @@ static bool grow(tfm_rules *r) {
 static bool add(tfm_rules *r, uint32_t a, uint32_t b, const uint32_t *codes, size_t n) {
     if (!grow(r)) return false;
     char *spelling = r->spellings + MAX_SPELLING * r->n;
-    size_t length = tfm_unicode_encode(a, spelling);
-    if (b != UINT32_MAX) length += tfm_unicode_encode(b, spelling + length);
+    size_t length = tfm_utf8_encode(a, spelling);
+    if (b != UINT32_MAX) length += tfm_utf8_encode(b, spelling + length);
     r->offsets[r->n] = (uint32_t)r->n_text;
-    for (size_t i = 0; i < n; i++) r->n_text += tfm_unicode_encode(codes[i], r->text + r->n_text);
+    for (size_t i = 0; i < n; i++) r->n_text += tfm_utf8_encode(codes[i], r->text + r->n_text);
     r->keys[r->n] = (tfm_trie_key){NULL, (uint32_t)length, (uint32_t)r->n + 1};
     r->offsets[++r->n] = (uint32_t)r->n_text;
     return true;

@@ -5,7 +5,8 @@
 #include <string.h>
 
 #include "format/names.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
+#include "format/utf8.h"
+#include "runtime/tokenizer/spm/spm_normalizer.h"
 
 tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabulary, tfm_error *error) {
     *vocabulary = json_object();
@@ -34,7 +35,7 @@ tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabu
         const json_t *id = p->n > 0 ? json_object_getn(vocabulary, p->text, p->n) : NULL;
         if (!id || json_integer_value(id) != (json_int_t)i) continue; /* an earlier token has its spelling */
         /* A symbol with U+2581 is found where spaces have become that. */
-        bool normalized = memmem(p->text, p->n, TFM_UTF8_SPACE, 3) != NULL;
+        bool normalized = memmem(p->text, p->n, TFM_SPM_SPACE, 3) != NULL;
         json_t *token =
             json_pack("{s:I, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", p->text, (size_t)p->n,
                       "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", normalized, "special", special);
@@ -121,7 +122,7 @@ static int64_t find_normal(const tfm_piece_list *list, const json_t *vocabulary,
 
 static size_t characters(const char *text, size_t n) {
     size_t count = 0;
-    for (size_t i = 0; i < n; i++) count += ((unsigned char)text[i] & 0xC0) != 0x80;
+    for (size_t i = 0; i < n; i++) count += !tfm_utf8_continues(text[i]);
     return count;
 }
 
@@ -132,7 +133,7 @@ static bool find_merges(const tfm_piece_list *list, const json_t *vocabulary, me
         if (find_normal(list, vocabulary, p->text, p->n) != (int64_t)i) continue;
         const size_t total = characters(p->text, p->n);
         for (size_t cut = 1, n_left = 1; cut < p->n; cut++) {
-            if (((unsigned char)p->text[cut] & 0xC0) == 0x80) continue; /* inside a character */
+            if (tfm_utf8_continues(p->text[cut])) continue; /* inside a character */
             int64_t left = find_normal(list, vocabulary, p->text, cut);
             int64_t right = left >= 0 ? find_normal(list, vocabulary, p->text + cut, p->n - cut) : -1;
             const merge one = {(uint32_t)i,    (uint32_t)cut,   (uint32_t)n_left, (uint32_t)(total - n_left),
@@ -165,13 +166,13 @@ static json_t *merges_of(const tfm_piece_list *list, const json_t *vocabulary) {
 /* Spaces become U+2581, and one stands before the text; and the way back. */
 static bool put_spaces(const tfm_piece_list *list, json_t *root) {
     json_t *replace =
-        json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ", "content", TFM_UTF8_SPACE);
+        json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "String", " ", "content", TFM_SPM_SPACE);
     json_t *back = json_pack("[{s:s, s:{s:s}, s:s}, {s:s}, {s:s}]", "type", "Replace", "pattern", "String",
-                             TFM_UTF8_SPACE, "content", " ", "type", "ByteFallback", "type", "Fuse");
+                             TFM_SPM_SPACE, "content", " ", "type", "ByteFallback", "type", "Fuse");
     json_t *steps = json_array();
     bool ok = true;
     if (list->space_prefix) {
-        ok = json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", TFM_UTF8_SPACE)) == 0;
+        ok = json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", TFM_SPM_SPACE)) == 0;
         json_t *strip = json_pack("{s:s, s:s, s:i, s:i}", "type", "Strip", "content", " ", "start", 1, "stop", 0);
         ok &= json_array_append_new(back, strip) == 0;
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "runtime/tokenizer/common/char_classes.h"
 #include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/tokenizer.h"

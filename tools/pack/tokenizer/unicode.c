@@ -133,8 +133,3 @@ bool tfm_unicode_pair(uint32_t code, uint32_t *first, uint32_t *second) {
     *second = parts[n - 1];
     return *first != 0;
 }
-
-size_t tfm_unicode_encode(uint32_t code, char out[4]) {
-    utf8proc_ssize_t n = utf8proc_encode_char((utf8proc_int32_t)code, (utf8proc_uint8_t *)out);
-    return n > 0 ? (size_t)n : 0;
-}

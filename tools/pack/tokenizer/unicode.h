@@ -50,6 +50,4 @@ unsigned tfm_unicode_combining_class(uint32_t code);
 /* Whether a character is composed of two others, as NFC does it. */
 bool tfm_unicode_pair(uint32_t code, uint32_t *first, uint32_t *second);
 
-size_t tfm_unicode_encode(uint32_t code, char out[4]);
-
 #endif

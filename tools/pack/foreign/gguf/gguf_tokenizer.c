@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "format/names.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
+#include "format/utf8.h"
+#include "runtime/tokenizer/spm/spm_normalizer.h"
 #include "tools/pack/common/word_list.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
@@ -230,7 +231,7 @@ static char *word_piece(const tfm_spm_piece *p, size_t *n) {
     bool bracketed = p->n > 1 && text[0] == '[' && text[p->n - 1] == ']', starts = false;
     *n = p->n;
     if (!spelling) return NULL;
-    if (p->n > 3 && memcmp(text, TFM_UTF8_SPACE, 3) == 0) {
+    if (p->n > 3 && memcmp(text, TFM_SPM_SPACE, 3) == 0) {
         starts = true;
         text += 3;
         *n -= 3;

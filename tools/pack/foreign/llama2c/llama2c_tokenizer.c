@@ -4,12 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "llama2c.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 #include "runtime/tokenizer/spm/spm.h"
 #include "tools/common/bytes.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
+#include "llama2c.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 
@@ -53,7 +52,7 @@ static tfm_status take_pieces(reader *r, uint64_t count) {
         p->kind = kind_of(list->n, r->file.data + at, n);
         for (uint32_t i = 0; i < n; i++) {
             bool space = r->file.data[at + i] == ' ' && p->kind == TFM_PIECE_NORMAL;
-            memcpy(r->texts + used, space ? (const void *)TFM_UTF8_SPACE : r->file.data + at + i, space ? 3 : 1);
+            memcpy(r->texts + used, space ? (const void *)TFM_SPM_SPACE : r->file.data + at + i, space ? 3 : 1);
             used += space ? 3 : 1;
         }
         p->n = (uint32_t)(r->texts + used - p->text);

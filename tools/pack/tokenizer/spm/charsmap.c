@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "format/names.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/common/trie.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 
 #define MAX_SPELLING 256u /* bytes; the longest of Unicode's rules has 18 */
 #define MAX_RULES (1u << 18)

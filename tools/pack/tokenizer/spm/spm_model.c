@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "format/names.h"
+#include "format/utf8.h"
 #include "runtime/tokenizer/common/trie.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 #include "runtime/tokenizer/spm/spm.h"
-#include "spm.pb-c.h"
 #include "tools/common/bytes.h"
+#include "spm.pb-c.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 #define MAX_MEMORY ((size_t)512 << 20) /* a hostile file may ask for a hundred times its size */

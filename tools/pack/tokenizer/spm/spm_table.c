@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "charsmap.h"
-#include "runtime/tokenizer/common/utf8_strict.h"
 #include "runtime/tokenizer/spm/spm.h"
 
 #define UNKNOWN_PENALTY 10.0f /* SentencePiece: below the lowest score of a normal piece */
@@ -180,8 +179,8 @@ static bool merges_stay_in_words(const tfm_spm_model *m) {
     for (size_t i = 0; i < m->n_in_text; i++) {
         const char *text = m->in_text[i].text;
         size_t n = m->in_text[i].n, spaces = 0;
-        while (n - spaces >= 3 && memcmp(text + spaces, TFM_UTF8_SPACE, 3) == 0) spaces += 3;
-        if (memmem(text + spaces, n - spaces, TFM_UTF8_SPACE, 3)) return false;
+        while (n - spaces >= 3 && memcmp(text + spaces, TFM_SPM_SPACE, 3) == 0) spaces += 3;
+        if (memmem(text + spaces, n - spaces, TFM_SPM_SPACE, 3)) return false;
     }
     return true;
 }
