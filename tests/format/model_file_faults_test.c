@@ -1,160 +1,37 @@
 /*
- * model_file_faults_test.c - memory and system calls that fail: every one in turn, and each time a clean status and no
- * leak.
- *
- * The linker leads the calls named in meson.build here (--wrap).
+ * model_file_faults_test.c - model files read and written while memory and system calls fail: every one in turn, and
+ * each time a clean status and no leak.
  */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/support/faults.h"
 #include "model_files.h"
 
-/* Allocations until one fails; negative: none does. */
-static long until_failure = -1;
-
-static bool allocation_fails(void) {
-    if (until_failure < 0) return false;
-    if (until_failure > 0) {
-        until_failure--;
-        return false;
-    }
-    errno = ENOMEM;
-    return true; /* and all that follow */
-}
-
-/* Blocks allocated and not freed through the functions below. */
-static long n_live;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *old, size_t n);
-void *__real_aligned_alloc(size_t alignment, size_t n);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void __real_free(void *block);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *old, size_t n);
-void *__wrap_aligned_alloc(size_t alignment, size_t n);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-void __wrap_free(void *block);
-
-static void *count(void *block) {
-    n_live += block != NULL;
-    return block;
-}
-
-void *__wrap_malloc(size_t n) { return allocation_fails() ? NULL : count(__real_malloc(n)); }
-void *__wrap_calloc(size_t n, size_t size) { return allocation_fails() ? NULL : count(__real_calloc(n, size)); }
-void *__wrap_realloc(void *old, size_t n) {
-    if (allocation_fails()) return NULL;
-    void *block = __real_realloc(old, n);
-    return old ? block : count(block);
-}
-void *__wrap_aligned_alloc(size_t alignment, size_t n) {
-    return allocation_fails() ? NULL : count(__real_aligned_alloc(alignment, n));
-}
-char *__wrap_strdup(const char *text) { return allocation_fails() ? NULL : count(__real_strdup(text)); }
-char *__wrap_strndup(const char *text, size_t n) { return allocation_fails() ? NULL : count(__real_strndup(text, n)); }
-void __wrap_free(void *block) {
-    n_live -= block != NULL;
-    __real_free(block);
-}
-
-/* ---- system calls ---- */
-
-static struct {
-    int pread_errno, pwrite_errno, mmap_errno, fsync_errno, linkat_errno, renameat_errno;
-    bool no_unnamed_files, trickle; /* trickle: reads and writes come byte by byte, with interruptions */
-    int n_fsync, fsync_fails_at;
-    unsigned n_calls;
-} fault;
-
-ssize_t __real_pread64(int fd, void *data, size_t n, off_t offset);
-ssize_t __real_pwrite64(int fd, const void *data, size_t n, off_t offset);
-void *__real_mmap64(void *address, size_t n, int protection, int flags, int fd, off_t offset);
-int __real_fsync(int fd);
-int __real_linkat(int from, const char *old, int to, const char *name, int flags);
-int __real_renameat(int from, const char *old, int to, const char *name);
-int __real_openat64(int directory, const char *name, int flags, ...);
-ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t offset);
-ssize_t __wrap_pwrite64(int fd, const void *data, size_t n, off_t offset);
-void *__wrap_mmap64(void *address, size_t n, int protection, int flags, int fd, off_t offset);
-int __wrap_fsync(int fd);
-int __wrap_linkat(int from, const char *old, int to, const char *name, int flags);
-int __wrap_renameat(int from, const char *old, int to, const char *name);
-int __wrap_openat64(int directory, const char *name, int flags, ...);
-
-static bool fails(int with) {
-    if (with == 0) return false;
-    errno = with;
-    return true;
-}
-
-static bool interrupted(void) { return fault.trickle && fails(fault.n_calls++ % 3 == 0 ? EINTR : 0); }
-
-ssize_t __wrap_pread64(int fd, void *data, size_t n, off_t offset) {
-    if (fails(fault.pread_errno) || interrupted()) return -1;
-    return __real_pread64(fd, data, fault.trickle && n > 0 ? 1 : n, offset);
-}
-ssize_t __wrap_pwrite64(int fd, const void *data, size_t n, off_t offset) {
-    if (fails(fault.pwrite_errno) || interrupted()) return -1;
-    return __real_pwrite64(fd, data, fault.trickle && n > 0 ? 1 : n, offset);
-}
-void *__wrap_mmap64(void *address, size_t n, int protection, int flags, int fd, off_t offset) {
-    return fails(fault.mmap_errno) ? MAP_FAILED : __real_mmap64(address, n, protection, flags, fd, offset);
-}
-int __wrap_fsync(int fd) {
-    if (++fault.n_fsync == fault.fsync_fails_at && fails(fault.fsync_errno)) return -1;
-    return __real_fsync(fd);
-}
-int __wrap_linkat(int from, const char *old, int to, const char *name, int flags) {
-    return fails(fault.linkat_errno) ? -1 : __real_linkat(from, old, to, name, flags);
-}
-int __wrap_renameat(int from, const char *old, int to, const char *name) {
-    return fails(fault.renameat_errno) ? -1 : __real_renameat(from, old, to, name);
-}
-int __wrap_openat64(int directory, const char *name, int flags, ...) {
-    va_list args;
-    va_start(args, flags);
-    mode_t mode = va_arg(args, mode_t);
-    va_end(args);
-    if (fault.no_unnamed_files && (flags & O_TMPFILE) == O_TMPFILE && fails(EOPNOTSUPP)) return -1;
-    return __real_openat64(directory, name, flags, mode);
-}
-
 /* ---- memory ---- */
+
+static tfm_status open_and_verify(void *arg, tfm_error *error) {
+    int copy = dup(*(const int *)arg);
+    tfm_file *file;
+    tfm_status status = tfm_file_open_fd(&file, copy, "image.bin", NULL, error);
+    if (status != TFM_OK) {
+        cr_assert(!file);
+        cr_assert_eq(fcntl(copy, F_GETFD), -1); /* the descriptor was the reader's */
+    }
+    if (status == TFM_OK) status = tfm_file_verify(file, NULL, NULL, NULL, error);
+    tfm_file_close(&file);
+    return status;
+}
 
 Test(faults, every_allocation_of_opening, .timeout = 120) {
     image im = sample_image();
     int fd = image_fd(&im);
-    long k = 0;
-    for (tfm_status status = TFM_ERROR_MEMORY; status != TFM_OK; k++) {
-        tfm_file *file;
-        tfm_error error = {0};
-        int copy = dup(fd);
-        long n_before = n_live;
-        until_failure = k;
-        status = tfm_file_open_fd(&file, copy, "image.bin", NULL, &error);
-        if (status == TFM_OK) status = tfm_file_verify(file, NULL, NULL, NULL, &error);
-        until_failure = -1;
-        cr_assert(status == TFM_OK || status == TFM_ERROR_MEMORY, "allocation %ld: %s", k, error.message);
-        if (status != TFM_OK) {
-            cr_assert(!file && strstr(error.message, "memory"));
-            cr_assert_eq(fcntl(copy, F_GETFD), -1); /* the descriptor was the reader's */
-        }
-        tfm_file_close(&file);
-        cr_assert_eq(n_live, n_before, "allocation %ld: %ld blocks leaked", k, n_live - n_before);
-    }
-    cr_assert_gt(k, 6);
+    cr_assert_gt(fail_each_allocation(open_and_verify, &fd), 6);
     close(fd);
     image_free(&im);
 }
@@ -187,23 +64,25 @@ static tfm_status write_everything(const char *path, tfm_error *error) {
     return status;
 }
 
+typedef struct target {
+    char *folder, *path;
+} target;
+
+/* What is left behind is nothing, or the whole file. */
+static tfm_status write_and_look(void *arg, tfm_error *error) {
+    const target *t = arg;
+    unlink(t->path);
+    tfm_status status = write_everything(t->path, error);
+    cr_assert_eq(scratch_count(t->folder), status == TFM_OK);
+    return status;
+}
+
 Test(faults, every_allocation_of_writing, .timeout = 120) {
-    char *folder = scratch_make(), *path = scratch_path(folder, "model.bin");
-    long k = 0;
-    for (tfm_status status = TFM_ERROR_MEMORY; status != TFM_OK; k++) {
-        tfm_error error = {0};
-        long n_before = n_live;
-        until_failure = k;
-        status = write_everything(path, &error);
-        until_failure = -1;
-        cr_assert(status == TFM_OK || (status == TFM_ERROR_MEMORY && strstr(error.message, "memory")),
-                  "allocation %ld: %d %s", k, (int)status, error.message);
-        cr_assert_eq(n_live, n_before, "allocation %ld: %ld blocks leaked", k, n_live - n_before);
-        cr_assert_eq(scratch_count(folder), status == TFM_OK);
-    }
-    cr_assert_gt(k, 120);
-    free(path);
-    scratch_remove(&folder);
+    target t = {.folder = scratch_make()};
+    t.path = scratch_path(t.folder, "model.bin");
+    cr_assert_gt(fail_each_allocation(write_and_look, &t), 120);
+    free(t.path);
+    scratch_remove(&t.folder);
 }
 
 /* ---- the system ---- */
@@ -215,29 +94,33 @@ static tfm_status open_path(const char *path, tfm_error *error) {
     return status;
 }
 
-#define EXPECT(call, expected, part)                                                                                   \
+/* The call while the system fails so: status, a part of the message, and nothing leaked. */
+#define EXPECT(faults, call, expected, part)                                                                           \
     do {                                                                                                               \
         tfm_error expect_error = {0};                                                                                  \
         tfm_error *error = &expect_error;                                                                              \
-        long n_before = n_live;                                                                                        \
+        long alive = allocations_alive();                                                                              \
+        system_faults_set(faults);                                                                                     \
         tfm_status expect_status = (call);                                                                             \
-        cr_expect_eq(n_live, n_before, "%s: %ld blocks leaked", #call, n_live - n_before);                             \
-        memset(&fault, 0, sizeof(fault));                                                                              \
+        system_faults_set(no_faults);                                                                                  \
+        cr_expect_eq(allocations_alive(), alive, "%s: %ld blocks leaked", #call, allocations_alive() - alive);         \
         cr_expect_eq(expect_status, expected, "%s: %d %s", #call, (int)expect_status, error->message);                 \
         cr_expect(strstr(error->message, part), "%s: '%s' should contain '%s'", #call, error->message, part);          \
     } while (0)
 
+static const system_faults no_faults;
+
 Test(faults, reading) {
     char *folder = scratch_make(), *path = scratch_path(folder, "model.bin");
     REQUIRE_OK(write_everything(path, error));
-    fault.pread_errno = EIO;
-    EXPECT(open_path(path, error), TFM_ERROR_IO, "cannot be read");
-    fault.mmap_errno = ENOMEM;
-    EXPECT(open_path(path, error), TFM_ERROR_MEMORY, "cannot be mapped");
-    fault.mmap_errno = ENODEV;
-    EXPECT(open_path(path, error), TFM_ERROR_IO, "cannot be mapped");
-    fault.trickle = true;
-    EXPECT(open_path(path, error), TFM_OK, "");
+    system_faults f = {.pread = EIO};
+    EXPECT(f, open_path(path, error), TFM_ERROR_IO, "cannot be read");
+    f = (system_faults){.mmap = ENOMEM};
+    EXPECT(f, open_path(path, error), TFM_ERROR_MEMORY, "cannot be mapped");
+    f = (system_faults){.mmap = ENODEV};
+    EXPECT(f, open_path(path, error), TFM_ERROR_IO, "cannot be mapped");
+    f = (system_faults){.trickle = true};
+    EXPECT(f, open_path(path, error), TFM_OK, "");
     free(path);
     scratch_remove(&folder);
 }
@@ -251,41 +134,32 @@ Test(faults, writing) {
     image_write(&old, path);
     for (int variant = 0; variant < 2; variant++) {
         bool named = variant == 1;
-        fault.no_unnamed_files = named;
-        fault.pwrite_errno = ENOSPC;
-        EXPECT(write_everything(path, error), TFM_ERROR_IO, "No space left");
-        fault.no_unnamed_files = named;
-        fault.fsync_errno = EIO;
-        fault.fsync_fails_at = 1;
-        EXPECT(write_everything(path, error), TFM_ERROR_IO, "cannot be written to disk");
-        fault.no_unnamed_files = named;
-        fault.renameat_errno = EACCES;
-        EXPECT(write_everything(path, error), TFM_ERROR_IO, "cannot be given its name");
-        if (!named) {
-            fault.linkat_errno = EACCES;
-            EXPECT(write_everything(path, error), TFM_ERROR_IO, "cannot be given its name");
-        }
+        system_faults f = {.no_unnamed_files = named, .pwrite = ENOSPC};
+        EXPECT(f, write_everything(path, error), TFM_ERROR_IO, "No space left");
+        f = (system_faults){.no_unnamed_files = named, .fsync = EIO, .fsync_number = 1};
+        EXPECT(f, write_everything(path, error), TFM_ERROR_IO, "cannot be written to disk");
+        f = (system_faults){.no_unnamed_files = named, .renameat = EACCES};
+        EXPECT(f, write_everything(path, error), TFM_ERROR_IO, "cannot be given its name");
+        f = (system_faults){.linkat = EACCES};
+        if (!named) EXPECT(f, write_everything(path, error), TFM_ERROR_IO, "cannot be given its name");
         image still = image_read(path);
         cr_assert(still.n == 3 && memcmp(still.data, "old", 3) == 0);
         image_free(&still);
         cr_assert_eq(scratch_count(folder), 1);
     }
     for (int variant = 0; variant < 2; variant++) {
-        fault.no_unnamed_files = variant == 1;
-        fault.trickle = true;
-        EXPECT(write_everything(path, error), TFM_OK, "");
+        const system_faults f = {.no_unnamed_files = variant == 1, .trickle = true};
+        EXPECT(f, write_everything(path, error), TFM_OK, "");
         image made = image_read(path);
         cr_assert(made.n == good.n && memcmp(made.data, good.data, good.n) == 0);
         image_free(&made);
         cr_assert_eq(scratch_count(folder), 1);
     }
     /* A folder that cannot be synced: the file is there, and the caller is told. */
-    fault.fsync_errno = EIO;
-    fault.fsync_fails_at = 2;
-    EXPECT(write_everything(path, error), TFM_ERROR_IO, "its folder cannot be synced");
-    fault.fsync_errno = EINVAL; /* file systems that cannot do it */
-    fault.fsync_fails_at = 2;
-    EXPECT(write_everything(path, error), TFM_OK, "");
+    system_faults f = {.fsync = EIO, .fsync_number = 2};
+    EXPECT(f, write_everything(path, error), TFM_ERROR_IO, "its folder cannot be synced");
+    f.fsync = EINVAL; /* file systems that cannot do it */
+    EXPECT(f, write_everything(path, error), TFM_OK, "");
     image_free(&good);
     free(path);
     scratch_remove(&folder);
@@ -294,7 +168,7 @@ Test(faults, writing) {
 /* Without O_TMPFILE an aborted run removes its temporary file. */
 Test(faults, abort_without_unnamed_files) {
     char *folder = scratch_make(), *path = scratch_path(folder, "model.bin");
-    fault.no_unnamed_files = true;
+    system_faults_set((system_faults){.no_unnamed_files = true});
     tfm_writer *writer;
     REQUIRE_OK(tfm_writer_create(&writer, path, error));
     cr_assert_eq(scratch_count(folder), 1);
@@ -326,7 +200,3 @@ Test(faults, shrinks_after_it_was_mapped) {
     close(shrinking);
     image_free(&im);
 }
-
-/* Under load Criterion 2.4.1 itself loses a block of 48 bytes now and then; the leak sanitizer asks for this name. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void) { return "leak:libcriterion"; }

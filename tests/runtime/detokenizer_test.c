@@ -104,16 +104,16 @@ Test(detokenizer, without_memory_it_begins_anew) {
     text_bench_parrot_ids(&b, ids);
     for (size_t n_stops = 0; n_stops <= 2; n_stops += 2) {
         tfm_status status = TFM_ERROR_MEMORY;
-        for (size_t k = 1; status != TFM_OK; k++) {
+        for (long k = 0; status != TFM_OK; k++) {
             tfm_detokenizer *d;
             tfm_text text = {0};
             tfm_error failure = {0};
             REQUIRE_OK(tfm_detokenizer_create(&d, b.model, TFM_TARGET, true, error));
             REQUIRE_OK(tfm_detokenizer_set_stop_strings(d, stops, n_stops, error));
-            faults_fail(k);
+            faults_begin(k, false);
             status = tfm_detokenizer_push(d, ids, PARROT_TOKENS, &text, &failure);
             if (status == TFM_OK) status = tfm_detokenizer_finish(d, &text, &failure);
-            faults_fail(0);
+            faults_end();
             if (status != TFM_OK) {
                 n_failed++;
                 cr_assert(status == TFM_ERROR_MEMORY && *failure.message);

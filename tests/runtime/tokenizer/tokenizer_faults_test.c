@@ -1,10 +1,13 @@
 /* tokenizer_faults_test.c - the k-th allocation fails, for every k: a clean status, and nothing stays allocated. */
 #include <criterion/criterion.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/faults.h"
+#include "tools/pack/tokenizer/spm/spm_table.h"
+#include "tools/pack/tokenizer/tokenizer_json.h"
+#include "tokenizers.h"
 #include "tiny_json.h"
 #include "tiny_spm.h"
 #include "tokenizers.h"
@@ -12,82 +15,6 @@
 #include "tools/pack/tokenizer/tokenizer_json.h"
 
 TestSuite(tokenizer_faults, .fini = remove_scratch, .timeout = 300);
-
-/* Counts while armed; fails the call number fail_at. */
-static bool armed;
-static long n_calls, fail_at, n_live;
-
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *pointer, size_t n);
-void *__real_reallocarray(void *pointer, size_t n, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t n);
-void __real_free(void *pointer);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *pointer, size_t n);
-void *__wrap_reallocarray(void *pointer, size_t n, size_t size);
-char *__wrap_strdup(const char *text);
-char *__wrap_strndup(const char *text, size_t n);
-int __wrap_asprintf(char **text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void __wrap_free(void *pointer);
-
-static bool fails(void) { return armed && n_calls++ == fail_at; }
-
-static void *made(void *pointer, bool is_new) {
-    if (armed && is_new && pointer) n_live++;
-    return pointer;
-}
-
-void *__wrap_malloc(size_t n) { return fails() ? NULL : made(__real_malloc(n), true); }
-
-void *__wrap_calloc(size_t n, size_t size) { return fails() ? NULL : made(__real_calloc(n, size), true); }
-
-void *__wrap_realloc(void *pointer, size_t n) { return fails() ? NULL : made(__real_realloc(pointer, n), !pointer); }
-
-void *__wrap_reallocarray(void *pointer, size_t n, size_t size) {
-    return fails() ? NULL : made(__real_reallocarray(pointer, n, size), !pointer);
-}
-
-char *__wrap_strdup(const char *text) { return fails() ? NULL : made(__real_strdup(text), true); }
-
-char *__wrap_strndup(const char *text, size_t n) { return fails() ? NULL : made(__real_strndup(text, n), true); }
-
-int __wrap_asprintf(char **text, const char *format, ...) {
-    if (fails()) return -1;
-    va_list arguments;
-    va_start(arguments, format);
-    int n = vasprintf(text, format, arguments);
-    va_end(arguments);
-    if (n >= 0) made(*text, true);
-    return n;
-}
-
-void __wrap_free(void *pointer) {
-    if (armed && pointer) n_live--;
-    __real_free(pointer);
-}
-
-/* Runs job with every allocation failing in turn, until it gets through; returns how many there are. */
-static long fail_each(tfm_status (*job)(void *arg, tfm_error *error), void *arg) {
-    for (long k = 0; k < 100000; k++) {
-        tfm_error error = {0};
-        n_calls = n_live = 0;
-        fail_at = k;
-        armed = true;
-        tfm_status status = job(arg, &error);
-        armed = false;
-        cr_assert_eq(n_live, 0, "allocation %ld: %ld stay allocated", k, n_live);
-        if (n_calls <= k) {
-            cr_assert_eq(status, TFM_OK, "%s", error.message);
-            return k;
-        }
-        cr_assert_eq(status, TFM_ERROR_MEMORY, "allocation %ld: status %d: %s", k, (int)status, error.message);
-    }
-    cr_assert_fail("it never gets through");
-    return 0;
-}
 
 typedef struct bytes {
     unsigned char *data;
@@ -100,7 +27,7 @@ static tfm_status pack_model(void *arg, tfm_error *error) {
     tfm_status status = tfm_spm_model_parse(&model, file->data, file->n, "model", error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
-    status = table ? tfm_spm_table(&model, NULL, "model", table, error) : TFM_ERROR_MEMORY;
+    status = table ? tfm_spm_table(&model, NULL, "model", table, error) : tfm_no_memory(error, "table");
     void *data = NULL;
     size_t n;
     if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);
@@ -120,7 +47,7 @@ Test(tokenizer_faults, packing_a_model) {
     for (size_t i = 0; i < 2; i++) {
         bytes file;
         file.data = tiny_model(&variants[i], pieces, &file.n);
-        cr_expect_gt(fail_each(pack_model, &file), 30);
+        cr_expect_gt(fail_each_allocation(pack_model, &file), 30);
         free(file.data);
     }
 }
@@ -136,8 +63,8 @@ Test(tokenizer_faults, reading_a_vocabulary) {
     static const char json[] = "{\"</s>\": 0, \"<unk>\": 1, \"a\": 2}";
     write_scratch("vocab.json", json, sizeof json - 1);
     char path[4096];
-    snprintf(path, sizeof path, "%s", scratch_path("vocab.json"));
-    cr_expect_geq(fail_each(read_vocabulary, path), 2);
+    snprintf(path, sizeof(path), "%s", scratch_path("vocab.json"));
+    cr_expect_geq(fail_each_allocation(read_vocabulary, path), 2);
 }
 
 static tfm_status use_stream(const tfm_tokenizer *tokenizer, const tfm_ids *ids, tfm_error *error) {
@@ -181,8 +108,8 @@ Test(tokenizer_faults, opening_and_using) {
         packed p;
         tfm_error error = {0};
         cr_assert_eq(pack_bytes(data, n, &p, &error), TFM_OK, "%s", error.message);
-        cr_expect_gt(fail_each(open_again, &p), 0);
-        cr_expect_gt(fail_each(use, &p), 2);
+        cr_expect_gt(fail_each_allocation(open_again, &p), 0);
+        cr_expect_gt(fail_each_allocation(use, &p), 2);
         packed_close(&p);
         free(data);
     }
@@ -198,10 +125,9 @@ Test(tokenizer_faults, a_stream_without_memory) {
     const int32_t ids[] = {2, 6, 7, 2};
     cr_assert_eq(tfm_text_stream_create(&stream, p.source, true, NULL), TFM_OK);
     cr_assert(tfm_text_append(&text, "!", 1));
-    n_calls = fail_at = 0;
-    armed = true;
+    faults_begin(0, false);
     tfm_status status = tfm_text_stream_push(stream, ids, 4, &text, NULL);
-    armed = false;
+    faults_end();
     cr_expect_eq(status, TFM_ERROR_MEMORY);
     cr_expect_str_eq(text.data, "!");
     cr_expect_eq(tfm_text_stream_push(stream, ids, 4, &text, NULL), TFM_ERROR_STATE);
@@ -222,12 +148,11 @@ Test(tokenizer_faults, piece_index_without_memory) {
     char *json = tiny_json(TINY_BYTES);
     write_scratch("tokenizer.json", json, strlen(json));
     packed p = must_pack(scratch());
-    n_calls = fail_at = 0;
-    armed = true;
+    faults_begin(0, false);
     int32_t id = tfm_tokenizer_id(p.source, "<s>", 3), none;
-    n_calls = 0;
+    faults_begin(0, false);
     none = tfm_tokenizer_id(p.source, "<t>", 3);
-    armed = false;
+    faults_end();
     cr_expect_eq(id, 9);
     cr_expect_eq(none, -1);
     packed_close(&p);
@@ -240,8 +165,8 @@ Test(tokenizer_faults, opening_and_using_json) {
         char *json = tiny_json(i);
         write_scratch("tokenizer.json", json, strlen(json));
         packed p = must_pack(scratch());
-        cr_expect_gt(fail_each(open_again, &p), 0);
-        cr_expect_gt(fail_each(use, &p), 2);
+        cr_expect_gt(fail_each_allocation(open_again, &p), 0);
+        cr_expect_gt(fail_each_allocation(use, &p), 2);
         packed_close(&p);
         free(json);
     }
@@ -249,7 +174,7 @@ Test(tokenizer_faults, opening_and_using_json) {
 
 static tfm_status pack_json(void *arg, tfm_error *error) {
     tfm_table_builder *table = tfm_table_builder_new();
-    tfm_status status = table ? tfm_tokenizer_json(arg, "json", table, error) : TFM_ERROR_MEMORY;
+    tfm_status status = table ? tfm_tokenizer_json(arg, "json", table, error) : tfm_no_memory(error, "table");
     void *data = NULL;
     size_t n;
     if (status == TFM_OK) status = tfm_table_build(table, &data, &n, error);
@@ -263,7 +188,7 @@ Test(tokenizer_faults, packing_json) {
     char *text = tiny_json(TINY_WORDS);
     json_t *json = json_loads(text, 0, NULL);
     cr_assert_not_null(json);
-    cr_expect_gt(fail_each(pack_json, json), 30);
+    cr_expect_gt(fail_each_allocation(pack_json, json), 30);
     json_decref(json);
     free(text);
 }
