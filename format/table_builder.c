@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "disk.h"
+#include "grow.h"
 #include "model_file.h"
 #include "names.h"
 #include "table.h"
@@ -64,13 +65,9 @@ static size_t search(const tfm_table_builder *builder, const char *key, bool *fo
 }
 
 static bool make_room(tfm_table_builder *builder) {
-    if (builder->n < builder->capacity) return true;
-    size_t capacity = builder->capacity ? builder->capacity * 2 : 32;
-    item **items = realloc(builder->items, capacity * sizeof *items);
-    if (!items) return false;
-    builder->items = items;
-    builder->capacity = capacity;
-    return true;
+    item **items = tfm_grow(builder->items, &builder->capacity, builder->n, 1, sizeof *items);
+    if (items) builder->items = items;
+    return items != NULL;
 }
 
 /* Takes `made`, replacing an item of the same key. */

@@ -8,7 +8,6 @@
 #include "runtime/jinja/interpreter.h"
 #include "runtime/jinja/parser.h"
 #include "params.h"
-#include "runtime/tokenizer/common/growable.h"
 #include "white_space.h"
 
 #define TEMPLATE_MAX ((size_t)1 << 20)

@@ -12,8 +12,9 @@
  * hidden states, vocab_size the number of tokens a model can choose from. Matrices are row-major.
  *
  * Every function that can fail returns a tfm_status and, where the caller gives a tfm_error, a sentence that says
- * what is wrong and what to do. No function exits, aborts or prints. Functions whose first argument is a
- * pointer to a handle's pointer set it to NULL on failure; the _close and _free functions accept NULL.
+ * what is wrong and what to do; those that only memory can fail return a bool. No function exits, aborts or prints.
+ * Functions whose first argument is a pointer to a handle's pointer set it to NULL on failure; the _close and _free
+ * functions accept NULL.
  *
  * Structs may grow at their end from version to version, and programs need not be compiled again:
  * - A struct of settings or callbacks begins with its size as the program knows it. Start from X_default() (or, where a
@@ -199,6 +200,17 @@ typedef struct tfm_text {
 } tfm_text;
 TFM_API void tfm_ids_free(tfm_ids *ids);
 TFM_API void tfm_text_free(tfm_text *text);
+
+/*
+ * Append n elements; data may be NULL where n is 0. False when memory is out, the only way they can fail; the list is
+ * then as it was.
+ */
+TFM_API bool tfm_ids_append(tfm_ids *ids, const int32_t *data, size_t n);
+TFM_API bool tfm_text_append(tfm_text *text, const char *data, size_t n);
+/* The same for bytes that may be no UTF-8: each that begins no character becomes U+FFFD. */
+TFM_API bool tfm_text_append_valid(tfm_text *text, const char *data, size_t n);
+/* Makes room for n bytes and a NUL behind the text; what is written there is the caller's, as are size and NUL. */
+TFM_API bool tfm_text_reserve(tfm_text *text, size_t n);
 
 /*
  * Appends the ids of a text of n bytes to *ids. side: whose vocabulary (the same for models with one vocabulary).

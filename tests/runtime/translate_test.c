@@ -94,7 +94,7 @@ static void check_pieces(translation *t) {
 
 /* ---- BLEU ---- */
 
-static void tokenized(const tfm_bleu_tokenizer *tokenizer, const char *line, tfm_bytes *out) {
+static void tokenized(const tfm_bleu_tokenizer *tokenizer, const char *line, tfm_text *out) {
     tfm_error error;
     out->size = 0;
     if (tfm_bleu_tokenizer_run(tokenizer, (tfm_slice){line, strlen(line)}, out, &error) != TFM_OK)
@@ -107,15 +107,15 @@ static double bleu(char *const *hypotheses, char *const *references, size_t n) {
     if (tfm_bleu_tokenizer_create(&tokenizer, TFM_TOKENIZE_13A, false, &error) != TFM_OK)
         tap_bail_out("%s", error.message);
     tfm_bleu_stats stats = {0};
-    tfm_bytes hypothesis = {0}, reference = {0};
+    tfm_text hypothesis = {0}, reference = {0};
     for (size_t i = 0; i < n; i++) {
         tokenized(tokenizer, hypotheses[i], &hypothesis);
         tokenized(tokenizer, references[i], &reference);
         tfm_slice slice = {reference.data, reference.size};
         if (!tfm_bleu_add(&stats, (tfm_slice){hypothesis.data, hypothesis.size}, &slice, 1)) tap_bail_out("no memory");
     }
-    tfm_bytes_free(&hypothesis);
-    tfm_bytes_free(&reference);
+    tfm_text_free(&hypothesis);
+    tfm_text_free(&reference);
     tfm_bleu_tokenizer_free(&tokenizer);
     return tfm_bleu_compute(&stats, TFM_SMOOTH_EXP, 0).score;
 }

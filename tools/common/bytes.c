@@ -1,4 +1,4 @@
-/* bytes.c - a buffer of bytes that grows, whole reads and writes, UTF-8. */
+/* bytes.c - whole reads and writes, text as printf makes it and as terminals show it. */
 #include "bytes.h"
 
 #include <errno.h>
@@ -13,43 +13,16 @@
 #include "format/utf8.h"
 #include "runtime/tfm.h"
 
-void tfm_bytes_free(tfm_bytes *bytes) {
-    free(bytes->data);
-    *bytes = (tfm_bytes){0};
-}
-
-bool tfm_bytes_reserve(tfm_bytes *bytes, size_t n) {
-    size_t size;
-    if (__builtin_add_overflow(bytes->size, n, &size)) return false;
-    if (size <= bytes->capacity) return true;
-    size_t capacity = bytes->capacity < 256 ? 256 : bytes->capacity;
-    while (capacity < size)
-        if (__builtin_mul_overflow(capacity, 2, &capacity)) return false;
-    char *grown = realloc(bytes->data, capacity);
-    if (!grown) return false;
-    bytes->data = grown;
-    bytes->capacity = capacity;
-    return true;
-}
-
-bool tfm_bytes_append(tfm_bytes *bytes, const void *data, size_t n) {
-    if (n == 0) return true;
-    if (!tfm_bytes_reserve(bytes, n)) return false;
-    memcpy(bytes->data + bytes->size, data, n);
-    bytes->size += n;
-    return true;
-}
-
-bool tfm_bytes_print(tfm_bytes *bytes, const char *format, ...) {
+bool tfm_text_print(tfm_text *text, const char *format, ...) {
     for (size_t room = 128;;) {
-        if (!tfm_bytes_reserve(bytes, room)) return false;
+        if (!tfm_text_reserve(text, room)) return false;
         va_list arguments;
         va_start(arguments, format);
-        int n = vsnprintf(bytes->data + bytes->size, room, format, arguments);
+        int n = vsnprintf(text->data + text->size, room, format, arguments);
         va_end(arguments);
         if (n < 0) return false;
         if ((size_t)n < room) {
-            bytes->size += (size_t)n;
+            text->size += (size_t)n;
             return true;
         }
         room = (size_t)n + 1;
@@ -73,7 +46,7 @@ bool tfm_write_all(int fd, const void *data, size_t n) {
     return true;
 }
 
-tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_error *error) {
+tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error) {
     bool is_stdin = strcmp(path, "-") == 0;
     const char *name = is_stdin ? "stdin" : path;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -81,11 +54,11 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_e
     tfm_status status = TFM_OK;
     size_t start = bytes->size;
     for (;;) {
-        if (!tfm_bytes_reserve(bytes, 65536)) {
+        if (!tfm_text_reserve(bytes, 65536)) {
             status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", name);
             break;
         }
-        ssize_t n = read(fd, bytes->data + bytes->size, bytes->capacity - bytes->size);
+        ssize_t n = read(fd, bytes->data + bytes->size, bytes->capacity - bytes->size - 1);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", name, strerror(errno));
         if (n <= 0) break;
@@ -97,21 +70,6 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_e
     }
     if (!is_stdin) close(fd);
     return status;
-}
-
-bool tfm_utf8_append_valid(tfm_bytes *bytes, const char *text, size_t n) {
-    size_t good = 0; /* start of a run of valid characters not yet appended */
-    for (size_t i = 0; i < n;) {
-        size_t length = tfm_utf8_char_length(text + i, n - i);
-        if (length) {
-            i += length;
-            continue;
-        }
-        if (!tfm_bytes_append(bytes, text + good, i - good) || !tfm_bytes_append(bytes, "\xef\xbf\xbd", 3))
-            return false;
-        good = ++i;
-    }
-    return tfm_bytes_append(bytes, text + good, n - good);
 }
 
 typedef struct range {

@@ -1,5 +1,5 @@
 /*
- * bytes.h - a buffer of bytes that grows, lines from a file descriptor, whole writes, UTF-8.
+ * bytes.h - whole reads and writes, lines from a file descriptor, text as printf makes it and as terminals show it.
  */
 #ifndef TFM_TOOLS_COMMON_BYTES_H
 #define TFM_TOOLS_COMMON_BYTES_H
@@ -10,16 +10,8 @@
 
 #include "runtime/tfm.h"
 
-/* Start with all zero; data is not NUL-terminated. The functions that append return false when memory is out. */
-typedef struct tfm_bytes {
-    char *data;
-    size_t size, capacity;
-} tfm_bytes;
-void tfm_bytes_free(tfm_bytes *bytes);
-/* Makes room for n bytes more. */
-bool tfm_bytes_reserve(tfm_bytes *bytes, size_t n);
-bool tfm_bytes_append(tfm_bytes *bytes, const void *data, size_t n);
-bool tfm_bytes_print(tfm_bytes *bytes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Appends as printf does; false when memory is out. */
+bool tfm_text_print(tfm_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Writes all n bytes, waiting where fd does not block; false with errno set on failure. */
 bool tfm_write_all(int fd, const void *data, size_t n);
@@ -27,14 +19,14 @@ bool tfm_write_all(int fd, const void *data, size_t n);
 /* Bytes [offset, offset + n) of an open file; path is for errors. Error: TFM_ERROR_IO, also where the file ends. */
 tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error);
 /* Reads the whole file at path ("-": stdin), at most limit bytes. Errors: TFM_ERROR_IO, _MEMORY, _LIMIT. */
-tfm_status tfm_read_file(const char *path, size_t limit, tfm_bytes *bytes, tfm_error *error);
+tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error);
 
 /* Lines of a file descriptor, of any length up to a limit, with any bytes in them. */
 typedef struct tfm_lines {
     int fd;
     size_t limit;    /* longest line in bytes; longer ones are skipped and reported */
     uint64_t number; /* of the line returned last, from 1 */
-    tfm_bytes buffer;
+    tfm_text buffer;
     size_t start, scanned; /* of the buffer: start of the next line; where no newline was found so far */
     bool end, skipping;
 } tfm_lines;
@@ -55,8 +47,6 @@ void tfm_lines_close(tfm_lines *lines);
  */
 tfm_line tfm_lines_next(tfm_lines *lines, int timeout_ms, const char **line, size_t *n);
 
-/* Appends text with every invalid byte replaced by U+FFFD. */
-bool tfm_utf8_append_valid(tfm_bytes *bytes, const char *text, size_t n);
 /* Columns a code point takes in a terminal or in a fixed-width font: 0 (combining), 1, or 2 (CJK, emoji). */
 unsigned tfm_utf8_columns(uint32_t code);
 

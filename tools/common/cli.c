@@ -117,25 +117,6 @@ tfm_status tfm_parse_bool(const char *what, const char *text, bool *value, tfm_e
     return TFM_OK;
 }
 
-bool tfm_push_ids(tfm_ids *ids, const int32_t *data, size_t n) {
-    if (n == 0) return true;
-    size_t size;
-    if (__builtin_add_overflow(ids->size, n, &size)) return false;
-    if (size > ids->capacity) {
-        size_t capacity = ids->capacity < 16 ? 16 : ids->capacity, bytes;
-        while (capacity < size)
-            if (__builtin_mul_overflow(capacity, 2, &capacity)) return false;
-        if (__builtin_mul_overflow(capacity, sizeof *data, &bytes)) return false;
-        int32_t *grown = realloc(ids->data, bytes);
-        if (!grown) return false;
-        ids->data = grown;
-        ids->capacity = capacity;
-    }
-    memcpy(ids->data + ids->size, data, n * sizeof *data);
-    ids->size = size;
-    return true;
-}
-
 static bool is_separator(char c) { return c == ' ' || c == '\t' || c == ',' || c == '\r' || c == '\n'; }
 
 tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t max, tfm_ids *ids, tfm_error *error) {
@@ -160,7 +141,7 @@ tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t m
                             (long long)max);
         }
         int32_t id = (int32_t)number;
-        if (!tfm_push_ids(ids, &id, 1)) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);
+        if (!tfm_ids_append(ids, &id, 1)) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);
     }
     return TFM_OK;
 }

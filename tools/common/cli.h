@@ -47,8 +47,6 @@ tfm_status tfm_parse_bool(const char *what, const char *text, bool *value, tfm_e
  * Errors: TFM_ERROR_ARGUMENT, TFM_ERROR_MEMORY.
  */
 tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t max, tfm_ids *ids, tfm_error *error);
-/* Appends n ids; false when memory is out. tfm_ids_free of tfm.h gives the list back. */
-bool tfm_push_ids(tfm_ids *ids, const int32_t *data, size_t n);
 
 /* Seconds of the monotonic clock. */
 double tfm_seconds(void);

@@ -6,10 +6,10 @@
 #include <string.h>
 
 json_t *tfm_json_text(const char *text, size_t n) {
-    tfm_bytes valid = {0};
+    tfm_text valid = {0};
     json_t *string = NULL;
-    if (tfm_utf8_append_valid(&valid, text, n)) string = json_stringn(valid.data ? valid.data : "", valid.size);
-    tfm_bytes_free(&valid);
+    if (tfm_text_append_valid(&valid, text, n)) string = json_stringn(valid.data ? valid.data : "", valid.size);
+    tfm_text_free(&valid);
     return string;
 }
 
@@ -20,10 +20,10 @@ static const struct {
 } separators[] = {{"\xC2\x85", "\\u0085"}, {"\xE2\x80\xA8", "\\u2028"}, {"\xE2\x80\xA9", "\\u2029"}};
 
 /* Such characters stand inside strings only, so they can be escaped wherever they are. */
-static bool append_escaped(tfm_bytes *line, const char *text) {
+static bool append_escaped(tfm_text *line, const char *text) {
     while (*text) {
         size_t n = strcspn(text, "\xC2\xE2");
-        if (!tfm_bytes_append(line, text, n)) return false;
+        if (!tfm_text_append(line, text, n)) return false;
         text += n;
         if (!*text) break;
         size_t i = 0, length = 0;
@@ -33,16 +33,16 @@ static bool append_escaped(tfm_bytes *line, const char *text) {
         }
         bool separates = i < sizeof separators / sizeof *separators;
         if (!separates) length = 1;
-        if (!(separates ? tfm_bytes_append(line, separators[i].escape, 6) : tfm_bytes_append(line, text, 1)))
+        if (!(separates ? tfm_text_append(line, separators[i].escape, 6) : tfm_text_append(line, text, 1)))
             return false;
         text += length;
     }
     return true;
 }
 
-bool tfm_json_line(const json_t *object, size_t flags, tfm_bytes *line) {
+bool tfm_json_line(const json_t *object, size_t flags, tfm_text *line) {
     char *text = json_dumps(object, flags);
-    bool ok = text && append_escaped(line, text) && tfm_bytes_append(line, "\n", 1);
+    bool ok = text && append_escaped(line, text) && tfm_text_append(line, "\n", 1);
     free(text);
     return ok;
 }

@@ -17,6 +17,6 @@ json_t *tfm_json_number(double value);
  * Appends the object (jansson's dump flags) and a newline. The characters beside newline that some readers take for the
  * end of a line (U+0085, U+2028, U+2029; Python's str.splitlines is one) are escaped. False when memory is out.
  */
-bool tfm_json_line(const json_t *object, size_t flags, tfm_bytes *line);
+bool tfm_json_line(const json_t *object, size_t flags, tfm_text *line);
 
 #endif

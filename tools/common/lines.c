@@ -10,18 +10,18 @@ enum { READ_BYTES = 64 * 1024 };
 
 void tfm_lines_open(tfm_lines *lines, int fd, size_t limit) { *lines = (tfm_lines){.fd = fd, .limit = limit}; }
 
-void tfm_lines_close(tfm_lines *lines) { tfm_bytes_free(&lines->buffer); }
+void tfm_lines_close(tfm_lines *lines) { tfm_text_free(&lines->buffer); }
 
 /* Drops what was returned already; gives a buffer that one huge line made huge back to the system. */
 static void compact(tfm_lines *lines) {
-    tfm_bytes *buffer = &lines->buffer;
+    tfm_text *buffer = &lines->buffer;
     size_t rest = buffer->size - lines->start;
     if (lines->start == 0) return;
     if (rest > 0) memmove(buffer->data, buffer->data + lines->start, rest);
     buffer->size = rest;
     lines->scanned -= lines->start;
     lines->start = 0;
-    if (rest == 0 && buffer->capacity > 16 * READ_BYTES) tfm_bytes_free(buffer);
+    if (rest == 0 && buffer->capacity > 16 * READ_BYTES) tfm_text_free(buffer);
 }
 
 /* 1: bytes came, or the end; 0: none within the time; -1: failure. */
@@ -31,7 +31,7 @@ static int fill(tfm_lines *lines, int timeout_ms) {
         lines->buffer.size = lines->start = lines->scanned = 0;
     }
     compact(lines);
-    if (!tfm_bytes_reserve(&lines->buffer, READ_BYTES)) {
+    if (!tfm_text_reserve(&lines->buffer, READ_BYTES)) {
         errno = ENOMEM;
         return -1;
     }
@@ -65,7 +65,7 @@ static tfm_line take(tfm_lines *lines, size_t end, size_t next, const char **lin
 }
 
 tfm_line tfm_lines_next(tfm_lines *lines, int timeout_ms, const char **line, size_t *n) {
-    tfm_bytes *buffer = &lines->buffer;
+    tfm_text *buffer = &lines->buffer;
     for (;;) {
         size_t unseen = buffer->size - lines->scanned;
         const char *found = unseen ? memchr(buffer->data + lines->scanned, '\n', unseen) : NULL;

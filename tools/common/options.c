@@ -226,52 +226,52 @@ tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool
 enum { HELP_COLUMN = 30 };
 
 /* Appends text wrapped at width, each further line indented. The first line starts at column. */
-static bool wrap(tfm_bytes *out, const char *text, size_t column, size_t indent, size_t width) {
+static bool wrap(tfm_text *out, const char *text, size_t column, size_t indent, size_t width) {
     bool ok = true;
     bool first = true;
     while (*text) {
         size_t word = strcspn(text, " ");
         if (!first && column + 1 + word > width) {
-            ok = ok && tfm_bytes_print(out, "\n%*s", (int)indent, "");
+            ok = ok && tfm_text_print(out, "\n%*s", (int)indent, "");
             column = indent;
         } else if (!first) {
-            ok = ok && tfm_bytes_append(out, " ", 1);
+            ok = ok && tfm_text_append(out, " ", 1);
             column++;
         }
-        ok = ok && tfm_bytes_append(out, text, word);
+        ok = ok && tfm_text_append(out, text, word);
         column += word;
         first = false;
         text += word;
         text += strspn(text, " ");
     }
-    return ok && tfm_bytes_append(out, "\n", 1);
+    return ok && tfm_text_append(out, "\n", 1);
 }
 
-static bool help_option(tfm_bytes *out, const tfm_option *option, size_t width) {
+static bool help_option(tfm_text *out, const tfm_option *option, size_t width) {
     size_t start = out->size;
-    bool ok = option->letter ? tfm_bytes_print(out, "  -%c, --%s", option->letter, option->name)
-                             : tfm_bytes_print(out, "      --%s", option->name);
+    bool ok = option->letter ? tfm_text_print(out, "  -%c, --%s", option->letter, option->name)
+                             : tfm_text_print(out, "      --%s", option->name);
     if (option->argument) {
-        ok = ok && tfm_bytes_print(out, " %s", option->argument);
+        ok = ok && tfm_text_print(out, " %s", option->argument);
     } else if (option->kind == TFM_OPTION_BOOL) {
-        ok = ok && tfm_bytes_print(out, " true|false");
+        ok = ok && tfm_text_print(out, " true|false");
     } else if (option->kind == TFM_OPTION_CHOICE) {
         for (int i = 0; option->choices[i]; i++)
-            ok = ok && tfm_bytes_print(out, "%c%s", i ? '|' : ' ', option->choices[i]);
+            ok = ok && tfm_text_print(out, "%c%s", i ? '|' : ' ', option->choices[i]);
     }
     size_t column = out->size - start;
     if (column + 2 > HELP_COLUMN) {
-        ok = ok && tfm_bytes_append(out, "\n", 1);
+        ok = ok && tfm_text_append(out, "\n", 1);
         column = 0;
     }
-    ok = ok && tfm_bytes_print(out, "%*s", (int)(HELP_COLUMN - column), "");
+    ok = ok && tfm_text_print(out, "%*s", (int)(HELP_COLUMN - column), "");
     return ok && wrap(out, option->help, HELP_COLUMN, HELP_COLUMN, width);
 }
 
 char *tfm_options_help(const tfm_option_table *table, unsigned width) {
     if (width > 100) width = 100;
     if (width < 60) width = 60;
-    tfm_bytes out = {0};
+    tfm_text out = {0};
     bool ok = true;
     const tfm_option *option;
     for (size_t i = 0; ok && (option = tfm_options_at(table, i)); i++) {
@@ -279,9 +279,9 @@ char *tfm_options_help(const tfm_option_table *table, unsigned width) {
             ok = help_option(&out, option, width);
             continue;
         }
-        ok = tfm_bytes_print(&out, "%s%s:\n", i ? "\n" : "", option->name);
-        if (ok && option->help) ok = tfm_bytes_append(&out, "  ", 2) && wrap(&out, option->help, 2, 2, width);
+        ok = tfm_text_print(&out, "%s%s:\n", i ? "\n" : "", option->name);
+        if (ok && option->help) ok = tfm_text_append(&out, "  ", 2) && wrap(&out, option->help, 2, 2, width);
     }
-    if (!ok || !tfm_bytes_append(&out, "", 1)) tfm_bytes_free(&out);
+    if (!ok || !tfm_text_append(&out, "", 0)) tfm_text_free(&out);
     return out.data;
 }

@@ -166,7 +166,7 @@ typedef struct scorer {
     tfm_text_file files[1 + MAX_REFERENCES]; /* the hypotheses first */
     tfm_slice lines[1 + MAX_REFERENCES];
     tfm_slice prepared[1 + MAX_REFERENCES];
-    tfm_bytes buffers[1 + MAX_REFERENCES];
+    tfm_text buffers[1 + MAX_REFERENCES];
     size_t n; /* files */
     uint64_t n_sentences, n_tokenized;
     tfm_bleu_stats bleu;
@@ -189,7 +189,7 @@ static tfm_status open_scorer(scorer *run, const settings *set, tfm_error *error
 static void close_scorer(scorer *run) {
     for (size_t i = 0; i < run->n; i++) {
         tfm_text_file_close(&run->files[i]);
-        tfm_bytes_free(&run->buffers[i]);
+        tfm_text_free(&run->buffers[i]);
     }
     tfm_bleu_tokenizer_free(&run->tokenizer);
     tfm_lowercase_free(&run->lowercase);

@@ -66,7 +66,7 @@ typedef struct answerer {
     FILE *out;
     tfm_ids ids;
     tfm_text text;
-    tfm_bytes bytes;
+    tfm_text bytes;
 } answerer;
 
 static int hex_digit(char c) {
@@ -85,7 +85,7 @@ static tfm_status read_hex(answerer *a, const json_t *value, tfm_error *error) {
             return tfm_record_fail(&a->in, error, TFM_ERROR_FORMAT,
                                    "\"bytes_hex\" is not made of pairs of hexadecimal digits at character %zu", i + 1);
         char byte = (char)(high * 16 + low);
-        if (!tfm_bytes_append(&a->bytes, &byte, 1))
+        if (!tfm_text_append(&a->bytes, &byte, 1))
             return tfm_record_fail(&a->in, error, TFM_ERROR_MEMORY, "out of memory");
     }
     return TFM_OK;
@@ -125,7 +125,7 @@ static tfm_status ids_of_record(answerer *a, const json_t *object, tfm_error *er
 static tfm_status print_answer(answerer *a, tfm_error *error) {
     a->bytes.size = 0;
     json_t *list = json_array();
-    bool ok = list && tfm_utf8_append_valid(&a->bytes, a->text.data ? a->text.data : "", a->text.size);
+    bool ok = list && tfm_text_append_valid(&a->bytes, a->text.data ? a->text.data : "", a->text.size);
     for (size_t i = 0; ok && i < a->ids.size; i++) ok = json_array_append_new(list, json_integer(a->ids.data[i])) == 0;
     json_t *text = ok ? json_stringn(a->bytes.data ? a->bytes.data : "", a->bytes.size) : NULL;
     json_t *object = json_pack("{s:o?, s:o?}", "ids", list, "text", text);
@@ -193,6 +193,6 @@ int tfm_command_tokenize(int argc, char **argv) {
     tfm_opened_close(&a.model);
     tfm_ids_free(&a.ids);
     tfm_text_free(&a.text);
-    tfm_bytes_free(&a.bytes);
+    tfm_text_free(&a.bytes);
     return code;
 }

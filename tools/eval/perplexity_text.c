@@ -92,12 +92,12 @@ static tfm_status add_text(reader *r, tfm_error *error) {
 
 /* All of a file is one text. */
 static tfm_status read_text(reader *r, tfm_error *error) {
-    tfm_bytes bytes = {0};
+    tfm_text bytes = {0};
     tfm_status status = tfm_read_file(r->settings->text, TEXT_MAX, &bytes, error);
     if (status == TFM_OK)
         status =
             tfm_tokenize(r->model->model, TFM_SOURCE, bytes.size ? bytes.data : "", bytes.size, true, &r->ids, error);
-    tfm_bytes_free(&bytes);
+    tfm_text_free(&bytes);
     if (status == TFM_OK && r->ids.size < 2)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: %zu tokens, nothing to predict", r->settings->text, r->ids.size);
     return status == TFM_OK ? add_text(r, error) : status;

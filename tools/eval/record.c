@@ -66,7 +66,7 @@ tfm_status tfm_record_ids(const tfm_text_file *file, const json_t *object, const
                                    "\"%s\"[%zu] is %" JSON_INTEGER_FORMAT ", but token ids go from 0 to %" PRIu32, key,
                                    i, id, vocab_size - 1);
         int32_t id32 = (int32_t)id;
-        if (!tfm_push_ids(ids, &id32, 1)) return tfm_record_fail(file, error, TFM_ERROR_MEMORY, "out of memory");
+        if (!tfm_ids_append(ids, &id32, 1)) return tfm_record_fail(file, error, TFM_ERROR_MEMORY, "out of memory");
     }
     return TFM_OK;
 }

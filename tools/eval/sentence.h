@@ -62,14 +62,14 @@ typedef struct tfm_bleu_tokenizer tfm_bleu_tokenizer;
 tfm_status tfm_bleu_tokenizer_create(tfm_bleu_tokenizer **tokenizer, tfm_bleu_tokenizer_kind kind, bool lowercase,
                                      tfm_error *error);
 /* Replaces what is in *result with the words of text, white space between. Errors: TFM_ERROR_MEMORY, _LIMIT. */
-tfm_status tfm_bleu_tokenizer_run(const tfm_bleu_tokenizer *tokenizer, tfm_slice text, tfm_bytes *result,
+tfm_status tfm_bleu_tokenizer_run(const tfm_bleu_tokenizer *tokenizer, tfm_slice text, tfm_text *result,
                                   tfm_error *error);
 void tfm_bleu_tokenizer_free(tfm_bleu_tokenizer **tokenizer);
 
 /* Lower case on its own, for metrics without a tokenizer; appends to *result. */
 typedef struct tfm_lowercase tfm_lowercase;
 tfm_status tfm_lowercase_create(tfm_lowercase **lowercase, tfm_error *error);
-tfm_status tfm_lowercase_run(const tfm_lowercase *lowercase, tfm_slice text, tfm_bytes *result, tfm_error *error);
+tfm_status tfm_lowercase_run(const tfm_lowercase *lowercase, tfm_slice text, tfm_text *result, tfm_error *error);
 void tfm_lowercase_free(tfm_lowercase **lowercase);
 
 #endif

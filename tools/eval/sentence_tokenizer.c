@@ -88,12 +88,12 @@ static tfm_status compile(chain *c, const rule *rules, tfm_error *error) {
 }
 
 /* Replaces what is in *result with text after one rule. */
-static tfm_status substitute(const chain *c, size_t i, const tfm_bytes *text, tfm_bytes *result, tfm_error *error) {
+static tfm_status substitute(const chain *c, size_t i, const tfm_text *text, tfm_text *result, tfm_error *error) {
     uint32_t options = PCRE2_SUBSTITUTE_GLOBAL | PCRE2_SUBSTITUTE_OVERFLOW_LENGTH;
     result->size = 0;
     size_t room = text->size + text->size / 2 + 16;
     for (;;) {
-        if (!tfm_bytes_reserve(result, room)) return out_of_memory(error);
+        if (!tfm_text_reserve(result, room)) return out_of_memory(error);
         PCRE2_SIZE size = result->capacity;
         int code = pcre2_substitute(c->codes[i], (PCRE2_SPTR)(text->data ? text->data : ""), text->size, 0, options,
                                     NULL, NULL, (PCRE2_SPTR)c->replacements[i], PCRE2_ZERO_TERMINATED,
@@ -108,16 +108,16 @@ static tfm_status substitute(const chain *c, size_t i, const tfm_bytes *text, tf
 }
 
 /* Applies all rules to *text in place. */
-static tfm_status run_chain(const chain *c, tfm_bytes *text, tfm_error *error) {
-    tfm_bytes other = {0};
+static tfm_status run_chain(const chain *c, tfm_text *text, tfm_error *error) {
+    tfm_text other = {0};
     tfm_status status = TFM_OK;
     for (size_t i = 0; i < c->n && status == TFM_OK; i++) {
         status = substitute(c, i, text, &other, error);
-        tfm_bytes swap = *text;
+        tfm_text swap = *text;
         *text = other;
         other = swap;
     }
-    tfm_bytes_free(&other);
+    tfm_text_free(&other);
     return status;
 }
 
@@ -142,24 +142,24 @@ void tfm_lowercase_free(tfm_lowercase **lowercase) {
 }
 
 /* The characters that have a lower case of their own, one by one. */
-static tfm_status lower_characters(const tfm_bytes *text, tfm_bytes *result, tfm_error *error) {
+static tfm_status lower_characters(const tfm_text *text, tfm_text *result, tfm_error *error) {
     for (size_t at = 0, size; at < text->size; at += size) {
         uint32_t code;
         size = tfm_utf8_decode(text->data + at, text->size - at, &code);
         if (size == 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "a sentence is not valid UTF-8");
-        utf8proc_uint8_t lower[4];
-        utf8proc_ssize_t n = utf8proc_encode_char(utf8proc_tolower((utf8proc_int32_t)code), lower);
-        if (!tfm_bytes_append(result, lower, (size_t)n)) return out_of_memory(error);
+        char lower[TFM_UTF8_MAX];
+        size_t n = tfm_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)code), lower);
+        if (!tfm_text_append(result, lower, n)) return out_of_memory(error);
     }
     return TFM_OK;
 }
 
-tfm_status tfm_lowercase_run(const tfm_lowercase *lowercase, tfm_slice text, tfm_bytes *result, tfm_error *error) {
-    tfm_bytes special = {0};
-    tfm_status status = tfm_bytes_append(&special, text.data, text.n) ? TFM_OK : out_of_memory(error);
+tfm_status tfm_lowercase_run(const tfm_lowercase *lowercase, tfm_slice text, tfm_text *result, tfm_error *error) {
+    tfm_text special = {0};
+    tfm_status status = tfm_text_append(&special, text.data, text.n) ? TFM_OK : out_of_memory(error);
     if (status == TFM_OK) status = run_chain(&lowercase->special, &special, error);
     if (status == TFM_OK) status = lower_characters(&special, result, error);
-    tfm_bytes_free(&special);
+    tfm_text_free(&special);
     return status;
 }
 
@@ -196,7 +196,7 @@ void tfm_bleu_tokenizer_free(tfm_bleu_tokenizer **tokenizer) {
 }
 
 /* Replaces every occurrence of from by to, which must not be longer, in place. */
-static void replace_shorter(tfm_bytes *text, const char *from, const char *to) {
+static void replace_shorter(tfm_text *text, const char *from, const char *to) {
     size_t n_from = strlen(from), n_to = strlen(to), kept = 0, at = 0;
     while (at < text->size) {
         if (text->size - at >= n_from && memcmp(text->data + at, from, n_from) == 0) {
@@ -211,26 +211,27 @@ static void replace_shorter(tfm_bytes *text, const char *from, const char *to) {
 }
 
 /* What 13a does before its rules: marks that mteval knows, and the sentence gets a space at either end. */
-static tfm_status prepare_13a(tfm_bytes *text, tfm_error *error) {
+static tfm_status prepare_13a(tfm_text *text, tfm_error *error) {
     static const char *const marks[][2] = {
         {"<skipped>", ""}, {"&quot;", "\""}, {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) replace_shorter(text, marks[i][0], marks[i][1]);
-    if (!tfm_bytes_reserve(text, 2)) return out_of_memory(error);
+    if (!tfm_text_reserve(text, 2)) return out_of_memory(error);
     memmove(text->data + 1, text->data, text->size);
     text->data[0] = ' ';
     text->data[text->size + 1] = ' ';
     text->size += 2;
+    text->data[text->size] = 0;
     return TFM_OK;
 }
 
-tfm_status tfm_bleu_tokenizer_run(const tfm_bleu_tokenizer *tokenizer, tfm_slice text, tfm_bytes *result,
+tfm_status tfm_bleu_tokenizer_run(const tfm_bleu_tokenizer *tokenizer, tfm_slice text, tfm_text *result,
                                   tfm_error *error) {
     text = tfm_trim_end(text);
     result->size = 0;
     tfm_status status = TFM_OK;
     if (tokenizer->lowercase)
         status = tfm_lowercase_run(tokenizer->lowercase, text, result, error);
-    else if (!tfm_bytes_append(result, text.data, text.n))
+    else if (!tfm_text_append(result, text.data, text.n))
         status = out_of_memory(error);
     if (status == TFM_OK && tokenizer->kind == TFM_TOKENIZE_13A) status = prepare_13a(result, error);
     if (status == TFM_OK) status = run_chain(&tokenizer->chain, result, error);

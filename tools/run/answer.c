@@ -87,7 +87,7 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     tokens_come = 1;
     a->status = tfm_output_text_push(&a->texts[output], &id, 1, &a->error);
     if (a->status == TFM_OK && a->params.num_return_sequences == 1) {
-        if (!tfm_push_ids(&a->request->ids, &id, 1))
+        if (!tfm_ids_append(&a->request->ids, &id, 1))
             a->status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
         else
             a->status = show_growth(a);
@@ -97,11 +97,11 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
 }
 
 static tfm_status draw(answer *a, const tfm_hypothesis *hypothesis) {
-    tfm_bytes drawing = {0};
+    tfm_text drawing = {0};
     tfm_status status =
         tfm_attention_draw(a->attention, a->engine, a->request->input, hypothesis, 1, &drawing, &a->error);
     if (status == TFM_OK) status = tfm_attention_add(a->attention, &drawing, &a->error);
-    tfm_bytes_free(&drawing);
+    tfm_text_free(&drawing);
     return status;
 }
 
@@ -113,7 +113,7 @@ static tfm_status complete(answer *a, const tfm_hypothesis *const *hypotheses, s
         status = tfm_output_text_finish(&a->texts[i], hypotheses[i], &a->error);
     }
     a->request->ids.size = 0;
-    if (status == TFM_OK && n && !tfm_push_ids(&a->request->ids, hypotheses[0]->ids, hypotheses[0]->n))
+    if (status == TFM_OK && n && !tfm_ids_append(&a->request->ids, hypotheses[0]->ids, hypotheses[0]->n))
         status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
     return status;
 }

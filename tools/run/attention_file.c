@@ -23,7 +23,7 @@ tfm_status tfm_attention_check(const char *path, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_ARGUMENT, "attention: '%s' must end in .svg or .html", path);
 }
 
-static tfm_status write_file(const tfm_attention_file *file, const tfm_bytes *bytes, tfm_error *error) {
+static tfm_status write_file(const tfm_attention_file *file, const tfm_text *bytes, tfm_error *error) {
     if (tfm_write_all(file->fd, bytes->data, bytes->size)) return TFM_OK;
     return tfm_fail(error, TFM_ERROR_IO, "%s: cannot write: %s", file->path, strerror(errno));
 }
@@ -35,12 +35,12 @@ tfm_status tfm_attention_open(tfm_attention_file *file, const char *path, tfm_er
     file->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (file->fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
     if (!file->html) return TFM_OK;
-    tfm_bytes start = {0};
+    tfm_text start = {0};
     if (tfm_heatmap_html_start(&start))
         status = write_file(file, &start, error);
     else
         status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", path);
-    tfm_bytes_free(&start);
+    tfm_text_free(&start);
     return status;
 }
 
@@ -55,12 +55,9 @@ static void free_labels(tfm_text *labels, size_t n) {
 static tfm_text *make_labels(const tfm_engine *engine, tfm_side side, const int32_t *ids, size_t n) {
     tfm_text *labels = calloc(n ? n : 1, sizeof *labels);
     for (size_t i = 0; labels && i < n; i++) {
-        tfm_bytes label = {0};
         size_t length = 0;
         const char *piece = engine->info.has_tokenizer ? tfm_token_piece(engine->model, side, ids[i], &length) : NULL;
-        bool ok = piece ? tfm_bytes_append(&label, piece, length) : tfm_bytes_print(&label, "%d", ids[i]);
-        labels[i] = (tfm_text){label.data, label.size, label.capacity};
-        if (ok) continue;
+        if (piece ? tfm_text_append(&labels[i], piece, length) : tfm_text_print(&labels[i], "%d", ids[i])) continue;
         free_labels(labels, n);
         return NULL;
     }
@@ -75,7 +72,7 @@ static tfm_status sentence(const tfm_engine *engine, tfm_side side, const int32_
 }
 
 tfm_status tfm_attention_draw(const tfm_attention_file *file, const tfm_engine *engine, const tfm_ids *source,
-                              const tfm_hypothesis *hypothesis, uint64_t number, tfm_bytes *out, tfm_error *error) {
+                              const tfm_hypothesis *hypothesis, uint64_t number, tfm_text *out, tfm_error *error) {
     if (!hypothesis->attention)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: this model gives no cross-attention", file->path);
     tfm_text source_text = {0}, target_text = {0};
@@ -102,7 +99,7 @@ tfm_status tfm_attention_draw(const tfm_attention_file *file, const tfm_engine *
     return status;
 }
 
-tfm_status tfm_attention_add(tfm_attention_file *file, const tfm_bytes *drawing, tfm_error *error) {
+tfm_status tfm_attention_add(tfm_attention_file *file, const tfm_text *drawing, tfm_error *error) {
     if (!file->html && file->n_pairs > 0)
         return tfm_fail(error, TFM_ERROR_STATE,
                         "%s: an SVG shows one sentence pair, the first; for several use a name that ends in .html",
@@ -115,12 +112,12 @@ tfm_status tfm_attention_close(tfm_attention_file *file, tfm_error *error) {
     if (file->fd < 0) return TFM_OK;
     tfm_status status = TFM_OK;
     if (file->html) {
-        tfm_bytes end = {0};
+        tfm_text end = {0};
         if (tfm_heatmap_html_end(&end))
             status = write_file(file, &end, error);
         else
             status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", file->path);
-        tfm_bytes_free(&end);
+        tfm_text_free(&end);
     }
     if (close(file->fd) < 0 && status == TFM_OK)
         status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot write: %s", file->path, strerror(errno));

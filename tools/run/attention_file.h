@@ -21,10 +21,10 @@ tfm_status tfm_attention_open(tfm_attention_file *file, const char *path, tfm_er
 
 /* Appends the drawing of an input and its output; number counts from 1. The hypothesis must have its attention. */
 tfm_status tfm_attention_draw(const tfm_attention_file *file, const tfm_engine *engine, const tfm_ids *source,
-                              const tfm_hypothesis *hypothesis, uint64_t number, tfm_bytes *out, tfm_error *error);
+                              const tfm_hypothesis *hypothesis, uint64_t number, tfm_text *out, tfm_error *error);
 
 /* Writes a drawing. Of a second one for an SVG nothing is written: TFM_ERROR_STATE. */
-tfm_status tfm_attention_add(tfm_attention_file *file, const tfm_bytes *drawing, tfm_error *error);
+tfm_status tfm_attention_add(tfm_attention_file *file, const tfm_text *drawing, tfm_error *error);
 
 /* Ends the file. */
 tfm_status tfm_attention_close(tfm_attention_file *file, tfm_error *error);

@@ -29,7 +29,7 @@ typedef struct item {
     uint64_t number;
     tfm_ids ids;
     bool done, limited; /* limited: its output could go beyond the context, so batch.limited holds for it */
-    tfm_bytes output, drawing;
+    tfm_text output, drawing;
     tfm_output_text *texts; /* (num_return_sequences) of what runs and is watched for stop strings, and of results */
 } item;
 
@@ -45,7 +45,7 @@ typedef struct batch {
     tfm_input *inputs; /* in that order */
     size_t n_pending;
     size_t written; /* items already given out */
-    tfm_bytes out;
+    tfm_text out;
     double started, last_write;
     tfm_attention_file attention;
     bool attention_full; /* an SVG has its pair */
@@ -83,7 +83,7 @@ static tfm_status add_drawing(batch *b, const item *it, tfm_error *error) {
 static tfm_status give_out(batch *b, tfm_error *error) {
     while (b->written < b->n && b->items[b->written].done) {
         item *it = &b->items[b->written++];
-        if (!tfm_bytes_append(&b->out, it->output.data, it->output.size))
+        if (!tfm_text_append(&b->out, it->output.data, it->output.size))
             return tfm_fail(error, TFM_ERROR_MEMORY, "output: out of memory");
         tfm_status status = add_drawing(b, it, error);
         if (status != TFM_OK) return status;
@@ -174,8 +174,8 @@ static void forget_items(batch *b) {
     for (size_t i = 0; i < b->n; i++) {
         item *it = &b->items[i];
         if (it->ids.capacity > KEPT_IDS) tfm_ids_free(&it->ids);
-        if (it->output.capacity > WRITE_BYTES) tfm_bytes_free(&it->output);
-        if (it->drawing.capacity > WRITE_BYTES) tfm_bytes_free(&it->drawing);
+        if (it->output.capacity > WRITE_BYTES) tfm_text_free(&it->output);
+        if (it->drawing.capacity > WRITE_BYTES) tfm_text_free(&it->drawing);
         it->output.size = it->drawing.size = 0;
         it->done = it->limited = false;
     }
@@ -287,13 +287,13 @@ static tfm_status make_room(batch *b, tfm_error *error) {
 static void free_batch(batch *b) {
     for (size_t i = 0; b->items && i < WINDOW_ITEMS; i++) {
         tfm_ids_free(&b->items[i].ids);
-        tfm_bytes_free(&b->items[i].output);
-        tfm_bytes_free(&b->items[i].drawing);
+        tfm_text_free(&b->items[i].output);
+        tfm_text_free(&b->items[i].drawing);
     }
     free(b->items);
     free(b->order);
     free(b->inputs);
-    tfm_bytes_free(&b->out);
+    tfm_text_free(&b->out);
 }
 
 int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {

@@ -27,11 +27,11 @@ static const tfm_option *find_decoding(const char *name, size_t n) {
 }
 
 static bool print_setting(const tfm_commands *c, const tfm_option *option) {
-    tfm_bytes value = {0};
+    tfm_text value = {0};
     bool ok = tfm_settings_print(c->settings, option, &c->engine->params, &value);
     bool given = *tfm_settings_mark(c->settings, option);
     if (ok) printf("%-24s %.*s%s\n", option->name, (int)value.size, value.data, given ? "  (set)" : "");
-    tfm_bytes_free(&value);
+    tfm_text_free(&value);
     return ok;
 }
 
@@ -210,10 +210,10 @@ static bool in_conversation(const tfm_commands *c) {
 
 static void system_message(tfm_commands *c, const char *rest, size_t n) {
     if (!in_conversation(c)) return;
-    tfm_bytes *system = &c->engine->system;
+    tfm_text *system = &c->engine->system;
     if (n > 0) {
         system->size = 0;
-        if (strcmp(rest, "none") != 0 && !tfm_bytes_append(system, rest, n)) tfm_complain("out of memory");
+        if (strcmp(rest, "none") != 0 && !tfm_text_append(system, rest, n)) tfm_complain("out of memory");
     }
     printf("%.*s\n", (int)system->size, system->size ? system->data : "");
 }
@@ -252,7 +252,7 @@ static void show_history(tfm_commands *c, const char *rest, size_t n) {
     (void)rest;
     (void)n;
     if (!in_conversation(c)) return;
-    const tfm_bytes *system = &c->engine->system;
+    const tfm_text *system = &c->engine->system;
     if (system->size) printf("system: %.*s\n", (int)system->size, system->data);
     for (size_t i = 0; i < c->conversation.n; i++) {
         const tfm_message *message = &c->conversation.messages[i];

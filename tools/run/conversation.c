@@ -79,7 +79,7 @@ void tfm_conversation_free(tfm_conversation *c) {
 
 /* The conversation from a message on, behind the system message. */
 static tfm_status render(const tfm_conversation *c, size_t first, tfm_ids *ids, tfm_error *error) {
-    const tfm_bytes *system = &c->engine->system;
+    const tfm_text *system = &c->engine->system;
     size_t n = 0;
     tfm_message *messages = calloc(c->n - first + 1, sizeof *messages);
     if (!messages) return tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
@@ -128,7 +128,7 @@ static void note_held(tfm_conversation *c, const tfm_ids *ids, const tfm_ids *an
     c->held.size = 0;
     if (c->sequence < 0) return;
     size_t length = tfm_sequence_length(c->engine->session, c->sequence);
-    if (!tfm_push_ids(&c->held, ids->data, ids->size) || !tfm_push_ids(&c->held, answer->data, answer->size) ||
+    if (!tfm_ids_append(&c->held, ids->data, ids->size) || !tfm_ids_append(&c->held, answer->data, answer->size) ||
         length > c->held.size) {
         forget_sequence(c); /* nothing is lost but time */
         return;

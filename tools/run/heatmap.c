@@ -39,28 +39,28 @@ static bool is_unfit(uint32_t code) {
            (code >= 0x2066 && code <= 0x2069) || (code >= 0xfdd0 && code <= 0xfdef);
 }
 
-static bool append_code(tfm_bytes *out, const char *text, size_t n, uint32_t code) {
+static bool append_code(tfm_text *out, const char *text, size_t n, uint32_t code) {
     switch (code) {
-    case '&': return tfm_bytes_print(out, "&amp;");
-    case '<': return tfm_bytes_print(out, "&lt;");
-    case '>': return tfm_bytes_print(out, "&gt;");
-    case '"': return tfm_bytes_print(out, "&quot;");
+    case '&': return tfm_text_print(out, "&amp;");
+    case '<': return tfm_text_print(out, "&lt;");
+    case '>': return tfm_text_print(out, "&gt;");
+    case '"': return tfm_text_print(out, "&quot;");
     }
-    if (code < 0x20) return tfm_bytes_print(out, "&#x%x;", 0x2400u + code); /* control pictures */
-    if (is_unfit(code)) return tfm_bytes_print(out, "[U+%04X]", code);
-    return tfm_bytes_append(out, text, n);
+    if (code < 0x20) return tfm_text_print(out, "&#x%x;", 0x2400u + code); /* control pictures */
+    if (is_unfit(code)) return tfm_text_print(out, "[U+%04X]", code);
+    return tfm_text_append(out, text, n);
 }
 
 /* Escapes n bytes; invalid UTF-8 becomes U+FFFD; at most columns columns, then an ellipsis. */
-static bool append_escaped(tfm_bytes *out, const char *text, size_t n, size_t columns) {
+static bool append_escaped(tfm_text *out, const char *text, size_t n, size_t columns) {
     size_t used = 0;
     bool ok = true;
     for (size_t i = 0; i < n && ok;) {
         uint32_t code = 0xfffd;
         size_t length = tfm_utf8_decode(text + i, n - i, &code);
         used += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_utf8_columns(code);
-        if (used > columns) return tfm_bytes_print(out, "\xe2\x80\xa6");
-        ok = length ? append_code(out, text + i, length, code) : tfm_bytes_print(out, "\xef\xbf\xbd");
+        if (used > columns) return tfm_text_print(out, "\xe2\x80\xa6");
+        ok = length ? append_code(out, text + i, length, code) : tfm_text_print(out, "\xef\xbf\xbd");
         i += length ? length : 1;
     }
     return ok;
@@ -82,11 +82,11 @@ static double label_width(const layout *l, const tfm_text *label) {
 }
 
 /* The mark of a word's beginning is part of the piece but not what one reads: it is drawn paler. */
-static bool append_label(tfm_bytes *out, const tfm_text *label) {
+static bool append_label(tfm_text *out, const tfm_text *label) {
     static const char mark[] = "\xe2\x96\x81";
     bool marked = label->size >= 3 && memcmp(label->data, mark, 3) == 0;
     bool ok = true;
-    if (marked) ok = tfm_bytes_print(out, "<tspan class=\"mark\">%s</tspan>", mark);
+    if (marked) ok = tfm_text_print(out, "<tspan class=\"mark\">%s</tspan>", mark);
     return ok && append_escaped(out, label->data + 3 * marked, label->size - 3 * marked, LABEL_COLUMNS);
 }
 
@@ -118,33 +118,33 @@ static layout lay_out(const tfm_heatmap *map) {
 
 /* ---- parts ---- */
 
-static bool draw_labels(const tfm_heatmap *map, const layout *l, tfm_bytes *out) {
+static bool draw_labels(const tfm_heatmap *map, const layout *l, tfm_text *out) {
     bool ok = true;
     for (size_t j = 0; j < map->n_source && ok; j++) {
         double x = l->left + l->cell * ((double)j + 0.5), y = l->top - l->gap;
-        ok = tfm_bytes_print(out, "<text class=\"label\" font-size=\"%g\" transform=\"translate(%g %g) rotate(-45)\">",
+        ok = tfm_text_print(out, "<text class=\"label\" font-size=\"%g\" transform=\"translate(%g %g) rotate(-45)\">",
                              l->font, x + l->font * 0.3, y) &&
-             append_label(out, &map->source[j]) && tfm_bytes_print(out, "</text>\n");
+             append_label(out, &map->source[j]) && tfm_text_print(out, "</text>\n");
     }
     for (size_t i = 0; i < map->n_target && ok; i++) {
         double y = l->top + l->cell * ((double)i + 0.5);
-        ok = tfm_bytes_print(out, "<text class=\"label\" font-size=\"%g\" text-anchor=\"end\" x=\"%g\" y=\"%g\">",
+        ok = tfm_text_print(out, "<text class=\"label\" font-size=\"%g\" text-anchor=\"end\" x=\"%g\" y=\"%g\">",
                              l->font, l->left - l->gap, y + l->font * 0.35) &&
-             append_label(out, &map->target[i]) && tfm_bytes_print(out, "</text>\n");
+             append_label(out, &map->target[i]) && tfm_text_print(out, "</text>\n");
     }
     return ok;
 }
 
-static bool draw_cell(const tfm_heatmap *map, const layout *l, size_t i, size_t j, tfm_bytes *out) {
+static bool draw_cell(const tfm_heatmap *map, const layout *l, size_t i, size_t j, tfm_text *out) {
     float weight = map->weights[i * map->n_source + j];
     double strength = isfinite(weight) && weight > 0 ? (double)(weight / l->most) : 0;
     double x = l->left + l->cell * (double)j, y = l->top + l->cell * (double)i;
     /* Under one part in 500 nothing can be seen, but the tooltip still answers. */
-    return tfm_bytes_print(out, "<g class=\"pair\"><title>") &&
+    return tfm_text_print(out, "<g class=\"pair\"><title>") &&
            append_escaped(out, map->target[i].data, map->target[i].size, 200) &&
-           tfm_bytes_print(out, " \xe2\x86\x90 ") &&
+           tfm_text_print(out, " \xe2\x86\x90 ") &&
            append_escaped(out, map->source[j].data, map->source[j].size, 200) &&
-           tfm_bytes_print(out,
+           tfm_text_print(out,
                            ": %.4f</title><rect class=\"cell\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" "
                            "fill-opacity=\"%.3f\"/><rect class=\"frame\" x=\"%g\" y=\"%g\" width=\"%g\" "
                            "height=\"%g\"/></g>\n",
@@ -152,60 +152,60 @@ static bool draw_cell(const tfm_heatmap *map, const layout *l, size_t i, size_t 
                            l->cell - 2, l->cell - 2);
 }
 
-static bool draw_cells(const tfm_heatmap *map, const layout *l, tfm_bytes *out) {
-    bool ok = tfm_bytes_print(out, "<rect class=\"grid\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\"/>\n", l->left,
+static bool draw_cells(const tfm_heatmap *map, const layout *l, tfm_text *out) {
+    bool ok = tfm_text_print(out, "<rect class=\"grid\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\"/>\n", l->left,
                               l->top, l->grid_width, l->grid_height);
     for (size_t i = 0; i < map->n_target && ok; i++)
         for (size_t j = 0; j < map->n_source && ok; j++) ok = draw_cell(map, l, i, j, out);
-    return ok && tfm_bytes_print(out,
+    return ok && tfm_text_print(out,
                                  "<rect class=\"border\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" "
                                  "pointer-events=\"none\"/>\n",
                                  l->left, l->top, l->grid_width, l->grid_height);
 }
 
-static bool draw_legend(const layout *l, tfm_bytes *out) {
+static bool draw_legend(const layout *l, tfm_text *out) {
     enum { STEPS = 10 };
     double x = l->left, y = l->top + l->grid_height + 22, step = 14;
-    bool ok = tfm_bytes_print(out, "<text class=\"note\" x=\"%g\" y=\"%g\" text-anchor=\"end\">weight 0</text>\n",
+    bool ok = tfm_text_print(out, "<text class=\"note\" x=\"%g\" y=\"%g\" text-anchor=\"end\">weight 0</text>\n",
                               x - l->gap, y + 10) &&
-              tfm_bytes_print(out, "<rect class=\"grid\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"12\"/>\n", x, y,
+              tfm_text_print(out, "<rect class=\"grid\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"12\"/>\n", x, y,
                               step * STEPS);
     for (int i = 0; i < STEPS && ok; i++)
-        ok = tfm_bytes_print(out,
+        ok = tfm_text_print(out,
                              "<rect class=\"cell\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"12\" "
                              "fill-opacity=\"%.3f\"/>\n",
                              x + step * i, y, step, (double)i / (STEPS - 1));
-    return ok && tfm_bytes_print(out, "<text class=\"note\" x=\"%g\" y=\"%g\">%.2f</text>\n", x + step * STEPS + l->gap,
+    return ok && tfm_text_print(out, "<text class=\"note\" x=\"%g\" y=\"%g\">%.2f</text>\n", x + step * STEPS + l->gap,
                                  y + 10, (double)l->most);
 }
 
-static bool draw(const tfm_heatmap *map, bool standalone, tfm_bytes *out) {
+static bool draw(const tfm_heatmap *map, bool standalone, tfm_text *out) {
     layout l = lay_out(map);
     bool ok = true;
-    if (standalone) ok = tfm_bytes_print(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    ok = ok && tfm_bytes_print(out,
+    if (standalone) ok = tfm_text_print(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    ok = ok && tfm_text_print(out,
                                "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tfm-map\" role=\"img\" "
                                "width=\"%g\" height=\"%g\" viewBox=\"0 0 %g %g\">\n",
                                l.width, l.height, l.width, l.height);
     if (standalone)
-        ok = ok && tfm_bytes_print(out, "<style>%s</style>\n", style) && tfm_bytes_print(out, "<desc>Input: ") &&
+        ok = ok && tfm_text_print(out, "<style>%s</style>\n", style) && tfm_text_print(out, "<desc>Input: ") &&
              append_escaped(out, map->source_text, strlen(map->source_text), 2000) &&
-             tfm_bytes_print(out, " Output: ") &&
+             tfm_text_print(out, " Output: ") &&
              append_escaped(out, map->target_text, strlen(map->target_text), 2000) &&
-             tfm_bytes_print(out, "</desc>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n");
+             tfm_text_print(out, "</desc>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n");
     ok = ok &&
-         tfm_bytes_print(out, "<text class=\"note\" x=\"20\" y=\"24\">Cross-attention, mean over layers and heads: "
+         tfm_text_print(out, "<text class=\"note\" x=\"20\" y=\"24\">Cross-attention, mean over layers and heads: "
                               "input across, output down</text>\n");
     return ok && draw_labels(map, &l, out) && draw_cells(map, &l, out) && draw_legend(&l, out) &&
-           tfm_bytes_print(out, "</svg>\n");
+           tfm_text_print(out, "</svg>\n");
 }
 
-bool tfm_heatmap_svg(const tfm_heatmap *map, tfm_bytes *out) { return draw(map, true, out); }
+bool tfm_heatmap_svg(const tfm_heatmap *map, tfm_text *out) { return draw(map, true, out); }
 
 /* ---- the page ---- */
 
-bool tfm_heatmap_html_start(tfm_bytes *out) {
-    return tfm_bytes_print(
+bool tfm_heatmap_html_start(tfm_text *out) {
+    return tfm_text_print(
         out,
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Cross-attention</title>\n"
         "<meta name=\"viewport\" content=\"width=device-width\"><style>\n"
@@ -217,13 +217,13 @@ bool tfm_heatmap_html_start(tfm_bytes *out) {
         style);
 }
 
-bool tfm_heatmap_html_figure(const tfm_heatmap *map, size_t number, tfm_bytes *out) {
-    return tfm_bytes_print(out, "<figure id=\"pair-%zu\"><figcaption><p dir=\"auto\">", number) &&
+bool tfm_heatmap_html_figure(const tfm_heatmap *map, size_t number, tfm_text *out) {
+    return tfm_text_print(out, "<figure id=\"pair-%zu\"><figcaption><p dir=\"auto\">", number) &&
            append_escaped(out, map->source_text, strlen(map->source_text), SIZE_MAX) &&
-           tfm_bytes_print(out, "</p><p dir=\"auto\">") &&
+           tfm_text_print(out, "</p><p dir=\"auto\">") &&
            append_escaped(out, map->target_text, strlen(map->target_text), SIZE_MAX) &&
-           tfm_bytes_print(out, "</p></figcaption><div class=\"map\">\n") && draw(map, false, out) &&
-           tfm_bytes_print(out, "</div></figure>\n");
+           tfm_text_print(out, "</p></figcaption><div class=\"map\">\n") && draw(map, false, out) &&
+           tfm_text_print(out, "</div></figure>\n");
 }
 
-bool tfm_heatmap_html_end(tfm_bytes *out) { return tfm_bytes_print(out, "</body></html>\n"); }
+bool tfm_heatmap_html_end(tfm_text *out) { return tfm_text_print(out, "</body></html>\n"); }

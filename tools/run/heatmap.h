@@ -15,11 +15,11 @@ typedef struct tfm_heatmap {
 } tfm_heatmap;
 
 /* Appends a complete SVG file. false when memory is out. */
-bool tfm_heatmap_svg(const tfm_heatmap *map, tfm_bytes *out);
+bool tfm_heatmap_svg(const tfm_heatmap *map, tfm_text *out);
 
 /* An HTML page of any number of drawings: start, one figure each, end. false when memory is out. */
-bool tfm_heatmap_html_start(tfm_bytes *out);
-bool tfm_heatmap_html_figure(const tfm_heatmap *map, size_t number, tfm_bytes *out);
-bool tfm_heatmap_html_end(tfm_bytes *out);
+bool tfm_heatmap_html_start(tfm_text *out);
+bool tfm_heatmap_html_figure(const tfm_heatmap *map, size_t number, tfm_text *out);
+bool tfm_heatmap_html_end(tfm_text *out);
 
 #endif

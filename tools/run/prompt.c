@@ -76,15 +76,14 @@ static void make_folders(char *path) {
 
 static char *history_file(void) {
     const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    tfm_bytes path = {0};
+    tfm_text path = {0};
     bool ok = false;
     if (state && state[0] == '/')
-        ok = tfm_bytes_print(&path, "%s/tfm/history", state);
+        ok = tfm_text_print(&path, "%s/tfm/history", state);
     else if (home && home[0] == '/')
-        ok = tfm_bytes_print(&path, "%s/.local/state/tfm/history", home);
-    ok = ok && tfm_bytes_append(&path, "", 1);
+        ok = tfm_text_print(&path, "%s/.local/state/tfm/history", home);
     if (ok) make_folders(path.data);
-    if (!ok) tfm_bytes_free(&path);
+    if (!ok) tfm_text_free(&path);
     return path.data;
 }
 

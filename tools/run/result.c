@@ -34,38 +34,38 @@ static tfm_status prompt_text(const printer *p, tfm_text *text) {
 /* ---- plain lines ---- */
 
 /* One line in, one line out: line breaks inside a text become spaces. */
-static bool flatten(const char *text, size_t n, tfm_bytes *out) {
+static bool flatten(const char *text, size_t n, tfm_text *out) {
     size_t before = out->size;
-    if (!tfm_bytes_append(out, text, n)) return false;
+    if (!tfm_text_append(out, text, n)) return false;
     for (char *c = out->data + before; c < out->data + out->size; c++)
         if (*c == '\n' || *c == '\r') *c = ' ';
     return true;
 }
 
 /* The same for texts whose line breaks matter: as \n, \r and \\. */
-static bool escape(const char *text, size_t n, tfm_bytes *out) {
-    bool ok = tfm_bytes_reserve(out, n);
+static bool escape(const char *text, size_t n, tfm_text *out) {
+    bool ok = tfm_text_reserve(out, n);
     for (size_t i = 0; i < n && ok; i++) {
         const char *word = text[i] == '\n' ? "\\n" : text[i] == '\r' ? "\\r" : text[i] == '\\' ? "\\\\" : NULL;
-        ok = word ? tfm_bytes_append(out, word, 2) : tfm_bytes_append(out, &text[i], 1);
+        ok = word ? tfm_text_append(out, word, 2) : tfm_text_append(out, &text[i], 1);
     }
     return ok;
 }
 
-static bool print_flat(const printer *p, const tfm_text *text, tfm_bytes *out) {
+static bool print_flat(const printer *p, const tfm_text *text, tfm_text *out) {
     if (text->size == 0) return true;
     return tfm_engine_continues(p->engine) ? escape(text->data, text->size, out) : flatten(text->data, text->size, out);
 }
 
-static bool print_ids(const tfm_hypothesis *hypothesis, tfm_bytes *out) {
+static bool print_ids(const tfm_hypothesis *hypothesis, tfm_text *out) {
     bool ok = true;
     for (size_t i = 0; i < hypothesis->n && ok; i++)
-        ok = tfm_bytes_print(out, "%s%d", i ? " " : "", hypothesis->ids[i]);
+        ok = tfm_text_print(out, "%s%d", i ? " " : "", hypothesis->ids[i]);
     return ok;
 }
 
 /* As many lines as results have, empty ones where there is none. */
-static tfm_status print_lines(const printer *p, tfm_bytes *out) {
+static tfm_status print_lines(const printer *p, tfm_text *out) {
     tfm_text prompt = {0};
     tfm_status status = p->n && p->settings->echo && !p->settings->ids ? prompt_text(p, &prompt) : TFM_OK;
     for (size_t i = 0; i < p->engine->params.num_return_sequences && status == TFM_OK; i++) {
@@ -73,7 +73,7 @@ static tfm_status print_lines(const printer *p, tfm_bytes *out) {
         if (i < p->n)
             ok = p->settings->ids ? print_ids(p->hypotheses[i], out)
                                   : print_flat(p, &prompt, out) && print_flat(p, &p->texts[i].text, out);
-        if (!ok || !tfm_bytes_append(out, "\n", 1)) status = no_memory(p->error);
+        if (!ok || !tfm_text_append(out, "\n", 1)) status = no_memory(p->error);
     }
     tfm_text_free(&prompt);
     return status;
@@ -167,13 +167,13 @@ static tfm_status add_timing(json_t *object, const printer *p, size_t n_tokens, 
 }
 
 /* Takes the object. Nine digits are enough to give a float back bit for bit. */
-static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error) {
+static tfm_status print_object(json_t *object, tfm_text *out, tfm_error *error) {
     bool ok = object && tfm_json_line(object, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
     json_decref(object);
     return ok ? TFM_OK : no_memory(error);
 }
 
-static tfm_status print_json(const printer *p, double seconds, tfm_bytes *out) {
+static tfm_status print_json(const printer *p, double seconds, tfm_text *out) {
     json_t *object = json_object();
     if (!object) return no_memory(p->error);
     tfm_status status = p->settings->echo && p->engine->info.has_tokenizer ? add_prompt(object, p) : TFM_OK;
@@ -191,13 +191,13 @@ static tfm_status print_json(const printer *p, double seconds, tfm_bytes *out) {
 
 tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
                             const tfm_hypothesis *const *hypotheses, const tfm_output_text *texts, size_t n,
-                            double seconds, tfm_bytes *out, tfm_error *error) {
+                            double seconds, tfm_text *out, tfm_error *error) {
     const printer p = {engine, settings, input, hypotheses, texts, n, error};
     return settings->json ? print_json(&p, seconds, out) : print_lines(&p, out);
 }
 
 tfm_status tfm_result_print_error(const tfm_engine *engine, const tfm_settings *settings, const char *message,
-                                  tfm_bytes *out, tfm_error *error) {
+                                  tfm_text *out, tfm_error *error) {
     static const tfm_ids nothing;
     const printer p = {engine, settings, &nothing, NULL, NULL, 0, error};
     if (!settings->json) return print_lines(&p, out);

@@ -16,10 +16,10 @@ bool tfm_result_has_text(const tfm_engine *engine, const tfm_settings *settings)
  */
 tfm_status tfm_result_print(const tfm_engine *engine, const tfm_settings *settings, const tfm_ids *input,
                             const tfm_hypothesis *const *hypotheses, const tfm_output_text *texts, size_t n,
-                            double seconds, tfm_bytes *out, tfm_error *error);
+                            double seconds, tfm_text *out, tfm_error *error);
 
 /* The lines of an input that failed: as many as a result has, empty, or one JSON object {"error": message}. */
 tfm_status tfm_result_print_error(const tfm_engine *engine, const tfm_settings *settings, const char *message,
-                                  tfm_bytes *out, tfm_error *error);
+                                  tfm_text *out, tfm_error *error);
 
 #endif

@@ -65,7 +65,7 @@ static int check_usage(const tfm_settings *settings, size_t n_arguments, bool in
 
 /* Reads --prompt-file: a text without the newline that editors put at the end. The caller frees it. */
 static char *read_prompt(const char *path, tfm_error *error) {
-    tfm_bytes bytes = {0};
+    tfm_text bytes = {0};
     tfm_status status = tfm_read_file(path, PROMPT_BYTES, &bytes, error);
     if (status == TFM_OK && bytes.size && bytes.data[bytes.size - 1] == '\n') {
         bytes.size--;
@@ -73,9 +73,9 @@ static char *read_prompt(const char *path, tfm_error *error) {
     }
     if (status == TFM_OK && bytes.size && memchr(bytes.data, 0, bytes.size))
         status = tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: is no text, a byte of it is 0", path);
-    if (status == TFM_OK && !tfm_bytes_append(&bytes, "", 1))
+    if (status == TFM_OK && !tfm_text_append(&bytes, "", 0))
         status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", path);
-    if (status != TFM_OK) tfm_bytes_free(&bytes);
+    if (status != TFM_OK) tfm_text_free(&bytes);
     return bytes.data;
 }
 

@@ -5,7 +5,6 @@
 #ifndef TFM_RUNTIME_TOKENIZER_PIPELINE_PIPELINE_H
 #define TFM_RUNTIME_TOKENIZER_PIPELINE_PIPELINE_H
 
-#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/common/replacer.h"
 #include "runtime/tokenizer/steps/steps.h"
 

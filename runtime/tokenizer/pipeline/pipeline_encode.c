@@ -134,13 +134,7 @@ static tfm_status encode_raw(encoder *e, const char *text, size_t n, bool at_sta
 static bool validate(encoder *e, const char **text, size_t *n) {
     if (tfm_utf8_valid_prefix(*text, *n) == *n) return true;
     e->valid.size = 0;
-    for (size_t at = 0; at < *n;) {
-        size_t length = tfm_utf8_char_length(*text + at, *n - at);
-        bool ok = length > 0 ? tfm_text_append(&e->valid, *text + at, length)
-                             : tfm_text_append(&e->valid, TFM_UTF8_REPLACEMENT, 3);
-        if (!ok) return false;
-        at += length > 0 ? length : 1;
-    }
+    if (!tfm_text_append_valid(&e->valid, *text, *n)) return false;
     *text = e->valid.data;
     *n = e->valid.size;
     return true;

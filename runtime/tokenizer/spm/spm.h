@@ -8,7 +8,6 @@
 #define TFM_RUNTIME_TOKENIZER_SPM_SPM_H
 
 #include "format/table.h"
-#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/common/replacer.h"
 #include "spm_normalizer.h"
 

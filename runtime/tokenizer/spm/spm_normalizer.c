@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "format/utf8.h"
-#include "runtime/tokenizer/common/growable.h"
 
 /* True if the byte begins no spelling that is ASCII in its first two bytes. */
 static bool is_plain(const tfm_trie *trie, unsigned char byte) {
@@ -51,20 +50,6 @@ static step normalize_prefix(const tfm_spm_normalizer *z, const char *text, size
     return (step){text, length, length};
 }
 
-/* Room for n more bytes. */
-static bool reserve(tfm_text *out, size_t n) {
-    if (out->capacity - out->size >= n) return true;
-    size_t need, capacity;
-    if (__builtin_add_overflow(out->size, n, &need) || __builtin_add_overflow(need, need / 2 + 64, &capacity)) {
-        return false;
-    }
-    char *data = realloc(out->data, capacity);
-    if (!data) return false;
-    out->data = data;
-    out->capacity = capacity;
-    return true;
-}
-
 static void put_space(const tfm_spm_normalizer *z, tfm_text *out) {
     if (z->escape_whitespaces) {
         memcpy(out->data + out->size, TFM_SPM_SPACE, 3);
@@ -73,6 +58,9 @@ static void put_space(const tfm_spm_normalizer *z, tfm_text *out) {
         out->data[out->size++] = ' ';
     }
 }
+
+/* Asked for every replacement, and mostly there is room. */
+static bool reserve(tfm_text *out, size_t n) { return out->capacity - out->size > n || tfm_text_reserve(out, n); }
 
 static bool put(const tfm_spm_normalizer *z, const char *text, size_t n, tfm_text *out) {
     size_t room;
@@ -93,7 +81,7 @@ static size_t put_plain(const tfm_spm_normalizer *z, const char *text, size_t n,
     for (; i < n; i++) {
         unsigned char byte = (unsigned char)text[i];
         if (byte >= 0x80 || !z->plain[byte] || (i + 1 < n && (unsigned char)text[i + 1] >= 0x80)) break;
-        if (out->capacity - out->size < 3 && !reserve(out, 3 + (n - i))) break;
+        if (out->capacity - out->size < 3 && !tfm_text_reserve(out, 3 + (n - i))) break;
         if (byte != ' ') {
             out->data[out->size++] = (char)byte;
             *after_space = false;

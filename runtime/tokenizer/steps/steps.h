@@ -10,8 +10,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "runtime/tfm.h"
 #include "runtime/tokenizer/common/char_classes.h"
-#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/common/table_reader.h"
 #include "runtime/tokenizer/common/trie.h"
 

@@ -5,7 +5,6 @@
 #include <jansson.h>
 
 #include "format/model_file.h"
-#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/text_stream.h"
 
 #define TFM_SPACE "\xE2\x96\x81" /* U+2581, which stands for a space in pieces */

@@ -91,7 +91,7 @@ static void assert_tokens(tfm_bleu_tokenizer_kind kind, bool lowercase, const ch
     tfm_error error = {0};
     tfm_bleu_tokenizer *tokenizer;
     cr_assert_eq(tfm_bleu_tokenizer_create(&tokenizer, kind, lowercase, &error), TFM_OK, "%s", error.message);
-    tfm_bytes result = {0};
+    tfm_text result = {0};
     cr_assert_eq(tfm_bleu_tokenizer_run(tokenizer, slice(text), &result, &error), TFM_OK, "%s", error.message);
     tfm_words words = {0};
     cr_assert(tfm_words_split(&words, (tfm_slice){result.data ? result.data : "", result.size}));
@@ -102,7 +102,7 @@ static void assert_tokens(tfm_bleu_tokenizer_kind kind, bool lowercase, const ch
     }
     cr_assert_str_eq(joined, expected, "'%s' became '%s', expected '%s'", text, joined, expected);
     tfm_words_free(&words);
-    tfm_bytes_free(&result);
+    tfm_text_free(&result);
     tfm_bleu_tokenizer_free(&tokenizer);
 }
 
@@ -167,11 +167,11 @@ Test(sentence, lower_case_is_that_of_python) {
     tfm_lowercase *lowercase;
     cr_assert_eq(tfm_lowercase_create(&lowercase, &error), TFM_OK, "%s", error.message);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        tfm_bytes result = {0};
+        tfm_text result = {0};
         cr_assert_eq(tfm_lowercase_run(lowercase, slice(cases[i][0]), &result, &error), TFM_OK, "%s", error.message);
         cr_assert(result.size == strlen(cases[i][1]) && memcmp(result.data, cases[i][1], result.size) == 0,
                   "'%s' became '%.*s'", cases[i][0], (int)result.size, result.data);
-        tfm_bytes_free(&result);
+        tfm_text_free(&result);
     }
     tfm_lowercase_free(&lowercase);
 }

@@ -43,7 +43,7 @@ static tfm_status check_text(const char *path, const char *text, size_t n, tfm_e
 }
 
 static tfm_status read_text(chat_files *files, const char *path, const char *from, tfm_error *error) {
-    tfm_bytes bytes = {0};
+    tfm_text bytes = {0};
     tfm_status status = tfm_read_file(path, FILE_MAX, &bytes, error);
     if (status != TFM_OK) return status;
     status = check_text(path, bytes.data, bytes.size, error);
@@ -51,7 +51,7 @@ static tfm_status read_text(chat_files *files, const char *path, const char *fro
     if (status == TFM_OK && !text) status = tfm_no_memory(error, "%s", path);
     if (status == TFM_OK) status = set_text(files, text, from, error);
     free(text);
-    tfm_bytes_free(&bytes);
+    tfm_text_free(&bytes);
     return status;
 }
 

@@ -10,7 +10,6 @@
 
 #include "format/utf8.h"
 #include "runtime/tokenizer/common/char_classes.h"
-#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 #define MAX_SETS 200

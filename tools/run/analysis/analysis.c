@@ -25,7 +25,7 @@ typedef struct item {
     tfm_analysis_input inputs[2]; /* similarities have two */
     float *results[2];
     bool failed;
-    tfm_bytes output; /* of one that failed */
+    tfm_text output; /* of one that failed */
 } item;
 
 typedef struct text_part {
@@ -41,7 +41,7 @@ typedef struct windows {
     tfm_example *examples; /* 2 for each item */
     float *results;
     size_t capacity; /* of results */
-    tfm_bytes out;
+    tfm_text out;
     tfm_vector_file file;
     bool failed; /* an input had an error: exit status 1 */
 } windows;
@@ -93,7 +93,7 @@ static tfm_status print_items(windows *w, item *items, size_t n, tfm_error *erro
         const item *it = &items[k];
         if (!it->failed)
             status = tfm_analysis_print(&w->a, it->inputs, it->results, &w->out, error);
-        else if (!tfm_bytes_append(&w->out, it->output.data, it->output.size))
+        else if (!tfm_text_append(&w->out, it->output.data, it->output.size))
             status = tfm_fail(error, TFM_ERROR_MEMORY, "output: out of memory");
         if (status == TFM_OK && w->out.size >= WRITE_BYTES) status = flush(w, error);
     }
@@ -215,12 +215,12 @@ static tfm_status run_inputs(windows *w, char *const *texts, size_t n, tfm_error
 static void free_windows(windows *w) {
     for (size_t k = 0; w->items && k < WINDOW_ITEMS; k++) {
         for (size_t i = 0; i < 2; i++) tfm_analysis_input_free(&w->items[k].inputs[i]);
-        tfm_bytes_free(&w->items[k].output);
+        tfm_text_free(&w->items[k].output);
     }
     free(w->items);
     free(w->examples);
     free(w->results);
-    tfm_bytes_free(&w->out);
+    tfm_text_free(&w->out);
     tfm_analysis_close(&w->a);
 }
 

@@ -52,9 +52,9 @@ tfm_example tfm_analysis_example(const tfm_analysis *a, const tfm_analysis_input
  * those of tfm_detokenize.
  */
 tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *inputs, float *const *results,
-                              tfm_bytes *out, tfm_error *error);
+                              tfm_text *out, tfm_error *error);
 /* What stands in place of the result of an input that failed. */
-tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, tfm_bytes *out, tfm_error *error);
+tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, tfm_text *out, tfm_error *error);
 
 /* ---- output ---- */
 

@@ -15,7 +15,7 @@ static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR
 static json_t *json_probability(double value) { return tfm_json_number(round(value * 1e6) / 1e6); }
 
 /* Takes the object. Nine digits are enough to give a float back bit for bit. */
-static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error) {
+static tfm_status print_object(json_t *object, tfm_text *out, tfm_error *error) {
     bool ok = object && tfm_json_line(object, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
     json_decref(object);
     return ok ? TFM_OK : no_memory(error);
@@ -23,23 +23,23 @@ static tfm_status print_object(json_t *object, tfm_bytes *out, tfm_error *error)
 
 /* ---- vectors ---- */
 
-static bool print_row(const float *row, size_t n, tfm_bytes *out) {
-    bool ok = tfm_bytes_reserve(out, n * sizeof *row);
+static bool print_row(const float *row, size_t n, tfm_text *out) {
+    bool ok = tfm_text_reserve(out, n * sizeof *row);
     for (size_t i = 0; ok && i < n; i++) {
         uint32_t bits;
         memcpy(&bits, &row[i], sizeof bits);
         bits = htole32(bits);
-        ok = tfm_bytes_append(out, &bits, sizeof bits);
+        ok = tfm_text_append(out, (const char *)&bits, sizeof bits);
     }
     return ok;
 }
 
-static bool print_vector(const float *row, size_t n, tfm_bytes *out) {
-    bool ok = tfm_bytes_print(out, "{\"embedding\":[");
+static bool print_vector(const float *row, size_t n, tfm_text *out) {
+    bool ok = tfm_text_print(out, "{\"embedding\":[");
     for (size_t i = 0; ok && i < n; i++)
-        ok = isfinite(row[i]) ? tfm_bytes_print(out, "%s%.9g", i ? "," : "", (double)row[i])
-                              : tfm_bytes_print(out, "%snull", i ? "," : "");
-    return ok && tfm_bytes_print(out, "]}\n");
+        ok = isfinite(row[i]) ? tfm_text_print(out, "%s%.9g", i ? "," : "", (double)row[i])
+                              : tfm_text_print(out, "%snull", i ? "," : "");
+    return ok && tfm_text_print(out, "]}\n");
 }
 
 static double cosine(const float *a, const float *b, size_t n) {
@@ -155,18 +155,18 @@ static bool set_classes(const tfm_analysis *a, json_t *object, const float *scor
 }
 
 /* LABEL, tab, probability; more such pairs behind tabs. */
-static bool print_classes(const tfm_analysis *a, const float *scores, tfm_bytes *out) {
+static bool print_classes(const tfm_analysis *a, const float *scores, tfm_text *out) {
     size_t n = a->engine->info.n_outputs, k = a->top < n ? a->top : n;
     score_scale scale = make_scale(a->engine->info.score_function, scores, n);
     ranked *best = highest(scores, n, k);
     bool ok = best;
     for (size_t i = 0; ok && i < k; i++) {
         char own[24];
-        ok = tfm_bytes_print(out, "%s%s\t%.6f", i ? "\t" : "", label(a, best[i].index, own),
+        ok = tfm_text_print(out, "%s%s\t%.6f", i ? "\t" : "", label(a, best[i].index, own),
                              probability(&scale, best[i].score));
     }
     free(best);
-    return ok && tfm_bytes_append(out, "\n", 1);
+    return ok && tfm_text_append(out, "\n", 1);
 }
 
 /* ---- tokens ---- */
@@ -179,38 +179,38 @@ static bool is_around(const tfm_analysis *a, int32_t id) {
 }
 
 /* The token as the vocabulary spells it, or its number. */
-static bool print_piece(const tfm_analysis *a, int32_t id, tfm_bytes *out) {
+static bool print_piece(const tfm_analysis *a, int32_t id, tfm_text *out) {
     size_t n = 0;
     const char *piece = a->settings->ids ? NULL : tfm_token_piece(a->engine->model, TFM_SOURCE, id, &n);
-    return piece ? tfm_bytes_append(out, piece, n) : tfm_bytes_print(out, "%d", id);
+    return piece ? tfm_text_append(out, piece, n) : tfm_text_print(out, "%d", id);
 }
 
 /* TOKEN/LABEL; all numbers where it is not that one class holds. */
-static bool print_token(const tfm_analysis *a, int32_t id, const float *scores, tfm_bytes *out) {
+static bool print_token(const tfm_analysis *a, int32_t id, const float *scores, tfm_text *out) {
     size_t n = a->engine->info.n_outputs;
     score_scale scale = make_scale(a->engine->info.score_function, scores, n);
     char own[24];
-    bool ok = print_piece(a, id, out) && tfm_bytes_append(out, "/", 1);
+    bool ok = print_piece(a, id, out) && tfm_text_append(out, "/", 1);
     if (scale.function != TFM_SCORES_SOFTMAX) {
         for (size_t i = 0; ok && i < n; i++)
-            ok = tfm_bytes_print(out, "%s%.6f", i ? "," : "", probability(&scale, scores[i]));
+            ok = tfm_text_print(out, "%s%.6f", i ? "," : "", probability(&scale, scores[i]));
         return ok;
     }
     ranked *best = highest(scores, n, 1);
-    ok = ok && best && tfm_bytes_print(out, "%s", label(a, best[0].index, own));
+    ok = ok && best && tfm_text_print(out, "%s", label(a, best[0].index, own));
     free(best);
     return ok;
 }
 
-static bool print_tokens(const tfm_analysis *a, const tfm_analysis_input *input, const float *scores, tfm_bytes *out) {
+static bool print_tokens(const tfm_analysis *a, const tfm_analysis_input *input, const float *scores, tfm_text *out) {
     bool ok = true, first = true;
     for (size_t i = 0; ok && i < input->ids.size; i++) {
         if (is_around(a, input->ids.data[i])) continue;
-        if (!first) ok = tfm_bytes_append(out, " ", 1);
+        if (!first) ok = tfm_text_append(out, " ", 1);
         first = false;
         ok = ok && print_token(a, input->ids.data[i], scores + i * a->engine->info.n_outputs, out);
     }
-    return ok && tfm_bytes_append(out, "\n", 1);
+    return ok && tfm_text_append(out, "\n", 1);
 }
 
 static json_t *token_object(const tfm_analysis *a, int32_t id, const float *scores) {
@@ -235,7 +235,7 @@ static bool set_tokens(const tfm_analysis *a, json_t *object, const tfm_analysis
 }
 
 static tfm_status print_classified(const tfm_analysis *a, const tfm_analysis_input *input, const float *scores,
-                                   tfm_bytes *out, tfm_error *error) {
+                                   tfm_text *out, tfm_error *error) {
     bool sequence = a->engine->info.head == TFM_HEAD_SEQUENCE;
     if (!a->settings->json) {
         bool ok = sequence ? print_classes(a, scores, out) : print_tokens(a, input, scores, out);
@@ -254,20 +254,20 @@ static tfm_status print_classified(const tfm_analysis *a, const tfm_analysis_inp
  * The text of ids without those the tokenizer put around (but with number keep), its line breaks as spaces; or the ids
  * as numbers.
  */
-static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t n, size_t keep, tfm_bytes *out,
+static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t n, size_t keep, tfm_text *out,
                                tfm_error *error) {
     tfm_ids kept = {0};
     tfm_text text = {0};
     tfm_status status = TFM_OK;
     bool ok = true;
-    for (size_t i = 0; a->settings->ids && ok && i < n; i++) ok = tfm_bytes_print(out, "%s%d", i ? " " : "", ids[i]);
+    for (size_t i = 0; a->settings->ids && ok && i < n; i++) ok = tfm_text_print(out, "%s%d", i ? " " : "", ids[i]);
     for (size_t i = 0; !a->settings->ids && ok && i < n; i++)
-        if (i == keep || !is_around(a, ids[i])) ok = tfm_push_ids(&kept, &ids[i], 1);
+        if (i == keep || !is_around(a, ids[i])) ok = tfm_ids_append(&kept, &ids[i], 1);
     if (ok && !a->settings->ids)
         status = tfm_detokenize(a->engine->model, TFM_SOURCE, kept.data, kept.size, false, &text, error);
     for (size_t i = 0; i < text.size; i++)
         if (text.data[i] == '\n' || text.data[i] == '\r' || text.data[i] == '\t') text.data[i] = ' ';
-    if (status == TFM_OK && ok) ok = tfm_bytes_append(out, text.data, text.size);
+    if (status == TFM_OK && ok) ok = tfm_text_append(out, text.data, text.size);
     tfm_ids_free(&kept);
     tfm_text_free(&text);
     return status != TFM_OK || ok ? status : no_memory(error);
@@ -275,8 +275,8 @@ static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t
 
 /* One candidate: PROBABILITY, tab, TOKEN, tab, TEXT; or an object with them. The candidate is in ids already. */
 static tfm_status print_candidate(const tfm_analysis *a, const score_scale *scale, ranked candidate, const tfm_ids *ids,
-                                  size_t position, json_t *list, tfm_bytes *out, tfm_error *error) {
-    tfm_bytes token = {0}, text = {0};
+                                  size_t position, json_t *list, tfm_text *out, tfm_error *error) {
+    tfm_text token = {0}, text = {0};
     int32_t id = (int32_t)candidate.index;
     tfm_status status = print_filled(a, &id, 1, 0, &token, error);
     if (status == TFM_OK) status = print_filled(a, ids->data, ids->size, position, &text, error);
@@ -291,18 +291,18 @@ static tfm_status print_candidate(const tfm_analysis *a, const score_scale *scal
         else
             json_decref(object);
     } else if (status == TFM_OK) {
-        ok = tfm_bytes_print(out, "%.6f\t", probability(scale, candidate.score)) &&
-             tfm_bytes_append(out, token.data, token.size) && tfm_bytes_append(out, "\t", 1) &&
-             tfm_bytes_append(out, text.data, text.size) && tfm_bytes_append(out, "\n", 1);
+        ok = tfm_text_print(out, "%.6f\t", probability(scale, candidate.score)) &&
+             tfm_text_append(out, token.data, token.size) && tfm_text_append(out, "\t", 1) &&
+             tfm_text_append(out, text.data, text.size) && tfm_text_append(out, "\n", 1);
     }
-    tfm_bytes_free(&token);
-    tfm_bytes_free(&text);
+    tfm_text_free(&token);
+    tfm_text_free(&text);
     return status != TFM_OK || ok ? status : no_memory(error);
 }
 
 /* The candidates of a mask, into a list of JSON or as lines. */
 static tfm_status print_mask(const tfm_analysis *a, const tfm_analysis_input *input, size_t position,
-                             const float *scores, json_t *list, tfm_bytes *out, tfm_error *error) {
+                             const float *scores, json_t *list, tfm_text *out, tfm_error *error) {
     size_t n = a->engine->info.n_outputs, k = a->top < n ? a->top : n;
     score_scale scale = make_scale(TFM_SCORES_SOFTMAX, scores, n);
     ranked *best = highest(scores, n, k);
@@ -318,7 +318,7 @@ static tfm_status print_mask(const tfm_analysis *a, const tfm_analysis_input *in
 }
 
 static tfm_status print_masks(const tfm_analysis *a, const tfm_analysis_input *input, const float *scores,
-                              tfm_bytes *out, tfm_error *error) {
+                              tfm_text *out, tfm_error *error) {
     json_t *masks = a->settings->json ? json_array() : NULL;
     tfm_status status = masks || !a->settings->json ? TFM_OK : no_memory(error);
     for (size_t i = 0; status == TFM_OK && i < input->masks.size; i++) {
@@ -338,7 +338,7 @@ static tfm_status print_masks(const tfm_analysis *a, const tfm_analysis_input *i
 /* ---- any of them ---- */
 
 tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *inputs, float *const *results,
-                              tfm_bytes *out, tfm_error *error) {
+                              tfm_text *out, tfm_error *error) {
     size_t d = a->engine->info.d_model;
     bool ok = true;
     switch (a->action) {
@@ -350,7 +350,7 @@ tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *i
         if (a->settings->json)
             return print_object(json_pack("{s:o}", "similarity", tfm_json_number(cosine(results[0], results[1], d))),
                                 out, error);
-        ok = tfm_bytes_print(out, "%.6f\n", cosine(results[0], results[1], d));
+        ok = tfm_text_print(out, "%.6f\n", cosine(results[0], results[1], d));
         break;
     case TFM_FILL_MASK: return print_masks(a, inputs, results[0], out, error);
     case TFM_CLASSIFY: return print_classified(a, inputs, results[0], out, error);
@@ -359,7 +359,7 @@ tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *i
 }
 
 /* Rows of numbers keep their count: an input that failed has a row of NaNs. */
-tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, tfm_bytes *out, tfm_error *error) {
+tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, tfm_text *out, tfm_error *error) {
     bool vectors = a->action == TFM_EMBED, ok = true;
     if (vectors && a->settings->analysis.format != TFM_VECTORS_JSON) {
         const float nothing = NAN;
@@ -367,7 +367,7 @@ tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, 
     } else if (vectors || a->settings->json) {
         return print_object(json_pack("{s:o}", "error", tfm_json_text(message, strlen(message))), out, error);
     } else {
-        ok = tfm_bytes_append(out, "\n", 1);
+        ok = tfm_text_append(out, "\n", 1);
     }
     return ok ? TFM_OK : no_memory(error);
 }

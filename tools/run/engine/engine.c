@@ -48,7 +48,7 @@ static tfm_status read_system(tfm_engine *engine, const tfm_settings *settings, 
             engine->system.size--;
         return status;
     }
-    if (!settings->system || tfm_bytes_append(&engine->system, settings->system, strlen(settings->system)))
+    if (!settings->system || tfm_text_append(&engine->system, settings->system, strlen(settings->system)))
         return TFM_OK;
     return tfm_fail(error, TFM_ERROR_MEMORY, "--system: out of memory");
 }
@@ -115,7 +115,7 @@ tfm_status tfm_engine_open(tfm_engine *engine, const char *path, const tfm_setti
 
 void tfm_engine_close(tfm_engine *engine) {
     tfm_ids_free(&engine->prefix);
-    tfm_bytes_free(&engine->system);
+    tfm_text_free(&engine->system);
     tfm_session_free(&engine->session);
     tfm_model_close(&engine->model);
     tfm_pool_free(&engine->pool);
@@ -171,7 +171,7 @@ static tfm_status set_prefix(tfm_engine *engine, const tfm_settings *settings, t
     const tfm_option *text = tfm_options_find(&tfm_settings_table, "prefix", 6);
     engine->prefix.size = 0;
     if (*tfm_settings_mark(settings, ids) && decoding->prefix_ids.size) {
-        if (tfm_push_ids(&engine->prefix, decoding->prefix_ids.data, decoding->prefix_ids.size)) return TFM_OK;
+        if (tfm_ids_append(&engine->prefix, decoding->prefix_ids.data, decoding->prefix_ids.size)) return TFM_OK;
         return tfm_fail(error, TFM_ERROR_MEMORY, "--prefix-ids: out of memory");
     }
     if (!*tfm_settings_mark(settings, text) || !decoding->prefix) return TFM_OK;
@@ -303,7 +303,7 @@ static tfm_status start_somewhere(const tfm_engine *engine, tfm_ids *ids, tfm_er
     int32_t bos = engine->params.bos_token_id;
     if (bos < 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "an empty prompt needs a start token, and the model names none");
-    return tfm_push_ids(ids, &bos, 1) ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "prompt: out of memory");
+    return tfm_ids_append(ids, &bos, 1) ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "prompt: out of memory");
 }
 
 tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,

@@ -207,29 +207,29 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     return status == TFM_OK ? check_given_ids(settings, params, &info, error) : status;
 }
 
-static bool print_ids(tfm_bytes *out, const int32_t *ids, size_t n, const char *separator) {
+static bool print_ids(tfm_text *out, const int32_t *ids, size_t n, const char *separator) {
     bool ok = true;
-    for (size_t i = 0; i < n && ok; i++) ok = tfm_bytes_print(out, "%s%d", i ? separator : "", ids[i]);
+    for (size_t i = 0; i < n && ok; i++) ok = tfm_text_print(out, "%s%d", i ? separator : "", ids[i]);
     return ok;
 }
 
 static bool print_list(const tfm_settings *settings, const tfm_option *option, const tfm_generate_params *params,
-                       tfm_bytes *out) {
+                       tfm_text *out) {
     const tfm_decoding *decoding = &settings->decoding;
     bool given = *tfm_settings_mark(settings, option);
     if (option->parse == tfm_parse_stop) return tfm_print_stops(decoding, out);
     if (option->parse == tfm_parse_logit_bias) return tfm_print_logit_bias(params, out);
-    if (option->parse == tfm_parse_seed) return tfm_bytes_print(out, "%llu", (unsigned long long)params->seed);
+    if (option->parse == tfm_parse_seed) return tfm_text_print(out, "%llu", (unsigned long long)params->seed);
     if (option->parse == tfm_parse_prefix) {
         const char *prefix = given && decoding->prefix ? decoding->prefix : "";
-        return tfm_bytes_print(out, "%s", *prefix ? prefix : "none");
+        return tfm_text_print(out, "%s", *prefix ? prefix : "none");
     }
     if (option->parse == tfm_parse_bad_words) {
-        bool ok = tfm_bytes_print(out, "[");
+        bool ok = tfm_text_print(out, "[");
         for (size_t i = 0; i < params->n_bad_words && ok; i++)
-            ok = tfm_bytes_print(out, "%s[", i ? ", " : "") &&
-                 print_ids(out, params->bad_words[i].ids, params->bad_words[i].n, ", ") && tfm_bytes_print(out, "]");
-        return ok && tfm_bytes_print(out, "]");
+            ok = tfm_text_print(out, "%s[", i ? ", " : "") &&
+                 print_ids(out, params->bad_words[i].ids, params->bad_words[i].n, ", ") && tfm_text_print(out, "]");
+        return ok && tfm_text_print(out, "]");
     }
     tfm_tokens list = {0};
     if (option->offset == FIELD(decoding.eos_token_ids))
@@ -238,25 +238,25 @@ static bool print_list(const tfm_settings *settings, const tfm_option *option, c
         list = (tfm_tokens){params->suppress_tokens, params->n_suppress_tokens};
     else if (given)
         list = (tfm_tokens){decoding->prefix_ids.data, decoding->prefix_ids.size};
-    if (list.n == 0) return tfm_bytes_print(out, "none");
+    if (list.n == 0) return tfm_text_print(out, "none");
     return print_ids(out, list.ids, list.n, " ");
 }
 
 bool tfm_settings_print(const tfm_settings *settings, const tfm_option *option, const tfm_generate_params *params,
-                        tfm_bytes *out) {
+                        tfm_text *out) {
     if (scalar_size(option) == 0) return print_list(settings, option, params, out);
     const void *value = scalar(params, option);
     switch (option->kind) {
     case TFM_OPTION_U32:
         /* 0 stands for "max-length holds", and cannot be typed. */
         if (option->offset == DECODING(max_new_tokens) && *(const uint32_t *)value == 0)
-            return tfm_bytes_print(out, "none");
-        return tfm_bytes_print(out, "%u", *(const uint32_t *)value);
+            return tfm_text_print(out, "none");
+        return tfm_text_print(out, "%u", *(const uint32_t *)value);
     case TFM_OPTION_ID:
-        if (*(const int32_t *)value < 0) return tfm_bytes_print(out, "none");
-        return tfm_bytes_print(out, "%d", *(const int32_t *)value);
-    case TFM_OPTION_DOUBLE: return tfm_bytes_print(out, "%.9g", *(const double *)value);
-    case TFM_OPTION_BOOL: return tfm_bytes_print(out, "%s", *(const bool *)value ? "true" : "false");
-    default: return tfm_bytes_print(out, "%s", option->choices[*(const int *)value]);
+        if (*(const int32_t *)value < 0) return tfm_text_print(out, "none");
+        return tfm_text_print(out, "%d", *(const int32_t *)value);
+    case TFM_OPTION_DOUBLE: return tfm_text_print(out, "%.9g", *(const double *)value);
+    case TFM_OPTION_BOOL: return tfm_text_print(out, "%s", *(const bool *)value ? "true" : "false");
+    default: return tfm_text_print(out, "%s", option->choices[*(const int *)value]);
     }
 }

@@ -62,6 +62,6 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
 
 /* Appends a decoding option's value in params as one would type it. */
 bool tfm_settings_print(const tfm_settings *settings, const tfm_option *option, const tfm_generate_params *params,
-                        tfm_bytes *out);
+                        tfm_text *out);
 
 #endif

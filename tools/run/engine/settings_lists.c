@@ -38,7 +38,7 @@ static tfm_status read_bad_word(const json_t *word, const char *what, tfm_ids *f
     int32_t n = (int32_t)json_array_size(word);
     if (!json_is_array(word) || n == 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: each word is a list of token ids, as in [[1, 2], [3]]", what);
-    if (!tfm_push_ids(flat, &n, 1)) return no_memory(what, error);
+    if (!tfm_ids_append(flat, &n, 1)) return no_memory(what, error);
     for (size_t i = 0; i < (size_t)n; i++) {
         const json_t *id = json_array_get(word, i);
         json_int_t number = json_is_integer(id) ? json_integer_value(id) : -1;
@@ -46,7 +46,7 @@ static tfm_status read_bad_word(const json_t *word, const char *what, tfm_ids *f
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: each word is a list of token ids, as in [[1, 2], [3]]",
                             what);
         int32_t value = (int32_t)number;
-        if (!tfm_push_ids(flat, &value, 1)) return no_memory(what, error);
+        if (!tfm_ids_append(flat, &value, 1)) return no_memory(what, error);
     }
     return TFM_OK;
 }
@@ -132,15 +132,15 @@ tfm_status tfm_parse_stop(void *user, const tfm_option *option, const char *what
     return TFM_OK;
 }
 
-bool tfm_print_stops(const tfm_decoding *decoding, tfm_bytes *out) {
-    bool ok = decoding->n_stops || tfm_bytes_print(out, "none");
+bool tfm_print_stops(const tfm_decoding *decoding, tfm_text *out) {
+    bool ok = decoding->n_stops || tfm_text_print(out, "none");
     for (size_t i = 0; i < decoding->n_stops && ok; i++) {
-        ok = tfm_bytes_print(out, "%s\"", i ? " " : "");
+        ok = tfm_text_print(out, "%s\"", i ? " " : "");
         for (const char *c = decoding->stops[i]; *c && ok; c++) {
             const char *word = *c == '\n' ? "\\n" : *c == '\t' ? "\\t" : *c == '\\' ? "\\\\" : NULL;
-            ok = word ? tfm_bytes_append(out, word, 2) : tfm_bytes_append(out, c, 1);
+            ok = word ? tfm_text_append(out, word, 2) : tfm_text_append(out, c, 1);
         }
-        ok = ok && tfm_bytes_append(out, "\"", 1);
+        ok = ok && tfm_text_append(out, "\"", 1);
     }
     return ok;
 }
@@ -184,10 +184,10 @@ tfm_status tfm_parse_logit_bias(void *user, const tfm_option *option, const char
     return TFM_OK;
 }
 
-bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_bytes *out) {
-    bool ok = params->n_logit_bias || tfm_bytes_print(out, "none");
+bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_text *out) {
+    bool ok = params->n_logit_bias || tfm_text_print(out, "none");
     for (size_t i = 0; i < params->n_logit_bias && ok; i++)
-        ok = tfm_bytes_print(out, "%s%d=%.9g", i ? " " : "", params->logit_bias[i].id,
+        ok = tfm_text_print(out, "%s%d=%.9g", i ? " " : "", params->logit_bias[i].id,
                              (double)params->logit_bias[i].bias);
     return ok;
 }

@@ -28,7 +28,7 @@ tfm_status tfm_parse_seed(void *settings, const tfm_option *option, const char *
 void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option);
 
 /* Appends the list of an appending option as one would type it, or "none". */
-bool tfm_print_stops(const tfm_decoding *decoding, tfm_bytes *out);
-bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_bytes *out);
+bool tfm_print_stops(const tfm_decoding *decoding, tfm_text *out);
+bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_text *out);
 
 #endif

@@ -33,10 +33,10 @@ static json_t *split_lines(const char *text, size_t n) {
 }
 
 static tfm_status read_lines(const char *path, json_t **list, tfm_error *error) {
-    tfm_bytes text = {0};
+    tfm_text text = {0};
     tfm_status status = tfm_read_file(path, VOCABULARY_MAX, &text, error);
     if (status == TFM_OK) *list = split_lines(text.data, text.size);
-    tfm_bytes_free(&text);
+    tfm_text_free(&text);
     return status;
 }
 

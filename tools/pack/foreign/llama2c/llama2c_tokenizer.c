@@ -15,7 +15,7 @@
 typedef struct reader {
     const char *path;
     tfm_piece_list list;
-    tfm_bytes file;
+    tfm_text file;
     char *texts; /* spellings with U+2581 for spaces */
     tfm_error *error;
 } reader;
@@ -72,6 +72,6 @@ tfm_status tfm_llama2c_write_tokenizer(const char *path, uint64_t vocab_size, tf
     json_decref(root);
     free(r.list.pieces);
     free(r.texts);
-    tfm_bytes_free(&r.file);
+    tfm_text_free(&r.file);
     return status;
 }

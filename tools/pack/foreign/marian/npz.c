@@ -267,7 +267,7 @@ static tfm_status take_ids(json_t *strings, const char *path, json_t *ids, tfm_e
 
 static tfm_status read_vocabulary(model *m, tfm_error *error) {
     tfm_path path;
-    tfm_bytes text = {0};
+    tfm_text text = {0};
     json_t *strings = NULL;
     if (!find_vocabulary(m, &path)) return TFM_OK;
     m->vocabulary = json_object();
@@ -276,7 +276,7 @@ static tfm_status read_vocabulary(model *m, tfm_error *error) {
     if (status == TFM_OK) status = tfm_npz_yaml(text.data, text.size, path.text, &strings, error);
     if (status == TFM_OK) status = take_ids(strings, path.text, m->vocabulary, error);
     json_decref(strings);
-    tfm_bytes_free(&text);
+    tfm_text_free(&text);
     return status;
 }
 

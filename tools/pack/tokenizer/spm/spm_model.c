@@ -224,12 +224,12 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
 }
 
 tfm_status tfm_spm_model_read(tfm_spm_model *model, const char *path, tfm_error *error) {
-    tfm_bytes bytes = {0};
+    tfm_text bytes = {0};
     *model = (tfm_spm_model){0};
     tfm_status status = tfm_read_file(path, MAX_FILE, &bytes, error);
     if (status == TFM_OK)
         status = tfm_spm_model_parse(model, (const unsigned char *)bytes.data, bytes.size, path, error);
-    tfm_bytes_free(&bytes);
+    tfm_text_free(&bytes);
     return status;
 }
 
