@@ -59,7 +59,7 @@ static tfm_status open_directory(tfm_output *output, tfm_error *error) {
                       : slash               ? strndup(output->path, (size_t)(slash - output->path))
                                             : strdup(".");
     output->base = slash ? slash + 1 : output->path;
-    if (!directory) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to write it", output->path);
+    if (!directory) return tfm_no_memory(error, "%s", output->path);
     output->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int reason = errno;
     free(directory);
@@ -87,7 +87,7 @@ tfm_status tfm_output_create(tfm_output **output, const char *path, tfm_error *e
     if (made) made->path = strdup(path);
     if (!made || !made->path) {
         free(made);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to write it", path);
+        return tfm_no_memory(error, "%s", path);
     }
     made->fd = made->directory = -1;
     tfm_status status = open_output(made, error);

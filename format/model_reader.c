@@ -233,8 +233,7 @@ static tfm_status read_directory(tfm_file *file, const tfm_disk_header *header, 
     tfm_disk_record *records = zeroed(header->directory_length, 1);
     tfm_status status;
     if (!file->sections || !file->tensors || !file->by_name || !file->verified || !records)
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the directory of %u tensors", file->path,
-                          header->n_tensors);
+        status = tfm_no_memory(error, "%s: directory of %u tensors", file->path, header->n_tensors);
     else
         status = read_at(file, records, header->directory_length, header->directory_offset, error);
     if (status == TFM_OK &&
@@ -293,7 +292,7 @@ tfm_status tfm_file_open_fd(tfm_file **file, int fd, const char *path, const tfm
         free(made);
         free(copy);
         close(fd);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to open it", path);
+        return tfm_no_memory(error, "%s", path);
     }
     made->fd = fd;
     made->path = copy;

@@ -69,7 +69,7 @@ tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *e
     if (!made || !buffer) {
         free(made);
         free(buffer);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to write it", path);
+        return tfm_no_memory(error, "%s", path);
     }
     memset(made, 0, sizeof *made);
     made->buffer = buffer;
@@ -183,7 +183,7 @@ static tfm_status claim_tensor_name(tfm_writer *writer, const char *name, tfm_er
     if (node && *node == copy) return TFM_OK;
     free(copy);
     if (node) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: there is already a tensor '%s'", path_of(writer), name);
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for the name '%s'", path_of(writer), name);
+    return tfm_no_memory(error, "%s: name '%s'", path_of(writer), name);
 }
 
 /* ---- sections ---- */

@@ -128,7 +128,7 @@ tfm_status tfm_table_open(tfm_table **table, const void *data, size_t n, const c
     if (head.count > TFM_DISK_MAX_ENTRIES || head.count > (n - sizeof head) / sizeof(tfm_disk_entry))
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: %u values do not fit into %zu bytes", what, head.count, n);
     tfm_table *made = calloc(1, sizeof *made + head.count * sizeof made->values[0]);
-    if (!made) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for a table of %u values", what, head.count);
+    if (!made) return tfm_no_memory(error, "%s: table of %u values", what, head.count);
     made->n = head.count;
     reading in = {.data = data, .n = n, .what = what, .error = error};
     tfm_status status = read_entries(&in, made);

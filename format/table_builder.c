@@ -42,7 +42,7 @@ void tfm_table_builder_free(tfm_table_builder **builder) {
 static bool builder_usable(const tfm_table_builder *builder) { return builder && builder->failure.status == TFM_OK; }
 
 static void fail_memory(tfm_table_builder *builder, const char *key) {
-    tfm_fail(&builder->failure, TFM_ERROR_MEMORY, "no memory for the value '%s'", key);
+    tfm_no_memory(&builder->failure, "value '%s'", key);
 }
 
 /* The index of key, or where it belongs; *found says which. */
@@ -249,7 +249,7 @@ static void write_table(const tfm_table_builder *builder, unsigned char *out, ui
 tfm_status tfm_table_build(const tfm_table_builder *builder, void **data, size_t *n, tfm_error *error) {
     *data = NULL;
     *n = 0;
-    if (!builder) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a table");
+    if (!builder) return tfm_no_memory(error, "table");
     if (builder->failure.status != TFM_OK)
         return tfm_fail(error, builder->failure.status, "%s", builder->failure.message);
     uint64_t length = table_length(builder);
@@ -257,8 +257,7 @@ tfm_status tfm_table_build(const tfm_table_builder *builder, void **data, size_t
         return tfm_fail(error, TFM_ERROR_LIMIT, "a table of %llu bytes is too long: a section has at most a GiB",
                         (unsigned long long)length);
     unsigned char *out = calloc(1, length);
-    if (!out)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a table of %llu bytes", (unsigned long long)length);
+    if (!out) return tfm_no_memory(error, "table of %llu bytes", (unsigned long long)length);
     write_table(builder, out, length);
     *data = out;
     *n = length;

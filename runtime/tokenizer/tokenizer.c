@@ -27,10 +27,10 @@ tfm_status tfm_tokenizer_open(tfm_tokenizer **tokenizer, const tfm_table *table,
                         "%s: tokenizers of type %.40s are unknown to this version; use a newer one", what, type);
     }
     tfm_tokenizer *t = calloc(1, sizeof *t);
-    if (!t) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what);
+    if (!t) return tfm_no_memory(error, "%s", what);
     t->is_spm = is_spm;
     t->index = calloc(1, sizeof *t->index);
-    tfm_status status = !t->index ? tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", what)
+    tfm_status status = !t->index ? tfm_no_memory(error, "%s", what)
                         : is_spm  ? tfm_spm_open(&t->spm, table, what, error)
                                   : tfm_pipeline_open(&t->pipeline, table, what, error);
     if (status != TFM_OK) {

@@ -55,7 +55,7 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_er
     size_t start = bytes->size;
     for (;;) {
         if (!tfm_text_reserve(bytes, 65536)) {
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", name);
+            status = tfm_no_memory(error, "%s", name);
             break;
         }
         ssize_t n = read(fd, bytes->data + bytes->size, bytes->capacity - bytes->size - 1);

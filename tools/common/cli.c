@@ -141,7 +141,7 @@ tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t m
                             (long long)max);
         }
         int32_t id = (int32_t)number;
-        if (!tfm_ids_append(ids, &id, 1)) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);
+        if (!tfm_ids_append(ids, &id, 1)) return tfm_no_memory(error, "%s", what);
     }
     return TFM_OK;
 }

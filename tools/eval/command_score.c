@@ -224,9 +224,7 @@ static tfm_status add_sentence(scorer *run, tfm_error *error) {
         ok = status == TFM_OK && tfm_chrf_add(&run->chrf, &run->chrf_options, p[0], p + 1, run->n - 1);
     }
     if (status != TFM_OK) return status;
-    return ok ? TFM_OK
-              : tfm_fail(error, TFM_ERROR_MEMORY, "%s:%" PRIu64 ": out of memory", run->files[0].name,
-                         run->files[0].lines.number);
+    return ok ? TFM_OK : tfm_no_memory(error, "%s:%" PRIu64, run->files[0].name, run->files[0].lines.number);
 }
 
 static bool ends_tokenized(tfm_slice line) {

@@ -62,13 +62,9 @@ static void free_chain(chain *c) {
     c->n = 0;
 }
 
-static tfm_status out_of_memory(tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory while tokenizing a sentence");
-}
-
 static tfm_status say_pcre2(tfm_error *error, int code) {
     char reason[128] = "";
-    if (code == PCRE2_ERROR_NOMEMORY) return out_of_memory(error);
+    if (code == PCRE2_ERROR_NOMEMORY) return tfm_no_memory(error, "sentence");
     pcre2_get_error_message(code, (PCRE2_UCHAR *)reason, sizeof reason);
     return tfm_fail(error, TFM_ERROR_LIMIT, "a sentence cannot be tokenized: %s", reason);
 }
@@ -93,7 +89,7 @@ static tfm_status substitute(const chain *c, size_t i, const tfm_text *text, tfm
     result->size = 0;
     size_t room = text->size + text->size / 2 + 16;
     for (;;) {
-        if (!tfm_text_reserve(result, room)) return out_of_memory(error);
+        if (!tfm_text_reserve(result, room)) return tfm_no_memory(error, "sentence");
         PCRE2_SIZE size = result->capacity;
         int code = pcre2_substitute(c->codes[i], (PCRE2_SPTR)(text->data ? text->data : ""), text->size, 0, options,
                                     NULL, NULL, (PCRE2_SPTR)c->replacements[i], PCRE2_ZERO_TERMINATED,
@@ -129,7 +125,7 @@ struct tfm_lowercase {
 
 tfm_status tfm_lowercase_create(tfm_lowercase **lowercase, tfm_error *error) {
     *lowercase = calloc(1, sizeof **lowercase);
-    if (!*lowercase) return out_of_memory(error);
+    if (!*lowercase) return tfm_no_memory(error, "sentence");
     tfm_status status = compile(&(*lowercase)->special, rules_special_case, error);
     if (status != TFM_OK) tfm_lowercase_free(lowercase);
     return status;
@@ -149,14 +145,14 @@ static tfm_status lower_characters(const tfm_text *text, tfm_text *result, tfm_e
         if (size == 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "a sentence is not valid UTF-8");
         char lower[TFM_UTF8_MAX];
         size_t n = tfm_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)code), lower);
-        if (!tfm_text_append(result, lower, n)) return out_of_memory(error);
+        if (!tfm_text_append(result, lower, n)) return tfm_no_memory(error, "sentence");
     }
     return TFM_OK;
 }
 
 tfm_status tfm_lowercase_run(const tfm_lowercase *lowercase, tfm_slice text, tfm_text *result, tfm_error *error) {
     tfm_text special = {0};
-    tfm_status status = tfm_text_append(&special, text.data, text.n) ? TFM_OK : out_of_memory(error);
+    tfm_status status = tfm_text_append(&special, text.data, text.n) ? TFM_OK : tfm_no_memory(error, "sentence");
     if (status == TFM_OK) status = run_chain(&lowercase->special, &special, error);
     if (status == TFM_OK) status = lower_characters(&special, result, error);
     tfm_text_free(&special);
@@ -178,7 +174,7 @@ tfm_status tfm_bleu_tokenizer_create(tfm_bleu_tokenizer **tokenizer, tfm_bleu_to
                                         [TFM_TOKENIZE_CHAR] = rules_char,
                                         [TFM_TOKENIZE_NONE] = rules_none};
     *tokenizer = calloc(1, sizeof **tokenizer);
-    if (!*tokenizer) return out_of_memory(error);
+    if (!*tokenizer) return tfm_no_memory(error, "sentence");
     (*tokenizer)->kind = kind;
     tfm_status status = compile(&(*tokenizer)->chain, rules[kind], error);
     if (status == TFM_OK && lowercase) status = tfm_lowercase_create(&(*tokenizer)->lowercase, error);
@@ -215,7 +211,7 @@ static tfm_status prepare_13a(tfm_text *text, tfm_error *error) {
     static const char *const marks[][2] = {
         {"<skipped>", ""}, {"&quot;", "\""}, {"&amp;", "&"}, {"&lt;", "<"}, {"&gt;", ">"}};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) replace_shorter(text, marks[i][0], marks[i][1]);
-    if (!tfm_text_reserve(text, 2)) return out_of_memory(error);
+    if (!tfm_text_reserve(text, 2)) return tfm_no_memory(error, "sentence");
     memmove(text->data + 1, text->data, text->size);
     text->data[0] = ' ';
     text->data[text->size + 1] = ' ';
@@ -232,7 +228,7 @@ tfm_status tfm_bleu_tokenizer_run(const tfm_bleu_tokenizer *tokenizer, tfm_slice
     if (tokenizer->lowercase)
         status = tfm_lowercase_run(tokenizer->lowercase, text, result, error);
     else if (!tfm_text_append(result, text.data, text.n))
-        status = out_of_memory(error);
+        status = tfm_no_memory(error, "sentence");
     if (status == TFM_OK && tokenizer->kind == TFM_TOKENIZE_13A) status = prepare_13a(result, error);
     if (status == TFM_OK) status = run_chain(&tokenizer->chain, result, error);
     return status;

@@ -88,7 +88,7 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     a->status = tfm_output_text_push(&a->texts[output], &id, 1, &a->error);
     if (a->status == TFM_OK && a->params.num_return_sequences == 1) {
         if (!tfm_ids_append(&a->request->ids, &id, 1))
-            a->status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
+            a->status = tfm_no_memory(&a->error, "answer");
         else
             a->status = show_growth(a);
     }
@@ -114,7 +114,7 @@ static tfm_status complete(answer *a, const tfm_hypothesis *const *hypotheses, s
     }
     a->request->ids.size = 0;
     if (status == TFM_OK && n && !tfm_ids_append(&a->request->ids, hypotheses[0]->ids, hypotheses[0]->n))
-        status = tfm_fail(&a->error, TFM_ERROR_MEMORY, "answer: out of memory");
+        status = tfm_no_memory(&a->error, "answer");
     return status;
 }
 

@@ -39,7 +39,7 @@ tfm_status tfm_attention_open(tfm_attention_file *file, const char *path, tfm_er
     if (tfm_heatmap_html_start(&start))
         status = write_file(file, &start, error);
     else
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", path);
+        status = tfm_no_memory(error, "%s", path);
     tfm_text_free(&start);
     return status;
 }
@@ -90,7 +90,7 @@ tfm_status tfm_attention_draw(const tfm_attention_file *file, const tfm_engine *
                            target_text.data ? target_text.data : ""};
         bool ok = source_labels && target_labels;
         ok = ok && (file->html ? tfm_heatmap_html_figure(&map, (size_t)number, out) : tfm_heatmap_svg(&map, out));
-        if (!ok) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", file->path);
+        if (!ok) status = tfm_no_memory(error, "%s", file->path);
     }
     free_labels(source_labels, source->size);
     free_labels(target_labels, hypothesis->n);
@@ -116,7 +116,7 @@ tfm_status tfm_attention_close(tfm_attention_file *file, tfm_error *error) {
         if (tfm_heatmap_html_end(&end))
             status = write_file(file, &end, error);
         else
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", file->path);
+            status = tfm_no_memory(error, "%s", file->path);
         tfm_text_free(&end);
     }
     if (close(file->fd) < 0 && status == TFM_OK)

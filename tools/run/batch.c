@@ -83,8 +83,7 @@ static tfm_status add_drawing(batch *b, const item *it, tfm_error *error) {
 static tfm_status give_out(batch *b, tfm_error *error) {
     while (b->written < b->n && b->items[b->written].done) {
         item *it = &b->items[b->written++];
-        if (!tfm_text_append(&b->out, it->output.data, it->output.size))
-            return tfm_fail(error, TFM_ERROR_MEMORY, "output: out of memory");
+        if (!tfm_text_append(&b->out, it->output.data, it->output.size)) return tfm_no_memory(error, "output");
         tfm_status status = add_drawing(b, it, error);
         if (status != TFM_OK) return status;
     }

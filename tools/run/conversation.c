@@ -82,7 +82,7 @@ static tfm_status render(const tfm_conversation *c, size_t first, tfm_ids *ids, 
     const tfm_text *system = &c->engine->system;
     size_t n = 0;
     tfm_message *messages = calloc(c->n - first + 1, sizeof *messages);
-    if (!messages) return tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
+    if (!messages) return tfm_no_memory(error, "conversation");
     if (system->size) messages[n++] = (tfm_message){.role = "system", .content = system->data, .n = system->size};
     for (size_t i = first; i < c->n; i++) messages[n++] = c->messages[i];
     tfm_status status = tfm_engine_render(c->engine, messages, n, ids, error);
@@ -168,8 +168,7 @@ static tfm_status answer(tfm_conversation *c, tfm_error *error) {
     }
     if (status == TFM_OK) {
         drop_first(c, dropped);
-        if (!push(c, "assistant", request.text.data, request.text.size))
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
+        if (!push(c, "assistant", request.text.data, request.text.size)) status = tfm_no_memory(error, "conversation");
         tell(c, dropped, &request);
     }
     tfm_answer_forget(&request);
@@ -178,7 +177,7 @@ static tfm_status answer(tfm_conversation *c, tfm_error *error) {
 }
 
 tfm_status tfm_conversation_say(tfm_conversation *c, const char *text, size_t n, tfm_error *error) {
-    if (!push(c, "user", text, n)) return tfm_fail(error, TFM_ERROR_MEMORY, "conversation: out of memory");
+    if (!push(c, "user", text, n)) return tfm_no_memory(error, "conversation");
     tfm_status status = answer(c, error);
     if (status != TFM_OK) pop(c);
     return status;

@@ -21,8 +21,6 @@ typedef struct printer {
     tfm_error *error;
 } printer;
 
-static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "result: out of memory"); }
-
 bool tfm_result_has_text(const tfm_engine *engine, const tfm_settings *settings) {
     return engine->info.has_tokenizer && (settings->json || !settings->ids);
 }
@@ -59,8 +57,7 @@ static bool print_flat(const printer *p, const tfm_text *text, tfm_text *out) {
 
 static bool print_ids(const tfm_hypothesis *hypothesis, tfm_text *out) {
     bool ok = true;
-    for (size_t i = 0; i < hypothesis->n && ok; i++)
-        ok = tfm_text_print(out, "%s%d", i ? " " : "", hypothesis->ids[i]);
+    for (size_t i = 0; i < hypothesis->n && ok; i++) ok = tfm_text_print(out, "%s%d", i ? " " : "", hypothesis->ids[i]);
     return ok;
 }
 
@@ -73,7 +70,7 @@ static tfm_status print_lines(const printer *p, tfm_text *out) {
         if (i < p->n)
             ok = p->settings->ids ? print_ids(p->hypotheses[i], out)
                                   : print_flat(p, &prompt, out) && print_flat(p, &p->texts[i].text, out);
-        if (!ok || !tfm_text_append(out, "\n", 1)) status = no_memory(p->error);
+        if (!ok || !tfm_text_append(out, "\n", 1)) status = tfm_no_memory(p->error, "result");
     }
     tfm_text_free(&prompt);
     return status;
@@ -133,15 +130,15 @@ static tfm_status add_hypothesis(json_t *object, const printer *p, size_t i) {
     if (p->settings->top_log_probs) failed |= json_object_set_new(object, "top_log_probs", top_list(p, h)) != 0;
     if (exists && tfm_engine_continues(p->engine))
         failed |= json_object_set_new(object, "finish", json_string(finish)) != 0;
-    return failed ? no_memory(p->error) : TFM_OK;
+    return failed ? tfm_no_memory(p->error, "result") : TFM_OK;
 }
 
 static tfm_status add_sequences(json_t *object, const printer *p) {
     json_t *sequences = json_array();
-    if (json_object_set_new(object, "sequences", sequences)) return no_memory(p->error);
+    if (json_object_set_new(object, "sequences", sequences)) return tfm_no_memory(p->error, "result");
     for (size_t i = 0; i < p->n; i++) {
         json_t *sequence = json_object();
-        if (json_array_append_new(sequences, sequence)) return no_memory(p->error);
+        if (json_array_append_new(sequences, sequence)) return tfm_no_memory(p->error, "result");
         tfm_status status = add_hypothesis(sequence, p, i);
         if (status != TFM_OK) return status;
     }
@@ -152,7 +149,7 @@ static tfm_status add_prompt(json_t *object, const printer *p) {
     tfm_text text = {0};
     tfm_status status = prompt_text(p, &text);
     if (status == TFM_OK && json_object_set_new(object, "prompt", tfm_json_text(text.data ? text.data : "", text.size)))
-        status = no_memory(p->error);
+        status = tfm_no_memory(p->error, "result");
     tfm_text_free(&text);
     return status;
 }
@@ -163,25 +160,25 @@ static tfm_status add_timing(json_t *object, const printer *p, size_t n_tokens, 
     bool failed = json_object_set_new(object, "timing", timing) != 0;
     if (!failed && tfm_engine_continues(p->engine))
         failed = json_object_set_new(timing, "prompt_tokens", json_integer((json_int_t)p->input->size)) != 0;
-    return failed ? no_memory(p->error) : TFM_OK;
+    return failed ? tfm_no_memory(p->error, "result") : TFM_OK;
 }
 
 /* Takes the object. Nine digits are enough to give a float back bit for bit. */
 static tfm_status print_object(json_t *object, tfm_text *out, tfm_error *error) {
     bool ok = object && tfm_json_line(object, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
     json_decref(object);
-    return ok ? TFM_OK : no_memory(error);
+    return ok ? TFM_OK : tfm_no_memory(error, "result");
 }
 
 static tfm_status print_json(const printer *p, double seconds, tfm_text *out) {
     json_t *object = json_object();
-    if (!object) return no_memory(p->error);
+    if (!object) return tfm_no_memory(p->error, "result");
     tfm_status status = p->settings->echo && p->engine->info.has_tokenizer ? add_prompt(object, p) : TFM_OK;
     if (status == TFM_OK) status = add_hypothesis(object, p, 0);
     if (status == TFM_OK && p->engine->params.num_return_sequences > 1) status = add_sequences(object, p);
     if (status == TFM_OK && p->engine->params.do_sample &&
         json_object_set_new(object, "seed", json_integer((json_int_t)p->engine->params.seed)))
-        status = no_memory(p->error);
+        status = tfm_no_memory(p->error, "result");
     if (status == TFM_OK && !p->settings->no_timing)
         status = add_timing(object, p, p->n ? p->hypotheses[0]->n : 0, seconds);
     if (status == TFM_OK) return print_object(object, out, p->error);

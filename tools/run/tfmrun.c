@@ -73,8 +73,7 @@ static char *read_prompt(const char *path, tfm_error *error) {
     }
     if (status == TFM_OK && bytes.size && memchr(bytes.data, 0, bytes.size))
         status = tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: is no text, a byte of it is 0", path);
-    if (status == TFM_OK && !tfm_text_append(&bytes, "", 0))
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", path);
+    if (status == TFM_OK && !tfm_text_append(&bytes, "", 0)) status = tfm_no_memory(error, "%s", path);
     if (status != TFM_OK) tfm_text_free(&bytes);
     return bytes.data;
 }

@@ -203,11 +203,11 @@ static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
 tfm_status tfm_safetensors_open(tfm_safetensors **result, const char *path, tfm_error *error) {
     *result = NULL;
     tfm_safetensors *file = calloc(1, sizeof *file);
-    if (!file) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!file) return tfm_no_memory(error, "%s", path);
     file->fd = -1;
     file->path = strdup(path);
     tfm_status status = TFM_OK;
-    if (!file->path) status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!file->path) status = tfm_no_memory(error, "%s", path);
     if (status == TFM_OK && (file->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
         status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
     if (status == TFM_OK) status = load_header(file, error);

@@ -21,10 +21,6 @@ struct tfm_safetensors_writer {
 
 #define BUFFER_BYTES ((size_t)1 << 16)
 
-static tfm_status no_memory(const tfm_safetensors_writer *writer, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", writer->path);
-}
-
 static tfm_status write_all(tfm_safetensors_writer *writer, const void *data, size_t n, tfm_error *error) {
     tfm_status status = tfm_output_write(writer->file, data, n, writer->flushed, error);
     writer->flushed += n;
@@ -51,14 +47,14 @@ static tfm_status put(tfm_safetensors_writer *writer, const void *data, size_t n
 tfm_status tfm_safetensors_writer_create(tfm_safetensors_writer **result, const char *path, tfm_error *error) {
     *result = NULL;
     tfm_safetensors_writer *writer = calloc(1, sizeof *writer);
-    if (!writer) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory", path);
+    if (!writer) return tfm_no_memory(error, "%s", path);
     tfm_status status = tfm_output_create(&writer->file, path, error);
     writer->path = tfm_output_path(writer->file);
     writer->header = json_object();
     writer->metadata = json_object();
     writer->buffer = malloc(BUFFER_BYTES);
     if (status == TFM_OK && (!writer->header || !writer->metadata || !writer->buffer))
-        status = no_memory(writer, error);
+        status = tfm_no_memory(error, "%s", writer->path);
     if (status != TFM_OK)
         tfm_safetensors_writer_abort(&writer);
     else
@@ -69,7 +65,9 @@ tfm_status tfm_safetensors_writer_create(tfm_safetensors_writer **result, const 
 tfm_status tfm_safetensors_writer_metadata(tfm_safetensors_writer *writer, const char *key, const char *value,
                                            tfm_error *error) {
     if (writer->begun) return tfm_fail(error, TFM_ERROR_STATE, "%s: metadata after the first data", writer->path);
-    return json_object_set_new(writer->metadata, key, json_string(value)) == 0 ? TFM_OK : no_memory(writer, error);
+    return json_object_set_new(writer->metadata, key, json_string(value)) == 0
+               ? TFM_OK
+               : tfm_no_memory(error, "%s", writer->path);
 }
 
 tfm_status tfm_safetensors_writer_declare(tfm_safetensors_writer *writer, const char *name, tfm_st_dtype dtype,
@@ -98,7 +96,7 @@ tfm_status tfm_safetensors_writer_declare(tfm_safetensors_writer *writer, const 
                                    "data_offsets", (json_int_t)writer->declared, (json_int_t)end)
                        : NULL;
     if (!ok) json_decref(dimensions);
-    if (!entry) return no_memory(writer, error);
+    if (!entry) return tfm_no_memory(error, "%s", writer->path);
     /* The only other reason for a failure is a name that is not UTF-8. */
     if (json_object_set_new(writer->header, name, entry) != 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: tensor name is not UTF-8, or no memory", writer->path);
@@ -115,7 +113,7 @@ static tfm_status begin(tfm_safetensors_writer *writer, tfm_error *error) {
     ok = ok && json_object_update(whole, writer->header) == 0;
     char *text = ok ? json_dumps(whole, JSON_COMPACT) : NULL;
     json_decref(whole);
-    if (!text) return no_memory(writer, error);
+    if (!text) return tfm_no_memory(error, "%s", writer->path);
     size_t length = strlen(text), padded = (length + 7) / 8 * 8;
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)padded >> 8 * i);

@@ -197,7 +197,7 @@ static void read_decoder(tfm_table_reader *r, tfm_decoder_steps *decoder) {
     if (r->status != TFM_OK || !count || count->u64 == 0) return;
     decoder->steps = calloc(count->u64, sizeof *decoder->steps);
     if (!decoder->steps) {
-        r->status = tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory", r->what);
+        r->status = tfm_no_memory(r->error, "%s", r->what);
         return;
     }
     decoder->n = count->u64;

@@ -179,7 +179,7 @@ void tfm_steps_read(tfm_table_reader *r, const char *name, tfm_steps *steps) {
     if (!count || r->status != TFM_OK || count->u64 == 0) return;
     steps->steps = calloc(count->u64, sizeof *steps->steps);
     if (!steps->steps) {
-        r->status = tfm_fail(r->error, TFM_ERROR_MEMORY, "%s: no memory", r->what);
+        r->status = tfm_no_memory(r->error, "%s", r->what);
         return;
     }
     steps->n = count->u64;

@@ -94,7 +94,7 @@ static tfm_status print_items(windows *w, item *items, size_t n, tfm_error *erro
         if (!it->failed)
             status = tfm_analysis_print(&w->a, it->inputs, it->results, &w->out, error);
         else if (!tfm_text_append(&w->out, it->output.data, it->output.size))
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "output: out of memory");
+            status = tfm_no_memory(error, "output");
         if (status == TFM_OK && w->out.size >= WRITE_BYTES) status = flush(w, error);
     }
     return status;

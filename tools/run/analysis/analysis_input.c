@@ -150,8 +150,6 @@ tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settin
 
 /* ---- inputs ---- */
 
-static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "input: out of memory"); }
-
 /* Two texts, a tab between them; ids: the second one's get type 1. */
 static tfm_status read_pair(const tfm_analysis *a, const char *text, size_t n, size_t tab, tfm_analysis_input *input,
                             tfm_error *error) {
@@ -168,7 +166,7 @@ static tfm_status read_pair(const tfm_analysis *a, const char *text, size_t n, s
         size_t n_first = input->ids.size;
         if (status == TFM_OK) status = tfm_parse_ids("the input", second, n_second, max, &input->ids, error);
         for (size_t i = 0; status == TFM_OK && i < input->ids.size; i++)
-            if (!tfm_ids_append(&input->types, &types[i >= n_first], 1)) status = no_memory(error);
+            if (!tfm_ids_append(&input->types, &types[i >= n_first], 1)) status = tfm_no_memory(error, "input");
     } else {
         status =
             tfm_tokenize_pair(a->engine->model, text, tab, second, n_second, true, &input->ids, &input->types, error);
@@ -183,7 +181,8 @@ static tfm_status read_pair(const tfm_analysis *a, const char *text, size_t n, s
 static tfm_status find_masks(const tfm_analysis *a, tfm_analysis_input *input, tfm_error *error) {
     for (size_t i = 0; i < input->ids.size; i++) {
         int32_t position = (int32_t)i;
-        if (input->ids.data[i] == a->mask_id && !tfm_ids_append(&input->masks, &position, 1)) return no_memory(error);
+        if (input->ids.data[i] == a->mask_id && !tfm_ids_append(&input->masks, &position, 1))
+            return tfm_no_memory(error, "input");
     }
     if (input->masks.size) return TFM_OK;
     if (a->settings->ids || !a->mask_text)

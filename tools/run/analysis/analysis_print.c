@@ -9,8 +9,6 @@
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
 
-static tfm_status no_memory(tfm_error *error) { return tfm_fail(error, TFM_ERROR_MEMORY, "results: out of memory"); }
-
 /* Six places, which the exponential functions of all C libraries agree on. */
 static json_t *json_probability(double value) { return tfm_json_number(round(value * 1e6) / 1e6); }
 
@@ -18,7 +16,7 @@ static json_t *json_probability(double value) { return tfm_json_number(round(val
 static tfm_status print_object(json_t *object, tfm_text *out, tfm_error *error) {
     bool ok = object && tfm_json_line(object, JSON_COMPACT | JSON_REAL_PRECISION(9), out);
     json_decref(object);
-    return ok ? TFM_OK : no_memory(error);
+    return ok ? TFM_OK : tfm_no_memory(error, "results");
 }
 
 /* ---- vectors ---- */
@@ -163,7 +161,7 @@ static bool print_classes(const tfm_analysis *a, const float *scores, tfm_text *
     for (size_t i = 0; ok && i < k; i++) {
         char own[24];
         ok = tfm_text_print(out, "%s%s\t%.6f", i ? "\t" : "", label(a, best[i].index, own),
-                             probability(&scale, best[i].score));
+                            probability(&scale, best[i].score));
     }
     free(best);
     return ok && tfm_text_append(out, "\n", 1);
@@ -239,13 +237,13 @@ static tfm_status print_classified(const tfm_analysis *a, const tfm_analysis_inp
     bool sequence = a->engine->info.head == TFM_HEAD_SEQUENCE;
     if (!a->settings->json) {
         bool ok = sequence ? print_classes(a, scores, out) : print_tokens(a, input, scores, out);
-        return ok ? TFM_OK : no_memory(error);
+        return ok ? TFM_OK : tfm_no_memory(error, "results");
     }
     json_t *object = json_object();
     if (object && (sequence ? set_classes(a, object, scores, true) : set_tokens(a, object, input, scores)))
         return print_object(object, out, error);
     json_decref(object);
-    return no_memory(error);
+    return tfm_no_memory(error, "results");
 }
 
 /* ---- masks ---- */
@@ -270,7 +268,7 @@ static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t
     if (status == TFM_OK && ok) ok = tfm_text_append(out, text.data, text.size);
     tfm_ids_free(&kept);
     tfm_text_free(&text);
-    return status != TFM_OK || ok ? status : no_memory(error);
+    return status != TFM_OK || ok ? status : tfm_no_memory(error, "results");
 }
 
 /* One candidate: PROBABILITY, tab, TOKEN, tab, TEXT; or an object with them. The candidate is in ids already. */
@@ -297,7 +295,7 @@ static tfm_status print_candidate(const tfm_analysis *a, const score_scale *scal
     }
     tfm_text_free(&token);
     tfm_text_free(&text);
-    return status != TFM_OK || ok ? status : no_memory(error);
+    return status != TFM_OK || ok ? status : tfm_no_memory(error, "results");
 }
 
 /* The candidates of a mask, into a list of JSON or as lines. */
@@ -306,7 +304,7 @@ static tfm_status print_mask(const tfm_analysis *a, const tfm_analysis_input *in
     size_t n = a->engine->info.n_outputs, k = a->top < n ? a->top : n;
     score_scale scale = make_scale(TFM_SCORES_SOFTMAX, scores, n);
     ranked *best = highest(scores, n, k);
-    tfm_status status = best ? TFM_OK : no_memory(error);
+    tfm_status status = best ? TFM_OK : tfm_no_memory(error, "results");
     int32_t *ids = input->ids.data, before = ids[position];
     for (size_t i = 0; status == TFM_OK && i < k; i++) {
         ids[position] = (int32_t)best[i].index;
@@ -320,13 +318,13 @@ static tfm_status print_mask(const tfm_analysis *a, const tfm_analysis_input *in
 static tfm_status print_masks(const tfm_analysis *a, const tfm_analysis_input *input, const float *scores,
                               tfm_text *out, tfm_error *error) {
     json_t *masks = a->settings->json ? json_array() : NULL;
-    tfm_status status = masks || !a->settings->json ? TFM_OK : no_memory(error);
+    tfm_status status = masks || !a->settings->json ? TFM_OK : tfm_no_memory(error, "results");
     for (size_t i = 0; status == TFM_OK && i < input->masks.size; i++) {
         int32_t position = input->masks.data[i];
         json_t *list = masks ? json_array() : NULL;
         if (masks &&
             json_array_append_new(masks, json_pack("{s:i, s:o}", "position", (int)position, "candidates", list)))
-            status = no_memory(error);
+            status = tfm_no_memory(error, "results");
         if (status == TFM_OK)
             status = print_mask(a, input, (size_t)position, scores + i * a->engine->info.n_outputs, list, out, error);
     }
@@ -355,7 +353,7 @@ tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *i
     case TFM_FILL_MASK: return print_masks(a, inputs, results[0], out, error);
     case TFM_CLASSIFY: return print_classified(a, inputs, results[0], out, error);
     }
-    return ok ? TFM_OK : no_memory(error);
+    return ok ? TFM_OK : tfm_no_memory(error, "results");
 }
 
 /* Rows of numbers keep their count: an input that failed has a row of NaNs. */
@@ -369,5 +367,5 @@ tfm_status tfm_analysis_print_error(const tfm_analysis *a, const char *message, 
     } else {
         ok = tfm_text_append(out, "\n", 1);
     }
-    return ok ? TFM_OK : no_memory(error);
+    return ok ? TFM_OK : tfm_no_memory(error, "results");
 }

@@ -50,7 +50,7 @@ static tfm_status read_system(tfm_engine *engine, const tfm_settings *settings, 
     }
     if (!settings->system || tfm_text_append(&engine->system, settings->system, strlen(settings->system)))
         return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "--system: out of memory");
+    return tfm_no_memory(error, "--system");
 }
 
 static tfm_status choose_chat(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
@@ -172,7 +172,7 @@ static tfm_status set_prefix(tfm_engine *engine, const tfm_settings *settings, t
     engine->prefix.size = 0;
     if (*tfm_settings_mark(settings, ids) && decoding->prefix_ids.size) {
         if (tfm_ids_append(&engine->prefix, decoding->prefix_ids.data, decoding->prefix_ids.size)) return TFM_OK;
-        return tfm_fail(error, TFM_ERROR_MEMORY, "--prefix-ids: out of memory");
+        return tfm_no_memory(error, "--prefix-ids");
     }
     if (!*tfm_settings_mark(settings, text) || !decoding->prefix) return TFM_OK;
     return tfm_tokenize(engine->model, TFM_TARGET, decoding->prefix, strlen(decoding->prefix), false, &engine->prefix,
@@ -303,7 +303,7 @@ static tfm_status start_somewhere(const tfm_engine *engine, tfm_ids *ids, tfm_er
     int32_t bos = engine->params.bos_token_id;
     if (bos < 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "an empty prompt needs a start token, and the model names none");
-    return tfm_ids_append(ids, &bos, 1) ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "prompt: out of memory");
+    return tfm_ids_append(ids, &bos, 1) ? TFM_OK : tfm_no_memory(error, "prompt");
 }
 
 tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,

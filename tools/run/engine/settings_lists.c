@@ -8,10 +8,6 @@
 
 #include "runtime/tfm.h"
 
-static tfm_status no_memory(const char *what, tfm_error *error) {
-    return tfm_fail(error, TFM_ERROR_MEMORY, "%s: out of memory", what);
-}
-
 /* ---- token ids ---- */
 
 tfm_status tfm_parse_id_list(void *settings, const tfm_option *option, const char *what, const char *value,
@@ -38,7 +34,7 @@ static tfm_status read_bad_word(const json_t *word, const char *what, tfm_ids *f
     int32_t n = (int32_t)json_array_size(word);
     if (!json_is_array(word) || n == 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: each word is a list of token ids, as in [[1, 2], [3]]", what);
-    if (!tfm_ids_append(flat, &n, 1)) return no_memory(what, error);
+    if (!tfm_ids_append(flat, &n, 1)) return tfm_no_memory(error, "%s", what);
     for (size_t i = 0; i < (size_t)n; i++) {
         const json_t *id = json_array_get(word, i);
         json_int_t number = json_is_integer(id) ? json_integer_value(id) : -1;
@@ -46,7 +42,7 @@ static tfm_status read_bad_word(const json_t *word, const char *what, tfm_ids *f
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: each word is a list of token ids, as in [[1, 2], [3]]",
                             what);
         int32_t value = (int32_t)number;
-        if (!tfm_ids_append(flat, &value, 1)) return no_memory(what, error);
+        if (!tfm_ids_append(flat, &value, 1)) return tfm_no_memory(error, "%s", what);
     }
     return TFM_OK;
 }
@@ -80,7 +76,7 @@ tfm_status tfm_parse_bad_words(void *user, const tfm_option *option, const char 
         status = read_bad_word(json_array_get(words, i), what, &flat, error);
     json_decref(words);
     tfm_tokens *views = status == TFM_OK ? word_views(&flat, n_words) : NULL;
-    if (status == TFM_OK && !views) status = no_memory(what, error);
+    if (status == TFM_OK && !views) status = tfm_no_memory(error, "%s", what);
     if (status != TFM_OK) {
         tfm_ids_free(&flat);
         return status;
@@ -100,7 +96,7 @@ tfm_status tfm_parse_prefix(void *user, const tfm_option *option, const char *wh
     (void)option;
     tfm_decoding *decoding = &((tfm_settings *)user)->decoding;
     char *copy = strdup(value);
-    if (!copy) return no_memory(what, error);
+    if (!copy) return tfm_no_memory(error, "%s", what);
     free(decoding->prefix);
     decoding->prefix = copy;
     return TFM_OK;
@@ -123,10 +119,10 @@ tfm_status tfm_parse_stop(void *user, const tfm_option *option, const char *what
     tfm_decoding *decoding = &((tfm_settings *)user)->decoding;
     if (!*value) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: an empty text would stop every output at once", what);
     char **stops = realloc(decoding->stops, (decoding->n_stops + 1) * sizeof *stops);
-    if (!stops) return no_memory(what, error);
+    if (!stops) return tfm_no_memory(error, "%s", what);
     decoding->stops = stops;
     char *stop = strdup(value);
-    if (!stop) return no_memory(what, error);
+    if (!stop) return tfm_no_memory(error, "%s", what);
     unescape(stop);
     stops[decoding->n_stops++] = stop;
     return TFM_OK;
@@ -174,7 +170,7 @@ tfm_status tfm_parse_logit_bias(void *user, const tfm_option *option, const char
     do {
         size_t n = strcspn(value, ", ");
         tfm_logit_bias *list = realloc(decoding->logit_bias, (decoding->n_logit_bias + 1) * sizeof *list);
-        if (!list) return no_memory(what, error);
+        if (!list) return tfm_no_memory(error, "%s", what);
         decoding->logit_bias = list;
         tfm_status status = read_bias(what, value, n, &list[decoding->n_logit_bias], error);
         if (status != TFM_OK) return status;
@@ -188,7 +184,7 @@ bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_text *out) {
     bool ok = params->n_logit_bias || tfm_text_print(out, "none");
     for (size_t i = 0; i < params->n_logit_bias && ok; i++)
         ok = tfm_text_print(out, "%s%d=%.9g", i ? " " : "", params->logit_bias[i].id,
-                             (double)params->logit_bias[i].bias);
+                            (double)params->logit_bias[i].bias);
     return ok;
 }
 
