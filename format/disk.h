@@ -6,8 +6,10 @@
 #ifndef TFM_FORMAT_DISK_H
 #define TFM_FORMAT_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define TFM_DISK_MAGIC "\x89TFM\r\n\x1a\n"
 #define TFM_DISK_BYTE_ORDER 0x01020304u
@@ -58,6 +60,12 @@ typedef struct tfm_disk_entry {
 _Static_assert(sizeof(tfm_disk_header) == TFM_DISK_HEADER && offsetof(tfm_disk_header, header_hash) == 120, "header");
 _Static_assert(sizeof(tfm_disk_record) == 192 && offsetof(tfm_disk_record, offset) == 112, "record");
 _Static_assert(sizeof(tfm_disk_table) == 16 && sizeof(tfm_disk_entry) == 32, "table");
+
+/* Whether n bytes are all zero, as padding and what is reserved must be. */
+static inline bool tfm_all_zero(const void *data, size_t n) {
+    const unsigned char *bytes = data;
+    return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
+}
 
 /* x rounded up to a multiple of a (a power of two); x must be below 2^63. */
 static inline uint64_t tfm_disk_align(uint64_t x, uint64_t a) { return (x + a - 1) & ~(a - 1); }

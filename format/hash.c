@@ -3,7 +3,6 @@
 #include "hash.h"
 
 #include <stdatomic.h>
-#include <string.h>
 #include <xxhash.h>
 
 #include "disk.h"
@@ -53,9 +52,4 @@ uint64_t tfm_hash_extent(tfm_hash_function *hash, const void *data, size_t n) {
     for (size_t at = 0; at < n; at += TFM_DISK_CHUNK)
         tfm_hash_join_add(&join, hash(bytes + at, n - at < TFM_DISK_CHUNK ? n - at : TFM_DISK_CHUNK));
     return tfm_hash_join_end(&join);
-}
-
-bool tfm_all_zero(const void *data, size_t n) {
-    const unsigned char *bytes = data;
-    return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
 }

@@ -4,7 +4,6 @@
 #ifndef TFM_FORMAT_HASH_H
 #define TFM_FORMAT_HASH_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,8 +32,5 @@ uint64_t tfm_hash_join_end(const tfm_hash_join *join);
 
 /* Hash of a whole extent, chunk after chunk. */
 uint64_t tfm_hash_extent(tfm_hash_function *hash, const void *data, size_t n);
-
-/* Whether n bytes are all zero. */
-bool tfm_all_zero(const void *data, size_t n);
 
 #endif

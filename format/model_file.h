@@ -1,5 +1,5 @@
 /*
- * model_file.h - model.bin: the structures on disk, the reader and the writer. docs/format.md is the specification.
+ * model_file.h - model.bin: its reader and its writer. docs/format.md is the specification, disk.h has the structures.
  *
  * A file is: header (128 bytes), extents (sections and tensors, each aligned), directory. Everything little-endian.
  * A section is a table of typed values (table.h): "architecture", "generation", "tokenizer", "tokenizer.target",
@@ -25,6 +25,9 @@ typedef enum tfm_layout {
     TFM_LAYOUT_COUNT
 } tfm_layout;
 
+/* Bytes a tensor takes; false if the product overflows or the combination is not allowed. */
+bool tfm_tensor_bytes(tfm_dtype dtype, tfm_layout layout, uint32_t rank, const uint64_t *shape, uint64_t *bytes);
+
 /* A tensor as the reader gives it: checked against the file's length; data points into the mapping. */
 typedef struct tfm_tensor {
     char name[TFM_NAME_MAX + 1];
@@ -43,14 +46,7 @@ typedef struct tfm_section {
     const void *data;
 } tfm_section; /* in the order of the file, as are tensors */
 
-/*
- * Runs task(arg, i) for i = 0 .. n - 1, in any order, perhaps on several threads; returns when all are done. The reader
- * verifies through it, so that this layer needs no threads of its own. NULL means a plain loop.
- */
-typedef struct tfm_parallel {
-    void (*run)(void *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);
-    void *pool;
-} tfm_parallel;
+/* ---- reader ---- */
 
 typedef struct tfm_file tfm_file;
 
@@ -78,10 +74,6 @@ const char *tfm_file_path(const tfm_file *file);
 uint64_t tfm_file_length(const tfm_file *file);
 /* The hash of the header, under which every byte of the file lies: files with the same hash are the same. */
 uint64_t tfm_file_hash(const tfm_file *file);
-/* The whole mapping, for the SIGBUS guard of the runtime. */
-const void *tfm_file_base(const tfm_file *file);
-/* One fstat: TFM_ERROR_CHANGED if the file no longer has the length it was opened with. */
-tfm_status tfm_file_check_size(const tfm_file *file, tfm_error *error);
 
 size_t tfm_file_tensor_count(const tfm_file *file);
 const tfm_tensor *tfm_file_tensor_at(const tfm_file *file, size_t i);
@@ -92,6 +84,15 @@ size_t tfm_file_section_count(const tfm_file *file);
 const tfm_section *tfm_file_section_at(const tfm_file *file, size_t i);
 /* The table of a section, or NULL if there is none of that name. */
 const tfm_table *tfm_file_table(const tfm_file *file, const char *name);
+
+/*
+ * Runs task(arg, i) for i = 0 .. n - 1, in any order, perhaps on several threads; returns when all are done. The reader
+ * verifies through it, so that this layer needs no threads of its own. NULL means a plain loop.
+ */
+typedef struct tfm_parallel {
+    void (*run)(void *pool, size_t n, void (*task)(void *arg, size_t i), void *arg);
+    void *pool;
+} tfm_parallel;
 
 /*
  * Hashes every byte not hashed by tfm_file_open (tensors, padding) and names the first damaged part in file order,
@@ -128,22 +129,11 @@ tfm_status tfm_writer_tensor(tfm_writer *writer, const char *name, tfm_dtype dty
                              const uint64_t *shape, tfm_error *error);
 tfm_status tfm_writer_write(tfm_writer *writer, const void *data, size_t n, tfm_error *error);
 /*
- * Whole matrices and vectors at once, converted from f32 rows and packed; memory for one panel. A finite value of
- * tfm_dtype_bound or more, and for quantised types one that is not finite, is refused (TFM_ERROR_ARGUMENT, naming
- * tensor and place).
- */
-tfm_status tfm_writer_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout,
-                             const float *rows, uint64_t n, uint64_t k, tfm_error *error);
-tfm_status tfm_writer_vector(tfm_writer *writer, const char *name, const float *values, uint64_t n, tfm_error *error);
-/*
  * Writes the sections, the directory and the header, syncs, gives the file its name, replacing a regular file there at
  * once. Frees the writer and sets it to NULL, also on failure.
  */
 tfm_status tfm_writer_commit(tfm_writer **writer, tfm_error *error);
 /* Gives up: removes what was written. Accepts NULL. */
 void tfm_writer_abort(tfm_writer **writer);
-
-/* Bytes a tensor takes; false if the product overflows or the combination is not allowed. */
-bool tfm_tensor_bytes(tfm_dtype dtype, tfm_layout layout, uint32_t rank, const uint64_t *shape, uint64_t *bytes);
 
 #endif

@@ -1,6 +1,6 @@
 /* model_reader.c - opening a model file: header, directory and sections are checked before a pointer into it is formed.
  */
-#include "model_reader.h"
+#include "model_reader_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -342,8 +342,6 @@ const char *tfm_file_path(const tfm_file *file) { return file->path; }
 uint64_t tfm_file_length(const tfm_file *file) { return file->length; }
 
 uint64_t tfm_file_hash(const tfm_file *file) { return file->header_hash; }
-
-const void *tfm_file_base(const tfm_file *file) { return file->base; }
 
 size_t tfm_file_tensor_count(const tfm_file *file) { return file->n_tensors; }
 

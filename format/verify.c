@@ -5,7 +5,7 @@
  * looked at in parallel, then judged in order on the calling thread; so no memory is allocated, and what is reported
  * does not depend on threads.
  */
-#include "model_reader.h"
+#include "model_reader_internal.h"
 
 #include "disk.h"
 

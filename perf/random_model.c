@@ -68,13 +68,20 @@ static void matrix(maker *m, const char *prefix, const char *name, tfm_dtype dty
     free(panel);
 }
 
+static void f32_tensor(maker *m, const char *name, uint32_t rank, const uint64_t *dims, const float *values) {
+    uint64_t n = rank == 2 ? dims[0] * dims[1] : dims[0];
+    if (m->status == TFM_OK)
+        m->status = tfm_writer_tensor(m->writer, name, TFM_F32, TFM_LAYOUT_ROWS, rank, dims, &m->error);
+    if (m->status == TFM_OK) m->status = tfm_writer_write(m->writer, values, n * sizeof *values, &m->error);
+}
+
 static void vector(maker *m, const char *prefix, const char *name, uint64_t n, float centre) {
     char full[TFM_NAME_MAX + 1];
     snprintf(full, sizeof full, "%s%s", prefix, name);
     float *values = perf_alloc(n * sizeof *values);
     perf_fill(values, n, ++m->seed);
     for (uint64_t i = 0; i < n; i++) values[i] = centre + 0.1f * values[i];
-    if (m->status == TFM_OK) m->status = tfm_writer_vector(m->writer, full, values, n, &m->error);
+    f32_tensor(m, full, 1, &n, values);
     free(values);
 }
 
@@ -213,9 +220,7 @@ static void write_all(maker *m) {
         if (has(s, "decoder")) vector(m, "", "output.bias", s->vocab, 0);
         float *position = perf_alloc(s->positions * s->d_model * sizeof *position);
         tfm_sinusoid(position, s->positions, s->d_model, 0, TFM_SINUSOID_HALVES);
-        if (m->status == TFM_OK)
-            m->status = tfm_writer_matrix(m->writer, "position", TFM_F32, TFM_LAYOUT_ROWS, position, s->positions,
-                                          s->d_model, &m->error);
+        f32_tensor(m, "position", 2, (const uint64_t[]){s->positions, s->d_model}, position);
         free(position);
     }
     if (has(s, "encoder")) stack(m, "encoder", false);

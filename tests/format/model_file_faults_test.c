@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/write_tensors.h"
 #include "tests/support/faults.h"
 #include "model_files.h"
 
@@ -55,9 +56,9 @@ static tfm_status write_everything(const char *path, tfm_error *error) {
     for (int i = 0; i < 70 && status == TFM_OK; i++) { /* more than the first room for records */
         char name[10];
         snprintf(name, sizeof name, "t%d", i);
-        status = tfm_writer_vector(writer, name, rows, 3, error);
+        status = write_vector(writer, name, rows, 3, error);
     }
-    if (status == TFM_OK) status = tfm_writer_matrix(writer, "m", TFM_F16, TFM_LAYOUT_PANELS, rows, 20, 20, error);
+    if (status == TFM_OK) status = write_matrix(writer, "m", TFM_F16, TFM_LAYOUT_PANELS, rows, 20, 20, error);
     if (status == TFM_OK) status = tfm_writer_commit(&writer, error);
     tfm_writer_abort(&writer);
     tfm_table_builder_free(&table);

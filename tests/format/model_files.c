@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/support/write_tensors.h"
 #include "format/hash.h"
 
 /* Fixtures also serve the fuzz target, which has no test framework: what cannot happen ends the process. */
@@ -96,13 +97,13 @@ static void add_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tf
     float *rows = malloc(n * k * sizeof *rows);
     NEED(rows != NULL);
     for (size_t i = 0; i < n * k; i++) rows[i] = (float)((i * 7919) % 4096) / 64.0f - 32.0f;
-    NEED(tfm_writer_matrix(writer, name, dtype, layout, rows, n, k, NULL) == TFM_OK);
+    NEED(write_matrix(writer, name, dtype, layout, rows, n, k, NULL) == TFM_OK);
     free(rows);
 }
 
 void add_sample_tensors(tfm_writer *writer) {
     const float bias[] = {1.0f, -2.0f, 3.5f};
-    NEED(tfm_writer_vector(writer, "decoder.0.ffn.up.bias", bias, 3, NULL) == TFM_OK);
+    NEED(write_vector(writer, "decoder.0.ffn.up.bias", bias, 3, NULL) == TFM_OK);
     add_matrix(writer, "embed", TFM_F32, TFM_LAYOUT_PANELS, 17, 33); /* 4224 bytes: on a page of its own */
     add_matrix(writer, "half", TFM_F16, TFM_LAYOUT_PANELS, 16, 5);
     add_matrix(writer, "brain", TFM_BF16, TFM_LAYOUT_ROWS, 3, 11);
@@ -142,7 +143,7 @@ static void fill_example(tfm_writer *writer) {
     tfm_table_set_u64(table, "d_model", 512);
     NEED(tfm_writer_section(writer, "architecture", table, NULL) == TFM_OK);
     tfm_table_builder_free(&table);
-    NEED(tfm_writer_vector(writer, "norm.weight", values, 3, NULL) == TFM_OK);
+    NEED(write_vector(writer, "norm.weight", values, 3, NULL) == TFM_OK);
 }
 
 image example_image(void) { return make_image(fill_example); }

@@ -8,7 +8,7 @@
 
 #include "format/disk.h"
 #include "format/model_file.h"
-#include "format/model_reader.h"
+#include "format/model_reader_internal.h"
 
 /* The bytes of a file. */
 typedef struct image {

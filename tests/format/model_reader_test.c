@@ -22,7 +22,7 @@ Test(reader, finds_what_was_written) {
         const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
         cr_assert_eq(tfm_file_tensor(file, tensor->name), tensor);
         cr_assert_eq(tensor->offset % (tensor->length >= 4096 ? 4096 : 64), 0);
-        cr_assert_eq(tensor->data, (const unsigned char *)tfm_file_base(file) + tensor->offset);
+        cr_assert_eq(tensor->data, file->base + tensor->offset);
         REQUIRE_OK(tfm_file_verify_tensor(file, tensor, NULL, error));
         REQUIRE_OK(tfm_file_verify_tensor(file, tensor, NULL, error));
     }

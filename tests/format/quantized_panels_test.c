@@ -196,6 +196,23 @@ Test(quantize, zeros_and_tiny_values) {
     }
 }
 
+/* From this magnitude on a type cannot hold a value: it, or its scale, would become infinite. */
+Test(quantize, bounds) {
+    for (tfm_dtype dtype = TFM_F32; dtype < TFM_DTYPE_COUNT; dtype++) {
+        float bound = tfm_dtype_bound(dtype), row[4] = {0}, back[4];
+        unsigned char *room = malloc(tfm_panel_bytes(dtype, 4));
+        for (int at_bound = 0; at_bound < 2; at_bound++) {
+            if (at_bound && tfm_dtype_quantized(dtype)) continue; /* no value of theirs may be so large */
+            row[1] = at_bound ? bound : nextafterf(bound, 0.0f);
+            tfm_panel_pack(row, 4, 1, 4, dtype, room);
+            tfm_panel_unpack(room, dtype, 1, 4, back, 4);
+            MUST((isinf(back[1]) != 0) == at_bound, "%s: %a became %a", tfm_dtype_name(dtype), (double)row[1],
+                 (double)back[1]);
+        }
+        free(room);
+    }
+}
+
 Test(quantize, largest_values) {
     float row[64];
     float back[64];

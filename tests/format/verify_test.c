@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/support/write_tensors.h"
 #include "format/hash.h"
 #include "model_files.h"
 
@@ -236,7 +237,7 @@ Test(verify, thousands_of_small_tensors) {
         float values[20];
         snprintf(name, sizeof name, "t%u", i * 7 % 3000);
         for (unsigned k = 0; k < 20; k++) values[k] = (float)(i + k);
-        REQUIRE_OK(tfm_writer_vector(writer, name, values, 1 + i % 20, error));
+        REQUIRE_OK(write_vector(writer, name, values, 1 + i % 20, error));
     }
     REQUIRE_OK(tfm_writer_commit(&writer, error));
     image im = image_read(path);

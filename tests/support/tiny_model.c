@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "write_tensors.h"
+
 uint64_t tiny_random(uint64_t *state) {
     uint64_t x = *state ? *state : 1;
     x ^= x >> 12;
@@ -357,8 +359,8 @@ static tfm_table_builder *generation(void) {
 }
 
 static tfm_status write_tensor(tfm_writer *writer, const tiny_tensor *t, tfm_dtype dtype, tfm_error *error) {
-    if (t->columns == 0) return tfm_writer_vector(writer, t->name, t->values, t->rows, error);
-    return tfm_writer_matrix(writer, t->name, t->table ? TFM_F32 : dtype,
+    if (t->columns == 0) return write_vector(writer, t->name, t->values, t->rows, error);
+    return write_matrix(writer, t->name, t->table ? TFM_F32 : dtype,
                              t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows, t->columns, error);
 }
 

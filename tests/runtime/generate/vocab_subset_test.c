@@ -8,6 +8,7 @@
 
 #include "tests/support/outputs.h"
 #include "tests/support/tiny_session.h"
+#include "tests/support/write_tensors.h"
 
 enum { VOCAB = 70, N_INPUTS = 24, LONGEST = 9, N_NEW = 7 };
 
@@ -51,9 +52,9 @@ static void write_model(const char *path, const tiny_model *tiny, const lists *l
     for (size_t i = 0; i < tiny->n; i++) {
         const tiny_tensor *t = &tiny->tensors[i];
         if (t->columns == 0)
-            REQUIRE_OK(tfm_writer_vector(writer, t->name, t->values, t->rows, error));
+            REQUIRE_OK(write_vector(writer, t->name, t->values, t->rows, error));
         else
-            REQUIRE_OK(tfm_writer_matrix(writer, t->name, t->panels ? tiny->config.dtype : TFM_F32,
+            REQUIRE_OK(write_matrix(writer, t->name, t->panels ? tiny->config.dtype : TFM_F32,
                                          t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows,
                                          t->columns, error));
     }

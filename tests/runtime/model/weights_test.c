@@ -4,6 +4,7 @@
 
 #include "runtime/model/model.h"
 #include "tests/support/tiny_session.h"
+#include "tests/support/write_tensors.h"
 
 /* A model file without architecture, with a tensor more, one less, one of another shape. */
 static void write_changed(const char *path, const tiny_model *tiny, const char *leave_out, const char *add) {
@@ -18,13 +19,13 @@ static void write_changed(const char *path, const tiny_model *tiny, const char *
         bool position = strstr(t->name, "position");
         if (leave_out && !strcmp(leave_out, t->name)) continue;
         if (t->columns)
-            REQUIRE_OK(tfm_writer_matrix(writer, t->name, TFM_F32, position ? TFM_LAYOUT_ROWS : TFM_LAYOUT_PANELS,
-                                         t->values, t->rows, t->columns, error));
+            REQUIRE_OK(write_matrix(writer, t->name, TFM_F32, position ? TFM_LAYOUT_ROWS : TFM_LAYOUT_PANELS, t->values,
+                                    t->rows, t->columns, error));
         else
-            REQUIRE_OK(tfm_writer_vector(writer, t->name, t->values, t->rows, error));
+            REQUIRE_OK(write_vector(writer, t->name, t->values, t->rows, error));
     }
     static const float values[14];
-    if (add) REQUIRE_OK(tfm_writer_vector(writer, add, values, 14, error));
+    if (add) REQUIRE_OK(write_vector(writer, add, values, 14, error));
     REQUIRE_OK(tfm_writer_commit(&writer, error));
 }
 

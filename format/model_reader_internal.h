@@ -1,6 +1,6 @@
-/* model_reader.h - an open model file, as reader.c makes it and verify.c checks it. */
-#ifndef TFM_FORMAT_MODEL_READER_H
-#define TFM_FORMAT_MODEL_READER_H
+/* model_reader_internal.h - an open model file from inside: model_reader.c makes it, verify.c looks at its bytes. */
+#ifndef TFM_FORMAT_MODEL_READER_INTERNAL_H
+#define TFM_FORMAT_MODEL_READER_INTERNAL_H
 
 #include <stdatomic.h>
 
@@ -46,6 +46,8 @@ static inline bool tfm_hash_matches(uint64_t stored, uint64_t computed) {
 #endif
 }
 
+/* One fstat: TFM_ERROR_CHANGED if the file no longer has the length it was opened with. */
+tfm_status tfm_file_check_size(const tfm_file *file, tfm_error *error);
 /* A damaged file may also be one that shrank meanwhile: CHANGED if so, else CORRUPT with what is damaged. */
 tfm_status tfm_file_damaged(const tfm_file *file, tfm_error *error, const char *kind, const char *name);
 
