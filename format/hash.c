@@ -27,7 +27,7 @@ tfm_hash_function *tfm_hash_select(void) {
     tfm_hash_function *best = atomic_load_explicit(&chosen, memory_order_relaxed);
     if (best) return best;
     tfm_hash_function *next;
-    for (size_t i = 0; (next = tfm_hash_list(i)) != NULL; i++) best = next;
+    for (size_t i = 0; (next = tfm_hash_list(i)); i++) best = next;
     atomic_store_explicit(&chosen, best, memory_order_relaxed);
     return best;
 }

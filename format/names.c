@@ -17,7 +17,7 @@ bool tfm_section_extension(const char *name) { return name[0] == 'x' && name[1] 
 bool tfm_section_known(const char *name) {
     static const char *const known[] = {"architecture", "generation", "tokenizer", "tokenizer.target",
                                         "chat",         "shortlist",  "metadata",  "origin"};
-    for (size_t i = 0; i < sizeof(known) / sizeof known[0]; i++)
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i]) == 0) return true;
     return false;
 }

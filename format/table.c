@@ -26,7 +26,7 @@ typedef struct reading {
 
 static tfm_disk_entry entry_at(const reading *in, size_t i) {
     tfm_disk_entry entry;
-    memcpy(&entry, in->data + sizeof(tfm_disk_table) + i * sizeof(entry), sizeof(entry));
+    memcpy(&entry, in->data + sizeof(tfm_disk_table) + i * sizeof entry, sizeof entry);
     return entry;
 }
 

@@ -242,7 +242,7 @@ static void write_table(const tfm_table_builder *builder, unsigned char *out, ui
             memcpy(out + entry.value, it->data, it->size);
             end = entry.value + it->size;
         }
-        memcpy(out + sizeof head + i * sizeof(entry), &entry, sizeof(entry));
+        memcpy(out + sizeof head + i * sizeof entry, &entry, sizeof entry);
     }
 }
 

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/support/write_tensors.h"
 #include "tests/support/faults.h"
+#include "tests/support/write_tensors.h"
 #include "model_files.h"
 
 /* ---- memory ---- */

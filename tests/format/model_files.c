@@ -12,8 +12,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "tests/support/write_tensors.h"
 #include "format/hash.h"
+#include "tests/support/write_tensors.h"
 
 /* Fixtures also serve the fuzz target, which has no test framework: what cannot happen ends the process. */
 static void need(bool condition, const char *what) {
@@ -26,7 +26,7 @@ static void need(bool condition, const char *what) {
 char *scratch_make(void) {
     const char *parent = getenv("TMPDIR");
     char *folder = scratch_path(parent ? parent : "/tmp", "tfm-format-XXXXXX");
-    NEED(mkdtemp(folder) != NULL);
+    NEED(mkdtemp(folder));
     return folder;
 }
 
@@ -40,17 +40,17 @@ static bool is_dots(const char *name) { return strcmp(name, ".") == 0 || strcmp(
 
 size_t scratch_count(const char *folder) {
     DIR *dir = opendir(folder);
-    NEED(dir != NULL);
+    NEED(dir);
     size_t n = 0;
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) n += !is_dots(entry->d_name);
+    for (struct dirent *entry; (entry = readdir(dir));) n += !is_dots(entry->d_name);
     closedir(dir);
     return n;
 }
 
 void scratch_remove(char **folder) {
     DIR *dir = opendir(*folder);
-    NEED(dir != NULL);
-    for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
+    NEED(dir);
+    for (struct dirent *entry; (entry = readdir(dir));)
         if (!is_dots(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0)
             NEED(unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == 0);
     closedir(dir);
@@ -63,7 +63,7 @@ void scratch_remove(char **folder) {
 
 static tfm_table_builder *sample_table(void) {
     tfm_table_builder *table = tfm_table_builder_new();
-    NEED(table != NULL);
+    NEED(table);
     const uint32_t ids[] = {3, 1, 4, 1, 5};
     const float scores[] = {-1.5f, 0.0f, 2.25f};
     tfm_table_set_u64(table, "d_model", 64);
@@ -95,7 +95,7 @@ void add_sample_sections(tfm_writer *writer) {
 
 static void add_matrix(tfm_writer *writer, const char *name, tfm_dtype dtype, tfm_layout layout, size_t n, size_t k) {
     float *rows = malloc(n * k * sizeof *rows);
-    NEED(rows != NULL);
+    NEED(rows);
     for (size_t i = 0; i < n * k; i++) rows[i] = (float)((i * 7919) % 4096) / 64.0f - 32.0f;
     NEED(write_matrix(writer, name, dtype, layout, rows, n, k, NULL) == TFM_OK);
     free(rows);
@@ -114,7 +114,7 @@ void add_sample_tensors(tfm_writer *writer) {
     const uint64_t shape[] = {2, 1, 3, 2};
     const unsigned char bytes[24] = {1, 2, 3};
     NEED(tfm_writer_tensor(writer, "four", TFM_F16, TFM_LAYOUT_ROWS, 4, shape, NULL) == TFM_OK);
-    NEED(tfm_writer_write(writer, bytes, sizeof(bytes), NULL) == TFM_OK);
+    NEED(tfm_writer_write(writer, bytes, sizeof bytes, NULL) == TFM_OK);
 }
 
 static image make_image(void (*fill)(tfm_writer *writer)) {
@@ -161,10 +161,10 @@ image large_image(void) { return make_image(fill_large); }
 
 image image_read(const char *path) {
     FILE *in = fopen(path, "rbe");
-    NEED(in != NULL && fseek(in, 0, SEEK_END) == 0);
+    NEED(in && fseek(in, 0, SEEK_END) == 0);
     long n = ftell(in);
     image im = {.data = malloc((size_t)n + 1), .n = (size_t)n};
-    NEED(im.data != NULL && fseek(in, 0, SEEK_SET) == 0);
+    NEED(im.data && fseek(in, 0, SEEK_SET) == 0);
     NEED(fread(im.data, 1, im.n, in) == im.n);
     fclose(in);
     return im;
@@ -172,13 +172,13 @@ image image_read(const char *path) {
 
 void image_write(const image *im, const char *path) {
     FILE *out = fopen(path, "wbe");
-    NEED(out != NULL);
+    NEED(out);
     NEED(fwrite(im->data, 1, im->n, out) == im->n && fclose(out) == 0);
 }
 
 image image_copy(const image *im) {
     image copy = {.data = malloc(im->n + 1), .n = im->n};
-    NEED(copy.data != NULL);
+    NEED(copy.data);
     memcpy(copy.data, im->data, im->n);
     return copy;
 }
@@ -276,7 +276,7 @@ static void set_again(tfm_table_builder *builder, const tfm_value *value) {
     case TFM_VALUE_STRING: tfm_table_set_string(builder, value->key, value->data); break;
     case TFM_VALUE_STRINGS: {
         const char **strings = calloc(value->n + 1, sizeof *strings);
-        NEED(strings != NULL);
+        NEED(strings);
         const char *at = value->data;
         for (size_t i = 0; i < value->n; i++, at += strlen(at) + 1) strings[i] = at;
         tfm_table_set_strings(builder, value->key, strings, value->n);
@@ -289,7 +289,7 @@ static void set_again(tfm_table_builder *builder, const tfm_value *value) {
 
 bool table_is_canonical(const tfm_table *table, const void *data, size_t n) {
     tfm_table_builder *builder = tfm_table_builder_new();
-    NEED(builder != NULL);
+    NEED(builder);
     for (size_t i = 0; i < tfm_table_count(table); i++) set_again(builder, tfm_table_at(table, i));
     void *again;
     size_t n_again;

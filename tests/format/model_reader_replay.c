@@ -37,7 +37,7 @@ static uint64_t awkward(random_state *random) {
                                       UINT64_MAX,
                                       UINT64_MAX - 63,
                                       UINT64_MAX - 4095};
-    return values[random_next(random) % (sizeof values / sizeof values[0])];
+    return values[random_next(random) % (sizeof values / sizeof *values)];
 }
 
 static void change(image *im, random_state *random) {

@@ -202,7 +202,7 @@ Test(table, utf8) {
         {"\xF0\x9F\x99z", false},
         {"long enough for eight at once \xC3 and on", false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tfm_table_builder *builder = tfm_table_builder_new();
         tfm_table_set_string(builder, "s", cases[i].text);
         void *data;
@@ -342,7 +342,7 @@ Test(table, every_rule) {
         CASE(list_invalid, TFM_ERROR_FORMAT, "UTF-8"),
 #undef CASE
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         image im = build_table();
         image room = {.data = calloc(1, im.n + 1), .n = im.n};
         memcpy(room.data, im.data, im.n);

@@ -360,8 +360,8 @@ static tfm_table_builder *generation(void) {
 
 static tfm_status write_tensor(tfm_writer *writer, const tiny_tensor *t, tfm_dtype dtype, tfm_error *error) {
     if (t->columns == 0) return write_vector(writer, t->name, t->values, t->rows, error);
-    return write_matrix(writer, t->name, t->table ? TFM_F32 : dtype,
-                             t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows, t->columns, error);
+    return write_matrix(writer, t->name, t->table ? TFM_F32 : dtype, t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS,
+                        t->values, t->rows, t->columns, error);
 }
 
 static tfm_status write_metadata(tfm_writer *writer, void (*fill)(tfm_table_builder *table), tfm_error *error) {
