@@ -2,17 +2,22 @@
 #include "grow.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define LEAST 16 /* elements */
 
-void *tfm_grow(void *data, size_t *capacity, size_t size, size_t n, size_t element_bytes) {
+bool tfm_grow(void *array, size_t *capacity, size_t size, size_t n, size_t element_bytes) {
     size_t need, bytes, more = *capacity + *capacity / 2;
-    if (data && *capacity - size >= n) return data;
-    if (__builtin_add_overflow(size, n, &need)) return NULL;
+    if (__builtin_add_overflow(size, n, &need)) return false;
+    if (need <= *capacity) return true;
     if (need < more) need = more;
     if (need < LEAST) need = LEAST;
-    if (__builtin_mul_overflow(need, element_bytes, &bytes)) return NULL;
-    void *moved = realloc(data, bytes);
-    if (moved) *capacity = need;
-    return moved;
+    if (__builtin_mul_overflow(need, element_bytes, &bytes)) return false;
+    void *data, *moved;
+    memcpy(&data, array, sizeof data); /* whatever the type of the pointer */
+    moved = realloc(data, bytes);
+    if (!moved) return false;
+    memcpy(array, &moved, sizeof moved);
+    *capacity = need;
+    return true;
 }

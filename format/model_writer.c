@@ -144,9 +144,8 @@ static tfm_status end_extent(tfm_writer *writer, tfm_error *error) {
 }
 
 static tfm_status begin_extent(tfm_writer *writer, const tfm_disk_record *record, tfm_error *error) {
-    tfm_disk_record *records = tfm_grow(writer->records, &writer->capacity, writer->n_records, 1, sizeof *records);
-    if (!records) return break_writer(writer, tfm_no_memory(error, "%s: directory", path_of(writer)));
-    writer->records = records;
+    if (!tfm_grow(&writer->records, &writer->capacity, writer->n_records, 1, sizeof *writer->records))
+        return break_writer(writer, tfm_no_memory(error, "%s: directory", path_of(writer)));
     uint64_t begin = tfm_disk_begin(writer->offset, record->kind, record->length);
     if (record->length > TFM_DISK_MAX_LENGTH || begin > TFM_DISK_MAX_LENGTH - record->length)
         return break_writer(writer, tfm_fail(error, TFM_ERROR_LIMIT, "%s: would become too long with '%s'",

@@ -64,12 +64,6 @@ static size_t search(const tfm_table_builder *builder, const char *key, bool *fo
     return low;
 }
 
-static bool make_room(tfm_table_builder *builder) {
-    item **items = tfm_grow(builder->items, &builder->capacity, builder->n, 1, sizeof *items);
-    if (items) builder->items = items;
-    return items != NULL;
-}
-
 /* Takes `made`, replacing an item of the same key. */
 static void insert(tfm_table_builder *builder, item *made) {
     bool found;
@@ -84,7 +78,7 @@ static void insert(tfm_table_builder *builder, item *made) {
         item_free(made);
         return;
     }
-    if (!make_room(builder)) {
+    if (!tfm_grow(&builder->items, &builder->capacity, builder->n, 1, sizeof *builder->items)) {
         fail_memory(builder, made->key);
         item_free(made);
         return;

@@ -20,21 +20,16 @@ void tfm_text_free(tfm_text *text) {
 
 bool tfm_ids_append(tfm_ids *ids, const int32_t *data, size_t n) {
     if (n == 0) return true;
-    if (ids->capacity - ids->size < n) {
-        int32_t *more = tfm_grow(ids->data, &ids->capacity, ids->size, n, sizeof *more);
-        if (!more) return false;
-        ids->data = more;
-    }
+    if (ids->capacity - ids->size < n && !tfm_grow(&ids->data, &ids->capacity, ids->size, n, sizeof *ids->data))
+        return false;
     memcpy(ids->data + ids->size, data, n * sizeof *data);
     ids->size += n;
     return true;
 }
 
 static bool has_room(tfm_text *text, size_t n) {
-    if (text->capacity - text->size > n) return true;
-    char *more = n < SIZE_MAX ? tfm_grow(text->data, &text->capacity, text->size, n + 1, 1) : NULL;
-    if (more) text->data = more;
-    return more != NULL;
+    return text->capacity - text->size > n ||
+           (n < SIZE_MAX && tfm_grow(&text->data, &text->capacity, text->size, n + 1, 1));
 }
 
 bool tfm_text_reserve(tfm_text *text, size_t n) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "format/grow.h"
 #include "tools/safetensors/st_dtype.h"
 
 /* One tensor to write: rows [first, first + n) of a tensor of the file. */
@@ -73,13 +74,8 @@ static tfm_status collect(const tfm_file *file, const tfm_table *origin, pieces 
         const char *entry = value->data;
         uint64_t next = 0;
         for (size_t k = 0; k < value->n; k++, entry += strlen(entry) + 1) {
-            if (all->n == all->capacity) {
-                size_t capacity = all->capacity ? 2 * all->capacity : 256;
-                piece *list = realloc(all->list, capacity * sizeof *list);
-                if (!list) return tfm_no_memory(error, "the list of tensors");
-                all->list = list;
-                all->capacity = capacity;
-            }
+            if (!tfm_grow(&all->list, &all->capacity, all->n, 1, sizeof *all->list))
+                return tfm_no_memory(error, "the list of tensors");
             tfm_status status = parse_entry(file, tensor, entry, &next, &all->list[all->n], error);
             if (status != TFM_OK) return status;
             all->n++;

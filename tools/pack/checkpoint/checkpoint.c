@@ -1,4 +1,5 @@
 /* checkpoint.c - the tensors of a checkpoint by name, and their values through the reader of its format. */
+#include "format/grow.h"
 #include "checkpoint_format.h"
 
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 /* Floats that are compared at a time, if rows are not longer. */
 #define COMPARED ((uint64_t)1 << 14)
+#define MOST_ENTRIES (UINT32_MAX / 4)
 
 /* ---- what a format adds ---- */
 
@@ -17,17 +19,6 @@ static bool good_name(const char *name) {
     return n > 0 && n < 256;
 }
 
-static bool grow(tfm_checkpoint *checkpoint) {
-    if (checkpoint->n_entries < checkpoint->entry_capacity) return true;
-    const size_t capacity = checkpoint->entry_capacity ? 2 * checkpoint->entry_capacity : 128;
-    if (capacity > UINT32_MAX / 2) return false;
-    tfm_checkpoint_entry *entries = reallocarray(checkpoint->entries, capacity, sizeof *entries);
-    if (!entries) return false;
-    checkpoint->entries = entries;
-    checkpoint->entry_capacity = capacity;
-    return true;
-}
-
 tfm_status tfm_checkpoint_add(tfm_checkpoint *checkpoint, const char *name, tfm_dtype dtype, const char *dtype_name,
                               uint32_t rank, const uint64_t *shape, const char *file, uint64_t key,
                               tfm_checkpoint_entry **entry, tfm_error *error) {
@@ -35,7 +26,9 @@ tfm_status tfm_checkpoint_add(tfm_checkpoint *checkpoint, const char *name, tfm_
     if (rank > TFM_RANK_MAX)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: tensor '%s': %u dimensions; at most %d are supported", file,
                         name, rank, TFM_RANK_MAX);
-    if (!grow(checkpoint)) return tfm_no_memory(error, "%s", file);
+    if (checkpoint->n_entries >= MOST_ENTRIES || !tfm_grow(&checkpoint->entries, &checkpoint->entry_capacity,
+                                                           checkpoint->n_entries, 1, sizeof *checkpoint->entries))
+        return tfm_no_memory(error, "%s", file);
     char *copy = strdup(name);
     if (!copy) return tfm_no_memory(error, "%s", file);
     const size_t index = checkpoint->n_entries++;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/grow.h"
+
 #define INPUT_MAX ((uint64_t)64 << 20) /* bytes of pickles in one file */
 #define OBJECTS_MAX ((size_t)4 << 20)
 #define ITEMS_MAX ((size_t)16 << 20)
@@ -183,15 +185,8 @@ tfm_status tfm_pk_append(tfm_unpickler *u, tfm_pk_value *list, tfm_pk_value *ite
 }
 
 tfm_status tfm_pk_grow(tfm_unpickler *u, void *array, size_t n, size_t *capacity, size_t element, tfm_error *error) {
-    if (n < *capacity) return TFM_OK;
-    size_t fresh = n < 64 ? 128 : 2 * n;
-    void *old, *moved;
-    memcpy(&old, array, sizeof old);
-    moved = realloc(old, fresh * element);
-    if (!moved) return tfm_no_memory(error, "%s: its pickle", u->what);
-    memcpy(array, &moved, sizeof moved);
-    *capacity = fresh;
-    return TFM_OK;
+    if (tfm_grow(array, capacity, n, 1, element)) return TFM_OK;
+    return tfm_no_memory(error, "%s: its pickle", u->what);
 }
 
 static tfm_status push(tfm_unpickler *u, tfm_pk_value *value, tfm_error *error) {

@@ -7,24 +7,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/grow.h"
 #include "tools/common/bytes.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
 #include "tools/safetensors/st_dtype.h"
 
 #define CHUNK_BYTES ((size_t)1 << 16)
+#define MOST_ENTRIES (UINT32_MAX / 4) /* of a table */
 
 /* ---- tables ---- */
-
-static bool grow(void *array, size_t n, size_t *capacity, size_t element) {
-    if (n < *capacity) return true;
-    size_t fresh = n < 64 ? 128 : 2 * n;
-    void *old, *moved;
-    memcpy(&old, array, sizeof old);
-    if (n >= UINT32_MAX / 4 || !(moved = reallocarray(old, fresh, element))) return false;
-    memcpy(array, &moved, sizeof moved);
-    *capacity = fresh;
-    return true;
-}
 
 tfm_status tfm_weight_files_add(tfm_weight_files *files, const char *name, uint32_t *index, tfm_error *error) {
     const char *folder = files->checkpoint->path;
@@ -46,7 +37,8 @@ const tfm_weight_file *tfm_weight_files_find(const tfm_weight_files *files, cons
 }
 
 tfm_status tfm_weight_files_add_blob(tfm_weight_files *files, tfm_blob blob, uint32_t *index, tfm_error *error) {
-    if (!grow(&files->blobs, files->n_blobs, &files->blob_capacity, sizeof *files->blobs))
+    if (files->n_blobs >= MOST_ENTRIES ||
+        !tfm_grow(&files->blobs, &files->blob_capacity, files->n_blobs, 1, sizeof *files->blobs))
         return tfm_no_memory(error, "%s", files->files[blob.file].path);
     files->blobs[files->n_blobs] = blob;
     *index = (uint32_t)files->n_blobs++;
@@ -71,7 +63,8 @@ tfm_status tfm_weight_files_add_tensor(tfm_weight_files *files, const char *name
         tfm_checkpoint_add(files->checkpoint, name, tfm_st_dtype_to_tfm(dtype), tfm_st_dtype_name(dtype), rank, shape,
                            path, files->n_tensors, &entry, error);
     if (status != TFM_OK) return status;
-    if (!grow(&files->tensors, files->n_tensors, &files->tensor_capacity, sizeof *files->tensors))
+    if (files->n_tensors >= MOST_ENTRIES ||
+        !tfm_grow(&files->tensors, &files->tensor_capacity, files->n_tensors, 1, sizeof *files->tensors))
         return tfm_no_memory(error, "%s", path);
     tfm_stored_tensor *stored = &files->tensors[files->n_tensors++];
     *stored = (tfm_stored_tensor){.blob = blob,

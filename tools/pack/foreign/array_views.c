@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
+
 /* Whether what a view takes lies in an array of this shape. */
 static bool fits(const tfm_array_view *v, tfm_array_shape shape) {
     const uint64_t n = v->transposed ? shape.k : shape.n, k = v->transposed ? shape.n : shape.k;
@@ -23,13 +25,8 @@ tfm_status tfm_array_views_add(tfm_array_views *views, const char *name, const t
     if (__builtin_add_overflow(view->rows, view->before, &rows) || __builtin_add_overflow(rows, view->after, &rows) ||
         __builtin_mul_overflow(rows, view->width, &size) || size > UINT64_MAX / sizeof(float))
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: what becomes '%s' is too large", views->checkpoint->path, name);
-    if (views->n == views->capacity) {
-        const size_t capacity = views->capacity ? 2 * views->capacity : 128;
-        tfm_array_view *list = realloc(views->list, capacity * sizeof *list);
-        if (!list) return tfm_no_memory(error, "%s", views->checkpoint->path);
-        views->list = list;
-        views->capacity = capacity;
-    }
+    if (!tfm_grow(&views->list, &views->capacity, views->n, 1, sizeof *views->list))
+        return tfm_no_memory(error, "%s", views->checkpoint->path);
     views->list[views->n] = *view;
     const uint64_t dims[2] = {rows, view->width};
     tfm_status status = tfm_checkpoint_add_decoded(views->checkpoint, name, view->dtype_name, view->is_vector ? 1 : 2,

@@ -1,4 +1,5 @@
 /* plan.c - collects what an importer wants written and holds it against the checkpoint. */
+#include "format/grow.h"
 #include "plan_internal.h"
 
 #include <stdarg.h>
@@ -27,15 +28,9 @@ void tfm_plan_free(tfm_plan **handle) {
 /* ---- adding ---- */
 
 static tfm_plan_output *add_output(tfm_plan *plan, const char *name, tfm_plan_kind kind, uint64_t k) {
-    if (plan->n_outputs == plan->capacity) {
-        size_t capacity = plan->capacity ? 2 * plan->capacity : 256;
-        tfm_plan_output *outputs = realloc(plan->outputs, capacity * sizeof *outputs);
-        if (!outputs) {
-            plan->status = TFM_ERROR_MEMORY;
-            return NULL;
-        }
-        plan->outputs = outputs;
-        plan->capacity = capacity;
+    if (!tfm_grow(&plan->outputs, &plan->capacity, plan->n_outputs, 1, sizeof *plan->outputs)) {
+        plan->status = TFM_ERROR_MEMORY;
+        return NULL;
     }
     tfm_plan_output *output = &plan->outputs[plan->n_outputs++];
     memset(output, 0, sizeof *output);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/grow.h"
 #include "tools/common/bytes.h"
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
@@ -37,21 +38,8 @@ typedef struct reading {
 
 /* ---- growing arrays ---- */
 
-static bool grow(void **data, size_t n, size_t *capacity, size_t size) {
-    size_t wanted = *capacity ? *capacity * 2 : 1024, bytes;
-    if (n < *capacity) return true;
-    if (__builtin_mul_overflow(wanted, size, &bytes)) return false;
-    void *grown = realloc(*data, bytes);
-    if (!grown) return false;
-    *data = grown;
-    *capacity = wanted;
-    return true;
-}
-
 static bool add_id(uint32_t **list, size_t *n, size_t *capacity, uint32_t id) {
-    void *data = *list;
-    if (!grow(&data, *n, capacity, sizeof id)) return false;
-    *list = data;
+    if (!tfm_grow(list, capacity, *n, 1, sizeof id)) return false;
     (*list)[(*n)++] = id;
     return true;
 }
@@ -61,9 +49,7 @@ bool tfm_shortlist_file_always(tfm_shortlist_file *file, uint32_t target) {
 }
 
 static bool add_entry(tfm_shortlist_file *file, uint32_t source, uint32_t target, float probability) {
-    void *data = file->entries;
-    if (!grow(&data, file->n_entries, &file->entry_capacity, sizeof *file->entries)) return false;
-    file->entries = data;
+    if (!tfm_grow(&file->entries, &file->entry_capacity, file->n_entries, 1, sizeof *file->entries)) return false;
     file->entries[file->n_entries++] = (tfm_shortlist_entry){source, target, probability};
     return true;
 }

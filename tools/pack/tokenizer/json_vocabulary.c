@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "class_sets.h"
+#include "format/grow.h"
 #include "format/utf8.h"
 #include "runtime/tokenizer/pipeline/pipeline.h"
 #include "tokenizer_json.h"
@@ -43,14 +44,9 @@ size_t tfm_json_bytes(const char *text, size_t n, char *out) {
 
 static tfm_status reserve(tfm_json_reader *r, size_t id) {
     if (id >= TFM_JSON_MAX_IDS) return tfm_fail(r->error, TFM_ERROR_LIMIT, "%s: a token has the id %zu", r->what, id);
-    if (id >= r->capacity) {
-        size_t capacity = 2 * r->capacity > id + 1 ? 2 * r->capacity : id + 1024;
-        tfm_json_piece *pieces = reallocarray(r->pieces, capacity, sizeof *pieces);
-        if (!pieces) return tfm_json_no_memory(r);
-        memset(pieces + r->capacity, 0, (capacity - r->capacity) * sizeof *pieces);
-        r->pieces = pieces;
-        r->capacity = capacity;
-    }
+    size_t before = r->capacity;
+    if (!tfm_grow(&r->pieces, &r->capacity, id, 1, sizeof *r->pieces)) return tfm_json_no_memory(r);
+    memset(r->pieces + before, 0, (r->capacity - before) * sizeof *r->pieces);
     if (id >= r->size) r->size = id + 1;
     return TFM_OK;
 }

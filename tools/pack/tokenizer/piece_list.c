@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/names.h"
 #include "format/utf8.h"
 #include "runtime/tokenizer/spm/spm_normalizer.h"
@@ -91,13 +92,7 @@ typedef struct merge_list {
 } merge_list;
 
 static bool add_merge(merge_list *m, const merge *one) {
-    if (m->n == m->capacity) {
-        size_t capacity = m->capacity ? 2 * m->capacity : 4096;
-        merge *list = reallocarray(m->list, capacity, sizeof *list);
-        if (!list) return false;
-        m->list = list;
-        m->capacity = capacity;
-    }
+    if (!tfm_grow(&m->list, &m->capacity, m->n, 1, sizeof *m->list)) return false;
     m->list[m->n++] = *one;
     return true;
 }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/utf8.h"
 #include "runtime/tokenizer/common/char_classes.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -41,13 +42,8 @@ static tfm_status refuse(parser *p, const char *wrong) {
 }
 
 static tfm_status add_item(parser *p, const char *text, int set) {
-    if (p->n_items == p->capacity) {
-        size_t capacity = 2 * p->capacity + 32;
-        item *items = reallocarray(p->items, capacity, sizeof *items);
-        if (!items) return tfm_no_memory(p->error, "%s: a pattern", p->what);
-        p->items = items;
-        p->capacity = capacity;
-    }
+    if (!tfm_grow(&p->items, &p->capacity, p->n_items, 1, sizeof *p->items))
+        return tfm_no_memory(p->error, "%s: a pattern", p->what);
     item *i = &p->items[p->n_items++];
     snprintf(i->text, sizeof i->text, "%s", text);
     i->set = set;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/names.h"
 #include "format/utf8.h"
 #include "tools/pack/foreign/foreign_formats.h"
@@ -52,13 +53,8 @@ static tfm_status add(tfm_checkpoint *checkpoint, tfm_gguf_model *m, const char 
     memcpy(shape, t->shape, sizeof shape);
     if (rank < t->rank) shape[0] = t->shape[1]; /* one row as a vector */
     if (rank == t->rank) shape[0] = rows;
-    if (m->n_entries == m->entry_capacity) {
-        size_t size = m->entry_capacity ? 2 * m->entry_capacity : 256;
-        tfm_gguf_entry *entries = reallocarray(m->entries, size, sizeof *entries);
-        if (!entries) return tfm_no_memory(error, "%s", m->gguf->path);
-        m->entries = entries;
-        m->entry_capacity = size;
-    }
+    if (!tfm_grow(&m->entries, &m->entry_capacity, m->n_entries, 1, sizeof *m->entries))
+        return tfm_no_memory(error, "%s", m->gguf->path);
     entry.width = 1;
     for (uint32_t i = 1; i < rank; i++) entry.width *= shape[i];
     m->entries[m->n_entries] = entry;

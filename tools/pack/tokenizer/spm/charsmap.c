@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/names.h"
 #include "format/utf8.h"
 #include "runtime/tokenizer/common/trie.h"
@@ -33,18 +34,6 @@ static tfm_status damaged(rules *r, const char *wrong) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: its character map is damaged: %s", r->what, wrong);
 }
 
-/* Makes room for n more elements of an array that grows by doubling. */
-static bool room(void *array, size_t used, size_t n, size_t *capacity, size_t element) {
-    void **data = array;
-    if (*capacity - used >= n) return true;
-    size_t more = *capacity * 2 > used + n ? *capacity * 2 : used + n + 256;
-    void *bigger = reallocarray(*data, more, element);
-    if (!bigger) return false;
-    *data = bigger;
-    *capacity = more;
-    return true;
-}
-
 static uint32_t unit(const rules *r, uint32_t i) {
     uint32_t value;
     memcpy(&value, r->units + 4 * (size_t)i, 4);
@@ -64,8 +53,8 @@ static tfm_status replacement(rules *r, uint32_t at, uint32_t *number) {
         if (n == r->n_texts - at) return damaged(r, "a replacement has no end");
         if (tfm_utf8_valid_prefix(text, n) != n) return damaged(r, "a replacement is not UTF-8");
         if (r->n_text + n > UINT32_MAX) return damaged(r, "its replacements overlap too much");
-        if (!room(&map->text, r->n_text, n + 1, &r->text_capacity, 1) ||
-            !room(&map->offsets, map->n_replacements, 2, &r->offset_capacity, sizeof(uint32_t))) {
+        if (!tfm_grow(&map->text, &r->text_capacity, r->n_text, n + 1, 1) ||
+            !tfm_grow(&map->offsets, &r->offset_capacity, map->n_replacements, 2, sizeof(uint32_t))) {
             return tfm_no_memory(r->error, "%s: its character map", r->what);
         }
         memcpy(map->text + r->n_text, text, n);
@@ -82,9 +71,9 @@ static tfm_status add_rule(rules *r, uint32_t depth, uint32_t number) {
     tfm_charsmap *map = r->map;
     if (map->n_keys == MAX_RULES) return damaged(r, "it has more rules than Unicode has characters");
     size_t capacity = r->key_capacity;
-    if (!room(&map->keys, map->n_keys, 1, &r->key_capacity, sizeof *map->keys) ||
-        !room(&r->starts, map->n_keys, 1, &capacity, sizeof *r->starts) ||
-        !room(&map->spellings, r->n_spellings, depth, &r->spelling_capacity, 1)) {
+    if (!tfm_grow(&map->keys, &r->key_capacity, map->n_keys, 1, sizeof *map->keys) ||
+        !tfm_grow(&r->starts, &capacity, map->n_keys, 1, sizeof *r->starts) ||
+        !tfm_grow(&map->spellings, &r->spelling_capacity, r->n_spellings, depth, 1)) {
         return tfm_no_memory(r->error, "%s: its character map", r->what);
     }
     memcpy(map->spellings + r->n_spellings, r->spelling, depth);

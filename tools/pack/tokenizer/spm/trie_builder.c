@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/tfm_error.h"
 #include "runtime/tokenizer/common/trie.h"
 
@@ -195,15 +196,9 @@ static uint32_t base_of(builder *b, const child *set, size_t n) {
 
 /* Makes room for n children on the stack; their index, or SIZE_MAX. */
 static size_t push_children(builder *b, size_t n) {
-    if (b->children_capacity - b->n_children < n) {
-        size_t capacity = 2 * b->children_capacity + n;
-        child *children = reallocarray(b->children, capacity, sizeof *children);
-        if (!children) {
-            b->no_memory = true;
-            return SIZE_MAX;
-        }
-        b->children = children;
-        b->children_capacity = capacity;
+    if (!tfm_grow(&b->children, &b->children_capacity, b->n_children, n, sizeof *b->children)) {
+        b->no_memory = true;
+        return SIZE_MAX;
     }
     b->n_children += n;
     return b->n_children - n;
