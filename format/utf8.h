@@ -20,19 +20,19 @@ static inline bool tfm_utf8_continues(char byte) { return ((unsigned char)byte &
 
 /* Length of the character at text, which has n >= 1 bytes; 0 if no valid one begins there. */
 static inline size_t tfm_utf8_char_length(const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) return 1;
-    if (s[0] < 0xC2) return 0;
-    if (s[0] < 0xE0) return n >= 2 && tfm_utf8_continues(text[1]) ? 2 : 0;
-    if (s[0] < 0xF0) {
+    const unsigned char *byte = (const unsigned char *)text;
+    if (byte[0] < 0x80) return 1;
+    if (byte[0] < 0xC2) return 0;
+    if (byte[0] < 0xE0) return n >= 2 && tfm_utf8_continues(text[1]) ? 2 : 0;
+    if (byte[0] < 0xF0) {
         if (n < 3 || !tfm_utf8_continues(text[1]) || !tfm_utf8_continues(text[2])) return 0;
-        if ((s[0] == 0xE0 && s[1] < 0xA0) || (s[0] == 0xED && s[1] >= 0xA0)) return 0;
+        if ((byte[0] == 0xE0 && byte[1] < 0xA0) || (byte[0] == 0xED && byte[1] >= 0xA0)) return 0;
         return 3;
     }
-    if (s[0] > 0xF4 || n < 4 || !tfm_utf8_continues(text[1]) || !tfm_utf8_continues(text[2]) ||
+    if (byte[0] > 0xF4 || n < 4 || !tfm_utf8_continues(text[1]) || !tfm_utf8_continues(text[2]) ||
         !tfm_utf8_continues(text[3]))
         return 0;
-    if ((s[0] == 0xF0 && s[1] < 0x90) || (s[0] == 0xF4 && s[1] >= 0x90)) return 0;
+    if ((byte[0] == 0xF0 && byte[1] < 0x90) || (byte[0] == 0xF4 && byte[1] >= 0x90)) return 0;
     return 4;
 }
 
@@ -44,12 +44,12 @@ static inline size_t tfm_utf8_announced_length(char first) {
 
 /* Whether text, 1 to 3 bytes, is the beginning of valid characters and none itself. */
 static inline bool tfm_utf8_is_open(const char *text, size_t n) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0xC2 || s[0] > 0xF4 || n >= tfm_utf8_announced_length(text[0])) return false;
+    const unsigned char *byte = (const unsigned char *)text;
+    if (byte[0] < 0xC2 || byte[0] > 0xF4 || n >= tfm_utf8_announced_length(text[0])) return false;
     if (n > 1) {
-        unsigned low = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
-        unsigned high = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
-        if (s[1] < low || s[1] > high) return false;
+        unsigned low = byte[0] == 0xE0 ? 0xA0 : byte[0] == 0xF0 ? 0x90 : 0x80;
+        unsigned high = byte[0] == 0xED ? 0x9F : byte[0] == 0xF4 ? 0x8F : 0xBF;
+        if (byte[1] < low || byte[1] > high) return false;
     }
     return n < 3 || tfm_utf8_continues(text[2]);
 }
@@ -66,16 +66,18 @@ static inline size_t tfm_utf8_broken_length(const char *text, size_t n) {
 
 /* The character at text, which has n >= 1 bytes: its length, and its code point; 0 and U+FFFD if none begins there. */
 static inline size_t tfm_utf8_decode(const char *text, size_t n, uint32_t *code) {
-    const unsigned char *s = (const unsigned char *)text;
-    if (s[0] < 0x80) {
-        *code = s[0];
+    const unsigned char *byte = (const unsigned char *)text;
+    if (byte[0] < 0x80) {
+        *code = byte[0];
         return 1;
     }
     size_t length = tfm_utf8_char_length(text, n);
     switch (length) {
-    case 2: *code = (s[0] & 0x1Fu) << 6 | (s[1] & 0x3Fu); return 2;
-    case 3: *code = (s[0] & 0xFu) << 12 | (s[1] & 0x3Fu) << 6 | (s[2] & 0x3Fu); return 3;
-    case 4: *code = (s[0] & 7u) << 18 | (s[1] & 0x3Fu) << 12 | (s[2] & 0x3Fu) << 6 | (s[3] & 0x3Fu); return 4;
+    case 2: *code = (byte[0] & 0x1Fu) << 6 | (byte[1] & 0x3Fu); return 2;
+    case 3: *code = (byte[0] & 0xFu) << 12 | (byte[1] & 0x3Fu) << 6 | (byte[2] & 0x3Fu); return 3;
+    case 4:
+        *code = (byte[0] & 7u) << 18 | (byte[1] & 0x3Fu) << 12 | (byte[2] & 0x3Fu) << 6 | (byte[3] & 0x3Fu);
+        return 4;
     default: *code = TFM_REPLACEMENT_CHARACTER; return 0;
     }
 }

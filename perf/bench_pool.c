@@ -7,8 +7,8 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "runtime/os/pool.h"
 #include "harness.h"
+#include "runtime/os/pool.h"
 
 enum { REGIONS = 1000, PAUSES = 15 };
 

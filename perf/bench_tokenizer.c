@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/tfm.h"
 #include "harness.h"
+#include "runtime/tfm.h"
 
 enum { COPIES = 41, MAX_BESIDE = 4, ROUNDS = 5 };
 

@@ -207,13 +207,13 @@ static tfm_isa choose_isa(const char *program, const char *name) {
 }
 
 perf_options perf_parse(int argc, char **argv, const char *usage) {
-    static const struct option long_options[] = {{"threads", required_argument, NULL, 't'},
-                                                 {"isa", required_argument, NULL, 'i'},
-                                                 {"json", no_argument, NULL, 'j'},
-                                                 {"quick", no_argument, NULL, 'q'},
-                                                 {"help", no_argument, NULL, 'h'},
-                                                 {"kv-dtype", required_argument, NULL, 'k'},
-                                                 {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {{.name = "threads", .has_arg = required_argument, .val = 't'},
+                                                 {.name = "isa", .has_arg = required_argument, .val = 'i'},
+                                                 {.name = "json", .val = 'j'},
+                                                 {.name = "quick", .val = 'q'},
+                                                 {.name = "help", .val = 'h'},
+                                                 {.name = "kv-dtype", .has_arg = required_argument, .val = 'k'},
+                                                 {.name = NULL}};
     perf_options options = {.n_threads = 1, .kv_dtype = "f32"};
     const char *isa = NULL;
     for (int c; (c = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {

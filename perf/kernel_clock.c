@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/os/pool.h"
-#include "runtime/exec/step.h"
 #include "harness.h"
+#include "runtime/exec/step.h"
+#include "runtime/os/pool.h"
 
 enum { MAX_MATRICES = 4096, MAX_THREADS = 256 };
 

@@ -1,6 +1,6 @@
 /* limits.c - loops that do nothing but multiply-add, or nothing but read; compiled once per instruction set. */
-#include "simd/dot/dot.h"
 #include "harness.h"
+#include "simd/dot/dot.h"
 
 /* STEPS of CHAINS are a round. So many accumulators fill the registers and hide the latency of a multiply-add; a vector
  * in plain C is enough by itself. */

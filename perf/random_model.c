@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "format/model_file.h"
-#include "simd/position_table.h"
 #include "harness.h"
+#include "simd/position_table.h"
 
 /* Blocks of the original Transformer ("post" norms, ReLU, biases), or of Llama (RMS norms first, gated SiLU, none). */
 typedef enum block { BLOCK_TRANSFORMER, BLOCK_LLAMA } block;
@@ -239,10 +239,10 @@ static int usage(const char *program) {
 }
 
 int main(int argc, char **argv) {
-    static const struct option long_options[] = {{"shape", required_argument, NULL, 's'},
-                                                 {"dtype", required_argument, NULL, 'd'},
-                                                 {"dtype-embed", required_argument, NULL, 'e'},
-                                                 {NULL, 0, NULL, 0}};
+    static const struct option long_options[] = {{.name = "shape", .has_arg = required_argument, .val = 's'},
+                                                 {.name = "dtype", .has_arg = required_argument, .val = 'd'},
+                                                 {.name = "dtype-embed", .has_arg = required_argument, .val = 'e'},
+                                                 {.name = NULL}};
     size_t chosen = 0;
     const char *embed = NULL;
     maker m = {.dtype = TFM_F32};

@@ -2,8 +2,8 @@
 #ifndef TFM_PERF_WORKLOAD_H
 #define TFM_PERF_WORKLOAD_H
 
-#include "runtime/model/model.h"
 #include "harness.h"
+#include "runtime/model/model.h"
 
 /*
  * ENCODE    n_batch inputs of `length` tokens through the encoder

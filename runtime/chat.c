@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "params.h"
 #include "runtime/jinja/characters.h"
 #include "runtime/jinja/interpreter.h"
 #include "runtime/jinja/parser.h"
-#include "params.h"
-#include "white_space.h"
+#include "runtime/tokenizer/common/white_space.h"
 
 #define TEMPLATE_MAX ((size_t)1 << 20)
 #define MIB ((size_t)1 << 20)

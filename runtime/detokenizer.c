@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "runtime/model/model.h"
-#include "runtime/tokenizer/common/growable.h"
 #include "runtime/tokenizer/text_stream.h"
 
 struct tfm_detokenizer {

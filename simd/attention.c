@@ -5,10 +5,10 @@
  * read once for the whole tile. Every step is done per row and stops at the row's own end, so a row's bits are those
  * it would have alone.
  */
-#include "isa_kernels.h"
 #include "chain.h"
-#include "tiles.h"
+#include "isa_kernels.h"
 #include "simd/v16/v16_math.h"
+#include "tiles.h"
 
 enum {
     BLOCK = TFM_ATTENTION_BLOCK,

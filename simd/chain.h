@@ -9,8 +9,8 @@
 #define TFM_SIMD_CHAIN_H
 
 #include "kernels.h"
-#include "tiles.h"
 #include "simd/v16/v16.h"
+#include "tiles.h"
 
 V16_INLINE v16 v16_load_weights(const void *w, tfm_dtype dtype, size_t element) {
     if (dtype == TFM_F32) return v16_load((const float *)w + element);

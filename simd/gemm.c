@@ -5,11 +5,11 @@
  * stream past; what comes after a block is fetched while the block is worked on. Between blocks of k the accumulators
  * are parked as the floats they are, so no cut changes a bit.
  */
-#include "isa_kernels.h"
 #include "chain.h"
 #include "epilogue.h"
-#include "tiles.h"
+#include "isa_kernels.h"
 #include "simd/v16/v16_math.h"
+#include "tiles.h"
 
 enum {
     K_BLOCK = 512,          /* k columns of one pass over a group; a block of an f32 panel is 32 KiB */

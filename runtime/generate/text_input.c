@@ -3,7 +3,6 @@
 
 #include "runtime/model/model.h"
 #include "runtime/params.h"
-#include "runtime/tokenizer/common/growable.h"
 
 /* A conversation's special tokens are in the text that its template makes. */
 static tfm_status tokenize_conversation(const tfm_model *model, const tfm_text_input *input, tfm_ids *ids,

@@ -1,8 +1,7 @@
 /* attributes.c - attributes and items of values. */
-#include "interpreter.h"
-
-#include "format/utf8.h"
 #include "characters.h"
+#include "format/utf8.h"
+#include "interpreter.h"
 
 jinja_value tfm_jinja_no_such(jinja_context *c, const jinja_string *name) {
     jinja_buffer text = {0};

@@ -1,11 +1,10 @@
 /* case_mapping.c - upper, lower and title case, as Python has them. */
-#include "interpreter.h"
-
 #include <string.h>
 
-#include "runtime/white_space.h"
 #include "case_mapping_table.h"
 #include "characters.h"
+#include "interpreter.h"
+#include "runtime/tokenizer/common/white_space.h"
 
 static bool is_ascii_letter(uint32_t code) { return (code | 0x20) >= 'a' && (code | 0x20) <= 'z'; }
 

@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/utf8.h"
-#include "runtime/white_space.h"
 #include "characters.h"
+#include "format/utf8.h"
 #include "numbers.h"
+#include "runtime/tokenizer/common/white_space.h"
 
 jinja_value tfm_jinja_normalize_newlines(jinja_state *state, const char *text, size_t n) {
     char *copy = tfm_jinja_alloc(state, n + 1, 1);

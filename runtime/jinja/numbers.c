@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/white_space.h"
 #include "characters.h"
+#include "runtime/tokenizer/common/white_space.h"
 
 /* ---- reading ---- */
 

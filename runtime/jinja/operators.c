@@ -1,11 +1,10 @@
 /* operators.c - arithmetic, comparisons, `in` and slices, as Python has them. */
-#include "interpreter.h"
-
 #include <math.h>
 #include <string.h>
 
-#include "format/utf8.h"
 #include "characters.h"
+#include "format/utf8.h"
+#include "interpreter.h"
 
 /* ---- numbers ---- */
 

@@ -1,11 +1,10 @@
 /* str_methods.c - methods of strings, as Python's. */
-#include "interpreter.h"
-
 #include <string.h>
 
-#include "format/utf8.h"
-#include "runtime/white_space.h"
 #include "characters.h"
+#include "format/utf8.h"
+#include "interpreter.h"
+#include "runtime/tokenizer/common/white_space.h"
 
 /* An argument that must be a string; what is none (or not given, where that is allowed) is NULL. */
 static const jinja_string *text_argument(jinja_context *c, jinja_value value, bool optional) {

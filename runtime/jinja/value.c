@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "format/utf8.h"
 #include "characters.h"
+#include "format/utf8.h"
 
 /* ---- strings ---- */
 

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "model_files.h"
 #include "tests/support/faults.h"
 #include "tests/support/write_tensors.h"
-#include "model_files.h"
 
 /* ---- memory ---- */
 

@@ -129,7 +129,7 @@ static void expect_refused(image (*make)(void), const tampering *cases, size_t n
         image_free(&im);
     }
 }
-#define N(array) (sizeof(array) / sizeof *(array))
+#define N(array) (sizeof array / sizeof *(array))
 #define CASE(function, status, part)                                                                                   \
     { #function, function, status, part }
 

@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/support/write_tensors.h"
 #include "model_files.h"
+#include "tests/support/write_tensors.h"
 
 /* What a test writes to: a folder of its own and the target in it. */
 static char *folder, *path;

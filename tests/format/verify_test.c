@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "format/hash.h"
-#include "tests/support/write_tensors.h"
 #include "model_files.h"
+#include "tests/support/write_tensors.h"
 
 static const tfm_parallel threads = {.run = run_on_threads};
 

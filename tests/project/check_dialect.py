@@ -210,10 +210,6 @@ RULES = [check_null, check_sizeof, check_status, check_usual_names, check_option
 
 # Folders whose conversion is not finished, by rule; a folder that is clean must go.
 KNOWN = {
-    check_null: ['simd/'],
-    check_status: ['perf/'],
-    check_option_tables: ['perf/'],
-    check_include_order: ['perf/', 'simd/'],
 }
 
 BROKEN_TREE = {

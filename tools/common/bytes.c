@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <utf8proc.h>
 
-#include "format/utf8.h"
 #include "runtime/tfm.h"
 
 bool tfm_text_print(tfm_text *text, const char *format, ...) {
@@ -72,30 +72,14 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_er
     return status;
 }
 
-typedef struct range {
-    uint32_t first, last;
-} range;
-
-static bool in_ranges(uint32_t code, const range *ranges, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (code >= ranges[i].first && code <= ranges[i].last) return true;
-    return false;
+size_t tfm_character(const char *text, size_t n, uint32_t *code) {
+    utf8proc_int32_t found;
+    utf8proc_ssize_t length = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)n, &found);
+    *code = length > 0 ? (uint32_t)found : 0xFFFD;
+    return length > 0 ? (size_t)length : 0;
 }
 
-unsigned tfm_utf8_columns(uint32_t code) {
-    /* The blocks that matter for laying out labels; not all of Unicode's East Asian Width. */
-    static const range none[] = {
-        {0x300, 0x36f},   {0x483, 0x489},   {0x591, 0x5bd},   {0x610, 0x61a},   {0x64b, 0x65f},    {0x6d6, 0x6dc},
-        {0x900, 0x902},   {0x93c, 0x93c},   {0x941, 0x948},   {0x94d, 0x94d},   {0xe31, 0xe31},    {0xe34, 0xe3a},
-        {0xe47, 0xe4e},   {0x1ab0, 0x1aff}, {0x1dc0, 0x1dff}, {0x200b, 0x200f}, {0x202a, 0x202e},  {0x2060, 0x206f},
-        {0x20d0, 0x20ff}, {0xfe00, 0xfe0f}, {0xfe20, 0xfe2f}, {0xfeff, 0xfeff}, {0xe0100, 0xe01ef}};
-    static const range two[] = {{0x1100, 0x115f},   {0x2e80, 0x303e},   {0x3041, 0x33ff},  {0x3400, 0x4dbf},
-                                {0x4e00, 0x9fff},   {0xa000, 0xa4cf},   {0xac00, 0xd7a3},  {0xf900, 0xfaff},
-                                {0xfe30, 0xfe4f},   {0xff00, 0xff60},   {0xffe0, 0xffe6},  {0x1f300, 0x1f64f},
-                                {0x1f680, 0x1f6ff}, {0x1f900, 0x1faff}, {0x20000, 0x3fffd}};
-    if (in_ranges(code, none, sizeof none / sizeof *none)) return 0;
-    return in_ranges(code, two, sizeof two / sizeof *two) ? 2 : 1;
-}
+unsigned tfm_columns(uint32_t code) { return (unsigned)utf8proc_charwidth((utf8proc_int32_t)code); }
 
 tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error) {
     for (unsigned char *p = data; n > 0;) {

@@ -47,7 +47,10 @@ void tfm_lines_close(tfm_lines *lines);
  */
 tfm_line tfm_lines_next(tfm_lines *lines, int timeout_ms, const char **line, size_t *n);
 
+/* Length of the UTF-8 character at text, which has n >= 1 bytes, and its code point; 0 and U+FFFD if none begins there.
+ */
+size_t tfm_character(const char *text, size_t n, uint32_t *code);
 /* Columns a code point takes in a terminal or in a fixed-width font: 0 (combining), 1, or 2 (CJK, emoji). */
-unsigned tfm_utf8_columns(uint32_t code);
+unsigned tfm_columns(uint32_t code);
 
 #endif

@@ -1,6 +1,5 @@
 /* sentence.c - words and characters of UTF-8 text. */
 #include "sentence.h"
-#include "format/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,8 @@ bool tfm_is_space(uint32_t code) {
 /* The character at text[at]; *size receives its bytes. */
 static uint32_t character_at(tfm_slice text, size_t at, size_t *size) {
     uint32_t code;
-    *size = tfm_utf8_next(text.data + at, text.n - at, &code); /* callers check their input: it is valid */
+    *size = tfm_character(text.data + at, text.n - at, &code); /* callers check their input: it is valid */
+    if (*size == 0) *size = 1;
     return code;
 }
 

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "format/utf8.h"
 #include "runtime/tfm.h"
 
 typedef struct rule {
@@ -141,11 +140,11 @@ void tfm_lowercase_free(tfm_lowercase **lowercase) {
 static tfm_status lower_characters(const tfm_text *text, tfm_text *result, tfm_error *error) {
     for (size_t at = 0, size; at < text->size; at += size) {
         uint32_t code;
-        size = tfm_utf8_decode(text->data + at, text->size - at, &code);
+        size = tfm_character(text->data + at, text->size - at, &code);
         if (size == 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "a sentence is not valid UTF-8");
-        char lower[TFM_UTF8_MAX];
-        size_t n = tfm_utf8_encode((uint32_t)utf8proc_tolower((utf8proc_int32_t)code), lower);
-        if (!tfm_text_append(result, lower, n)) return tfm_no_memory(error, "sentence");
+        utf8proc_uint8_t lower[4];
+        utf8proc_ssize_t n = utf8proc_encode_char(utf8proc_tolower((utf8proc_int32_t)code), lower);
+        if (!tfm_text_append(result, (const char *)lower, (size_t)n)) return tfm_no_memory(error, "sentence");
     }
     return TFM_OK;
 }

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "format/utf8.h"
 #include "runtime/tfm.h"
 
 #define LINE_LIMIT ((size_t)256 << 20)
@@ -30,7 +29,8 @@ void tfm_text_file_close(tfm_text_file *file) {
 
 static tfm_status check_utf8(const tfm_text_file *file, tfm_slice line, tfm_error *error) {
     for (size_t at = 0, size; at < line.n; at += size) {
-        size = tfm_utf8_char_length(line.data + at, line.n - at);
+        uint32_t code;
+        size = tfm_character(line.data + at, line.n - at, &code);
         if (size == 0)
             return tfm_fail(error, TFM_ERROR_FORMAT, "%s:%" PRIu64 ": not valid UTF-8 at byte %zu (0x%02X)", file->name,
                             file->lines.number, at + 1, (unsigned char)line.data[at]);

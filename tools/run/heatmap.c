@@ -1,6 +1,5 @@
 /* heatmap.c - draws cross-attention as SVG: a cell for each pair of tokens, labels, legend, tooltips. */
 #include "heatmap.h"
-#include "format/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -56,9 +55,9 @@ static bool append_escaped(tfm_text *out, const char *text, size_t n, size_t col
     size_t used = 0;
     bool ok = true;
     for (size_t i = 0; i < n && ok;) {
-        uint32_t code = 0xfffd;
-        size_t length = tfm_utf8_decode(text + i, n - i, &code);
-        used += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_utf8_columns(code);
+        uint32_t code;
+        size_t length = tfm_character(text + i, n - i, &code);
+        used += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_columns(code);
         if (used > columns) return tfm_text_print(out, "\xe2\x80\xa6");
         ok = length ? append_code(out, text + i, length, code) : tfm_text_print(out, "\xef\xbf\xbd");
         i += length ? length : 1;
@@ -69,9 +68,9 @@ static bool append_escaped(tfm_text *out, const char *text, size_t n, size_t col
 static size_t label_columns(const tfm_text *label) {
     size_t columns = 0;
     for (size_t i = 0; i < label->size && columns <= LABEL_COLUMNS;) {
-        uint32_t code = 0xfffd;
-        size_t length = tfm_utf8_decode(label->data + i, label->size - i, &code);
-        columns += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_utf8_columns(code);
+        uint32_t code;
+        size_t length = tfm_character(label->data + i, label->size - i, &code);
+        columns += length && is_unfit(code) && code >= 0x20 ? 8 : tfm_columns(code);
         i += length ? length : 1;
     }
     return columns > LABEL_COLUMNS ? LABEL_COLUMNS + 1 : columns;
@@ -123,13 +122,13 @@ static bool draw_labels(const tfm_heatmap *map, const layout *l, tfm_text *out) 
     for (size_t j = 0; j < map->n_source && ok; j++) {
         double x = l->left + l->cell * ((double)j + 0.5), y = l->top - l->gap;
         ok = tfm_text_print(out, "<text class=\"label\" font-size=\"%g\" transform=\"translate(%g %g) rotate(-45)\">",
-                             l->font, x + l->font * 0.3, y) &&
+                            l->font, x + l->font * 0.3, y) &&
              append_label(out, &map->source[j]) && tfm_text_print(out, "</text>\n");
     }
     for (size_t i = 0; i < map->n_target && ok; i++) {
         double y = l->top + l->cell * ((double)i + 0.5);
         ok = tfm_text_print(out, "<text class=\"label\" font-size=\"%g\" text-anchor=\"end\" x=\"%g\" y=\"%g\">",
-                             l->font, l->left - l->gap, y + l->font * 0.35) &&
+                            l->font, l->left - l->gap, y + l->font * 0.35) &&
              append_label(out, &map->target[i]) && tfm_text_print(out, "</text>\n");
     }
     return ok;
@@ -145,38 +144,38 @@ static bool draw_cell(const tfm_heatmap *map, const layout *l, size_t i, size_t 
            tfm_text_print(out, " \xe2\x86\x90 ") &&
            append_escaped(out, map->source[j].data, map->source[j].size, 200) &&
            tfm_text_print(out,
-                           ": %.4f</title><rect class=\"cell\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" "
-                           "fill-opacity=\"%.3f\"/><rect class=\"frame\" x=\"%g\" y=\"%g\" width=\"%g\" "
-                           "height=\"%g\"/></g>\n",
-                           (double)weight, x + 0.5, y + 0.5, l->cell - 1, l->cell - 1, strength, x + 1, y + 1,
-                           l->cell - 2, l->cell - 2);
+                          ": %.4f</title><rect class=\"cell\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" "
+                          "fill-opacity=\"%.3f\"/><rect class=\"frame\" x=\"%g\" y=\"%g\" width=\"%g\" "
+                          "height=\"%g\"/></g>\n",
+                          (double)weight, x + 0.5, y + 0.5, l->cell - 1, l->cell - 1, strength, x + 1, y + 1,
+                          l->cell - 2, l->cell - 2);
 }
 
 static bool draw_cells(const tfm_heatmap *map, const layout *l, tfm_text *out) {
     bool ok = tfm_text_print(out, "<rect class=\"grid\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\"/>\n", l->left,
-                              l->top, l->grid_width, l->grid_height);
+                             l->top, l->grid_width, l->grid_height);
     for (size_t i = 0; i < map->n_target && ok; i++)
         for (size_t j = 0; j < map->n_source && ok; j++) ok = draw_cell(map, l, i, j, out);
     return ok && tfm_text_print(out,
-                                 "<rect class=\"border\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" "
-                                 "pointer-events=\"none\"/>\n",
-                                 l->left, l->top, l->grid_width, l->grid_height);
+                                "<rect class=\"border\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"%g\" "
+                                "pointer-events=\"none\"/>\n",
+                                l->left, l->top, l->grid_width, l->grid_height);
 }
 
 static bool draw_legend(const layout *l, tfm_text *out) {
     enum { STEPS = 10 };
     double x = l->left, y = l->top + l->grid_height + 22, step = 14;
     bool ok = tfm_text_print(out, "<text class=\"note\" x=\"%g\" y=\"%g\" text-anchor=\"end\">weight 0</text>\n",
-                              x - l->gap, y + 10) &&
+                             x - l->gap, y + 10) &&
               tfm_text_print(out, "<rect class=\"grid\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"12\"/>\n", x, y,
-                              step * STEPS);
+                             step * STEPS);
     for (int i = 0; i < STEPS && ok; i++)
         ok = tfm_text_print(out,
-                             "<rect class=\"cell\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"12\" "
-                             "fill-opacity=\"%.3f\"/>\n",
-                             x + step * i, y, step, (double)i / (STEPS - 1));
+                            "<rect class=\"cell\" x=\"%g\" y=\"%g\" width=\"%g\" height=\"12\" "
+                            "fill-opacity=\"%.3f\"/>\n",
+                            x + step * i, y, step, (double)i / (STEPS - 1));
     return ok && tfm_text_print(out, "<text class=\"note\" x=\"%g\" y=\"%g\">%.2f</text>\n", x + step * STEPS + l->gap,
-                                 y + 10, (double)l->most);
+                                y + 10, (double)l->most);
 }
 
 static bool draw(const tfm_heatmap *map, bool standalone, tfm_text *out) {
@@ -184,18 +183,18 @@ static bool draw(const tfm_heatmap *map, bool standalone, tfm_text *out) {
     bool ok = true;
     if (standalone) ok = tfm_text_print(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     ok = ok && tfm_text_print(out,
-                               "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tfm-map\" role=\"img\" "
-                               "width=\"%g\" height=\"%g\" viewBox=\"0 0 %g %g\">\n",
-                               l.width, l.height, l.width, l.height);
+                              "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"tfm-map\" role=\"img\" "
+                              "width=\"%g\" height=\"%g\" viewBox=\"0 0 %g %g\">\n",
+                              l.width, l.height, l.width, l.height);
     if (standalone)
         ok = ok && tfm_text_print(out, "<style>%s</style>\n", style) && tfm_text_print(out, "<desc>Input: ") &&
              append_escaped(out, map->source_text, strlen(map->source_text), 2000) &&
              tfm_text_print(out, " Output: ") &&
              append_escaped(out, map->target_text, strlen(map->target_text), 2000) &&
              tfm_text_print(out, "</desc>\n<rect class=\"page\" width=\"100%%\" height=\"100%%\"/>\n");
-    ok = ok &&
-         tfm_text_print(out, "<text class=\"note\" x=\"20\" y=\"24\">Cross-attention, mean over layers and heads: "
-                              "input across, output down</text>\n");
+    ok =
+        ok && tfm_text_print(out, "<text class=\"note\" x=\"20\" y=\"24\">Cross-attention, mean over layers and heads: "
+                                  "input across, output down</text>\n");
     return ok && draw_labels(map, &l, out) && draw_cells(map, &l, out) && draw_legend(&l, out) &&
            tfm_text_print(out, "</svg>\n");
 }

@@ -7,7 +7,7 @@
 
 #include "format/utf8.h"
 #include "runtime/tfm.h"
-#include "runtime/white_space.h"
+#include "runtime/tokenizer/common/white_space.h"
 #include "spm.h"
 
 int tfm_spm_byte(const char *text, size_t n) {

@@ -55,8 +55,8 @@ static void write_model(const char *path, const tiny_model *tiny, const lists *l
             REQUIRE_OK(write_vector(writer, t->name, t->values, t->rows, error));
         else
             REQUIRE_OK(write_matrix(writer, t->name, t->panels ? tiny->config.dtype : TFM_F32,
-                                         t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows,
-                                         t->columns, error));
+                                    t->panels ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, t->values, t->rows, t->columns,
+                                    error));
     }
     REQUIRE_OK(tfm_writer_commit(&writer, error));
     tfm_table_builder_free(&architecture);

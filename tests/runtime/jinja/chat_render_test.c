@@ -106,8 +106,7 @@ static void write_model(const char *path, const char *template, const char *bos)
     if (bos) tfm_table_set_string(chat, "bos_token", bos);
     cr_assert_eq(tfm_writer_create(&writer, path, &error), TFM_OK, "%s", error.message);
     cr_assert_eq(tfm_writer_section(writer, "architecture", kind, &error), TFM_OK, "%s", error.message);
-    if (template || bos)
-        cr_assert_eq(tfm_writer_section(writer, "chat", chat, &error), TFM_OK, "%s", error.message);
+    if (template || bos) cr_assert_eq(tfm_writer_section(writer, "chat", chat, &error), TFM_OK, "%s", error.message);
     cr_assert_eq(tfm_writer_commit(&writer, &error), TFM_OK, "%s", error.message);
     tfm_table_builder_free(&kind);
     tfm_table_builder_free(&chat);

@@ -5,9 +5,6 @@
 #include <string.h>
 
 #include "tests/support/faults.h"
-#include "tools/pack/tokenizer/spm/spm_table.h"
-#include "tools/pack/tokenizer/tokenizer_json.h"
-#include "tokenizers.h"
 #include "tiny_json.h"
 #include "tiny_spm.h"
 #include "tokenizers.h"
@@ -63,7 +60,7 @@ Test(tokenizer_faults, reading_a_vocabulary) {
     static const char json[] = "{\"</s>\": 0, \"<unk>\": 1, \"a\": 2}";
     write_scratch("vocab.json", json, sizeof json - 1);
     char path[4096];
-    snprintf(path, sizeof(path), "%s", scratch_path("vocab.json"));
+    snprintf(path, sizeof path, "%s", scratch_path("vocab.json"));
     cr_expect_geq(fail_each_allocation(read_vocabulary, path), 2);
 }
 

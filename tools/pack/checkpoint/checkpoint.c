@@ -1,9 +1,9 @@
 /* checkpoint.c - the tensors of a checkpoint by name, and their values through the reader of its format. */
-#include "format/grow.h"
-#include "checkpoint_format.h"
-
 #include <stdlib.h>
 #include <string.h>
+
+#include "checkpoint_format.h"
+#include "format/grow.h"
 
 /* Floats that are compared at a time, if rows are not longer. */
 #define COMPARED ((uint64_t)1 << 14)

@@ -1,11 +1,11 @@
 /* plan.c - collects what an importer wants written and holds it against the checkpoint. */
-#include "format/grow.h"
-#include "plan_internal.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "format/grow.h"
+#include "plan_internal.h"
 
 tfm_plan *tfm_plan_new(tfm_checkpoint *checkpoint) {
     tfm_plan *plan = calloc(1, sizeof *plan);

@@ -18,7 +18,7 @@ typedef struct tfm_engine {
     bool interactive;           /* one input at a time */
     /* Of models without an encoder: */
     bool chat;           /* inputs are messages for the chat template */
-    tfm_text system;    /* the system message; empty: none */
+    tfm_text system;     /* the system message; empty: none */
     uint64_t seed;       /* where none is given */
     uint64_t n_answers;  /* at the prompt: each is drawn with the next seed */
     uint64_t n_sessions; /* how many were made: what an earlier one held is lost */

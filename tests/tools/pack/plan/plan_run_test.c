@@ -1,8 +1,8 @@
 /* plan_run_test.c - values that a type of the model file cannot hold are refused, and the last ones it can are kept. */
-#include "tests/tools/pack/packed.h"
-
 #include <math.h>
 #include <string.h>
+
+#include "tests/tools/pack/packed.h"
 
 TestSuite(plan_run, .timeout = 120);
 

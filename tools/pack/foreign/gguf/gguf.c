@@ -8,10 +8,10 @@
 #include "format/grow.h"
 #include "format/names.h"
 #include "format/utf8.h"
-#include "tools/pack/foreign/foreign_formats.h"
 #include "gguf_blocks.h"
 #include "gguf_model.h"
 #include "gguf_tokenizer.h"
+#include "tools/pack/foreign/foreign_formats.h"
 
 /* ---- values ---- */
 

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "llama2c.h"
 #include "runtime/tokenizer/spm/spm.h"
 #include "tools/common/bytes.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
-#include "llama2c.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 

@@ -9,8 +9,8 @@
 #include "format/utf8.h"
 #include "runtime/tokenizer/common/trie.h"
 #include "runtime/tokenizer/spm/spm.h"
-#include "tools/common/bytes.h"
 #include "spm.pb-c.h"
+#include "tools/common/bytes.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 #define MAX_MEMORY ((size_t)512 << 20) /* a hostile file may ask for a hundred times its size */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "format/utf8.h"
-#include "runtime/white_space.h"
+#include "runtime/tokenizer/common/white_space.h"
 
 /* [c for c in range(0x110000) if chr(c).isspace()] of Python 3.11 */
 static const uint32_t spaces[] = {0x9,    0xA,    0xB,    0xC,    0xD,    0x1C,   0x1D,   0x1E,   0x1F,   0x20,

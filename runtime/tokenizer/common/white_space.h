@@ -1,6 +1,6 @@
 /* white_space.h - white space as Python's str.isspace and str.strip see it: what templates and tokenizers go by. */
-#ifndef TFM_RUNTIME_WHITE_SPACE_H
-#define TFM_RUNTIME_WHITE_SPACE_H
+#ifndef TFM_RUNTIME_TOKENIZER_COMMON_WHITE_SPACE_H
+#define TFM_RUNTIME_TOKENIZER_COMMON_WHITE_SPACE_H
 
 #include <stdbool.h>
 #include <stddef.h>
