@@ -57,8 +57,8 @@ def type_names(root):
     return names
 
 
-BASIC_TYPES = {'float', 'double', 'char', 'int', 'long', 'short', 'unsigned', 'signed', 'bool', 'void', 'FILE', 'DIR', 'type',
-               '__m128i', '__m256i', '__m512i', '__m128', '__m256', '__m512'}
+BASIC_TYPES = {'float', 'double', 'char', 'int', 'long', 'short', 'unsigned', 'signed', 'bool', 'void', 'FILE', 'DIR',
+               'type', '__m128i', '__m256i', '__m512i', '__m128', '__m256', '__m512'}
 
 
 def check_sizeof(root):
@@ -235,7 +235,8 @@ BROKEN_TREE = {
                        '    return make(1) == TFM_OK ? a : b;\n    return a && tfm_one(2);\n'
                        '    if (g(1) != 0 || make(1) || a) g();\n    x = status ? 1 : 2;\n    return status;\n}\n'
                        'static bool put(int a) {}\n',
-    'tools/run/put.c': '/* put.c - x */\nstatic bool make(int a) {\n    if (make(1)) g();\n    if (!tfm_one(1)) g();\n}\n',
+    'tools/run/put.c': '/* put.c - x */\nstatic bool make(int a) {\n    if (make(1)) g();\n'
+                       '    if (!tfm_one(1)) g();\n}\n',
     'runtime/names.c': '/* names.c - x */\nvoid f(tfm_session *s, const char *s, size_t n) {\n    scorer s = {0};\n'
                        '    return s;\n    n = sizeof s;\n}\nstruct {\n    int s[3];\n};\n',
     'simd/names.c': '/* names.c - x */\nvoid f(const char *s) {}\n',
@@ -269,7 +270,8 @@ EXPECTED = {
                          'runtime/names.c:8:'], ['tfm_session', 'names.c:4:', 'names.c:5:', 'simd/']),
     check_option_tables: (['tools/run/options.c:4:', 'tools/run/options.c:8:'], ['options.c:3:', 'options.c:6:']),
     check_include_order: (['order.c: "order.h" is the own header', 'order.c: <b.h> after <c.h>',
-                           'order.c: "a/b.h" after "b.h"', 'tops.c: "a/b.h" stands before', 'twice.c: "a.h" stands before', 'twice.c: "a.h" after "a.h"'],
+                           'order.c: "a/b.h" after "b.h"', 'tops.c: "a/b.h" stands before', 'twice.c: "a.h" stands before',
+                           'twice.c: "a.h" after "a.h"'],
                           ['order.h:', 'well.c:']),
     check_rulers: (['format/one.c:2:', 'format/one.c:3:'], ['good.h']),
     check_guards: (['format/one.h: the guard is TFM_ONE_H: call it TFM_FORMAT_ONE_H', 'format/two.h: has no guard'],

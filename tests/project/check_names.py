@@ -33,8 +33,8 @@ CLOSING = re.compile(r'^\}\s*([A-Za-z_]\w*)\s*;', re.M)
 ALIAS = re.compile(r'^typedef\s+(?!(?:struct|union|enum)\s+\w+\s+\w+\s*;)[^;{}]*?(?:\b([A-Za-z_]\w*)(?:\[[^\]]*\])?\s*;'
                    r'|\(\s*\*?\s*([A-Za-z_]\w*)\s*\)\s*\()', re.M)
 MACRO = re.compile(r'^[ \t]*#[ \t]*define[ \t]+([A-Za-z_]\w*)', re.M)
-DEFAULT = re.compile(r'^[ \t]*#[ \t]*(?:if !defined\((\w+)\)|ifndef (\w+))[ \t]*\n[ \t]*#[ \t]*define[ \t]+(?:\1|\2)\b.*$',
-                     re.M)
+DEFAULT = re.compile(r'^[ \t]*#[ \t]*(?:if !defined\((\w+)\)|ifndef (\w+))[ \t]*\n'
+                     r'[ \t]*#[ \t]*define[ \t]+(?:\1|\2)\b.*$', re.M)
 UNDEFINED = re.compile(r'^[ \t]*#[ \t]*undef[ \t]+([A-Za-z_]\w*)', re.M)
 
 
