@@ -16,7 +16,7 @@
 #include "output_text.h"
 #include "result.h"
 #include "runtime/tfm.h"
-#include "windows.h"
+#include "tools/run/engine/windows.h"
 
 enum {
     WINDOW_ITEMS = 4096,

@@ -10,7 +10,7 @@
 
 #include "analysis_internal.h"
 #include "runtime/tfm.h"
-#include "tools/run/windows.h"
+#include "tools/run/engine/windows.h"
 
 enum {
     WINDOW_ITEMS = 2048,

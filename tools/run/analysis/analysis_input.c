@@ -6,88 +6,6 @@
 
 /* ---- what is asked ---- */
 
-static const char *const action_names[] = {"embed", "similarity", "fill-mask", "classify"};
-
-static tfm_action choose(const tfm_engine *engine, const tfm_settings *settings) {
-    const tfm_analysis_settings *asked = &settings->analysis;
-    if (asked->embed) return TFM_EMBED;
-    if (asked->similarity) return TFM_SIMILARITY;
-    if (asked->fill_mask) return TFM_FILL_MASK;
-    if (asked->classify) return TFM_CLASSIFY;
-    if (engine->info.head == TFM_HEAD_MASKED_LM) return TFM_FILL_MASK;
-    return engine->info.head == TFM_HEAD_NONE ? TFM_EMBED : TFM_CLASSIFY;
-}
-
-static tfm_status check_head(const tfm_engine *engine, tfm_action action, tfm_error *error) {
-    tfm_head head = engine->info.head;
-    if (action == TFM_FILL_MASK && head != TFM_HEAD_MASKED_LM)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        "--fill-mask: this model cannot fill masks; it was packed without a head for masked words");
-    if (action == TFM_CLASSIFY && head != TFM_HEAD_TOKEN && head != TFM_HEAD_SEQUENCE)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        "--classify: this model has no classes; it was packed without a head for them");
-    return TFM_OK;
-}
-
-/* Options that mean something with some actions only. */
-static tfm_status check_action(const tfm_engine *engine, const tfm_settings *settings, tfm_action action,
-                               tfm_error *error) {
-    static const struct {
-        const char *name, *needs;
-        unsigned actions;
-    } rules[] = {{"format", "embed", 1u << TFM_EMBED},
-                 {"pooling", "embed or --similarity", 1u << TFM_EMBED | 1u << TFM_SIMILARITY},
-                 {"normalize", "embed", 1u << TFM_EMBED},
-                 {"top", "fill-mask or --classify", 1u << TFM_FILL_MASK | 1u << TFM_CLASSIFY},
-                 {"mask-id", "fill-mask", 1u << TFM_FILL_MASK}};
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (tfm_settings_given(settings, rules[i].name) && !(rules[i].actions >> action & 1))
-            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s goes with --%s, not with --%s", rules[i].name,
-                            rules[i].needs, action_names[action]);
-    if (engine->interactive && settings->analysis.format != TFM_VECTORS_JSON)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--format %s is not for terminals: send it to a file or a program",
-                        tfm_vector_format_name(settings->analysis.format));
-    if (settings->json && settings->analysis.format != TFM_VECTORS_JSON)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--json and --format %s contradict each other",
-                        tfm_vector_format_name(settings->analysis.format));
-    return TFM_OK;
-}
-
-/* The first option given that is for models of another kind, or NULL. */
-static const char *misplaced(const tfm_settings *settings, bool encoder) {
-    static const char *const ours[] = {"embed",  "similarity", "fill-mask", "classify", "top",
-                                       "format", "pooling",    "normalize", "mask-id"};
-    for (size_t i = 0; !encoder && i < sizeof ours / sizeof *ours; i++)
-        if (tfm_settings_given(settings, ours[i])) return ours[i];
-    if (encoder && settings->attention) return "attention";
-    if (encoder && settings->log_probs) return "log-probs";
-    const tfm_option *option;
-    for (size_t i = 0; encoder && (option = tfm_options_at(&tfm_settings_table, i)); i++)
-        if (settings->given[i] && tfm_settings_is_decoding(option)) return option->name;
-    return NULL;
-}
-
-tfm_status tfm_analysis_check(const tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
-    const tfm_analysis_settings *asked = &settings->analysis;
-    const bool encoder = engine->info.kind == TFM_KIND_ENCODER,
-               wanted[] = {asked->embed, asked->similarity, asked->fill_mask, asked->classify};
-    const char *name = misplaced(settings, encoder);
-    if (name && encoder)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is for models that generate text; this one is encoder-only",
-                        name);
-    if (name)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s is for encoder-only models; this one is of kind '%s'", name,
-                        tfm_engine_kind_name(engine->info.kind));
-    if (!encoder) return TFM_OK;
-    tfm_action action = choose(engine, settings);
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        if (wanted[i] && i != action)
-            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s and --%s: one at a time", action_names[action],
-                            action_names[i]);
-    tfm_status status = check_head(engine, action, error);
-    return status != TFM_OK ? status : check_action(engine, settings, action, error);
-}
-
 /* The mask token of a vocabulary is one that its tokenizer finds whole in a text. */
 static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
     static const char *const spellings[] = {"[MASK]", "<mask>"};
@@ -132,21 +50,6 @@ tfm_status tfm_analysis_open(tfm_analysis *a, tfm_engine *engine, const tfm_sett
 }
 
 void tfm_analysis_close(tfm_analysis *a) { tfm_ids_free(&a->around); }
-
-/* ---- a session ---- */
-
-tfm_status tfm_analysis_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
-    tfm_status status = tfm_analysis_check(engine, settings, error);
-    if (status != TFM_OK || engine->session) return status;
-    tfm_session_params sizes = tfm_session_params_default();
-    sizes.pool = engine->pool;
-    sizes.max_source = engine->max_source;
-    sizes.max_batch_tokens = settings->batch_tokens > engine->max_source ? settings->batch_tokens : engine->max_source;
-    sizes.max_sources = engine->interactive ? 2 : settings->batch_tokens < 1024 ? settings->batch_tokens : 1024;
-    sizes.max_sequences = 1;
-    engine->sizes = sizes;
-    return tfm_session_create(&engine->session, engine->model, &sizes, error);
-}
 
 /* ---- inputs ---- */
 

@@ -3,8 +3,8 @@
 
 #include <stddef.h>
 
+#include "analysis_options.h"
 #include "settings_lists.h"
-#include "tools/run/analysis/analysis_options.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)

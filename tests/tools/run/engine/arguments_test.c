@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "interact.h"
-#include "tools/run/settings.h"
+#include "tests/tools/run/interact.h"
+#include "tools/run/engine/settings.h"
 
 TestSuite(arguments, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
