@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "format/disk.h"
+#include "format/names.h"
+#include "format/utf8.h"
 #include "runtime/tfm.h"
 #include "tools/pack/checkpoint/chat_template.h"
 #include "tools/pack/checkpoint/checkpoint.h"
@@ -85,6 +87,32 @@ static void describe_command(const tfm_pack_request *request, char *text, size_t
     keep_ascii(text);
 }
 
+tfm_status tfm_pack_check_metadata(const char *what, const char *pair, tfm_error *error) {
+    static const char *const own[] = {"source_format", "created_by", "command"};
+    const char *equals = strchr(pair, '=');
+    size_t n = equals ? (size_t)(equals - pair) : 0;
+    if (n == 0 || n > 63 || !tfm_name_chars(pair, n) || memchr(pair, '/', n) || !equals[1])
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.80s' is not KEY=VALUE, as languages=de,en", what, pair);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strlen(own[i]) == n && memcmp(own[i], pair, n) == 0)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: tfmpack itself says what %s is", what, own[i]);
+    n = strlen(equals + 1);
+    if (tfm_utf8_valid_prefix(equals + 1, n) < n)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: the value of %.*s is not valid UTF-8", what,
+                        (int)(equals - pair), pair);
+    return TFM_OK;
+}
+
+/* Pairs were checked; one that is there twice counts as it is there last. */
+static void set_pairs(tfm_table_builder *table, const tfm_pack_request *request) {
+    for (size_t i = 0; i < request->n_metadata; i++) {
+        const char *pair = request->metadata[i], *equals = strchr(pair, '=');
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)(equals - pair), pair);
+        tfm_table_set_string(table, key, equals + 1);
+    }
+}
+
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
                                  const char *format, tfm_error *error) {
     char name[256], created_by[64], command[800];
@@ -99,6 +127,7 @@ static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *req
     tfm_table_set_string(table, "created_by", created_by);
     tfm_table_set_string(table, "command", command);
     if (request->license) tfm_table_set_string(table, "license", request->license);
+    set_pairs(table, request);
     status = tfm_writer_section(writer, "metadata", table, error);
     tfm_table_builder_free(&table);
     return status;

@@ -11,7 +11,9 @@
 
 typedef struct tfm_pack_request {
     const char *source, *out;
-    const char *license;   /* NULL: not said */
+    const char *license;         /* NULL: not said */
+    const char *const *metadata; /* (n_metadata) KEY=VALUE for people: languages, where the model comes from, ... */
+    size_t n_metadata;
     const char *tokenizer; /* where the tokenizer is; NULL: as the source has it */
     bool dtype_auto;       /* options.dtype is to be the nearest to what most matrices of the source have */
     bool tokenizer_only;
@@ -20,6 +22,12 @@ typedef struct tfm_pack_request {
     tfm_shortlist_request shortlist;
     tfm_pack_options options;
 } tfm_pack_request;
+
+/*
+ * Checks KEY=VALUE for the request above; what names it in messages. Keys are [A-Za-z0-9._-]+, but none of those that
+ * tfmpack writes itself. Error: TFM_ERROR_ARGUMENT.
+ */
+tfm_status tfm_pack_check_metadata(const char *what, const char *pair, tfm_error *error);
 
 /* Packs a checkpoint folder, or only its tokenizer. Nothing appears at out unless all is well. */
 tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error);

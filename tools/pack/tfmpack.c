@@ -16,6 +16,8 @@ typedef struct settings {
     /* tfm_dtype; dtype: also DTYPE_AUTO; dtype_embed: what --dtype asks for if it is EMBED_AS_DTYPE */
     int dtype, dtype_embed;
     const char *license, *tokenizer;
+    const char *metadata[32]; /* KEY=VALUE */
+    size_t n_metadata;
     const char *shortlist, *chat_template;
     uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORMAT if not given */
     double shortlist_threshold;
@@ -30,6 +32,16 @@ enum { EMBED_AS_DTYPE = -1, DTYPE_AUTO = 5 };
 #define FIRST_BY_FORMAT UINT32_MAX
 
 #define AT(member) offsetof(settings, member)
+
+static tfm_status parse_metadata(void *user, const tfm_option *option, const char *what, const char *value,
+                                 tfm_error *error) {
+    (void)option;
+    settings *chosen = user;
+    if (chosen->n_metadata == sizeof chosen->metadata / sizeof *chosen->metadata)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: at most %zu of them", what, chosen->n_metadata);
+    chosen->metadata[chosen->n_metadata++] = value;
+    return tfm_pack_check_metadata(what, value, error);
+}
 
 static const tfm_option options[] = {
     {.kind = TFM_OPTION_GROUP, .name = "Packing"},
@@ -58,6 +70,12 @@ static const tfm_option options[] = {
      .argument = "TEXT",
      .offset = AT(license),
      .help = "The weights' licence, to be kept in the file."},
+    {.kind = TFM_OPTION_CUSTOM,
+     .name = "metadata",
+     .argument = "KEY=VALUE",
+     .parse = parse_metadata,
+     .help = "Something else to be kept in the file for people, as languages=de,en or source=https://...; may be "
+             "repeated."},
     {.kind = TFM_OPTION_FLAG,
      .name = "tokenizer-only",
      .offset = AT(tokenizer_only),
@@ -287,6 +305,8 @@ static int run_pack(work *w, const char *source, const char *out) {
     tfm_pack_request request = {.source = source,
                                 .out = out,
                                 .license = chosen->license,
+                                .metadata = chosen->metadata,
+                                .n_metadata = chosen->n_metadata,
                                 .tokenizer = chosen->tokenizer,
                                 .dtype_auto = chosen->dtype == DTYPE_AUTO,
                                 .tokenizer_only = chosen->tokenizer_only,

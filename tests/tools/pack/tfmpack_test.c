@@ -40,6 +40,11 @@ Test(command, help_version_usage) {
     check_run(RUN_TFMPACK("--dtype-embed", "int2", "a", "b"), 2, "", "int2");
     check_run(RUN_TFMPACK("--no-such"), 2, "", "--help");
     check_run(RUN_TFMPACK("--inspect", "--verify", "a"), 2, "", "only one");
+    check_run(RUN_TFMPACK("--metadata", "languages", "a", "b"), 2, "", "'languages' is not KEY=VALUE");
+    check_run(RUN_TFMPACK("--metadata", "=de", "a", "b"), 2, "", "is not KEY=VALUE");
+    check_run(RUN_TFMPACK("--metadata", "a b=de", "a", "b"), 2, "", "is not KEY=VALUE");
+    check_run(RUN_TFMPACK("--metadata", "command=x", "a", "b"), 2, "", "tfmpack itself says what command is");
+    check_run(RUN_TFMPACK("--metadata", "name=\xFF", "a", "b"), 2, "", "the value of name is not valid UTF-8");
 }
 
 Test(command, pack_inspect_verify_export) {
@@ -48,6 +53,10 @@ Test(command, pack_inspect_verify_export) {
     check_run(RUN_TFMPACK(folder, out), 0, "marian, ", "");
     check_run(RUN_TFMPACK("--quiet", "--license", "CC0-1.0", folder, out), 0, "", ""); /* replaces the model file */
     check_run(RUN_TFMPACK("--inspect", out), 0, "CC0-1.0", "");
+    check_run(RUN_TFMPACK("--metadata", "languages=de,en", "--metadata=source=somewhere", folder, out), 0, "marian",
+              "");
+    check_run(RUN_TFMPACK("--inspect", out), 0, "languages                    de,en", "");
+    check_run(RUN_TFMPACK("--inspect", out), 0, "somewhere", "");
     check_run(RUN_TFMPACK("--inspect", out), 0, "encoder.1.attention.qkv.weight   f32   36 x 12", "");
     check_run(RUN_TFMPACK("--verify", out), 0, "good", "");
     check_run(RUN_TFMPACK("--export", out, st), 0, "", "");
