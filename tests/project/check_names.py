@@ -149,10 +149,6 @@ def check_basenames(root):
 
 RULES = [check_shared_once, check_nothing_hides, check_basenames]
 
-# Names that stand until they are renamed.
-KNOWN = {
-}
-
 BROKEN_TREE = {
     'format/one.h': '/* one.h - x */\ntypedef struct tfm_one {\n    int a;\n} tfm_one;\n#define TFM_ONE 1\n'
                     'tfm_status tfm_open(int a);\nstatic inline int help(int a) { return a; }\n'
@@ -196,7 +192,7 @@ def main():
         return tree.self_test(RULES, BROKEN_TREE, EXPECTED)
     if len(sys.argv) != 2:
         sys.exit(__doc__)
-    return tree.report(tree.check(RULES, sys.argv[1], KNOWN, 'KNOWN in check_names.py'))
+    return tree.report(tree.check(RULES, sys.argv[1]))
 
 
 if __name__ == '__main__':
