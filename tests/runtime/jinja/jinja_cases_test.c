@@ -63,9 +63,10 @@ static void check_file(const char *file) {
     X(attributes)                                                                                                      \
     X(builtin_functions)                                                                                               \
     X(builtin_tests)                                                                                                   \
-    X(builtins) X(calls) X(case_mapping) X(characters) X(expressions) X(filters) X(json) X(lexer) X(list_filters)      \
-        X(methods) X(number_filters) X(numbers) X(operators) X(parse_expression) X(parser) X(print) X(statements)      \
-            X(str_filters) X(str_format) X(str_methods)
+    X(builtins)                                                                                                        \
+    X(calls) X(case_mapping) X(characters) X(expressions) X(filters) X(json) X(lexer) X(list_filters) X(methods)       \
+        X(number_filters) X(numbers) X(operators) X(parse_expression) X(parser) X(print) X(statements) X(str_filters)  \
+            X(str_format) X(str_methods)
 
 #define FILE_TEST(file)                                                                                                \
     Test(language, file) { check_file(#file ".c"); }
