@@ -20,8 +20,6 @@
 #include "report.h"
 #include "workload.h"
 
-extern char **environ;
-
 static void die(const char *what) {
     fprintf(stderr, "bench_process: %s: %s\n", what, strerror(errno));
     exit(1);

@@ -154,7 +154,7 @@ static void read_cpu_name(char *name, size_t size) {
     char line[512];
     while (file && fgets(line, sizeof line, file)) {
         char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) || !colon) continue;
+        if (strncmp(line, "model name", 10) != 0 || !colon) continue;
         line[strcspn(line, "\n")] = '\0';
         snprintf(name, size, "%s", colon + 2);
         break;

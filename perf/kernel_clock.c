@@ -174,12 +174,13 @@ void perf_clock_install(tfm_model *model) {
 
 /* ---- the pool and the encoder ---- */
 
-void __real_tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg);
-void __wrap_tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg);
-tfm_status __real_tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
-                                  tfm_step_result *result, tfm_error *error);
-tfm_status __wrap_tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
-                                  tfm_step_result *result, tfm_error *error);
+/* What the library's own calls reach instead of the function, and the function: names that ld --wrap makes. */
+void clocked_pool_run(tfm_pool *pool, tfm_task *task, void *arg) __asm__("__wrap_tfm_pool_run");
+void original_pool_run(tfm_pool *pool, tfm_task *task, void *arg) __asm__("__real_tfm_pool_run");
+tfm_status clocked_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
+                               tfm_step_result *result, tfm_error *error) __asm__("__wrap_tfm_encode_step");
+tfm_status original_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
+                                tfm_step_result *result, tfm_error *error) __asm__("__real_tfm_encode_step");
 
 typedef struct region {
     tfm_task *task;
@@ -206,14 +207,14 @@ static void clocked_task(void *arg, unsigned worker, unsigned n_workers) {
     if (worker == 0) r->n_workers = n_workers;
 }
 
-void __wrap_tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg) {
+void clocked_pool_run(tfm_pool *pool, tfm_task *task, void *arg) {
     if (!state.on || my_clocks()->in_task) {
-        __real_tfm_pool_run(pool, task, arg);
+        original_pool_run(pool, task, arg);
         return;
     }
     region r = {.task = task, .arg = arg};
     double start = perf_seconds(), busy = 0;
-    __real_tfm_pool_run(pool, clocked_task, &r);
+    original_pool_run(pool, clocked_task, &r);
     double wall = perf_seconds() - start;
     for (unsigned i = 0; i < r.n_workers && i < MAX_THREADS; i++) busy += r.busy[i];
     double waiting = wall - busy / r.n_workers;
@@ -228,13 +229,13 @@ static void clear(void) {
 }
 
 /* The clocks stand still while an encoder runs: what they counted is put back. */
-tfm_status __wrap_tfm_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
-                                  tfm_step_result *result, tfm_error *error) {
+tfm_status clocked_encode_step(tfm_session *session, const tfm_tokens *inputs, size_t n_sources, int32_t *sources,
+                               tfm_step_result *result, tfm_error *error) {
     clocks kept[MAX_THREADS];
     double regions = state.regions, start = perf_seconds();
     size_t n = state.n_threads;
     for (size_t i = 0; i < n; i++) kept[i] = *state.threads[i];
-    tfm_status status = __real_tfm_encode_step(session, inputs, n_sources, sources, result, error);
+    tfm_status status = original_encode_step(session, inputs, n_sources, sources, result, error);
     if (!state.on) return status;
     clear();
     for (size_t i = 0; i < n; i++) *state.threads[i] = kept[i];

@@ -50,7 +50,7 @@ static double fma_loop(size_t n) {
 #if defined(TFM_V16_SCALAR)
 static double int8_loop(size_t n) {
     enum { SUMS = 8 }; /* numbers rather than vectors, which would lie in memory */
-    static volatile int8_t unknown = 3;
+    static volatile int32_t unknown = 3;
     int32_t sum[SUMS] = {0}, a = unknown, b = unknown;
     for (size_t i = 0; i < n * STEPS; i++)
         for (int c = 0; c < SUMS; c++) {

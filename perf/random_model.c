@@ -250,7 +250,7 @@ int main(int argc, char **argv) {
         if (c == 'd') m.dtype = tfm_dtype_parse(optarg);
         if (c == 'e') embed = optarg;
         if (c == 's')
-            for (chosen = 0; chosen < N_SHAPES && strcmp(shapes[chosen].name, optarg); chosen++) continue;
+            for (chosen = 0; chosen < N_SHAPES && strcmp(shapes[chosen].name, optarg) != 0; chosen++) continue;
         if (c == '?') return usage(argv[0]);
     }
     m.dtype_embed = embed ? tfm_dtype_parse(embed) : m.dtype;

@@ -65,19 +65,19 @@ static void run_generate(perf_runner *r) {
 
 /* Steps of n tokens of each of n_batch new sequences. */
 static void run_steps(perf_runner *r, size_t n_steps, size_t n) {
+    const size_t n_batch = r->work.n_batch;
     int32_t sequences[PERF_MAX_BATCH];
     tfm_span spans[PERF_MAX_BATCH] = {{0}};
-    for (size_t i = 0; i < r->work.n_batch; i++)
-        perf_check(r, tfm_sequence_new(r->session, -1, &sequences[i], &r->error));
+    for (size_t i = 0; i < n_batch; i++) perf_check(r, tfm_sequence_new(r->session, -1, &sequences[i], &r->error));
     for (size_t step = 0; step < n_steps; step++) {
-        for (size_t i = 0; i < r->work.n_batch; i++)
+        for (size_t i = 0; i < n_batch; i++)
             spans[i] = (tfm_span){.sequence = sequences[i],
                                   .ids = r->ids[i] + step * n,
                                   .n = n,
                                   .logits = r->logits + i * r->info.target_vocab_size};
-        perf_check(r, tfm_decode(r->session, spans, r->work.n_batch, &r->error));
+        perf_check(r, tfm_decode(r->session, spans, n_batch, &r->error));
     }
-    for (size_t i = 0; i < r->work.n_batch; i++) tfm_sequence_free(r->session, sequences[i]);
+    for (size_t i = 0; i < n_batch; i++) tfm_sequence_free(r->session, sequences[i]);
 }
 
 void perf_run(void *runner) {

@@ -32,7 +32,7 @@ typedef struct tile {
     float *scores;        /* (n_rows, BLOCK), then the weights exp(score - max) */
     float *out;           /* (n_rows, n_panels * 16) */
     float *sums;          /* (n_rows, 16) */
-    float max[V16_TILE_ROWS];
+    float *max;           /* (n_rows) of the scores so far */
     span seen[V16_TILE_ROWS];
 } tile;
 
@@ -215,7 +215,7 @@ static void rescale(const tile *t, size_t row, float old, float new) {
 }
 
 /* Turns a row's raw scores into weights exp(score - max), after raising its maximum; adds them to its lane sums. */
-static void softmax_row(tile *t, size_t row, size_t block, span seen) {
+static void softmax_row(const tile *t, size_t row, size_t block, span seen) {
     const tfm_attention_args *a = t->args;
     size_t pair = t->first + row;
     const float *bias = bias_row(a, pair / a->group, pair % a->group);
@@ -274,7 +274,7 @@ static void accumulate_block(const tile *t, size_t block, const span *seen) {
     for (size_t r = 0; r < t->n_rows; r++) accumulate_rows(t, r, 1, block, (span){common.end, seen[r].end});
 }
 
-static void attend_block(tile *t, size_t block) {
+static void attend_block(const tile *t, size_t block) {
     span seen[V16_TILE_ROWS], all = {SIZE_MAX, 0}, limits = {block, block + BLOCK};
     for (size_t r = 0; r < t->n_rows; r++) {
         seen[r] = intersect(limits, t->seen[r]);
@@ -332,8 +332,8 @@ static void attend_tile(tile *t) {
 
 void V16_NAME(tfm_attention)(const tfm_attention_args *a) {
     size_t n_panels = tfm_panel_count(a->head_dim), n_pairs = a->n_query * a->group;
-    float *scratch = a->scratch;
-    tile t = {.args = a, .n_panels = n_panels};
+    float *scratch = a->scratch, max[V16_TILE_ROWS];
+    tile t = {.args = a, .n_panels = n_panels, .max = max};
     t.scores = scratch;
     t.sums = t.scores + V16_TILE_ROWS * BLOCK;
     t.out = t.sums + V16_TILE_ROWS * TFM_PANEL;
