@@ -259,7 +259,8 @@ void perf_bench_row(const perf_bench *b, const char *kernel, size_t n, void (*ru
     perf_candidate ours = {.name = "tfm", .run = run, .arg = arg};
     perf_compare(&ours, 1, perf_bench_rounds(b), 0.005, 0);
     if (b->options.json)
-        printf("{\"kernel\": \"%s\", \"n\": %zu, \"us\": %.4f}\n", kernel, n, ours.median * 1e6);
+        printf("{\"kernel\": \"%s\", \"n\": %zu, \"us\": %.4f, \"min_us\": %.4f}\n", kernel, n, ours.median * 1e6,
+               ours.minimum * 1e6);
     else
         printf("%-12s n %6zu %9.2f us %7.3f ns an element\n", kernel, n, ours.median * 1e6,
                ours.median * 1e9 / (double)n);

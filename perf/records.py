@@ -9,7 +9,7 @@ import json
 import statistics
 
 RESULTS = {'value', 'unit', 'limit', 'bound', 'median_s', 'min_s', 'max_s', 'lower_s', 'upper_s', 'others',
-           'share_of_step', 'calls', 'gflops', 'machine', 'compiler', 'commit', 'repeats'}
+           'share_of_step', 'calls', 'gflops', 'gbytes', 'machine', 'compiler', 'commit', 'repeats'}
 SECONDS = ('median_s', 'min_s', 'max_s', 'lower_s', 'upper_s')
 PEER_DTYPES = {'float32': 'f32', 'fp32': 'f32', 'float16': 'f16', 'q8_0': 'int8', 'q4_0': 'int4'}
 
@@ -60,12 +60,14 @@ def label(record):
 
 
 def normalise(record):
-    """A kernel's figures are in microseconds: TFM_us, TFM_min_us, limit_us, and one X_us for each other library."""
+    """A kernel's figures are in microseconds: us and min_us alone; tfm_us and tfm_min_us beside X_us and X_min_us of
+    other libraries; limit_us."""
     if 'kernel' not in record or 'value' in record:
         return record
     times = {k: record.pop(k) for k in list(record) if k == 'us' or k.endswith('_us')}
-    ours = times.pop('tfm_us', None) or times.pop('us', None)
-    record.update(value=ours, unit='us', median_s=ours * 1e-6, min_s=times.pop('tfm_min_us', ours) * 1e-6)
+    ours = times.pop('tfm_us' if 'tfm_us' in times else 'us')
+    least = times.pop('tfm_min_us', times.pop('min_us', ours))
+    record.update(value=ours, unit='us', median_s=ours * 1e-6, min_s=least * 1e-6)
     if 'limit_us' in times:
         record['limit'] = times.pop('limit_us')
     others = {k[:-3]: v for k, v in times.items() if not k.endswith('_min_us') and not k.startswith('tfm_')}

@@ -10,6 +10,8 @@ import sys
 import tempfile
 import xml.etree.ElementTree
 
+sys.dont_write_bytecode = True
+
 WHERE = {'machine': 'a processor', 'compiler': 'gcc 12', 'commit': 'abc', 'isa': 'avx2'}
 
 
@@ -33,6 +35,23 @@ def product(us, least):
             **WHERE}
 
 
+def attention(us, gbytes):
+    return {'kernel': 'attention', 'dtype': 'int8', 'queries': 1, 'positions': 256, 'causal': True, 'cold': False,
+            'threads': 1, 'value': us, 'unit': 'us', 'median_s': us * 1e-6, 'min_s': us * 1e-6, 'gbytes': gbytes,
+            'gflops': gbytes / 2, **WHERE}
+
+
+# What a benchmark of kernels prints, and what becomes of it.
+LINES = [
+    ('a kernel alone', {'kernel': 'relu', 'us': 3.0, 'min_us': 2.0},
+     {'kernel': 'relu', 'value': 3.0, 'unit': 'us', 'median_s': 3e-6, 'min_s': 2e-6}),
+    ('a kernel beside others',
+     {'kernel': 'gemm_int', 'limit_us': 1.0, 'tfm_us': 3.0, 'tfm_min_us': 2.0, 'tfm_f32_us': 9.0, 'tfm_f32_min_us': 8.0,
+      'onednn_us': 5.0, 'onednn_min_us': 4.0},
+     {'kernel': 'gemm_int', 'value': 3.0, 'unit': 'us', 'median_s': 3e-6, 'min_s': 2e-6, 'limit': 1.0,
+      'others': {'onednn': 5.0}}),
+]
+
 # (what it shows, base, new, further arguments, exit status, what the output must hold)
 CASES = [
     ('the same results', [decode(1), memory(5)], [decode(1), memory(5)], [], 0,
@@ -49,6 +68,7 @@ CASES = [
     ('memory has no spread', [memory(5)], [memory(6)], [], 1, ['private memory', '+20.0 %']),
     ('a kernel whose best run held', [product(10, 9)], [product(12, 9.1)], [], 0, ['1 unsure']),
     ('a kernel that got slower', [product(10, 9)], [product(12, 11)], [], 1, ['gemm f32 8 x 512 x 512']),
+    ('a kernel whose rates differ too', [attention(10, 4)], [attention(12, 3)], [], 1, ['1 compared: 1 slower']),
     ('what only one side has', [decode(1), memory(5)], [decode(1), decode(1, dtype='f32')], [], 0,
      ['1 compared', 'only in the base 1, only in the new 1']),
     ('what was not asked for', [decode(1), memory(5)], [decode(2), memory(5)], ['--only', 'memory'], 0, ['1 compared']),
@@ -98,6 +118,13 @@ class Checker:
             problems.append(f'exit status {found}, not {status}')
         self.results.append((name, problems + (said.splitlines() if problems else [])))
 
+    def lines(self):
+        sys.path.insert(0, os.path.join(self.root, 'perf'))
+        import records
+        for name, line, wanted in LINES:
+            got = {k: round(v, 12) if isinstance(v, float) else v for k, v in records.normalise(dict(line)).items()}
+            self.results.append((f'records: {name}', [] if got == wanted else [f'{got}, not {wanted}']))
+
     def compare(self):
         for name, base, new, more, status, wanted in CASES:
             paths = self.write('base.jsonl', base), self.write('new.jsonl', new)
@@ -146,6 +173,7 @@ def main():
         sys.exit(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         checker = Checker(sys.argv[1], folder)
+        checker.lines()
         checker.compare()
         checker.tables()
     print(f'1..{len(checker.results)}')
