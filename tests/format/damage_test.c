@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "model_files.h"
+#include "tests/support/require.h"
 #include "tests/support/thorough.h"
 
 static tfm_status check_fd(int fd, tfm_error *error) {

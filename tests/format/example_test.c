@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model_files.h"
+#include "tests/support/require.h"
 
 /* The bytes as the page shows them: 16 a line; a run of lines of zeros is one line "*". */
 static char *hex_of(const image *im) {

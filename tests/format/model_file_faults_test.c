@@ -12,6 +12,7 @@
 
 #include "model_files.h"
 #include "tests/support/faults.h"
+#include "tests/support/require.h"
 #include "tests/support/write_tensors.h"
 
 /* ---- memory ---- */

@@ -23,13 +23,6 @@ static void need(bool condition, const char *what) {
 }
 #define NEED(condition) need((condition), #condition)
 
-char *scratch_make(void) {
-    const char *parent = getenv("TMPDIR");
-    char *folder = scratch_path(parent ? parent : "/tmp", "tfm-format-XXXXXX");
-    NEED(mkdtemp(folder));
-    return folder;
-}
-
 char *scratch_path(const char *folder, const char *name) {
     char *path;
     NEED(asprintf(&path, "%s/%s", folder, name) > 0);
@@ -45,18 +38,6 @@ size_t scratch_count(const char *folder) {
     for (struct dirent *entry; (entry = readdir(dir));) n += !is_dots(entry->d_name);
     closedir(dir);
     return n;
-}
-
-void scratch_remove(char **folder) {
-    DIR *dir = opendir(*folder);
-    NEED(dir);
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (!is_dots(entry->d_name) && unlinkat(dirfd(dir), entry->d_name, 0) != 0)
-            NEED(unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) == 0);
-    closedir(dir);
-    NEED(rmdir(*folder) == 0);
-    free(*folder);
-    *folder = NULL;
 }
 
 /* ---- samples ---- */

@@ -9,6 +9,7 @@
 #include "format/disk.h"
 #include "format/model_file.h"
 #include "format/model_reader_internal.h"
+#include "tests/support/scratch.h"
 
 /* The bytes of a file. */
 typedef struct image {
@@ -16,22 +17,10 @@ typedef struct image {
     size_t n;
 } image;
 
-/* A fresh folder; scratch_remove deletes it with what is in it. */
-char *scratch_make(void);
-void scratch_remove(char **folder);
 /* folder/name, in memory the caller frees. */
 char *scratch_path(const char *folder, const char *name);
 /* Number of entries in a folder. */
 size_t scratch_count(const char *folder);
-
-/* What tfm_status calls return, with the message on failure. */
-#define REQUIRE_OK(call)                                                                                               \
-    do {                                                                                                               \
-        tfm_error require_error = {0};                                                                                 \
-        tfm_error *error = &require_error;                                                                             \
-        tfm_status require_status = (call);                                                                            \
-        cr_assert(require_status == TFM_OK, "%s: status %d: %s", #call, (int)require_status, require_error.message);   \
-    } while (0)
 
 /* For inner loops: Criterion reports every assertion to its parent, this only one that fails. */
 #define MUST(condition, ...)                                                                                           \

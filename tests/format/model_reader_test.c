@@ -9,6 +9,7 @@
 
 #include "model_files.h"
 #include "simd/panels.h"
+#include "tests/support/require.h"
 
 Test(reader, finds_what_was_written) {
     image im = sample_image();

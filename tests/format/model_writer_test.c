@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "model_files.h"
+#include "tests/support/require.h"
 #include "tests/support/write_tensors.h"
 
 /* What a test writes to: a folder of its own and the target in it. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "model_files.h"
+#include "tests/support/require.h"
 
 /* A table of one value of each type; built once more in each test. */
 static image build_table(void) {

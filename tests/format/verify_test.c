@@ -9,6 +9,7 @@
 
 #include "format/hash.h"
 #include "model_files.h"
+#include "tests/support/require.h"
 #include "tests/support/write_tensors.h"
 
 static const tfm_parallel threads = {.run = run_on_threads};

@@ -19,10 +19,12 @@ import tree  # noqa: E402  (the file beside this one)
 # Files of which one is taken: they say the same in the language of their instruction set.
 ALTERNATIVES = {'simd/v16/v16_': 'simd/v16', 'simd/dot/dot_': 'simd/dot'}
 # A word of C's own, or a function that each program has.
-NOT_NAMES = {'if', 'for', 'while', 'switch', 'return', 'sizeof', 'defined', 'main'}
+NOT_NAMES = {'if', 'for', 'while', 'switch', 'return', 'sizeof', 'defined', 'main', 'LLVMFuzzerTestOneInput'}
 # Macros that stand for `static inline`, or make the name of a kernel.
 STATIC = {'static', 'V16_INLINE'}
 NAMING = re.compile(r'\b(?:V16|DOT)_NAME\s*\(\s*(\w+)\s*\)')
+# The public header of another version.
+FOREIGN_HEADERS = {'tests/runtime/abi/tfm_of_another_version.h'}
 # What a foreign header asks its users to define.
 FOREIGN_MACROS = {'PCRE2_CODE_UNIT_WIDTH'}
 
@@ -44,16 +46,18 @@ def home(path):
 
 
 class Names:
-    """What the four layers define: {name: {home}} of each kind."""
+    """What the four layers, or the files of a folder, define: {name: {home}} of each kind."""
 
-    def __init__(self, root):
+    def __init__(self, root, folders=tree.CODE):
         self.functions, self.statics, self.declared = (collections.defaultdict(set) for _ in range(3))
         self.types, self.local_types = collections.defaultdict(set), collections.defaultdict(set)
         self.macros, self.local_macros = collections.defaultdict(set), collections.defaultdict(set)
         # What a list in a .def file is read with; it is undefined at its end.
         lists = ''.join(tree.read(root, path) for path in tree.code_of(root, '.def'))
         self.of_lists = set(UNDEFINED.findall(lists))
-        for path in tree.code_of(root, '.c', '.h'):
+        for path in tree.files_of(root, '.c', '.h'):
+            if path.split(os.sep)[0] not in folders or path in FOREIGN_HEADERS:
+                continue
             self.read(path, tree.bare(tree.read(root, path)))
 
     def read(self, path, text):
@@ -134,6 +138,22 @@ def check_nothing_hides(root):
                 yield f'{says(hiding)}: {kind} {name} hides {what}, {says(where)}: rename it'
 
 
+def check_tests_share_once(root):
+    """a name that files of tests/ share is defined once there, and is not one of the code's"""
+    tests, code = Names(root, ('tests',)), Names(root)
+    taken = {**code.functions, **code.types, **code.macros}
+    for kind, found in (('function', tests.functions), ('function', tests.declared), ('macro', tests.macros),
+                        ('type', tests.types)):
+        for name, places in sorted(found.items()):
+            if len(places) > 1:
+                yield f'{kind} {name} is in {says(places)}: rename one, or let both use one, in tests/support'
+            elif name in taken:
+                yield f'{kind} {name} of {says(places)} is also in {says(taken[name])}: rename it'
+    for name in sorted(set(tests.functions) & set(tests.types)):
+        where, too = says(tests.functions[name]), says(tests.types[name])
+        yield f'{name} is a function in {where} and a type in {too}: rename one'
+
+
 def check_basenames(root):
     """no two files of code have one name, whatever their folders (meson.build excepted)"""
     seen = {}
@@ -147,7 +167,7 @@ def check_basenames(root):
         seen.setdefault(name, path)
 
 
-RULES = [check_shared_once, check_nothing_hides, check_basenames]
+RULES = [check_shared_once, check_nothing_hides, check_tests_share_once, check_basenames]
 
 BROKEN_TREE = {
     'format/one.h': '/* one.h - x */\ntypedef struct tfm_one {\n    int a;\n} tfm_one;\n#define TFM_ONE 1\n'
@@ -170,6 +190,13 @@ BROKEN_TREE = {
     'format/lists.h': '/* lists.h - x */\n#define ITEM(a) a\n#include "list.def"\n#define FIELD 1\n#undef FIELD\n'
                       '#if !defined(TFM_ONE)\n#define TFM_ONE 4\n#endif\n',
     'runtime/lists.c': '/* lists.c - x */\n#define ITEM(a) #a\n#include "format/list.def"\n#define FIELD 2\n',
+    'tests/a/one_test.c': '/* one_test.c - x */\nint shared(void) {}\nstatic int alone(void) {}\n'
+                          'int tfm_open(int a) {}\nint LLVMFuzzerTestOneInput(int a) {}\nint thing(void) {}\n',
+    'tests/a/help.h': '/* help.h - x */\nint shared(void);\n#define NEED(a) a\n'
+                      'typedef struct thing {\n    int a;\n} thing;\n',
+    'tests/b/help.h': '/* help.h - x */\n#define NEED(b) b\n#define TFM_ONE 1\n',
+    'tests/b/two_test.c': '/* two_test.c - x */\nint shared(void) {}\nstatic int alone(void) {}\n'
+                          'int LLVMFuzzerTestOneInput(int a) {}\nint main(void) {}\n',
     'tests/run-all': '',
     'perf/run-all': '',
     'tests/x/corpus/a/config.json': '',
@@ -182,6 +209,9 @@ EXPECTED = {
                         ['v16_add', 'tfm_opaque', 'only_here', 'main', 'local', 'help', 'ITEM', 'lists.h']),
     check_nothing_hides: (['runtime/two.c and tools/run/two.c: static function help hides a function of a header',
                            'macro TFM_ONE hides'], ['local', 'v16_add', 'only_here', 'main', 'ITEM', 'FIELD']),
+    check_tests_share_once: (['function shared is in tests/a/one_test.c and tests/b/two_test.c', 'macro NEED is in',
+                              'function tfm_open of tests/a/one_test.c is also in', 'macro TFM_ONE of tests/b/help.h',
+                              'thing is a function in'], ['alone', 'LLVM', 'main']),
     check_basenames: (['tools/run/two.c: same name as runtime/two.c', 'tests/run-all: same name as perf/run-all'],
                       ['config.json']),
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "tests/support/faults.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_text.h"
 
 Test(detokenizer, gives_what_all_ids_give) {

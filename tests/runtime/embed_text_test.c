@@ -1,6 +1,7 @@
 /* embed_text_test.c - tfm_embed_text: embeddings of texts, and texts that have none. */
 #include <string.h>
 
+#include "tests/support/require.h"
 #include "tests/support/tiny_text.h"
 
 Test(embed_text, embeddings_are_those_of_the_ids) {

@@ -1,6 +1,7 @@
 /* free_test.c - what gives things back: NULL is nothing to give back, and twice is once. */
 #include <criterion/criterion.h>
 
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 Test(release, of_nothing) {

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 Test(library, version) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/params.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 /* What a library knows, and what programs of other versions have. */

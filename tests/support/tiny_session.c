@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "require.h"
 
 void fixture_path(char path[256]) {
     const char *scratch = getenv("TMPDIR");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "require.h"
 
 void text_bench_open(text_bench *b, const char *kind) {
     const char *folder = getenv("TFM_TINY_MODELS");

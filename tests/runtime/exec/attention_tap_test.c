@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "executor_reference.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 #define ALL_KINDS (TFM_ATTENTION_ENCODER | TFM_ATTENTION_SELF | TFM_ATTENTION_CROSS)

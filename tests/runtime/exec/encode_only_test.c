@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "executor_reference.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 enum { D = 15, VOCAB = 37, LONGEST = 300 };

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "executor_reference.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 static void *allocate(size_t n, size_t size) {

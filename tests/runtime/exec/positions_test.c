@@ -5,6 +5,7 @@
 
 #include "runtime/exec/positions.h"
 #include "simd/position_table.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 enum { DIM = 6, N_MAX = 200, MAX_POSITIONS = 180 };

@@ -5,6 +5,7 @@
 
 #include "runtime/exec/step.h"
 #include "runtime/model/model.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 static const int32_t source_ids[] = {3, 4, 5, 6, 7};

@@ -11,6 +11,7 @@
 #include "runtime/generate/generate_params.h"
 #include "runtime/generate/hypotheses.h"
 #include "tests/support/outputs.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 #define N_INPUTS 40

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/support/outputs.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 #define N_INPUTS 30

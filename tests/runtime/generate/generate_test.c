@@ -7,6 +7,7 @@
 
 #include "tests/support/faults.h"
 #include "tests/support/outputs.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 /* ---- inputs ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "tests/support/faults.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_text.h"
 
 /* ---- what came ---- */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 static const int32_t source_ids[] = {3, 4, 5, 6, 7};

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "tests/support/outputs.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 #include "tests/support/write_tensors.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/model/model.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 /* The table of a builder; *data is freed after it. */

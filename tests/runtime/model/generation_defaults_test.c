@@ -1,6 +1,7 @@
 /* generation_defaults_test.c - the decoding defaults of section generation. */
 #include <unistd.h>
 
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 static void add_sampling(tfm_table_builder *table) {

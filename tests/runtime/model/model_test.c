@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "runtime/model/model.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 /* ---- files that are no models ---- */

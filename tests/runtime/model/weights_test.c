@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "runtime/model/model.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 #include "tests/support/write_tensors.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "runtime/os/pool.h"
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 /* ---- partition ---- */

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
 Test(sigbus, a_shrinking_file_is_an_error_not_a_crash) {

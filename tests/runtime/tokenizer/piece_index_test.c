@@ -49,7 +49,7 @@ Test(piece_index, every_kind) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {"b", -1, 0}, {TFM_SPACE, -3, 0}, {"<x>", 0, 4}, {NULL, 0, 0}};
     tiny_options options = {.byte_fallback = true};
     size_t n;
-    unsigned char *data = tiny_model(&options, pieces, &n);
+    unsigned char *data = tiny_spm_model(&options, pieces, &n);
     packed p;
     cr_assert_eq(pack_bytes(data, n, &p, NULL), TFM_OK);
     check_all(p.source);
@@ -139,7 +139,7 @@ Test(piece_index, special_counts_of_sentencepiece) {
     static const tiny_piece pieces[] = {{"a", -1, 0}, {TFM_SPACE, -3, 0}, {NULL, 0, 0}};
     tiny_options options = {.bpe = true};
     size_t n;
-    unsigned char *data = tiny_model(&options, pieces, &n);
+    unsigned char *data = tiny_spm_model(&options, pieces, &n);
     write_scratch("tokenizer.model", data, n);
     write_scratch("config.json", "{\"model_type\": \"llama\"}", 23);
     write_scratch("tokenizer_config.json", "{\"add_eos_token\": true}", 23);

@@ -96,7 +96,7 @@ Test(text_stream, every_kind_of_sentencepiece) {
                                             {.no_dummy_prefix = true, .keep_spaces = true, .no_escape = true}};
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         size_t n;
-        unsigned char *data = tiny_model(&variants[i], pieces, &n);
+        unsigned char *data = tiny_spm_model(&variants[i], pieces, &n);
         packed p;
         tfm_error error = {0};
         cr_assert_eq(pack_bytes(data, n, &p, &error), TFM_OK, "%s", error.message);
@@ -110,7 +110,7 @@ Test(text_stream, every_kind_of_sentencepiece) {
 Test(text_stream, marian) {
     tiny_options options = {.byte_fallback = true};
     size_t n;
-    unsigned char *data = tiny_model(&options, pieces, &n);
+    unsigned char *data = tiny_spm_model(&options, pieces, &n);
     json_t *vocabulary = json_object();
     static const char *const spelled[] = {"</s>", "<unk>", "<pad>",    "a",     "ab",          TFM_SPACE,
                                           "\n",   "<x>",   "\xC2\xA0", ">>x<<", "\xE3\x80\x80"};

@@ -97,7 +97,7 @@ static void set_normalizer(Spm__Normalizer *z, const tiny_options *options, cons
     z->escape_whitespaces = !options->no_escape;
 }
 
-unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces, size_t *n) {
+unsigned char *tiny_spm_model(const tiny_options *options, const tiny_piece *pieces, size_t *n) {
     static Spm__Piece all[MAX_PIECES];
     static Spm__Piece *pointers[MAX_PIECES];
     char bytes[256][8];

@@ -28,7 +28,7 @@ typedef struct tiny_options {
  * The file in memory the caller frees. Pieces end with a NULL text; <unk>, <s> and </s> come first with numbers 0, 1,
  * 2, with byte_fallback 256 byte pieces follow them.
  */
-unsigned char *tiny_model(const tiny_options *options, const tiny_piece *pieces, size_t *n);
+unsigned char *tiny_spm_model(const tiny_options *options, const tiny_piece *pieces, size_t *n);
 
 /* A precompiled character map alone, in memory the caller frees. */
 unsigned char *tiny_charsmap(const tiny_rule *rules, size_t *n);

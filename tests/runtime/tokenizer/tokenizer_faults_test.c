@@ -43,7 +43,7 @@ static const tiny_options variants[] = {{.rules = rules, .denormalizer_rules = r
 Test(tokenizer_faults, packing_a_model) {
     for (size_t i = 0; i < 2; i++) {
         bytes file;
-        file.data = tiny_model(&variants[i], pieces, &file.n);
+        file.data = tiny_spm_model(&variants[i], pieces, &file.n);
         cr_expect_gt(fail_each_allocation(pack_model, &file), 30);
         free(file.data);
     }
@@ -60,7 +60,7 @@ Test(tokenizer_faults, reading_a_vocabulary) {
     static const char json[] = "{\"</s>\": 0, \"<unk>\": 1, \"a\": 2}";
     write_scratch("vocab.json", json, sizeof json - 1);
     char path[4096];
-    snprintf(path, sizeof path, "%s", scratch_path("vocab.json"));
+    snprintf(path, sizeof path, "%s", scratch_file("vocab.json"));
     cr_expect_geq(fail_each_allocation(read_vocabulary, path), 2);
 }
 
@@ -101,7 +101,7 @@ static tfm_status open_again(void *arg, tfm_error *error) {
 Test(tokenizer_faults, opening_and_using) {
     for (size_t i = 0; i < 2; i++) {
         size_t n;
-        unsigned char *data = tiny_model(&variants[i], pieces, &n);
+        unsigned char *data = tiny_spm_model(&variants[i], pieces, &n);
         packed p;
         tfm_error error = {0};
         cr_assert_eq(pack_bytes(data, n, &p, &error), TFM_OK, "%s", error.message);

@@ -35,7 +35,7 @@ static input input_of(uint8_t kind, const void *data, size_t n) {
 
 static input model_input(const tiny_options *options) {
     size_t n;
-    unsigned char *model = tiny_model(options, pieces, &n);
+    unsigned char *model = tiny_spm_model(options, pieces, &n);
     input in = input_of(0, model, n);
     free(model);
     return in;
@@ -307,7 +307,7 @@ Test(hostile, corpus) {
 
 static void refuses(const tiny_options *options, const tiny_piece *list, tfm_status status, const char *reason) {
     size_t n;
-    unsigned char *data = tiny_model(options, list, &n);
+    unsigned char *data = tiny_spm_model(options, list, &n);
     packed p;
     tfm_error error = {0};
     cr_expect_eq(pack_bytes(data, n, &p, &error), status, "%s", reason);
@@ -339,7 +339,7 @@ Test(hostile, refusals_say_why) {
     text[1023] = 0;
     size_t n;
     tfm_error error = {0};
-    unsigned char *data = tiny_model(&plain, (tiny_piece[]){{text, 0, 0}, {NULL, 0, 0}}, &n);
+    unsigned char *data = tiny_spm_model(&plain, (tiny_piece[]){{text, 0, 0}, {NULL, 0, 0}}, &n);
     packed p;
     cr_expect_eq(pack_bytes(data, n, &p, &error), TFM_OK, "%s", error.message);
     packed_close(&p);

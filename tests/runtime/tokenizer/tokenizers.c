@@ -22,7 +22,7 @@ const char *scratch(void) {
     return folder;
 }
 
-const char *scratch_path(const char *name) {
+const char *scratch_file(const char *name) {
     static char path[2048];
     snprintf(path, sizeof path, "%s/%s", scratch(), name);
     return path;
@@ -37,14 +37,14 @@ static void remember(const char *name) {
 }
 
 void remove_scratch(void) {
-    for (size_t i = 0; i < n_written; i++) unlink(scratch_path(written[i]));
+    for (size_t i = 0; i < n_written; i++) unlink(scratch_file(written[i]));
     if (folder[0] != 0) rmdir(folder);
     folder[0] = 0;
     n_written = 0;
 }
 
 void write_scratch(const char *name, const void *data, size_t n) {
-    FILE *file = fopen(scratch_path(name), "wb");
+    FILE *file = fopen(scratch_file(name), "wb");
     cr_assert_not_null(file);
     cr_assert_eq(fwrite(data, 1, n, file), n);
     cr_assert_eq(fclose(file), 0);
@@ -58,7 +58,7 @@ static tfm_status open_side(packed *p, const char *name, tfm_tokenizer **tokeniz
 
 tfm_status pack(const char *path, packed *result, tfm_error *error) {
     char bin[2048];
-    snprintf(bin, sizeof bin, "%s", scratch_path("tokenizer.bin"));
+    snprintf(bin, sizeof bin, "%s", scratch_file("tokenizer.bin"));
     *result = (packed){0};
     tfm_writer *writer;
     tfm_status status = tfm_writer_create(&writer, bin, error);
@@ -89,7 +89,7 @@ packed must_pack(const char *path) {
 tfm_status pack_bytes(const void *data, size_t n, packed *result, tfm_error *error) {
     write_scratch("bytes.spm", data, n);
     char path[2048];
-    snprintf(path, sizeof path, "%s", scratch_path("bytes.spm"));
+    snprintf(path, sizeof path, "%s", scratch_file("bytes.spm"));
     return pack(path, result, error);
 }
 
@@ -99,7 +99,7 @@ void packed_close(packed *p) {
     tfm_file_close(&p->file);
 }
 
-const char *shared_path(const char *relative) {
+const char *shared_or_skip(const char *relative) {
     static char path[4096];
     const char *shared = getenv("TFM_SHARED");
     snprintf(path, sizeof path, "%s/%s", shared ? shared : "", relative);

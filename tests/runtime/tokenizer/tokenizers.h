@@ -19,7 +19,7 @@ typedef struct packed {
 const char *scratch(void);
 void remove_scratch(void);
 /* scratch()/name; valid until the next call. */
-const char *scratch_path(const char *name);
+const char *scratch_file(const char *name);
 void write_scratch(const char *name, const void *data, size_t n);
 
 /* Packs what is at path; the status of the first step that fails. */
@@ -31,7 +31,7 @@ tfm_status pack_bytes(const void *data, size_t n, packed *result, tfm_error *err
 void packed_close(packed *p);
 
 /* A path below TFM_SHARED; skips the test where the folder is missing. Valid until the next call. */
-const char *shared_path(const char *relative);
+const char *shared_or_skip(const char *relative);
 json_t *read_json(const char *path);
 /* The bytes of a file, NUL-terminated, in memory the caller frees. */
 char *read_bytes(const char *path, size_t *n);

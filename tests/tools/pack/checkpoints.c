@@ -23,7 +23,7 @@ tensor *model_add(model *m, const char *name, uint64_t rows, uint64_t columns, t
     t->storage = m->n++;
     t->values = malloc((t->count + 1) * sizeof *t->values);
     cr_assert(t->values);
-    for (uint64_t i = 0; i < t->count; i++) t->values[i] = (float)(int32_t)random_next(&m->seed) * 0x1p-31f;
+    for (uint64_t i = 0; i < t->count; i++) t->values[i] = (float)(int32_t)random_u32(&m->seed) * 0x1p-31f;
     return t;
 }
 

@@ -6,14 +6,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-char *scratch_make(void) {
-    const char *base = getenv("TMPDIR");
-    char *path;
-    cr_assert(asprintf(&path, "%s/tfm-pack-XXXXXX", base && *base ? base : "/tmp") > 0);
-    cr_assert(mkdtemp(path), "cannot make %s", path);
-    return path;
-}
-
 const char *in(const char *folder, const char *name) {
     static char paths[64][600];
     static unsigned next;
@@ -29,16 +21,6 @@ size_t count_files(const char *folder) {
     for (struct dirent *e; (e = readdir(d));) n += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
     closedir(d);
     return n;
-}
-
-void scratch_remove(char **folder) {
-    DIR *d = opendir(*folder);
-    for (struct dirent *e; d && (e = readdir(d));)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) unlink(in(*folder, e->d_name));
-    if (d) closedir(d);
-    rmdir(*folder);
-    free(*folder);
-    *folder = NULL;
 }
 
 void write_file(const char *path, const void *data, size_t n) {
@@ -73,7 +55,7 @@ char *read_file(const char *path, size_t *n) {
     return data;
 }
 
-uint32_t random_next(uint64_t *state) {
+uint32_t random_u32(uint64_t *state) {
     *state ^= *state << 13;
     *state ^= *state >> 7;
     *state ^= *state << 17;

@@ -7,13 +7,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "require.h"
+#include "tests/support/require.h"
+#include "tests/support/scratch.h"
 
 /* ---- folders and files ---- */
 
-/* A fresh folder; its path lives until scratch_remove, which deletes it with all files in it. */
-char *scratch_make(void);
-void scratch_remove(char **folder);
 /* folder/name in one of a few static buffers. */
 const char *in(const char *folder, const char *name);
 void write_file(const char *path, const void *data, size_t n);
@@ -26,7 +24,7 @@ char *read_file(const char *path, size_t *n);
 size_t count_files(const char *folder);
 
 /* xorshift; the tests print their seeds. */
-uint32_t random_next(uint64_t *state);
+uint32_t random_u32(uint64_t *state);
 
 /* ---- a buffer to put files together ---- */
 

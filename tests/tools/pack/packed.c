@@ -154,7 +154,7 @@ void packed_misfit(const char *config, model *m, void (*change)(model *m), tfm_s
     change(m);
     char *folder = packed_folder(config, m);
     size_t before = count_files(folder);
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), expected, text);
+    REQUIRE_ERROR(expected, packed_try(folder, TFM_F32, error), text);
     cr_assert_eq(count_files(folder), before, "a failed run leaves nothing");
     model_free(&m);
     scratch_remove(&folder);

@@ -48,8 +48,8 @@ Test(safetensors, round_trip) {
     free(values);
     cr_assert_eq(tfm_safetensors_find(file, "empty")->count, 0);
     cr_assert_null(tfm_safetensors_find(file, "nothing"));
-    REQUIRE_ERROR(load_tensor_f32(file, "a", &values, NULL, error), TFM_ERROR_UNSUPPORTED, "'a' is I64");
-    REQUIRE_ERROR(load_tensor_f32(file, "x", &values, NULL, error), TFM_ERROR_ARGUMENT, "no tensor 'x'");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, load_tensor_f32(file, "a", &values, NULL, error), "'a' is I64");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, load_tensor_f32(file, "x", &values, NULL, error), "no tensor 'x'");
     tfm_safetensors_close(&file);
     scratch_remove(&folder);
 }
@@ -91,18 +91,18 @@ Test(safetensors, writer_refuses) {
     tfm_safetensors_writer *writer;
     REQUIRE_OK(tfm_safetensors_writer_create(&writer, in(folder, "a"), error));
     REQUIRE_OK(tfm_safetensors_writer_declare(writer, "a", TFM_ST_F32, 1, n, error));
-    REQUIRE_ERROR(tfm_safetensors_writer_declare(writer, "a", TFM_ST_F32, 1, n, error), TFM_ERROR_ARGUMENT, "'a'");
-    REQUIRE_ERROR(tfm_safetensors_writer_declare(writer, "h", TFM_ST_F32, 2, huge, error), TFM_ERROR_ARGUMENT, "large");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_safetensors_writer_declare(writer, "a", TFM_ST_F32, 1, n, error), "'a'");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_safetensors_writer_declare(writer, "h", TFM_ST_F32, 2, huge, error), "large");
     REQUIRE_OK(tfm_safetensors_writer_write(writer, "12345678", 8, error));
-    REQUIRE_ERROR(tfm_safetensors_writer_declare(writer, "b", TFM_ST_F32, 1, n, error), TFM_ERROR_STATE, "'b'");
-    REQUIRE_ERROR(tfm_safetensors_writer_write(writer, "12345678X", 9, error), TFM_ERROR_ARGUMENT, "more data");
-    REQUIRE_ERROR(tfm_safetensors_writer_commit(&writer, error), TFM_ERROR_STATE, "8 of 16");
+    REQUIRE_ERROR(TFM_ERROR_STATE, tfm_safetensors_writer_declare(writer, "b", TFM_ST_F32, 1, n, error), "'b'");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_safetensors_writer_write(writer, "12345678X", 9, error), "more data");
+    REQUIRE_ERROR(TFM_ERROR_STATE, tfm_safetensors_writer_commit(&writer, error), "8 of 16");
     cr_assert_null(writer);
     REQUIRE_OK(tfm_safetensors_writer_create(&writer, in(folder, "a"), error));
     tfm_safetensors_writer_abort(&writer);
     tfm_safetensors_writer_abort(&writer);
     cr_assert_eq(count_files(folder), 0);
-    REQUIRE_ERROR(tfm_safetensors_writer_create(&writer, in(folder, "none/a"), error), TFM_ERROR_IO, "none/a");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_safetensors_writer_create(&writer, in(folder, "none/a"), error), "none/a");
     scratch_remove(&folder);
 }
 

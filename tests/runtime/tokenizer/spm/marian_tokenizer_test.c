@@ -28,7 +28,7 @@ static void write_text(const char *name, const char *text) { write_scratch(name,
 static void write_model(const char *name, const tiny_piece *pieces) {
     tiny_options options = {0};
     size_t n;
-    unsigned char *data = tiny_model(&options, pieces, &n);
+    unsigned char *data = tiny_spm_model(&options, pieces, &n);
     write_scratch(name, data, n);
     free(data);
 }

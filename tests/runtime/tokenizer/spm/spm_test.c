@@ -22,7 +22,7 @@ TestSuite(spm_open, .fini = remove_scratch, .timeout = 300);
 
 static packed make(const tiny_options *options, const tiny_piece *pieces) {
     size_t n;
-    unsigned char *data = tiny_model(options, pieces, &n);
+    unsigned char *data = tiny_spm_model(options, pieces, &n);
     packed p;
     tfm_error error = {0};
     cr_assert_eq(pack_bytes(data, n, &p, &error), TFM_OK, "%s", error.message);
@@ -412,10 +412,10 @@ Test(spm_open, the_same_file_gives_the_same_bytes) {
     packed p = make(&options, random_pieces);
     packed_close(&p);
     size_t n_first, n_second;
-    char *first = read_bytes(scratch_path("tokenizer.bin"), &n_first);
+    char *first = read_bytes(scratch_file("tokenizer.bin"), &n_first);
     p = make(&options, random_pieces);
     packed_close(&p);
-    char *second = read_bytes(scratch_path("tokenizer.bin"), &n_second);
+    char *second = read_bytes(scratch_file("tokenizer.bin"), &n_second);
     cr_expect(n_first == n_second && memcmp(first, second, n_first) == 0);
     free(first);
     free(second);

@@ -50,7 +50,7 @@ static void check_values(const char *folder, model *m, const char *format, bool 
             REQUIRE_OK(tfm_checkpoint_read(checkpoint, found, row, 1, values, error));
             for (uint64_t k = 0; k < width; k++) cr_assert(values[k] == rounded(t->values[row * width + k], t->dtype));
         }
-        REQUIRE_ERROR(tfm_checkpoint_read(checkpoint, found, 1, t->shape[0], values, error), TFM_ERROR_ARGUMENT,
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_checkpoint_read(checkpoint, found, 1, t->shape[0], values, error),
                       t->name);
         free(values);
     }
@@ -105,7 +105,7 @@ Test(checkpoint, torch_shards) {
     json_object_set_new(map, m->list[0].name, json_string(names[1]));
     cr_assert(json_dump_file(index, in(folder, "pytorch_model.bin.index.json"), 0) == 0);
     tfm_checkpoint *checkpoint;
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_FORMAT, "where the index has it");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, tfm_checkpoint_open(&checkpoint, folder, error), "where the index has it");
     json_decref(index);
     free(part); /* its tensors are those of m */
     model_free(&m);
@@ -130,24 +130,24 @@ Test(checkpoint, the_preferred_container_is_said) {
     cr_assert_str_eq(tfm_checkpoint_container(checkpoint), "pytorch (zip)");
     cr_assert_str_eq(tfm_checkpoint_path(checkpoint), folder);
     tfm_checkpoint_close(&checkpoint);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "config.json"), error), TFM_ERROR_UNSUPPORTED, "folder");
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "none"), error), TFM_ERROR_IO, "none");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, tfm_checkpoint_open(&checkpoint, in(folder, "config.json"), error), "folder");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_checkpoint_open(&checkpoint, in(folder, "none"), error), "none");
     unlink(in(folder, "model.safetensors"));
     unlink(in(folder, "pytorch_model.bin"));
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_IO, "has none of model.safetensors");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_checkpoint_open(&checkpoint, folder, error), "has none of model.safetensors");
     write_file(in(folder, "pytorch_model.bin"), "version https://git-lfs", 23);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_FORMAT, "Git LFS");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, tfm_checkpoint_open(&checkpoint, folder, error), "Git LFS");
     unlink(in(folder, "config.json"));
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_IO, "config.json");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_checkpoint_open(&checkpoint, folder, error), "config.json");
     write_file(in(folder, "config.json"), "{\n,}", 4);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_FORMAT, "config.json: line 2");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, tfm_checkpoint_open(&checkpoint, folder, error), "config.json: line 2");
     scratch_remove(&folder);
 }
 
 static void check_index(const char *folder, const char *index, tfm_status expected, const char *text) {
     tfm_checkpoint *checkpoint;
     write_file(in(folder, "model.safetensors.index.json"), index, strlen(index));
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), expected, text);
+    REQUIRE_ERROR(expected, tfm_checkpoint_open(&checkpoint, folder, error), text);
     cr_assert_null(checkpoint);
 }
 
@@ -302,8 +302,7 @@ static void damage(void (*write)(const char *, model *), uint64_t seed, int roun
         char *copy = malloc(n);
         cr_assert(copy);
         memcpy(copy, data, n);
-        for (uint32_t k = 1 + random_next(&seed) % 3; k > 0; k--)
-            copy[random_next(&seed) % n] = (char)random_next(&seed);
+        for (uint32_t k = 1 + random_u32(&seed) % 3; k > 0; k--) copy[random_u32(&seed) % n] = (char)random_u32(&seed);
         write_file(path, copy, n);
         try_all(folder);
         free(copy);
@@ -339,8 +338,9 @@ Test(checkpoint, zip_storages_are_verified) {
     float row[12];
     REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
     REQUIRE_ERROR(
+        TFM_ERROR_FORMAT,
         tfm_checkpoint_read(checkpoint, tfm_checkpoint_find(checkpoint, "model.shared.weight"), 0, 1, row, error),
-        TFM_ERROR_FORMAT, "is damaged");
+        "is damaged");
     tfm_checkpoint_close(&checkpoint);
     model_free(&m);
     scratch_remove(&folder);

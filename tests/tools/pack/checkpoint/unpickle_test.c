@@ -20,7 +20,7 @@ static tfm_status unpickle(const void *data, size_t n, tfm_error *error) {
 #define REFUSED(pickle, status, text)                                                                                  \
     do {                                                                                                               \
         static const char bytes[] = pickle;                                                                            \
-        REQUIRE_ERROR(unpickle(bytes, sizeof bytes - 1, error), status, text);                                         \
+        REQUIRE_ERROR(status, unpickle(bytes, sizeof bytes - 1, error), text);                                         \
     } while (0)
 #define ACCEPTED(pickle)                                                                                               \
     do {                                                                                                               \
@@ -168,16 +168,16 @@ Test(unpickle, tensors_stay_in_their_storage) {
     REQUIRE_OK(one_tensor(0, 0, 0, 4, 4, 1, error));
     REQUIRE_OK(one_tensor(12, 4, 2, 4, 4, 1, error));
     const char *outside = "outside its storage";
-    REQUIRE_ERROR(one_tensor(11, 0, 3, 4, 4, 1, error), TFM_ERROR_FORMAT, outside);
-    REQUIRE_ERROR(one_tensor(12, 1, 3, 4, 4, 1, error), TFM_ERROR_FORMAT, outside);
-    REQUIRE_ERROR(one_tensor(12, INT64_MAX, 3, 4, 4, 1, error), TFM_ERROR_FORMAT, outside);
-    REQUIRE_ERROR(one_tensor(12, 0, 3, 4, INT64_MAX, 1, error), TFM_ERROR_FORMAT, outside);
-    REQUIRE_ERROR(one_tensor(12, 0, INT64_MAX, INT64_MAX, 0, 0, error), TFM_ERROR_FORMAT, outside);
-    REQUIRE_ERROR(one_tensor(12, 0, INT64_MAX, 1, INT64_MAX, 1, error), TFM_ERROR_FORMAT, outside);
-    REQUIRE_ERROR(one_tensor(12, -1, 3, 4, 4, 1, error), TFM_ERROR_FORMAT, "without a storage");
-    REQUIRE_ERROR(one_tensor(12, 0, -3, 4, 4, 1, error), TFM_ERROR_FORMAT, "bad shape");
-    REQUIRE_ERROR(one_tensor(12, 0, 3, 4, -4, 1, error), TFM_ERROR_FORMAT, "bad shape");
-    REQUIRE_ERROR(one_tensor(UINT64_MAX, 0, 3, 4, 4, 1, error), TFM_ERROR_FORMAT, "persistent id");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(11, 0, 3, 4, 4, 1, error), outside);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, 1, 3, 4, 4, 1, error), outside);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, INT64_MAX, 3, 4, 4, 1, error), outside);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, 0, 3, 4, INT64_MAX, 1, error), outside);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, 0, INT64_MAX, INT64_MAX, 0, 0, error), outside);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, 0, INT64_MAX, 1, INT64_MAX, 1, error), outside);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, -1, 3, 4, 4, 1, error), "without a storage");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, 0, -3, 4, 4, 1, error), "bad shape");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(12, 0, 3, 4, -4, 1, error), "bad shape");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, one_tensor(UINT64_MAX, 0, 3, 4, 4, 1, error), "persistent id");
 }
 
 /* Few bytes that would copy a long list for ever: work and memory have a limit of their own. */
@@ -189,7 +189,7 @@ Test(unpickle, copies_are_bounded) {
                  "ccollections\nOrderedDict\nq\x03");
     for (int i = 0; i < 100000; i++) put_text(&b, "h\x03h\x02R");
     put_text(&b, ".");
-    REQUIRE_ERROR(unpickle(b.data, b.n, error), TFM_ERROR_FORMAT, "too many items");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, unpickle(b.data, b.n, error), "too many items");
     buffer_free(&b);
 }
 
@@ -229,11 +229,11 @@ Test(unpickle, mutations_do_no_harm) {
     cr_assert(copy);
     for (int round = 0; round < 20000; round++) {
         memcpy(copy, b.data, b.n);
-        for (uint32_t k = 1 + random_next(&state) % 4; k > 0; k--) {
-            size_t at = random_next(&state) % b.n;
-            uint32_t how = random_next(&state) % 3;
-            if (how == 0) copy[at] ^= (unsigned char)(1u << random_next(&state) % 8);
-            if (how == 1) copy[at] = (unsigned char)random_next(&state);
+        for (uint32_t k = 1 + random_u32(&state) % 4; k > 0; k--) {
+            size_t at = random_u32(&state) % b.n;
+            uint32_t how = random_u32(&state) % 3;
+            if (how == 0) copy[at] ^= (unsigned char)(1u << random_u32(&state) % 8);
+            if (how == 1) copy[at] = (unsigned char)random_u32(&state);
             if (how == 2) memmove(copy + at, copy + at / 2, (b.n - at) / 2);
         }
         const tfm_pk_value *value;

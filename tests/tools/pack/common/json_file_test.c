@@ -32,7 +32,7 @@ Test(json_file, contents) {
         json_t *json;
         write_text_in(folder, "x.json", cases[i].text);
         if (cases[i].message) {
-            REQUIRE_ERROR(tfm_json_load(in(folder, "x.json"), cases[i].rules, &json, error), TFM_ERROR_FORMAT,
+            REQUIRE_ERROR(TFM_ERROR_FORMAT, tfm_json_load(in(folder, "x.json"), cases[i].rules, &json, error),
                           cases[i].message);
             cr_expect_null(json);
         } else {
@@ -47,13 +47,13 @@ Test(json_file, contents) {
 Test(json_file, files) {
     char *folder = scratch_make();
     json_t *json;
-    REQUIRE_ERROR(tfm_json_load(in(folder, "none"), 0, &json, error), TFM_ERROR_IO, "none: cannot open: No such file");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_json_load(in(folder, "none"), 0, &json, error), "none: cannot open: No such file");
     cr_expect_null(json);
     REQUIRE_OK(tfm_json_load(in(folder, "none"), TFM_JSON_OPTIONAL, &json, error));
     cr_expect_null(json);
-    REQUIRE_ERROR(tfm_json_load(folder, TFM_JSON_OPTIONAL, &json, error), TFM_ERROR_IO, folder);
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_json_load(folder, TFM_JSON_OPTIONAL, &json, error), folder);
     write_text_in(folder, "huge", "");
     cr_assert_eq(truncate(in(folder, "huge"), ((off_t)256 << 20) + 1), 0);
-    REQUIRE_ERROR(tfm_json_load(in(folder, "huge"), 0, &json, error), TFM_ERROR_FORMAT, "huge: too large");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, tfm_json_load(in(folder, "huge"), 0, &json, error), "huge: too large");
     scratch_remove(&folder);
 }

@@ -18,7 +18,7 @@ static const tensor *part(model *m, const char *name, const char *kind) {
 
 double reference_gelu(double x) { return 0.5 * x * (1 + erf(x / sqrt(2))); }
 
-void reference_linear(model *m, const char *name, const double *x, double *y) {
+void checkpoint_linear(model *m, const char *name, const double *x, double *y) {
     const tensor *weight = part(m, name, "weight"), *bias = part(m, name, "bias");
     size_t n_in = weight->shape[1];
     for (size_t i = 0; i < weight->shape[0]; i++) {
@@ -27,7 +27,7 @@ void reference_linear(model *m, const char *name, const double *x, double *y) {
     }
 }
 
-void reference_norm(model *m, const char *name, double eps, double *x) {
+void checkpoint_norm(model *m, const char *name, double eps, double *x) {
     const tensor *weight = part(m, name, "weight"), *bias = part(m, name, "bias");
     size_t d = weight->shape[0];
     double mean = 0, variance = 0;
@@ -48,7 +48,7 @@ static void embed(const reference_encoder *e, int32_t id, int32_t type, size_t p
     const float *place = row(e, "position_embeddings", position + e->position_offset);
     const float *kind = e->types ? row(e, "token_type_embeddings", (size_t)type) : NULL;
     for (size_t i = 0; i < d; i++) x[i] = (double)word[i] + (double)place[i] + (kind ? (double)kind[i] : 0);
-    reference_norm(e->m, tfm_name_format("%sembeddings.LayerNorm", e->prefix).text, e->norm_eps, x);
+    checkpoint_norm(e->m, tfm_name_format("%sembeddings.LayerNorm", e->prefix).text, e->norm_eps, x);
 }
 
 /* context (d) of query token t, all of (n, d). */
@@ -79,22 +79,22 @@ static tfm_name name_in(const reference_encoder *e, size_t layer, const char *pa
 static void layer(const reference_encoder *e, size_t number, double *x, size_t n, size_t d) {
     double *q = doubles(n * d), *k = doubles(n * d), *v = doubles(n * d), *context = doubles(d), *y = doubles(d);
     for (size_t t = 0; t < n; t++) {
-        reference_linear(e->m, name_in(e, number, e->query).text, x + t * d, q + t * d);
-        reference_linear(e->m, name_in(e, number, e->key).text, x + t * d, k + t * d);
-        reference_linear(e->m, name_in(e, number, e->value).text, x + t * d, v + t * d);
+        checkpoint_linear(e->m, name_in(e, number, e->query).text, x + t * d, q + t * d);
+        checkpoint_linear(e->m, name_in(e, number, e->key).text, x + t * d, k + t * d);
+        checkpoint_linear(e->m, name_in(e, number, e->value).text, x + t * d, v + t * d);
     }
     size_t width = part(e->m, name_in(e, number, e->up).text, "bias")->count;
     double *wide = doubles(width);
     for (size_t t = 0; t < n; t++) {
         attend(e, q, k, v, n, d, t, context);
-        reference_linear(e->m, name_in(e, number, e->out).text, context, y);
+        checkpoint_linear(e->m, name_in(e, number, e->out).text, context, y);
         for (size_t i = 0; i < d; i++) x[t * d + i] += y[i];
-        reference_norm(e->m, name_in(e, number, e->norm).text, e->norm_eps, x + t * d);
-        reference_linear(e->m, name_in(e, number, e->up).text, x + t * d, wide);
+        checkpoint_norm(e->m, name_in(e, number, e->norm).text, e->norm_eps, x + t * d);
+        checkpoint_linear(e->m, name_in(e, number, e->up).text, x + t * d, wide);
         for (size_t i = 0; i < width; i++) wide[i] = reference_gelu(wide[i]);
-        reference_linear(e->m, name_in(e, number, e->down).text, wide, y);
+        checkpoint_linear(e->m, name_in(e, number, e->down).text, wide, y);
         for (size_t i = 0; i < d; i++) x[t * d + i] += y[i];
-        reference_norm(e->m, name_in(e, number, e->final).text, e->norm_eps, x + t * d);
+        checkpoint_norm(e->m, name_in(e, number, e->final).text, e->norm_eps, x + t * d);
     }
     free(q);
     free(k);

@@ -20,9 +20,9 @@ typedef struct reference_encoder {
 double *reference_states(const reference_encoder *e, const int32_t *ids, const int32_t *types, size_t n);
 
 /* y (rows of NAME.weight) = NAME.weight x + NAME.bias. */
-void reference_linear(model *m, const char *name, const double *x, double *y);
+void checkpoint_linear(model *m, const char *name, const double *x, double *y);
 /* x (d) becomes its layer norm with NAME.weight and NAME.bias. */
-void reference_norm(model *m, const char *name, double eps, double *x);
+void checkpoint_norm(model *m, const char *name, double eps, double *x);
 
 double reference_gelu(double x);
 

@@ -41,7 +41,7 @@ static void check_value(tfm_dtype dtype, float value, bool fits) {
         char text[200];
         snprintf(text, sizeof text, "tensor '" FC1 "' has the value %g, which %s cannot hold", (double)value,
                  tfm_dtype_name(dtype));
-        REQUIRE_ERROR(packed_try(folder, dtype, error), TFM_ERROR_UNSUPPORTED, text);
+        REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, dtype, error), text);
     }
     model_free(&m);
     scratch_remove(&folder);
@@ -76,7 +76,7 @@ Test(plan_run, values_that_are_not_finite) {
             model_find(m, FC1)->values[ROW * 12 + COLUMN] = values[i];
             char *folder = marian_folder(&small);
             write_safetensors(in(folder, "model.safetensors"), m);
-            REQUIRE_ERROR(packed_try(folder, dtype, error), TFM_ERROR_FORMAT, FC1);
+            REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, dtype, error), FC1);
             model_free(&m);
             scratch_remove(&folder);
         }

@@ -15,7 +15,7 @@ static void check_misfit(breaker change, tfm_dtype dtype, tfm_status expected, c
     change(m);
     write_safetensors(in(folder, "model.safetensors"), m);
     size_t before = count_files(folder);
-    REQUIRE_ERROR(packed_try(folder, dtype, error), expected, text);
+    REQUIRE_ERROR(expected, packed_try(folder, dtype, error), text);
     cr_assert_eq(count_files(folder), before, "a failed run leaves nothing");
     model_free(&m);
     scratch_remove(&folder);
@@ -69,7 +69,7 @@ Test(plan, many_misfits_are_counted) {
     char *folder = marian_folder(&small);
     small.encoder_layers = 40;
     write_config(folder, &small, NULL);
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT,
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error),
                   "608 missing: model.encoder.layers.2.self_attn.q_proj");
     scratch_remove(&folder);
 }

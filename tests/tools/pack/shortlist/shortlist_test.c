@@ -249,7 +249,7 @@ Test(shortlist, list_of_pieces_or_ids) {
 /* ---- what is refused ---- */
 
 static void check_refused(const char *text, tfm_status status, const char *part) {
-    REQUIRE_ERROR(pack(text, strlen(text), defaults, error), status, part);
+    REQUIRE_ERROR(status, pack(text, strlen(text), defaults, error), part);
     cr_assert_eq(access(in(folder, "m.bin"), F_OK), -1, "a file was written");
 }
 
@@ -273,12 +273,12 @@ Test(shortlist, bad_lines) {
     check_refused("▁s9 ▁t5 0.5\n", TFM_ERROR_FORMAT, "none of its pieces"); /* the wrong way round */
     check_refused("1000\n", TFM_ERROR_FORMAT, "none of its pieces");
     check_refused("99999999999999999999999999\n", TFM_ERROR_FORMAT, "none of its pieces");
-    REQUIRE_ERROR(pack("\0\0 \xff\n", 5, defaults, error), TFM_ERROR_FORMAT, "begins no form");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, pack("\0\0 \xff\n", 5, defaults, error), "begins no form");
     size_t n = ((size_t)16 << 20) + 10;
     char *line = malloc(n);
     cr_assert(line);
     memset(line, 'x', n);
-    REQUIRE_ERROR(pack(line, n, defaults, error), TFM_ERROR_LIMIT, "line 1 is longer");
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, pack(line, n, defaults, error), "line 1 is longer");
     free(line);
     scratch_remove(&folder);
 }
@@ -291,9 +291,9 @@ Test(shortlist, models_that_cannot_have_one) {
     make_checkpoint(true);
     tfm_pack_request request = {.source = folder, .out = in(folder, "m.bin"), .shortlist = defaults};
     request.shortlist.path = in(folder, "none");
-    REQUIRE_ERROR(tfm_pack(&request, error), TFM_ERROR_IO, "none: cannot be opened");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_pack(&request, error), "none: cannot be opened");
     request.shortlist.path = folder;
-    REQUIRE_ERROR(tfm_pack(&request, error), TFM_ERROR_IO, "cannot be read");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_pack(&request, error), "cannot be read");
     scratch_remove(&folder);
 }
 
@@ -306,8 +306,8 @@ Test(shortlist, random_files) {
     make_checkpoint(false);
     for (int round = 0; round < 300; round++) {
         buffer b = {0};
-        for (uint32_t i = 0, n = random_next(&state) % 40; i < n; i++) {
-            const char *part = parts[random_next(&state) % (sizeof parts / sizeof *parts)];
+        for (uint32_t i = 0, n = random_u32(&state) % 40; i < n; i++) {
+            const char *part = parts[random_u32(&state) % (sizeof parts / sizeof *parts)];
             put(&b, part, *part ? strlen(part) : 1);
         }
         tfm_error error = {0};

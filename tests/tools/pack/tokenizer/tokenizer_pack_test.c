@@ -10,17 +10,17 @@ static tfm_status pack_tokenizer(const char *from, const char *out, tfm_error *e
 
 Test(tokenizer_pack, nothing_to_find) {
     char *folder = scratch_make();
-    REQUIRE_ERROR(pack_tokenizer(in(folder, "none"), in(folder, "t.bin"), error), TFM_ERROR_IO,
+    REQUIRE_ERROR(TFM_ERROR_IO, pack_tokenizer(in(folder, "none"), in(folder, "t.bin"), error),
                   "none: cannot be opened");
-    REQUIRE_ERROR(pack_tokenizer(folder, in(folder, "t.bin"), error), TFM_ERROR_IO,
+    REQUIRE_ERROR(TFM_ERROR_IO, pack_tokenizer(folder, in(folder, "t.bin"), error),
                   "no tokenizer found; it needs tokenizer.json, vocab.txt,");
     write_text_in(folder, "a.spm", "");
     write_text_in(folder, "b.model", ""); /* which of two is not known */
-    REQUIRE_ERROR(pack_tokenizer(folder, in(folder, "t.bin"), error), TFM_ERROR_IO, "no tokenizer found");
+    REQUIRE_ERROR(TFM_ERROR_IO, pack_tokenizer(folder, in(folder, "t.bin"), error), "no tokenizer found");
     write_text_in(folder, "spiece.model", "no pieces");
-    REQUIRE_ERROR(pack_tokenizer(folder, in(folder, "t.bin"), error), TFM_ERROR_FORMAT, "spiece.model: ");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, pack_tokenizer(folder, in(folder, "t.bin"), error), "spiece.model: ");
     write_text_in(folder, "tokenizer.json", "{");
-    REQUIRE_ERROR(pack_tokenizer(folder, in(folder, "t.bin"), error), TFM_ERROR_FORMAT, "tokenizer.json: line 1");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, pack_tokenizer(folder, in(folder, "t.bin"), error), "tokenizer.json: line 1");
     cr_assert_eq(count_files(folder), 4);
     scratch_remove(&folder);
 }
@@ -30,7 +30,7 @@ Test(tokenizer_pack, pieces_with_ids_of_their_own) {
     char *folder = scratch_make();
     write_text_in(folder, "config.json", "{\"model_type\": \"xlm-roberta\"}");
     write_text_in(folder, "sentencepiece.bpe.model", "");
-    REQUIRE_ERROR(pack_tokenizer(folder, in(folder, "t.bin"), error), TFM_ERROR_UNSUPPORTED,
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, pack_tokenizer(folder, in(folder, "t.bin"), error),
                   "type 'xlm-roberta' are others than this file's");
     scratch_remove(&folder);
 }
@@ -45,8 +45,8 @@ Test(tokenizer_pack, characters) {
     cr_assert(tfm_file_table(file, "tokenizer") && tfm_file_table(file, "tokenizer.target"));
     tfm_file_close(&file);
     packed_configure(folder, "{\"phoneme_chars\": \"___xə\"}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "need four places");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "need four places");
     packed_configure(folder, "{\"phoneme_chars\": \"__\"}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "eos_token_id is no place");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "eos_token_id is no place");
     scratch_remove(&folder);
 }

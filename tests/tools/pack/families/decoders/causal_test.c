@@ -133,7 +133,7 @@ static void norm(const computation *c, const char *name, const double *x, double
     if (c->f->rms)
         rms(model_find(c->m, tfm_name_format("%s.weight", name).text)->values, D, y);
     else
-        reference_norm(c->m, name, 1e-5, y);
+        checkpoint_norm(c->m, name, 1e-5, y);
 }
 
 static void layer_norm(const computation *c, const char *part, const double *x, double *y) {
@@ -245,7 +245,7 @@ static void check(const family *f, model *m) {
     static float got[N][V];
     int32_t ids[N], sequence;
     uint64_t state = 99;
-    for (size_t i = 0; i < N; i++) ids[i] = (int32_t)(random_next(&state) % V);
+    for (size_t i = 0; i < N; i++) ids[i] = (int32_t)(random_u32(&state) % V);
     compute(f, m, ids, expected);
     char *folder = packed_folder(f->config, m);
     tfm_model *run;

@@ -76,7 +76,7 @@ static void check_activation(const char *theirs, const char *ours) {
         cr_assert_str_eq(tfm_table_string(tfm_file_table(file, "architecture"), "encoder.activation", ""), ours);
         tfm_file_close(&file);
     } else {
-        REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "activation_function");
+        REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "activation_function");
     }
     scratch_remove(&folder);
 }
@@ -187,7 +187,7 @@ Test(marian, position_numbers_are_ignored) {
     tfm_file_close(&file);
     model_find(m, "model.encoder.position_ids")->dtype = TFM_ST_F32;
     write_safetensors(in(folder, "model.safetensors"), m);
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "not expected: model.encoder.position_ids");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "not expected: model.encoder.position_ids");
     model_free(&m);
     scratch_remove(&folder);
 }
@@ -198,7 +198,7 @@ static void check_config(const char *extra, tfm_status expected, const char *tex
     marian small = marian_default();
     char *folder = marian_folder(&small);
     packed_configure(folder, extra);
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), expected, text);
+    REQUIRE_ERROR(expected, packed_try(folder, TFM_F32, error), text);
     scratch_remove(&folder);
 }
 

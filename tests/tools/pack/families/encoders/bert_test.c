@@ -173,18 +173,18 @@ Test(bert, classifiers) {
     packed_check_linear(file, "pooler", 0, m, "bert.pooler.dense");
     tfm_file_close(&file);
     packed_configure(folder, "{\"id2label\": {\"0\": \"a\", \"1\": \"b\"}}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "id2label has 2 labels, the classifier 3");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "id2label has 2 labels, the classifier 3");
     model_drop(m, "bert.pooler.dense.weight");
     model_drop(m, "bert.pooler.dense.bias");
     write_safetensors(in(folder, "model.safetensors"), m);
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "1 missing: bert.pooler.dense.weight");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "1 missing: bert.pooler.dense.weight");
     packed_configure(folder, "{\"architectures\": [\"BertForTokenClassification\"], \"id2label\": null}");
     file = packed_open(folder);
     cr_assert_str_eq(packed_word(file, "head"), "token");
     check_labels(file, (const char *const[]){"LABEL_0", "LABEL_1", "LABEL_2"}, 3);
     tfm_file_close(&file);
     packed_configure(folder, "{\"architectures\": [\"BertForMultipleChoice\"]}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "2 not expected: classifier");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "2 not expected: classifier");
     model_free(&m);
     scratch_remove(&folder);
 }
@@ -247,7 +247,7 @@ Test(bert, electra_finds_replaced_tokens) {
     check_labels(file, (const char *const[]){"replaced"}, 1);
     tfm_file_close(&file);
     packed_configure(folder, "{\"embedding_size\": 6}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "embedding_size");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "embedding_size");
     model_free(&m);
     scratch_remove(&folder);
 }
@@ -323,15 +323,15 @@ static void check_scores(const char *config, const reference_encoder *e, size_t 
     some.score_tokens = chosen;
     some.n_score_tokens = 2;
     if (rows == 1) {
-        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, NULL, error), TFM_ERROR_STATE, "scores whole inputs");
+        REQUIRE_ERROR(TFM_ERROR_STATE, tfm_analyze(session, &some, 1, NULL, NULL, error), "scores whole inputs");
     } else {
         REQUIRE_OK(tfm_analyze(session, (tfm_example[]){example, some}, 2, NULL, NULL, error));
         for (size_t i = 0; i < 2; i++)
             cr_assert_arr_eq(few + i * width, scores + chosen[i] * width, width * sizeof *few, "token %u", chosen[i]);
         some.score_tokens = (const uint32_t[]){N_IDS, 0};
-        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, NULL, error), TFM_ERROR_ARGUMENT, "scores of token 11");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_analyze(session, &some, 1, NULL, NULL, error), "scores of token 11");
         some.n_score_tokens = N_IDS + 1;
-        REQUIRE_ERROR(tfm_analyze(session, &some, 1, NULL, NULL, error), TFM_ERROR_ARGUMENT, "scores of 12 tokens");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_analyze(session, &some, 1, NULL, NULL, error), "scores of 12 tokens");
     }
     tfm_session_free(&session);
     tfm_model_close(&run);
@@ -341,7 +341,7 @@ static void check_scores(const char *config, const reference_encoder *e, size_t 
 
 static void apply(model *m, const char *name, double (*function)(double), double *x) {
     double y[D];
-    reference_linear(m, name, x, y);
+    checkpoint_linear(m, name, x, y);
     for (size_t i = 0; i < D; i++) x[i] = function ? function(y[i]) : y[i];
 }
 
@@ -349,31 +349,31 @@ static double relu(double x) { return x > 0 ? x : 0; }
 
 static void bert_sequence(model *m, double *x, double *scores) {
     apply(m, "bert.pooler.dense", tanh, x);
-    reference_linear(m, "classifier", x, scores);
+    checkpoint_linear(m, "classifier", x, scores);
 }
 static void roberta_sequence(model *m, double *x, double *scores) {
     apply(m, "classifier.dense", tanh, x);
-    reference_linear(m, "classifier.out_proj", x, scores);
+    checkpoint_linear(m, "classifier.out_proj", x, scores);
 }
 static void electra_sequence(model *m, double *x, double *scores) {
     apply(m, "classifier.dense", reference_gelu, x);
-    reference_linear(m, "classifier.out_proj", x, scores);
+    checkpoint_linear(m, "classifier.out_proj", x, scores);
 }
 static void distil_sequence(model *m, double *x, double *scores) {
     apply(m, "pre_classifier", relu, x);
-    reference_linear(m, "classifier", x, scores);
+    checkpoint_linear(m, "classifier", x, scores);
 }
-static void tokens(model *m, double *x, double *scores) { reference_linear(m, "classifier", x, scores); }
+static void tokens(model *m, double *x, double *scores) { checkpoint_linear(m, "classifier", x, scores); }
 static void electra_replaced(model *m, double *x, double *scores) {
     apply(m, "discriminator_predictions.dense", reference_gelu, x);
-    reference_linear(m, "discriminator_predictions.dense_prediction", x, scores);
+    checkpoint_linear(m, "discriminator_predictions.dense_prediction", x, scores);
 }
 
 /* Logits of all words with the tied embedding. */
 static void masked(model *m, const char *dense, const char *norm, const char *embedding, const char *bias, double *x,
                    double *scores) {
     apply(m, dense, reference_gelu, x);
-    reference_norm(m, norm, 1e-12, x);
+    checkpoint_norm(m, norm, 1e-12, x);
     for (size_t i = 0; i < V; i++) {
         scores[i] = (double)model_find(m, bias)->values[i];
         for (size_t j = 0; j < D; j++) scores[i] += (double)model_find(m, embedding)->values[i * D + j] * x[j];
@@ -491,18 +491,18 @@ Test(bert, sentence_embeddings) {
     cr_assert_eq(mkdir(pooling, 0777), 0);
     write_text_in(folder, "modules.json",
                   FIRST ", " MODULE(1, "1_Pooling", "Pooling") ", " MODULE(2, "2_Normalize", "Normalize") "]");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "1_Pooling/config.json: is missing");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "1_Pooling/config.json: is missing");
     write_text_in(pooling, "config.json", "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": false}");
     tfm_file *file = packed_open(folder);
     cr_assert_str_eq(packed_word(file, "pooling"), "cls");
     cr_assert_eq(packed_number(file, "pooling.normalize"), 1);
     tfm_file_close(&file);
     write_text_in(pooling, "config.json", "{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": true}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "several ways of pooling");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "several ways of pooling");
     write_text_in(pooling, "config.json", "{\"pooling_mode_lasttoken\": true}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "pooling_mode_lasttoken");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "pooling_mode_lasttoken");
     write_text_in(pooling, "config.json", "{}");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "no known way of pooling");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "no known way of pooling");
     write_text_in(pooling, "config.json", "{\"pooling_mode\": \"max\"}");
     write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
     file = packed_open(folder);
@@ -510,11 +510,11 @@ Test(bert, sentence_embeddings) {
     tfm_file_close(&file);
     write_text_in(folder, "modules.json",
                   FIRST ", " MODULE(1, "1_Pooling", "Pooling") ", " MODULE(2, "2_Dense", "Dense") "]");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_UNSUPPORTED, "module 2, Dense, is not supported");
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "module 2, Dense, is not supported");
     write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "../1_Pooling", "Pooling") "]");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "leaves the folder");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "leaves the folder");
     write_text_in(folder, "modules.json", "[{\"idx\": 0}]");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "module 0 has no type");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "module 0 has no type");
     write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
     write_text_in(folder, "sentence_bert_config.json", "{\"max_seq_length\": 16, \"do_lower_case\": true}");
     REQUIRE_OK(packed_try(folder, TFM_F32, error));
@@ -524,7 +524,7 @@ Test(bert, sentence_embeddings) {
     REQUIRE_OK(packed_try(folder, TFM_F32, error));
     cr_assert_str_eq(packed_notes, "");
     write_text_in(folder, "modules.json", "[");
-    REQUIRE_ERROR(packed_try(folder, TFM_F32, error), TFM_ERROR_FORMAT, "modules.json: line 1");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "modules.json: line 1");
     cr_assert_eq(unlink(in(pooling, "config.json")), 0);
     cr_assert_eq(rmdir(pooling), 0);
     model_free(&m);

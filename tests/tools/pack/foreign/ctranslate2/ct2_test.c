@@ -190,7 +190,7 @@ static void misfit(void (*change)(ct2_writer *w), tfm_status expected, const cha
     ct2_writer *w = tiny(6);
     change(w);
     buffer b = ct2_file(w);
-    REQUIRE_ERROR(open_bytes(folder, &b, error), expected, text);
+    REQUIRE_ERROR(expected, open_bytes(folder, &b, error), text);
     buffer_free(&b);
     ct2_free(&w);
     scratch_remove(&folder);
@@ -242,6 +242,6 @@ Test(ct2, model_files_and_folders_of_others_are_not_taken) {
     cr_assert_str_eq(json_string_value(json_object_get(tfm_checkpoint_config(checkpoint), "model_type")), "marian");
     tfm_checkpoint_close(&checkpoint);
     write_file(in(folder, "model.bin"), "TFMMODEL and more", 17);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, folder, error), TFM_ERROR_IO, "has none of model.safetensors");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_checkpoint_open(&checkpoint, folder, error), "has none of model.safetensors");
     scratch_remove(&folder);
 }

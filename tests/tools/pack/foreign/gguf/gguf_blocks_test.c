@@ -128,11 +128,11 @@ static const struct {
 #define N_TYPES (sizeof types / sizeof *types)
 
 static void fill(size_t type, unsigned char *block, uint64_t *seed) {
-    for (uint32_t i = 0; i < types[type].bytes; i++) block[i] = (unsigned char)(random_next(seed) >> 8);
+    for (uint32_t i = 0; i < types[type].bytes; i++) block[i] = (unsigned char)(random_u32(seed) >> 8);
     for (int i = 0; i < 2; i++)
         if (types[type].halves[i] >= 0) block[types[type].halves[i] + 1] &= 0xBB; /* exponents below the largest */
     if (types[type].elements == 1) {
-        float x = (float)(int32_t)random_next(seed) * 0x1p-30f;
+        float x = (float)(int32_t)random_u32(seed) * 0x1p-30f;
         uint16_t bf16 = tfm_f32_to_bf16(x);
         memcpy(block, types[type].number == 30 ? (void *)&bf16 : (void *)&x, types[type].bytes);
         if (types[type].number == 1) block[1] &= 0xBB;

@@ -23,7 +23,7 @@ static tfm_status open_bytes(const void *data, size_t n, tfm_gguf **gguf, tfm_er
 
 static void refuse_bytes(const void *data, size_t n, tfm_status status, const char *text) {
     tfm_gguf *gguf;
-    REQUIRE_ERROR(open_bytes(data, n, &gguf, error), status, text);
+    REQUIRE_ERROR(status, open_bytes(data, n, &gguf, error), text);
     cr_assert(!gguf);
 }
 
@@ -253,7 +253,7 @@ static gguf_writer tiny(const char *without, void (*extra)(gguf_writer *w)) {
     if (extra) extra(&w);
     for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++) {
         const uint64_t *shape = tensors[i].shape, n = shape[0] * (shape[1] ? shape[1] : 1);
-        for (uint64_t k = 0; k < n; k++) values[k] = (float)(int32_t)random_next(&seed) * 0x1p-31f;
+        for (uint64_t k = 0; k < n; k++) values[k] = (float)(int32_t)random_u32(&seed) * 0x1p-31f;
         gguf_tensor(&w, tensors[i].name, 0, shape[1] ? 2 : 1, shape, values, n * sizeof *values);
     }
     return w;
@@ -263,7 +263,7 @@ static void refuse_model(gguf_writer w, tfm_status status, const char *text) {
     char *folder = scratch_make();
     gguf_save(&w, in(folder, "m.gguf"));
     tfm_pack_request request = {.source = in(folder, "m.gguf"), .out = in(folder, "m.bin")};
-    REQUIRE_ERROR(tfm_pack(&request, error), status, text);
+    REQUIRE_ERROR(status, tfm_pack(&request, error), text);
     cr_assert(access(in(folder, "m.bin"), F_OK) != 0);
     scratch_remove(&folder);
 }

@@ -150,7 +150,7 @@ static void refuse(gguf_writer *w, tfm_status status, const char *text) {
     char *folder = scratch_make();
     gguf_save(w, in(folder, "v.gguf"));
     tfm_pack_request request = {.source = in(folder, "v.gguf"), .out = in(folder, "t.bin"), .tokenizer_only = true};
-    REQUIRE_ERROR(tfm_pack(&request, error), status, text);
+    REQUIRE_ERROR(status, tfm_pack(&request, error), text);
     cr_assert(access(in(folder, "t.bin"), F_OK) != 0);
     scratch_remove(&folder);
 }

@@ -32,7 +32,7 @@ static void put_values(written *c, size_t n, bool matrix) {
     float *values = c->values + c->n;
     c->n += n;
     for (size_t i = 0; i < n; i++) {
-        int8_t q = (int8_t)(random_next(&c->seed) % 255) - 127;
+        int8_t q = (int8_t)(random_u32(&c->seed) % 255) - 127;
         values[i] = (float)q / 64;
         if (quantised)
             put_byte(&c->b, (unsigned char)q);
@@ -139,7 +139,7 @@ static void refuse(const written *c, size_t n, tfm_status status, const char *te
     char *folder = scratch_make();
     tfm_checkpoint *checkpoint;
     write_file(in(folder, "x.bin"), c->b.data, n);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "x.bin"), error), status, text);
+    REQUIRE_ERROR(status, tfm_checkpoint_open(&checkpoint, in(folder, "x.bin"), error), text);
     cr_assert(!checkpoint);
     scratch_remove(&folder);
 }
@@ -240,9 +240,9 @@ Test(llama2c, where_tokenizers_are_found) {
     cr_assert(!there);
     REQUIRE_OK(pack_with(folder, "mine.bin", in(folder, "mine.bin"), 12, &there, error));
     cr_assert(there);
-    REQUIRE_ERROR(pack_with(folder, "tokenizer.bin", NULL, 11, &there, error), TFM_ERROR_FORMAT,
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, pack_with(folder, "tokenizer.bin", NULL, 11, &there, error),
                   "no tokenizer file of llama2.c with 12 tokens");
-    REQUIRE_ERROR(pack_with(folder, "mine.bin", in(folder, "nothing.bin"), 12, &there, error), TFM_ERROR_IO,
+    REQUIRE_ERROR(TFM_ERROR_IO, pack_with(folder, "mine.bin", in(folder, "nothing.bin"), 12, &there, error),
                   "nothing.bin");
     scratch_remove(&folder);
 }

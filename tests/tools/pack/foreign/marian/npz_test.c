@@ -112,7 +112,7 @@ Test(npz, model_that_ships) {
 static void refuse_option(const char *more, const char *text) {
     tfm_checkpoint *checkpoint;
     char *from, *folder = make(&from, false, false, more);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "model.npz"), error), TFM_ERROR_UNSUPPORTED, text);
+    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, tfm_checkpoint_open(&checkpoint, in(folder, "model.npz"), error), text);
     scratch_remove(&from);
     scratch_remove(&folder);
 }
@@ -135,7 +135,7 @@ static void refuse_file(const char *yaml, const char *name, const void *data, si
     npz_options(w, yaml);
     if (name) npz_entry(w, name, data, n);
     npz_finish(&w);
-    REQUIRE_ERROR(tfm_checkpoint_open(&checkpoint, in(folder, "model.npz"), error), expected, text);
+    REQUIRE_ERROR(expected, tfm_checkpoint_open(&checkpoint, in(folder, "model.npz"), error), text);
     scratch_remove(&folder);
 }
 
