@@ -64,9 +64,25 @@ static void check_file(const char *file) {
     X(builtin_functions)                                                                                               \
     X(builtin_tests)                                                                                                   \
     X(builtins)                                                                                                        \
-    X(calls) X(case_mapping) X(characters) X(expressions) X(filters) X(json) X(lexer) X(list_filters) X(methods)       \
-        X(number_filters) X(numbers) X(operators) X(parse_expression) X(parser) X(print) X(statements) X(str_filters)  \
-            X(str_format) X(str_methods)
+    X(calls)                                                                                                           \
+    X(case_mapping)                                                                                                    \
+    X(characters)                                                                                                      \
+    X(expressions)                                                                                                     \
+    X(filters)                                                                                                         \
+    X(json)                                                                                                            \
+    X(lexer)                                                                                                           \
+    X(list_filters)                                                                                                    \
+    X(methods)                                                                                                         \
+    X(number_filters)                                                                                                  \
+    X(numbers)                                                                                                         \
+    X(operators)                                                                                                       \
+    X(parse_expression)                                                                                                \
+    X(parser)                                                                                                          \
+    X(print)                                                                                                           \
+    X(statements)                                                                                                      \
+    X(str_filters)                                                                                                     \
+    X(str_format)                                                                                                      \
+    X(str_methods)
 
 #define FILE_TEST(file)                                                                                                \
     Test(language, file) { check_file(#file ".c"); }
