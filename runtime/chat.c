@@ -28,13 +28,13 @@ struct tfm_chat {
 tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *error) {
     tfm_chat *chat = calloc(1, sizeof *chat);
     *out = NULL;
-    if (!chat) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+    if (!chat) return tfm_no_memory(error, "chat template");
     chat->state.size_max = 64 * MIB + 64 * n;
     chat->state.work_max = 1000000 + 16 * (uint64_t)n;
     jinja_parser *parser = calloc(1, sizeof *parser);
     if (!parser) {
         free(chat);
-        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+        return tfm_no_memory(error, "chat template");
     }
     parser->state = &chat->state;
     parser->note = chat->note;
@@ -45,7 +45,7 @@ tfm_status tfm_chat_open(tfm_chat **out, const char *text, size_t n, tfm_error *
         chat->statements = tfm_jinja_parse(parser, text, n);
     free(parser);
     if (chat->state.status == TFM_ERROR_MEMORY) {
-        tfm_status status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the chat template");
+        tfm_status status = tfm_no_memory(error, "chat template");
         tfm_chat_close(&chat);
         return status;
     }
@@ -189,7 +189,7 @@ tfm_status tfm_chat_apply_template(const tfm_chat *chat, const tfm_chat_token *t
     c.state.line = 0;
     if (params->continue_final_message && c.state.status == TFM_OK) out.n = end_of_message(&c, &out, &messages[n - 1]);
     if (c.state.status == TFM_OK && !tfm_text_append(result, out.n > 0 ? out.data : "", out.n))
-        tfm_jinja_fail(&c.state, TFM_ERROR_MEMORY, "no memory for the rendered conversation");
+        tfm_jinja_fail(&c.state, TFM_ERROR_MEMORY, "conversation: out of memory");
     status = c.state.status;
     if (status != TFM_OK) tfm_fail(error, status, "%s", c.state.error.message);
     tfm_jinja_state_free(&c.state);

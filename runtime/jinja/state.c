@@ -57,7 +57,7 @@ static void *new_block(jinja_state *state, size_t n) {
     }
     jinja_block *block = malloc(bytes);
     if (!block) {
-        tfm_jinja_fail(state, TFM_ERROR_MEMORY, "no memory for the chat template");
+        tfm_jinja_fail(state, TFM_ERROR_MEMORY, "chat template: out of memory");
         return NULL;
     }
     state->size = size;

@@ -22,14 +22,14 @@ tfm_status tfm_text_stream_create(tfm_text_stream **out, const tfm_tokenizer *to
                                   tfm_error *error) {
     tfm_text_stream *stream = calloc(1, sizeof *stream);
     *out = stream;
-    if (!stream) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a text");
+    if (!stream) return tfm_no_memory(error, "a text");
     stream->tokenizer = tokenizer;
     stream->skip_special = skip_special;
     bool ok = tokenizer->is_spm ? tfm_spm_decoder_init(&stream->spm, &tokenizer->spm)
                                 : tfm_pipeline_decoder_init(&stream->pipeline, &tokenizer->pipeline);
     if (ok) return TFM_OK;
     tfm_text_stream_free(out);
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for a text");
+    return tfm_no_memory(error, "a text");
 }
 
 void tfm_text_stream_free(tfm_text_stream **closed) {
@@ -93,7 +93,7 @@ static tfm_status settle(tfm_text_stream *stream, bool ok, tfm_text *out, size_t
     stream->failed = true;
     out->size = start;
     if (out->data) out->data[start] = 0;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for text");
+    return tfm_no_memory(error, "a text");
 }
 
 tfm_status tfm_text_stream_push(tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_text *out,

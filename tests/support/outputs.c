@@ -71,7 +71,7 @@ void outputs_free(outputs **result) {
 tfm_status outputs_generate_some(tfm_session *session, const tfm_input *inputs, size_t n,
                                  const tfm_generate_params *params, outputs **result, tfm_error *error) {
     *result = make(inputs, n, params);
-    if (!*result) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to keep outputs");
+    if (!*result) return tfm_no_memory(error, "outputs");
     tfm_generate_callbacks callbacks = {.size = sizeof callbacks, .on_result = keep, .user = *result};
     tfm_status status = tfm_generate(session, inputs, n, params, &callbacks, error);
     if (status != TFM_OK) outputs_free(result);
@@ -98,7 +98,7 @@ tfm_status outputs_generate(tfm_session *session, const tfm_input *inputs, size_
 tfm_status outputs_generate_singly(tfm_session *session, const tfm_input *inputs, size_t n,
                                    const tfm_generate_params *params, outputs **result, tfm_error *error) {
     *result = make(inputs, n, params);
-    if (!*result) return tfm_fail(error, TFM_ERROR_MEMORY, "no memory to keep outputs");
+    if (!*result) return tfm_no_memory(error, "outputs");
     for (size_t i = 0; i < n; i++) {
         outputs one = {.inputs = inputs + i,
                        .n = 1,

@@ -19,7 +19,7 @@ tfm_status load_tensor_f32(const tfm_safetensors *file, const char *name, float 
     float *all = calloc(found->count + 1, sizeof *all);
     uint16_t *halves = calloc(found->count + 1, sizeof *halves);
     bool wide = found->dtype == TFM_ST_F32;
-    tfm_status status = all && halves ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "no memory for tensor '%s'", name);
+    tfm_status status = all && halves ? TFM_OK : tfm_no_memory(error, "tensor '%s'", name);
     if (status == TFM_OK)
         status = tfm_safetensors_read(file, found, 0, wide ? (void *)all : halves, (size_t)found->length, error);
     for (uint64_t i = 0; status == TFM_OK && !wide && i < found->count; i++)

@@ -185,7 +185,7 @@ static tfm_status score_batch(scorer *run, tfm_error *error) {
         free(run->log_probs);
         run->log_probs = reallocarray(NULL, run->n_targets, sizeof *run->log_probs);
         run->log_probs_capacity = run->log_probs ? run->n_targets : 0;
-        if (!run->log_probs) return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
+        if (!run->log_probs) return tfm_no_memory(error, "%zu log-probabilities", run->n_targets);
     }
     float *next = run->log_probs;
     for (size_t i = 0; i < run->n_pairs; i++) {

@@ -85,8 +85,7 @@ static tfm_status read_hex(answerer *a, const json_t *value, tfm_error *error) {
             return tfm_record_fail(&a->in, error, TFM_ERROR_FORMAT,
                                    "\"bytes_hex\" is not made of pairs of hexadecimal digits at character %zu", i + 1);
         char byte = (char)(high * 16 + low);
-        if (!tfm_text_append(&a->bytes, &byte, 1))
-            return tfm_record_fail(&a->in, error, TFM_ERROR_MEMORY, "out of memory");
+        if (!tfm_text_append(&a->bytes, &byte, 1)) return tfm_record_no_memory(&a->in, error);
     }
     return TFM_OK;
 }
@@ -131,12 +130,12 @@ static tfm_status print_answer(answerer *a, tfm_error *error) {
     json_t *object = json_pack("{s:o?, s:o?}", "ids", list, "text", text);
     if (!ok || !text || !object) {
         json_decref(object);
-        return tfm_record_fail(&a->in, error, TFM_ERROR_MEMORY, "out of memory");
+        return tfm_record_no_memory(&a->in, error);
     }
     a->bytes.size = 0;
     ok = tfm_json_line(object, 0, &a->bytes);
     json_decref(object);
-    if (!ok) return tfm_record_fail(&a->in, error, TFM_ERROR_MEMORY, "out of memory");
+    if (!ok) return tfm_record_no_memory(&a->in, error);
     ok = fwrite(a->bytes.data, 1, a->bytes.size, a->out) == a->bytes.size;
     return ok ? TFM_OK : tfm_fail(error, TFM_ERROR_IO, "%s: cannot write: %s", a->settings->out, strerror(errno));
 }

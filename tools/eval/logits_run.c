@@ -203,7 +203,7 @@ static tfm_status prepare(tfm_logits *r, tfm_error *error) {
     r->logits = reallocarray(NULL, logits_rows, columns * sizeof(float));
     r->vectors = reallocarray(NULL, 2 * MAX_LINES, info->d_model * sizeof(float));
     if (r->encoder && r->decoder && r->logits && r->vectors) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory; a smaller --batch-tokens takes less");
+    return tfm_no_memory(error, "a batch (a smaller --batch-tokens takes less)");
 }
 
 /* Lines from first on that fit into one batch; at least one. */

@@ -73,7 +73,7 @@ static tfm_status add_text(reader *r, tfm_error *error) {
         free(r->log_probs);
         r->log_probs = reallocarray(NULL, r->ids.size, sizeof *r->log_probs);
         r->capacity = r->log_probs ? r->ids.size : 0;
-        if (!r->log_probs) return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
+        if (!r->log_probs) return tfm_no_memory(error, "%zu log-probabilities", r->ids.size);
     }
     tfm_status status = score(r, error);
     double nll = 0;

@@ -18,6 +18,10 @@ tfm_status tfm_record_fail(const tfm_text_file *file, tfm_error *error, tfm_stat
     return tfm_fail(error, status, "%s:%" PRIu64 ": %s", file->name, file->lines.number, message);
 }
 
+tfm_status tfm_record_no_memory(const tfm_text_file *file, tfm_error *error) {
+    return tfm_no_memory(error, "%s:%" PRIu64, file->name, file->lines.number);
+}
+
 tfm_status tfm_record_parse(const tfm_text_file *file, tfm_slice line, json_t **object, tfm_error *error) {
     json_error_t reason;
     *object = json_loadb(line.data, line.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL | JSON_DECODE_ANY, &reason);
@@ -66,7 +70,7 @@ tfm_status tfm_record_ids(const tfm_text_file *file, const json_t *object, const
                                    "\"%s\"[%zu] is %" JSON_INTEGER_FORMAT ", but token ids go from 0 to %" PRIu32, key,
                                    i, id, vocab_size - 1);
         int32_t id32 = (int32_t)id;
-        if (!tfm_ids_append(ids, &id32, 1)) return tfm_record_fail(file, error, TFM_ERROR_MEMORY, "out of memory");
+        if (!tfm_ids_append(ids, &id32, 1)) return tfm_record_no_memory(file, error);
     }
     return TFM_OK;
 }

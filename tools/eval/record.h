@@ -24,5 +24,7 @@ tfm_status tfm_record_ids(const tfm_text_file *file, const json_t *object, const
 /* Fails with "FILE:LINE: message". */
 tfm_status tfm_record_fail(const tfm_text_file *file, tfm_error *error, tfm_status status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Fails with TFM_ERROR_MEMORY and "FILE:LINE: out of memory". */
+tfm_status tfm_record_no_memory(const tfm_text_file *file, tfm_error *error);
 
 #endif

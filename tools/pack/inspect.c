@@ -94,7 +94,7 @@ static tfm_status inspect_json(const tfm_file *file, const tfm_pack_facts *facts
                               facts->dtype_embed, "parameters", (json_int_t)facts->n_parameters, "tokenizer",
                               facts->has_tokenizer, "sections", sections, "tensors", tensors);
     if (!whole)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory, or a text that is not UTF-8", tfm_file_path(file));
+        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: memory is out, or a text is not UTF-8", tfm_file_path(file));
     json_dumpf(whole, out, JSON_INDENT(1));
     fputc('\n', out);
     json_decref(whole);

@@ -280,7 +280,7 @@ static tfm_status make_room(batch *b, tfm_error *error) {
     b->order = calloc(WINDOW_ITEMS, sizeof *b->order);
     b->inputs = calloc(WINDOW_ITEMS, sizeof *b->inputs);
     if (b->items && b->order && b->inputs) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
+    return tfm_no_memory(error, "a window of %d lines", WINDOW_ITEMS);
 }
 
 static void free_batch(batch *b) {

@@ -124,7 +124,7 @@ static tfm_status start_settings(const tfm_commands *c, tfm_settings *settings, 
         memcpy(argv, c->argv, (size_t)c->argc * sizeof *argv);
         status = tfm_options_parse(&tfm_settings_table, settings, settings->given, c->argc, argv, &n_arguments, error);
     } else {
-        tfm_fail(error, status, "settings: out of memory");
+        tfm_no_memory(error, "settings");
     }
     free(argv);
     return status;

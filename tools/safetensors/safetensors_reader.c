@@ -127,8 +127,7 @@ static tfm_status allocate_tensors(tfm_safetensors *file, const json_t *header, 
     file->names = malloc(name_bytes);
     file->tensors = calloc(n + 1, sizeof *file->tensors);
     file->by_name = calloc(n + 1, sizeof *file->by_name);
-    if (!file->names || !file->tensors || !file->by_name)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for %zu tensors", file->path, n);
+    if (!file->names || !file->tensors || !file->by_name) return tfm_no_memory(error, "%s: %zu tensors", file->path, n);
     return TFM_OK;
 }
 
@@ -183,7 +182,7 @@ static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
                         "%s: not a safetensors file, or truncated: a header of %llu bytes in a file of %llu",
                         file->path, (unsigned long long)length, (unsigned long long)size);
     char *text = malloc((size_t)length + 1);
-    if (!text) return tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory for its header", file->path);
+    if (!text) return tfm_no_memory(error, "%s: its header", file->path);
     status = tfm_read_at(file->fd, file->path, 8, text, (size_t)length, error);
     if (status == TFM_OK && (length == 0 || text[0] != '{'))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a safetensors file: its header is not JSON", file->path);

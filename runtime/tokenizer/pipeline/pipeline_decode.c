@@ -439,5 +439,5 @@ tfm_status tfm_pipeline_decode(const tfm_pipeline *p, const int32_t *ids, size_t
     if (ok) return TFM_OK;
     text->size = start;
     if (text->data) text->data[start] = 0;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the text of %zu tokens", n);
+    return tfm_no_memory(error, "the text of %zu tokens", n);
 }

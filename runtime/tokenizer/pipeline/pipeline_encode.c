@@ -174,7 +174,6 @@ tfm_status tfm_pipeline_encode(const tfm_pipeline *p, const char *a, size_t n_a,
     if (status == TFM_OK) return TFM_OK;
     ids->size = start;
     if (types) types->size = start_types;
-    if (status == TFM_ERROR_MEMORY)
-        return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the tokens of a text of %zu bytes", n_a);
+    if (status == TFM_ERROR_MEMORY) return tfm_no_memory(error, "the tokens of a text of %zu bytes", n_a);
     return tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long or too tangled; split it", n_a);
 }

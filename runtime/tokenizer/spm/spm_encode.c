@@ -9,7 +9,7 @@ static tfm_status encode_plain(const tfm_spm *spm, const char *text, size_t n, t
     tfm_text normal = {0};
     tfm_status status = TFM_OK;
     if (!tfm_spm_normalize(&spm->normalizer, text, n, &normal)) {
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory to normalise a text of %zu bytes", n);
+        status = tfm_no_memory(error, "normalising a text of %zu bytes", n);
     } else if (normal.size > INT32_MAX) {
         status = tfm_fail(error, TFM_ERROR_LIMIT, "a text of %zu bytes is too long; split it", n);
     } else {
@@ -17,7 +17,7 @@ static tfm_status encode_plain(const tfm_spm *spm, const char *text, size_t n, t
         bool ok = spm->byte_pairs ? tfm_spm_segment_bpe(&emitter, normal.size)
                                   : tfm_spm_segment_unigram(&emitter, normal.size);
         if (!ok || !tfm_spm_emit_end(&emitter)) {
-            status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory to split a text of %zu bytes into tokens", n);
+            status = tfm_no_memory(error, "splitting a text of %zu bytes into tokens", n);
         }
     }
     tfm_text_free(&normal);
@@ -66,7 +66,7 @@ static tfm_status encode_text(const tfm_spm *spm, const char *text, size_t n, tf
     if (take_codes(spm, text, n, ids, &rest)) {
         status = encode_plain(spm, rest.data, rest.size, ids, error);
     } else {
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "no memory to read language codes in a text of %zu bytes", n);
+        status = tfm_no_memory(error, "language codes in a text of %zu bytes", n);
     }
     tfm_text_free(&rest);
     return status;
@@ -85,5 +85,5 @@ tfm_status tfm_spm_encode(const tfm_spm *spm, const char *text, size_t n, bool s
     return status;
 memory:
     ids->size = size;
-    return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for the tokens of a text of %zu bytes", n);
+    return tfm_no_memory(error, "the tokens of a text of %zu bytes", n);
 }

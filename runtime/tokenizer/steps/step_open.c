@@ -115,8 +115,7 @@ static void get_pattern(step_reader *reader, tfm_step *step, bool required) {
     if (!value) return;
     tfm_status status = compile(value->data, value->n, step);
     if (status == TFM_ERROR_MEMORY) {
-        reader->r->status =
-            tfm_fail(reader->r->error, TFM_ERROR_MEMORY, "%s: no memory for a pattern", reader->r->what);
+        reader->r->status = tfm_no_memory(reader->r->error, "%s: a pattern", reader->r->what);
     } else if (status != TFM_OK) {
         tfm_reader_fail(reader->r, reader->key, "is no pattern");
     }

@@ -105,8 +105,7 @@ static tfm_status run_batch(windows *w, item *items, size_t n, size_t floats, tf
         free(w->results);
         w->results = malloc(floats * sizeof *w->results);
         w->capacity = w->results ? floats : 0;
-        if (!w->results)
-            return tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %zu numbers; shorter inputs need less", floats);
+        if (!w->results) return tfm_no_memory(error, "%zu numbers of results (shorter inputs need less)", floats);
     }
     tfm_status status = analyze(w, items, n, error);
     return status != TFM_OK ? status : print_items(w, items, n, error);
@@ -227,7 +226,7 @@ static void free_windows(windows *w) {
 static tfm_status make_room(windows *w, size_t n, tfm_error *error) {
     w->items = calloc(n, sizeof *w->items);
     w->examples = calloc(2 * n, sizeof *w->examples);
-    return w->items && w->examples ? TFM_OK : tfm_fail(error, TFM_ERROR_MEMORY, "out of memory");
+    return w->items && w->examples ? TFM_OK : tfm_no_memory(error, "%zu inputs", n);
 }
 
 int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {

@@ -211,8 +211,7 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
     model->message = message;
     tfm_status status;
     if (!message && m->refused) {
-        status = tfm_fail(error, TFM_ERROR_MEMORY, "%s: no memory to read it (at most %zu MiB are used)", what,
-                          MAX_MEMORY >> 20);
+        status = tfm_no_memory(error, "%s: reading it (at most %zu MiB are used)", what, MAX_MEMORY >> 20);
     } else if (!message) {
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: it is not a SentencePiece model, or is damaged", what);
     } else {
