@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/grow.h"
 #include "golden.h"
 #include "tests/support/tap.h"
 #include "tools/pack/pack.h"
@@ -51,12 +52,11 @@ golden_list golden_list_read(const char *path) {
     FILE *file = fopen(path, "r");
     if (!file) tap_bail_out("%s: cannot be read", path);
     char *line = NULL;
-    size_t size = 0;
+    size_t size = 0, capacity = 0;
     for (unsigned number = 1; getline(&line, &size, file) >= 0; number++) {
         if (*line == '#' || *line == '\n') continue;
-        list.entries = realloc(list.entries, (list.n + 1) * sizeof *list.entries);
         char *copy = strdup(line);
-        if (!list.entries || !copy) tap_bail_out("no memory");
+        if (!copy || !tfm_grow(&list.entries, &capacity, list.n, 1, sizeof *list.entries)) tap_bail_out("no memory");
         if (!parse(copy, &list.entries[list.n++])) tap_bail_out("%s:%u: not an entry: %s", path, number, line);
         if (list.entries[list.n - 1].key != copy) tap_bail_out("%s:%u: begins with a blank", path, number);
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "tests/support/tap.h"
 
 static FILE *open_expected(const char *folder, const char *name) {
@@ -20,11 +21,11 @@ static FILE *open_expected(const char *folder, const char *name) {
 static char **read_lines(const char *folder, const char *name, size_t n, size_t *found) {
     FILE *file = open_expected(folder, name);
     char **lines = NULL, *line = NULL;
-    size_t capacity = 0, count = 0;
-    for (ssize_t length; (n == 0 || count < n) && (length = getline(&line, &capacity, file)) >= 0; count++) {
+    size_t size = 0, capacity = 0, count = 0;
+    for (ssize_t length; (n == 0 || count < n) && (length = getline(&line, &size, file)) >= 0; count++) {
         if (length > 0 && line[length - 1] == '\n') line[length - 1] = '\0';
-        lines = realloc(lines, (count + 1) * sizeof *lines);
-        if (!lines || !(lines[count] = strdup(line))) tap_bail_out("no memory");
+        if (!tfm_grow(&lines, &capacity, count, 1, sizeof *lines) || !(lines[count] = strdup(line)))
+            tap_bail_out("no memory");
     }
     free(line);
     fclose(file);

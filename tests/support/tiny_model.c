@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "write_tensors.h"
 
 uint64_t tiny_random(uint64_t *state) {
@@ -74,8 +75,7 @@ static float rounded(float x, tfm_dtype dtype) {
 /* Values center + spread * uniform. */
 static tiny_tensor *add(maker *m, uint64_t rows, uint64_t columns, double center, double spread, const char *name) {
     tiny_model *model = m->model;
-    model->tensors = realloc(model->tensors, (model->n + 1) * sizeof *model->tensors);
-    if (!model->tensors) stop("no memory", NULL);
+    if (!tfm_grow(&model->tensors, &model->capacity, model->n, 1, sizeof *model->tensors)) stop("no memory", NULL);
     tiny_tensor *tensor = &model->tensors[model->n++];
     *tensor = (tiny_tensor){.rows = rows, .columns = columns, .panels = columns > 0};
     snprintf(tensor->name, sizeof tensor->name, "%s", name);

@@ -66,7 +66,7 @@ typedef struct tiny_tensor {
 typedef struct tiny_model {
     tiny_config config;
     tiny_tensor *tensors;
-    size_t n;
+    size_t n, capacity;
 } tiny_model;
 
 /* An encoder-decoder of odd sizes: d_model 15, 3 heads of 5, vocabulary 37, post-norm, all biases. */

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "format/grow.h"
 #include "logits.h"
 #include "record.h"
 #include "runtime/tfm.h"
@@ -71,13 +72,7 @@ static tfm_status add_types(tfm_logits *r, const tfm_text_file *in, const json_t
 
 static tfm_status add_line(tfm_logits *r, const tfm_text_file *in, const json_t *object, tfm_error *error) {
     const tfm_model_info *info = &r->model.info;
-    if (r->n_lines == r->capacity) {
-        size_t capacity = r->capacity ? r->capacity * 2 : 256;
-        tfm_logits_line *lines = reallocarray(r->lines, capacity, sizeof *lines);
-        if (!lines) return tfm_record_fail(in, error, TFM_ERROR_MEMORY, "out of memory");
-        r->lines = lines;
-        r->capacity = capacity;
-    }
+    if (!tfm_grow(&r->lines, &r->capacity, r->n_lines, 1, sizeof *r->lines)) return tfm_record_no_memory(in, error);
     tfm_logits_line line = {0};
     tfm_status status;
     if (info->kind == TFM_KIND_DECODER)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "format/grow.h"
+
 bool tfm_is_space(uint32_t code) {
     const utf8proc_property_t *property = utf8proc_get_property((utf8proc_int32_t)code);
     return property->category == UTF8PROC_CATEGORY_ZS || property->bidi_class == UTF8PROC_BIDI_CLASS_WS ||
@@ -27,13 +29,7 @@ tfm_slice tfm_trim_end(tfm_slice text) {
 }
 
 static bool push_word(tfm_words *words, const char *data, size_t n) {
-    if (words->n == words->capacity) {
-        size_t capacity = words->capacity ? words->capacity * 2 : 32;
-        tfm_slice *items = reallocarray(words->items, capacity, sizeof *items);
-        if (!items) return false;
-        words->items = items;
-        words->capacity = capacity;
-    }
+    if (!tfm_grow(&words->items, &words->capacity, words->n, 1, sizeof *words->items)) return false;
     words->items[words->n++] = (tfm_slice){data, n};
     return true;
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "answer.h"
+#include "format/grow.h"
 #include "runtime/tfm.h"
 
 /* Tokens that are kept free for an answer whose length nobody limits. */
@@ -17,13 +18,7 @@ enum { ROOM = 256 };
 /* ---- messages ---- */
 
 static bool push(tfm_conversation *c, const char *role, const char *text, size_t n) {
-    if (c->n == c->capacity) {
-        size_t capacity = c->capacity ? 2 * c->capacity : 8;
-        tfm_message *more = realloc(c->messages, capacity * sizeof *more);
-        if (!more) return false;
-        c->messages = more;
-        c->capacity = capacity;
-    }
+    if (!tfm_grow(&c->messages, &c->capacity, c->n, 1, sizeof *c->messages)) return false;
     char *copy = malloc(n + 1);
     if (!copy) return false;
     if (n) memcpy(copy, text, n);
@@ -73,6 +68,7 @@ void tfm_conversation_free(tfm_conversation *c) {
     tfm_ids_free(&c->held);
     free(c->messages);
     c->messages = NULL;
+    c->capacity = 0;
 }
 
 /* ---- the prompt ---- */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "runtime/tokenizer/common/merge_heap.h"
 
 #define SHORT 32
@@ -39,14 +40,7 @@ static const tfm_merge *find_merge(const tfm_word_model *m, uint32_t left, uint3
 }
 
 static bool add(word *w, uint32_t id) {
-    if (w->n == w->capacity) {
-        size_t capacity = 2 * w->capacity;
-        uint32_t *ids = reallocarray(w->ids == w->first ? NULL : w->ids, capacity, sizeof *ids);
-        if (!ids) return false;
-        if (w->ids == w->first) memcpy(ids, w->first, sizeof w->first);
-        w->ids = ids;
-        w->capacity = capacity;
-    }
+    if (w->n == w->capacity && !tfm_grow_from(w->first, &w->ids, &w->capacity, w->n, 1, sizeof *w->ids)) return false;
     w->ids[w->n++] = id;
     return true;
 }
@@ -137,13 +131,7 @@ static bool add_candidate(queue *q, uint32_t left, uint32_t right) {
     uint32_t left_id = q->symbols[left].id, right_id = q->symbols[right].id;
     const tfm_merge *merge = find_merge(q->model, left_id, right_id);
     if (!merge) return true;
-    if (q->n == q->capacity) {
-        size_t capacity = q->capacity + q->capacity / 2;
-        tfm_merge_candidate *heap = reallocarray(q->heap, capacity, sizeof *heap);
-        if (!heap) return false;
-        q->heap = heap;
-        q->capacity = capacity;
-    }
+    if (q->n == q->capacity && !tfm_grow(&q->heap, &q->capacity, q->n, 1, sizeof *q->heap)) return false;
     tfm_merge_candidate candidate = {tfm_merge_order(merge->rank, left), left_id, right_id};
     tfm_merge_heap_push(q->heap, q->n++, candidate);
     return true;

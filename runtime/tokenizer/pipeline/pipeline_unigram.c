@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "pipeline.h"
 
 #define ON_STACK 512
@@ -110,16 +111,12 @@ static void extend(lattice *l, size_t at, size_t n, size_t character) {
     if (!single) offer(l, at, character, l->model->unknown_score + here, 0);
 }
 
-static bool reserve(lattice *l, size_t n) {
-    if (n <= l->capacity) return true;
-    size_t capacity = 2 * n;
-    arrival *arrivals = reallocarray(l->arrivals == l->first ? NULL : l->arrivals, capacity, sizeof *arrivals);
-    if (!arrivals) return false;
-    if (l->arrivals == l->first) memcpy(arrivals, l->first, l->capacity * sizeof *arrivals);
-    l->arrivals = arrivals;
-    l->capacity = capacity;
-    return true;
+/* Rare, and kept apart from the loop that asks. */
+__attribute__((noinline)) static bool grow(lattice *l, size_t n) {
+    return tfm_grow_from(l->first, &l->arrivals, &l->capacity, l->capacity, n - l->capacity, sizeof *l->arrivals);
 }
+
+static bool reserve(lattice *l, size_t n) { return n <= l->capacity || grow(l, n); }
 
 tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
     lattice l; /* the array on the stack is not cleared */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/utf8.h"
 #include "runtime/tokenizer/common/merge_heap.h"
 
@@ -37,17 +38,6 @@ typedef struct segmenter {
     tfm_merge_candidate first_heap[ON_STACK];
 } segmenter;
 
-/* Doubles an array that begins on the stack. */
-static void *grow(void *data, void *first, size_t *capacity, size_t element) {
-    size_t bytes;
-    if (__builtin_mul_overflow(*capacity, element * 2, &bytes)) return NULL;
-    void *bigger = realloc(data == first ? NULL : data, bytes);
-    if (!bigger) return NULL;
-    if (data == first) memcpy(bigger, first, *capacity * element);
-    *capacity *= 2;
-    return bigger;
-}
-
 /* The higher a score, the lower its rank. */
 static uint32_t rank_of(float score) {
     uint32_t bits;
@@ -57,11 +47,9 @@ static uint32_t rank_of(float score) {
 }
 
 static bool push(segmenter *seg, float score, uint32_t left, uint32_t right, uint32_t length) {
-    if (seg->n_heap == seg->heap_capacity) {
-        tfm_merge_candidate *heap = grow(seg->heap, seg->first_heap, &seg->heap_capacity, sizeof *heap);
-        if (!heap) return false;
-        seg->heap = heap;
-    }
+    if (seg->n_heap == seg->heap_capacity &&
+        !tfm_grow_from(seg->first_heap, &seg->heap, &seg->heap_capacity, seg->n_heap, 1, sizeof *seg->heap))
+        return false;
     tfm_merge_heap_push(seg->heap, seg->n_heap++,
                         (tfm_merge_candidate){tfm_merge_order(rank_of(score), left), length, right});
     return true;
@@ -87,11 +75,10 @@ static bool split_symbols(segmenter *seg, size_t start, size_t end) {
     const tfm_trie *fixed = &seg->spm->normalizer.symbols;
     seg->n_symbols = 0;
     for (size_t at = start; at < end;) {
-        if (seg->n_symbols == seg->symbol_capacity) {
-            symbol *symbols = grow(seg->symbols, seg->first_symbols, &seg->symbol_capacity, sizeof(symbol));
-            if (!symbols) return false;
-            seg->symbols = symbols;
-        }
+        if (seg->n_symbols == seg->symbol_capacity &&
+            !tfm_grow_from(seg->first_symbols, &seg->symbols, &seg->symbol_capacity, seg->n_symbols, 1,
+                           sizeof *seg->symbols))
+            return false;
         size_t length = 0;
         uint32_t node = 0;
         if (fixed->units && tfm_trie_longest(fixed, seg->text + at, end - at, &length) != 0) {

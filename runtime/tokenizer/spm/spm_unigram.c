@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/utf8.h"
 #include "spm.h"
 
@@ -32,19 +33,12 @@ typedef struct lattice {
     size_t reach; /* farthest position with an arrival */
 } lattice;
 
-static bool reserve(lattice *l, size_t n) {
-    if (n <= l->capacity) return true;
-    size_t capacity, bytes;
-    if (__builtin_mul_overflow(n, (size_t)2, &capacity) || __builtin_mul_overflow(capacity, sizeof(arrival), &bytes)) {
-        return false;
-    }
-    arrival *arrivals = realloc(l->arrivals == l->first ? NULL : l->arrivals, bytes);
-    if (!arrivals) return false;
-    if (l->arrivals == l->first) memcpy(arrivals, l->first, sizeof l->first);
-    l->arrivals = arrivals;
-    l->capacity = capacity;
-    return true;
+/* Rare, and kept apart from the loop that asks. */
+__attribute__((noinline)) static bool grow(lattice *l, size_t n) {
+    return tfm_grow_from(l->first, &l->arrivals, &l->capacity, l->capacity, n - l->capacity, sizeof *l->arrivals);
 }
+
+static bool reserve(lattice *l, size_t n) { return n <= l->capacity || grow(l, n); }
 
 /* Emits the path that ends at `end`: its links are turned round in place, then followed forward. */
 static bool emit_path(lattice *l, size_t end, tfm_spm_emitter *emitter) {

@@ -4,17 +4,12 @@
  */
 #include <stdlib.h>
 
+#include "format/grow.h"
 #include "steps.h"
 
 /* Classes of a text in work->classes: their number, or SIZE_MAX when memory is out. */
 static size_t classify(const tfm_step *step, tfm_step_scratch *work, const char *text, size_t n) {
-    if (n > work->capacity) {
-        size_t capacity = n + n / 2 + 256;
-        uint8_t *classes = realloc(work->classes, capacity);
-        if (!classes) return SIZE_MAX;
-        work->classes = classes;
-        work->capacity = capacity;
-    }
+    if (n > work->capacity && !tfm_grow(&work->classes, &work->capacity, 0, n, 1)) return SIZE_MAX;
     size_t count = 0;
     if (step->byte_classes) {
         for (; count < n; count++) work->classes[count] = step->byte_classes[(unsigned char)text[count]];

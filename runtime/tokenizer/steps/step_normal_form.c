@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "steps.h"
 
 #define NO_CLASS 255 /* combining class 0, but not inert */
@@ -29,14 +30,8 @@ typedef struct run {
 } run;
 
 static bool add(run *r, uint32_t code) {
-    if (r->n == r->capacity) {
-        size_t capacity = 2 * r->capacity;
-        mark *marks = reallocarray(r->marks == r->first ? NULL : r->marks, capacity, sizeof *marks);
-        if (!marks) return false;
-        if (r->marks == r->first) memcpy(marks, r->first, sizeof r->first);
-        r->marks = marks;
-        r->capacity = capacity;
-    }
+    if (r->n == r->capacity && !tfm_grow_from(r->first, &r->marks, &r->capacity, r->n, 1, sizeof *r->marks))
+        return false;
     uint8_t class = tfm_char_class(&r->step->classes, code);
     r->marks[r->n++] = (mark){code, class == NO_CLASS ? 0 : class};
     return true;

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "format/grow.h"
+
 void tfm_step_scratch_free(tfm_step_scratch *work) {
     pcre2_match_data_free(work->match);
     pcre2_match_context_free(work->context);
@@ -20,13 +22,9 @@ void tfm_split_pieces_free(tfm_split_pieces *pieces) {
 
 bool tfm_split_pieces_add(tfm_split_pieces *pieces, size_t start, size_t end) {
     if (start == end) return true;
-    if (pieces->n == pieces->capacity) {
-        size_t capacity = pieces->capacity + pieces->capacity / 2 + 64;
-        tfm_piece_span *spans = reallocarray(pieces->spans, capacity, sizeof *spans);
-        if (!spans) return false;
-        pieces->spans = spans;
-        pieces->capacity = capacity;
-    }
+    if (pieces->n == pieces->capacity &&
+        !tfm_grow(&pieces->spans, &pieces->capacity, pieces->n, 1, sizeof *pieces->spans))
+        return false;
     pieces->spans[pieces->n++] = (tfm_piece_span){(uint32_t)start, (uint32_t)end};
     return true;
 }

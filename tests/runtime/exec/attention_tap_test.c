@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "executor_reference.h"
+#include "format/grow.h"
 #include "tests/support/require.h"
 #include "tests/support/tiny_session.h"
 
@@ -19,15 +20,14 @@ typedef struct heard {
 
 typedef struct ear {
     heard *events;
-    size_t n;
+    size_t n, capacity;
     size_t stop_at; /* the event whose callback asks to stop; 0: none */
 } ear;
 
 static int hear(void *user, const tfm_attention_event *event) {
     ear *e = user;
     size_t n = event->n_heads * event->n_queries * event->n_keys;
-    e->events = realloc(e->events, (e->n + 1) * sizeof *e->events);
-    cr_assert(e->events);
+    cr_assert(tfm_grow(&e->events, &e->capacity, e->n, 1, sizeof *e->events));
     heard *h = &e->events[e->n++];
     *h = (heard){.event = *event, .weights = malloc(n * sizeof *h->weights)};
     cr_assert(h->weights);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "format/grow.h"
+
 const char *in(const char *folder, const char *name) {
     static char paths[64][600];
     static unsigned next;
@@ -65,11 +67,7 @@ uint32_t random_u32(uint64_t *state) {
 /* ---- a buffer ---- */
 
 void put(buffer *b, const void *data, size_t n) {
-    if (b->n + n > b->capacity) {
-        b->capacity = 2 * (b->n + n) + 256;
-        b->data = realloc(b->data, b->capacity);
-        cr_assert(b->data);
-    }
+    cr_assert(tfm_grow(&b->data, &b->capacity, b->n, n, 1));
     if (n > 0) memcpy(b->data + b->n, data, n);
     b->n += n;
 }

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "format/grow.h"
 #include "tests/support/data.h"
 
 extern char **environ;
@@ -134,8 +135,7 @@ static bool read_more(child *c, double deadline) {
     double left = deadline - now();
     struct pollfd output = {.fd = c->out, .events = POLLIN};
     if (poll(&output, 1, left > 0 ? (int)(1e3 * left) + 1 : 0) <= 0) return false;
-    c->transcript = realloc(c->transcript, c->n + 4097);
-    cr_assert_not_null(c->transcript);
+    cr_assert(tfm_grow(&c->transcript, &c->capacity, c->n, 4097, 1));
     ssize_t got = read(c->out, c->transcript + c->n, 4096); /* a terminal whose program left gives EIO */
     if (got <= 0) return false;
     for (ssize_t i = 0; i < got; i++)

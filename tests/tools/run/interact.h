@@ -28,9 +28,10 @@ outcome tfmrun(const char *input, const char *model, const char *const *words);
 /* A program that runs while the test talks to it. */
 typedef struct child {
     pid_t pid;
-    int in, out;      /* the same descriptor on a terminal */
-    char *transcript; /* NUL-terminated; NULs of the output become "?" */
-    size_t n, seen;   /* bytes; how far expect() has come */
+    int in, out;        /* the same descriptor on a terminal */
+    char *transcript;   /* NUL-terminated; NULs of the output become "?" */
+    size_t n, capacity; /* bytes */
+    size_t seen;        /* how far expect() has come */
 } child;
 
 /* A scratch directory, and the environment of a plain terminal. For the .init of a test. */

@@ -83,12 +83,7 @@ const tfm_pk_tensor *tfm_unpickler_tensor(const tfm_unpickler *u, uint32_t index
 static tfm_status refill(tfm_unpickler *u, size_t n, tfm_error *error) {
     size_t left = u->n - u->position;
     size_t size = n > CHUNK_BYTES ? n : CHUNK_BYTES;
-    if (size > u->buffer_size) {
-        unsigned char *buffer = realloc(u->buffer, size);
-        if (!buffer) return tfm_no_memory(error, "%s: its pickle", u->what);
-        u->buffer = buffer;
-        u->buffer_size = size;
-    }
+    if (!tfm_grow(&u->buffer, &u->buffer_size, 0, size, 1)) return tfm_no_memory(error, "%s: its pickle", u->what);
     if (left > 0) memmove(u->buffer, u->buffer + u->position, left);
     u->base += u->position;
     u->position = 0;

@@ -19,10 +19,9 @@
 
 tfm_status tfm_weight_files_add(tfm_weight_files *files, const char *name, uint32_t *index, tfm_error *error) {
     const char *folder = files->checkpoint->path;
-    tfm_weight_file *list = reallocarray(files->files, files->n_files + 1, sizeof *list);
-    if (!list) return tfm_no_memory(error, "%s", folder);
-    files->files = list;
-    tfm_weight_file *file = &list[files->n_files];
+    if (!tfm_grow(&files->files, &files->file_capacity, files->n_files, 1, sizeof *files->files))
+        return tfm_no_memory(error, "%s", folder);
+    tfm_weight_file *file = &files->files[files->n_files];
     *file = (tfm_weight_file){.fd = -1};
     if (asprintf(&file->path, "%s/%s", folder, name) < 0) return tfm_no_memory(error, "%s", folder);
     file->name = file->path + strlen(folder) + 1;

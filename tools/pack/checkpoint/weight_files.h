@@ -42,7 +42,7 @@ typedef struct tfm_stored_tensor {
 typedef struct tfm_weight_files {
     tfm_checkpoint *checkpoint;
     tfm_weight_file *files;
-    size_t n_files;
+    size_t n_files, file_capacity;
     tfm_blob *blobs;
     size_t n_blobs, blob_capacity;
     tfm_stored_tensor *tensors; /* by key */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "format/tfm_error.h"
 #include "format/utf8.h"
 
@@ -19,24 +20,10 @@ void tfm_rules_free(tfm_rules *rules) {
 }
 
 static bool grow(tfm_rules *r) {
-    size_t capacity = 2 * r->capacity + 1024, text_capacity = 2 * r->text_capacity + 8192;
-    if (r->n == r->capacity) {
-        tfm_trie_key *keys = reallocarray(r->keys, capacity, sizeof *keys);
-        if (keys) r->keys = keys;
-        char *spellings = keys ? reallocarray(r->spellings, capacity, MAX_SPELLING) : NULL;
-        if (spellings) r->spellings = spellings;
-        uint32_t *offsets = spellings ? reallocarray(r->offsets, capacity + 1, sizeof *offsets) : NULL;
-        if (!offsets) return false;
-        r->offsets = offsets;
-        r->capacity = capacity;
-    }
-    if (r->text_capacity - r->n_text < MAX_TEXT) {
-        char *text = realloc(r->text, text_capacity);
-        if (!text) return false;
-        r->text = text;
-        r->text_capacity = text_capacity;
-    }
-    return true;
+    return tfm_grow(&r->keys, &r->key_capacity, r->n, 1, sizeof *r->keys) &&
+           tfm_grow(&r->spellings, &r->spelling_capacity, MAX_SPELLING * r->n, MAX_SPELLING, 1) &&
+           tfm_grow(&r->offsets, &r->offset_capacity, r->n, 2, sizeof *r->offsets) &&
+           tfm_grow(&r->text, &r->text_capacity, r->n_text, MAX_TEXT, 1);
 }
 
 /* Adds a rule from one or two characters (b UINT32_MAX) to n others. */

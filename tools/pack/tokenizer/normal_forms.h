@@ -11,7 +11,8 @@ typedef struct tfm_rules {
     char *spellings; /* what keys[].text points into */
     char *text;
     uint32_t *offsets; /* (n + 1) */
-    size_t n, capacity, n_text, text_capacity;
+    size_t n, n_text;
+    size_t key_capacity, spelling_capacity, text_capacity, offset_capacity;
 } tfm_rules;
 
 typedef struct tfm_normal_form {

@@ -18,9 +18,9 @@ typedef struct tfm_decoding {
     size_t n_bad_words;
     char *prefix; /* text */
     char **stops; /* (n_stops) texts that end an output before them; none is empty */
-    size_t n_stops;
+    size_t n_stops, stop_capacity;
     tfm_logit_bias *logit_bias;
-    size_t n_logit_bias;
+    size_t n_logit_bias, logit_bias_capacity;
 } tfm_decoding;
 
 typedef struct tfm_settings {

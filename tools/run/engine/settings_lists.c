@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/grow.h"
 #include "runtime/tfm.h"
 
 /* ---- token ids ---- */
@@ -118,13 +119,12 @@ tfm_status tfm_parse_stop(void *user, const tfm_option *option, const char *what
     (void)option;
     tfm_decoding *decoding = &((tfm_settings *)user)->decoding;
     if (!*value) return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: an empty text would stop every output at once", what);
-    char **stops = realloc(decoding->stops, (decoding->n_stops + 1) * sizeof *stops);
-    if (!stops) return tfm_no_memory(error, "%s", what);
-    decoding->stops = stops;
+    if (!tfm_grow(&decoding->stops, &decoding->stop_capacity, decoding->n_stops, 1, sizeof *decoding->stops))
+        return tfm_no_memory(error, "%s", what);
     char *stop = strdup(value);
     if (!stop) return tfm_no_memory(error, "%s", what);
     unescape(stop);
-    stops[decoding->n_stops++] = stop;
+    decoding->stops[decoding->n_stops++] = stop;
     return TFM_OK;
 }
 
@@ -169,10 +169,10 @@ tfm_status tfm_parse_logit_bias(void *user, const tfm_option *option, const char
     tfm_decoding *decoding = &((tfm_settings *)user)->decoding;
     do {
         size_t n = strcspn(value, ", ");
-        tfm_logit_bias *list = realloc(decoding->logit_bias, (decoding->n_logit_bias + 1) * sizeof *list);
-        if (!list) return tfm_no_memory(error, "%s", what);
-        decoding->logit_bias = list;
-        tfm_status status = read_bias(what, value, n, &list[decoding->n_logit_bias], error);
+        if (!tfm_grow(&decoding->logit_bias, &decoding->logit_bias_capacity, decoding->n_logit_bias, 1,
+                      sizeof *decoding->logit_bias))
+            return tfm_no_memory(error, "%s", what);
+        tfm_status status = read_bias(what, value, n, &decoding->logit_bias[decoding->n_logit_bias], error);
         if (status != TFM_OK) return status;
         decoding->n_logit_bias++;
         value += n + strspn(value + n, ", ");
@@ -198,10 +198,10 @@ void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option) {
         for (size_t i = 0; i < decoding->n_stops; i++) free(decoding->stops[i]);
         free(decoding->stops);
         decoding->stops = NULL;
-        decoding->n_stops = 0;
+        decoding->n_stops = decoding->stop_capacity = 0;
     } else if (option->parse == tfm_parse_logit_bias) {
         free(decoding->logit_bias);
         decoding->logit_bias = NULL;
-        decoding->n_logit_bias = 0;
+        decoding->n_logit_bias = decoding->logit_bias_capacity = 0;
     }
 }

@@ -40,7 +40,8 @@ typedef struct builder {
     size_t n_sets, sets_capacity;
     tfm_trie_unit *units;
     unit_state *states;
-    uint32_t n, capacity;
+    uint32_t n;
+    size_t unit_capacity, state_capacity;
     uint32_t head; /* first free unit, or 0 (never free) if there is none */
     bool full, no_memory;
 } builder;
@@ -83,17 +84,10 @@ static bool add_block(builder *b) {
         b->full = true;
         return false;
     }
-    if (b->n == b->capacity) {
-        uint32_t capacity = b->capacity == 0 ? 16 * BLOCK : 2 * b->capacity;
-        tfm_trie_unit *units = realloc(b->units, capacity * sizeof *units);
-        if (units) b->units = units;
-        unit_state *states = realloc(b->states, capacity * sizeof *states);
-        if (states) b->states = states;
-        if (!units || !states) {
-            b->no_memory = true;
-            return false;
-        }
-        b->capacity = capacity;
+    if (!tfm_grow(&b->units, &b->unit_capacity, b->n, BLOCK, sizeof *b->units) ||
+        !tfm_grow(&b->states, &b->state_capacity, b->n, BLOCK, sizeof *b->states)) {
+        b->no_memory = true;
+        return false;
     }
     uint32_t first = b->n;
     b->n += BLOCK;

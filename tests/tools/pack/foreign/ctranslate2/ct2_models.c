@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ct2_writer.h"
+#include "format/grow.h"
 #include "simd/position_table.h"
 #include "tools/pack/common/name_format.h"
 
@@ -27,14 +28,14 @@ static bool has(const job *j, const char *name) { return tfm_checkpoint_find(j->
 /* Rows of the tensors one below the other. */
 static float *join(const job *j, size_t n, const tfm_name *names, uint32_t *rank, uint64_t *rows, uint64_t *columns) {
     float *values = NULL;
+    size_t capacity = 0;
     *rows = 0;
     for (size_t i = 0; i < n; i++) {
         const tfm_checkpoint_tensor *t = tfm_checkpoint_find(j->from, names[i].text);
         cr_assert(t, "no tensor %s", names[i].text);
         *rank = t->rank;
         *columns = t->rank > 1 ? t->shape[1] : 1;
-        values = realloc(values, (*rows + t->shape[0]) * *columns * sizeof *values);
-        cr_assert(values);
+        cr_assert(tfm_grow(&values, &capacity, *rows * *columns, t->shape[0] * *columns, sizeof *values));
         REQUIRE_OK(tfm_checkpoint_read(j->from, t, 0, t->shape[0], values + *rows * *columns, error));
         *rows += t->shape[0];
     }

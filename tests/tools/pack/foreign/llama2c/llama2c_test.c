@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "format/grow.h"
 #include "runtime/tfm.h"
 #include "tests/support/program.h"
 #include "tests/tools/pack/checkpoints.h"
@@ -22,13 +23,12 @@ typedef struct written {
     unsigned version;
     uint64_t seed;
     float *values; /* all values of matrices and norms in the order of the file */
-    size_t n;
+    size_t n, capacity;
 } written;
 
 static void put_values(written *c, size_t n, bool matrix) {
     const bool quantised = c->version == 2 && matrix;
-    c->values = realloc(c->values, (c->n + n) * sizeof *c->values);
-    cr_assert(c->values);
+    cr_assert(tfm_grow(&c->values, &c->capacity, c->n, n, sizeof *c->values));
     float *values = c->values + c->n;
     c->n += n;
     for (size_t i = 0; i < n; i++) {
