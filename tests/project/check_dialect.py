@@ -185,6 +185,23 @@ NOT_HERE = ((NOTES, re.compile(rf'\b(?:{"|".join(NOTES)})\b'), 'do it, or leave 
             (HOMES, re.compile(rf'(?<![\w.])(?:{"|".join(HOMES[:-1])})\w|{HOMES[-1]}\b'), 'a path of one machine'))
 
 
+def check_one_home(root):
+    """arrays grow in format/grow.c, UTF-8 is decoded in format/utf8.h, tfm_no_memory says that memory is out"""
+    for word, home, pattern, what in (
+            ('realloc', ('format/grow.c', 'tests/support/faults.c'), r'\brealloc(?:array)?\((?! *NULL,)',
+             'only tfm_grow reallocates: an array that grows calls it'),
+            ('0x', ('format/utf8.h',), r'& *0x(?:3F|C0)u?\b[^;\n]*[|=]= *0x80\b|& *0x3Fu?\) *(?:\||<<)',
+             'UTF-8 is taken apart and put together in format/utf8.h')):
+        for problem in found(root, word, pattern, lambda m: f'"{m[0]}": {what}'):
+            if not problem.startswith(home):
+                yield problem
+    for path in sources(root, '.c'):
+        text = tree.read(root, path)
+        for match in re.finditer(r'\btfm_fail\(\w[^;"]*TFM_ERROR_MEMORY,\s*"[^"]*\b(?:out of|no) memory\b', text):
+            if path != 'format/error.c':
+                yield f'{path}:{tree.line_of(text, match.start())}: say it with tfm_no_memory'
+
+
 def tracked(root):
     """All text files of the project, by git where there is one."""
     listed = subprocess.run(['git', '-C', root, 'ls-files'], capture_output=True, text=True, check=False)
@@ -207,7 +224,7 @@ def check_speaks_of_itself(root):
 
 
 RULES = [check_null, check_sizeof, check_status, check_usual_names, check_option_tables, check_include_order,
-         check_rulers, check_guards, check_speaks_of_itself]
+         check_rulers, check_guards, check_one_home, check_speaks_of_itself]
 
 BROKEN_TREE = {
     'format/one.h': '/* one.h - x */\n#ifndef TFM_ONE_H\n#define TFM_ONE_H\ntfm_status tfm_one(int a);\n#endif\n',
@@ -248,6 +265,14 @@ BROKEN_TREE = {
                        '#include <b.h>\n\n#include "a.h"\n#include "b/a.h"\n#endif\n',
     'runtime/well.c': '/* well.c - x */\n#include "wells.h"\n\n#include <b.h>\n\n#include "a.h"\n'
                       '#ifdef X\n#include <a.h>\n#endif\n',
+    'format/grow.c': '/* grow.c - x */\nvoid *f(void *p) { return realloc(p, 1); }\n',
+    'runtime/memory.c': '/* memory.c - x */\nvoid f(void) {\n    p = realloc(p, 2);\n    p = reallocarray(p, 2, n);\n'
+                        '    p = reallocarray(NULL, n, 2);\n    /* realloc(p, 1) */\n'
+                        '    tfm_fail(error, TFM_ERROR_MEMORY, "no memory for %d", n);\n'
+                        '    tfm_fail(error, TFM_ERROR_MEMORY, "cannot start %d threads", n);\n'
+                        '    if ((c & 0xC0) == 0x80) g();\n    code = (c & 0x3F) << 6 | d;\n'
+                        '    if ((c & 0x80) != 0) g();\n'
+                        '}\n',
     'perf/run': '# TO' 'DO: later\n',
     'docs/x.md': 'in /ho' 'me/me/x and /tmp/tfm-XXXXXX\n',
     'tests/x/corpus/a': 'TO' 'DO\n',
@@ -273,6 +298,8 @@ EXPECTED = {
     check_rulers: (['format/one.c:2:', 'format/one.c:3:'], ['good.h']),
     check_guards: (['format/one.h: the guard is TFM_ONE_H: call it TFM_FORMAT_ONE_H', 'format/two.h: has no guard'],
                    ['good.h']),
+    check_one_home: (['memory.c:3:', 'memory.c:4:', 'memory.c:7:', 'memory.c:9:', 'memory.c:10:'],
+                     ['grow.c', 'memory.c:5:', 'memory.c:6:', 'memory.c:8:', 'memory.c:11:']),
     check_speaks_of_itself: (['perf/run:1:', 'docs/x.md:1: "/ho' 'me/m"'], ['XXXXXX', 'corpus']),
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "tests/support/faults.h"
 #include "tests/support/require.h"
 #include "tests/support/tiny_text.h"
@@ -35,23 +36,10 @@ static got *got_new(const text_bench *b) {
     return g;
 }
 
-/* Whole characters, unless the bytes are broken for good (U+FFFD then stands for them). */
-static bool is_utf8(const char *text, size_t n) {
-    for (size_t i = 0; i < n;) {
-        unsigned char c = (unsigned char)text[i];
-        size_t more = c < 0x80 ? 0 : c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC2 ? 1 : 9;
-        if (more > 3 || more >= n - i + (more == 0)) return false;
-        for (size_t k = 1; k <= more; k++)
-            if (((unsigned char)text[i + k] & 0xC0) != 0x80) return false;
-        i += more + 1;
-    }
-    return true;
-}
-
 static int on_text(void *user, size_t index, uint32_t output, const char *text, size_t n) {
     got *g = user;
     cr_assert(index < MOST_INPUTS && output < MOST_OUTPUTS && n > 0 && g->n_results[index] == 0);
-    cr_assert(is_utf8(text, n), "input %zu: a piece of a character was given out", index);
+    cr_assert(tfm_utf8_valid_prefix(text, n) == n, "input %zu: a piece of a character was given out", index);
     size_t *at = &g->n_streamed[index][output];
     cr_assert(*at + n < MOST_BYTES);
     memcpy(g->streamed[index][output] + *at, text, n);
@@ -479,6 +467,15 @@ static int any_result(void *user, size_t index, const tfm_text_result *result) {
     return 0;
 }
 
+/* Once more without a failure if the first has failed: the next call runs. */
+static tfm_status run_twice(void *arg, tfm_error *error) {
+    tfm_status status = run_job(arg, error);
+    faults_end();
+    tfm_error none = {0};
+    if (status != TFM_OK) cr_assert_eq(run_job(arg, &none), TFM_OK, "%s", none.message);
+    return status;
+}
+
 /* With every allocation failing in turn: a clean status, nothing left, and the next call runs. */
 Test(text, allocations_may_fail) {
     static const char *const stops[] = {"zebra"};
@@ -493,21 +490,7 @@ Test(text, allocations_may_fail) {
         j.params.num_return_sequences = way == 1 ? 3 : 1;
         if (way == 1) j.params.stop_strings = stops, j.params.n_stop_strings = 1;
         REQUIRE_OK(run_job(&j, error));
-        long k = 0;
-        for (tfm_status status = TFM_ERROR_MEMORY; status != TFM_OK; k++) {
-            cr_assert(k < 3000);
-            tfm_error failure = {0};
-            long alive = allocations_alive();
-            faults_begin(k, false);
-            status = run_job(&j, &failure);
-            faults_end();
-            cr_assert(status == TFM_OK || (status == TFM_ERROR_MEMORY && *failure.message),
-                      "way %d, allocation %ld: %s", way, k, failure.message);
-            cr_assert(allocations_alive() == alive, "way %d, allocation %ld: %ld blocks are left", way, k,
-                      allocations_alive() - alive);
-            REQUIRE_OK(run_job(&j, error));
-        }
-        cr_assert(k > 4);
+        cr_assert_gt(fail_each_allocation(run_twice, &j), 4, "way %d", way);
         text_bench_close(&j.b);
     }
 }

@@ -4,22 +4,17 @@
 #include <string.h>
 
 #include "format/tfm_error.h"
+#include "format/utf8.h"
 #include "tools/pack/common/json_file.h"
 #include "tools/pack/common/path.h"
 
 enum { PAD, BOS, EOS, UNKNOWN, N_SPECIAL };
 static const char *const names[N_SPECIAL] = {"<pad>", "<s>", "</s>", "<unk>"};
 
-/* Bytes of the UTF-8 character at text; jansson has checked the text. */
-static size_t character_size(const char *text) {
-    unsigned char c = (unsigned char)*text;
-    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-}
-
 /* The place of the first filler that has no role yet, or -1. */
 static json_int_t find_unknown(const char *characters, const json_int_t *ids) {
     json_int_t place = 0;
-    for (const char *c = characters; *c; c += character_size(c), place++)
+    for (const char *c = characters; *c; c += tfm_utf8_announced_length(*c), place++)
         if (*c == '_' && place != ids[PAD] && place != ids[BOS] && place != ids[EOS]) return place;
     return -1;
 }
@@ -34,11 +29,11 @@ static int role_of(json_int_t place, const json_int_t *ids) {
 static json_t *make_vocabulary(const char *characters, const json_int_t *ids) {
     json_t *vocabulary = json_object();
     json_int_t place = 0;
-    for (const char *c = characters; vocabulary && *c; c += character_size(c), place++) {
+    for (const char *c = characters; vocabulary && *c; c += tfm_utf8_announced_length(*c), place++) {
         int role = role_of(place, ids);
         if (role < 0 && *c == '_') continue;
         char text[8] = "";
-        memcpy(text, c, character_size(c));
+        memcpy(text, c, tfm_utf8_announced_length(*c));
         if (json_object_set_new(vocabulary, role < 0 ? text : names[role], json_integer(place))) break;
     }
     return vocabulary;
@@ -75,7 +70,7 @@ static tfm_status read_ids(const json_t *config, const char *path, const char *c
                            tfm_error *error) {
     static const char *const keys[] = {"pad_token_id", "bos_token_id", "eos_token_id"};
     json_int_t n = 0;
-    for (const char *c = characters; *c; c += character_size(c)) n++;
+    for (const char *c = characters; *c; c += tfm_utf8_announced_length(*c)) n++;
     for (int i = PAD; i <= EOS; i++) {
         const json_t *value = json_object_get(config, keys[i]);
         ids[i] = json_integer_value(value);
