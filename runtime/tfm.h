@@ -32,6 +32,7 @@
 #include <stdint.h>
 
 #include "tfm_error.h" /* tfm_status, tfm_error, tfm_fail, tfm_progress */
+#include "tfm_grow.h"  /* tfm_grow */
 
 #ifdef __cplusplus
 extern "C" {
@@ -189,7 +190,7 @@ TFM_API const char *tfm_model_label(const tfm_model *model, uint32_t i);
 
 typedef enum tfm_side { TFM_SOURCE = 0, TFM_TARGET = 1 } tfm_side;
 
-/* Lists that grow; start with all zero, give back with tfm_ids_free / tfm_text_free. */
+/* Lists that grow, as others do with tfm_grow; start with all zero, give back with tfm_ids_free / tfm_text_free. */
 typedef struct tfm_ids {
     int32_t *data;
     size_t size, capacity;

@@ -57,10 +57,8 @@ ORDER = [
 ]
 RANKS = {place: rank for rank, places in enumerate(ORDER) for place in places}
 # The public headers lie side by side once they are installed, so the one that includes the other names it alone.
-PUBLIC_HEADERS = ('format/tfm_error.h', 'runtime/tfm.h')
-# What needs nothing of the library it stands in, and is compiled once more for tools that see only the public headers.
-SHARED_SOURCES = ('format/grow.h',)
-INSTALLED_TOGETHER = {('runtime/tfm.h', 'tfm_error.h')}
+PUBLIC_HEADERS = ('format/tfm_error.h', 'format/tfm_grow.h', 'runtime/tfm.h')
+INSTALLED_TOGETHER = {('runtime/tfm.h', 'tfm_error.h'), ('runtime/tfm.h', 'tfm_grow.h')}
 # These see the library as its users do. (tfmpack knows the file's format, and tools/safetensors the types of numbers.)
 USERS = ('tools/run/', 'tools/eval/', 'tools/common/')
 # The library's only foreign headers are xxhash.h and pcre2.h; these belong to the tools.
@@ -130,11 +128,11 @@ def check_arrows(root):
 
 
 def check_public_only(root):
-    """tfmrun, tfmeval and what tools share see the library through tfm.h alone, and how arrays grow"""
+    """tfmrun, tfmeval and what tools share see the library through tfm.h alone"""
     for path in files_of(root, '.c', '.h'):
         for quote, _, target in includes(root, path):
             if path.startswith(USERS) and quote == '"' and target.startswith(('simd/', 'format/', 'runtime/')) \
-                    and target not in PUBLIC_HEADERS + SHARED_SOURCES:
+                    and target not in PUBLIC_HEADERS:
                 yield f'{path} includes {target}: tfm.h should offer what is needed'
 
 

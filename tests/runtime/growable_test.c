@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/grow.h"
 #include "runtime/tfm.h"
 #include "tests/support/faults.h"
 

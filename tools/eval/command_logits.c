@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "format/grow.h"
 #include "logits.h"
 #include "record.h"
 #include "runtime/tfm.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <utf8proc.h>
 
-#include "format/grow.h"
+#include "runtime/tfm.h"
 
 bool tfm_is_space(uint32_t code) {
     const utf8proc_property_t *property = utf8proc_get_property((utf8proc_int32_t)code);

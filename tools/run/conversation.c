@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "answer.h"
-#include "format/grow.h"
 #include "runtime/tfm.h"
 
 /* Tokens that are kept free for an answer whose length nobody limits. */

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/grow.h"
 #include "runtime/tfm.h"
 
 /* ---- token ids ---- */
