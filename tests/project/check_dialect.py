@@ -8,7 +8,6 @@ docs/development.md, "How the code is written", is the whole of it.
 """
 import os
 import re
-import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -202,18 +201,11 @@ def check_one_home(root):
                 yield f'{path}:{tree.line_of(text, match.start())}: say it with tfm_no_memory'
 
 
-def tracked(root):
-    """All text files of the project, by git where there is one."""
-    listed = subprocess.run(['git', '-C', root, 'ls-files'], capture_output=True, text=True, check=False)
-    names = listed.stdout.splitlines() if listed.returncode == 0 and listed.stdout else tree.files_of(root, '')
-    for path in names:
-        if not tree.is_data(path) and os.path.isfile(os.path.join(root, path)):
-            yield path
-
-
 def check_speaks_of_itself(root):
     """no notes of what is still to do, no paths of somebody's machine"""
-    for path in tracked(root):
+    for path in tree.tracked(root):
+        if tree.is_data(path) or not os.path.isfile(os.path.join(root, path)):
+            continue
         try:
             text = tree.read(root, path)
         except UnicodeDecodeError:

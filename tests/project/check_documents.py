@@ -12,18 +12,14 @@ import re
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True
+import tree  # noqa: E402  (the file beside this one)
+
 # The project's own file names are told from those of checkpoints and examples by these endings.
 NAMED = re.compile(r'`((?:[\w-]+/)*[\w-]+\.(?:c|h|py|def))`|`((?:simd|format|runtime|tools|tests|perf|docs)/[\w/.-]*)`')
 # Files of others, and files that a reader is to write.
 FOREIGN = {'xxhash.h', 'translate.c', 'modeling_starcoder2.py', 'configuration_starcoder2.py', 'NAME_test.c',
            'NAME_fuzz.c', 'simd/NAME.c'}
-
-
-def files_of(root):
-    found = subprocess.run(['git', '-C', root, 'ls-files'], capture_output=True, text=True, check=False)
-    if found.returncode == 0:
-        return found.stdout.splitlines()
-    return [os.path.relpath(os.path.join(folder, name), root) for folder, _, names in os.walk(root) for name in names]
 
 
 def check_names(text, files):
@@ -121,7 +117,7 @@ def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
     root, programs = sys.argv[1], sys.argv[2:]
-    files = files_of(root)
+    files = tree.tracked(root)
     documents = [f for f in files if re.fullmatch(r'[A-Z]+\.md|docs/[\w-]+\.[md1-9]+', f) and f != 'CHANGELOG.md']
     identifiers = identifiers_of(root, files)
     results = []

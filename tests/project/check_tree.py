@@ -233,9 +233,7 @@ def check_no_orphans(root):
 
 def check_top_level(root):
     """the top level holds what check_tree.py lists, and all of it"""
-    listed = subprocess.run(['git', '-C', root, 'ls-files'], capture_output=True, text=True, check=False)
-    names = {line.split('/')[0] for line in listed.stdout.splitlines()} if listed.returncode == 0 else \
-        {n for n in os.listdir(root) if not n.startswith('build')}
+    names = {path.split('/')[0] for path in tree.tracked(root)}
     for name in sorted(names - TOP_LEVEL):
         if not name.startswith('.'):
             yield f'{name}: does not belong at the top level: move it into a folder'

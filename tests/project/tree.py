@@ -2,6 +2,8 @@
 import functools
 import os
 import re
+import shutil
+import subprocess
 import tempfile
 
 CODE = ('simd', 'format', 'runtime', 'tools')
@@ -25,6 +27,22 @@ def files_of(root, *endings):
             if name.endswith(endings):
                 found.append(os.path.normpath(os.path.join(here, name)))
     return found
+
+
+@functools.cache
+def tracked(root):
+    """Paths of what belongs to the project: by git where it is installed and knows the folder, else all but builds."""
+    if shutil.which('git'):
+        listed = subprocess.run(['git', '-C', root, 'ls-files', '-z'], capture_output=True, text=True, check=False)
+        if listed.returncode == 0 and listed.stdout:
+            return sorted(filter(None, listed.stdout.split('\0')))
+    found = []
+    for folder, folders, names in os.walk(root):
+        here = os.path.relpath(folder, root)
+        folders[:] = [f for f in folders if f not in ('.git', '.cache', '__pycache__')
+                      and not (here == '.' and f.startswith('build'))]
+        found += [os.path.normpath(os.path.join(here, name)) for name in names]
+    return sorted(found)
 
 
 def code_of(root, *endings):
