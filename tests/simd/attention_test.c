@@ -29,6 +29,7 @@ static void make_bias(check_case *c, attention *t) {
 
 static void make_attention(check_case *c, attention *t) {
     size_t head_dim = check_chance(c, 20) ? 64 : check_chance(c, 20) ? check_size(c, 40) : check_between(c, 1, 40);
+    head_dim += head_dim == 0; /* a head has features */
     size_t n_positions = check_chance(c, 15) ? check_between(c, 200, 800) : check_size(c, 70);
     size_t group = check_chance(c, 60) ? 1 : check_between(c, 1, 4);
     *t = (attention){0};
