@@ -8,7 +8,7 @@
 #include "tfm_grow.h"
 
 /*
- * The same for an array that begins at `first`, on the stack or inside a struct: its elements are copied when it moves
+ * tfm_grow for an array that begins at `first`, on the stack or inside a struct: its elements are copied when it moves
  * to the heap. Whoever owns it frees it if it has moved.
  */
 bool tfm_grow_from(const void *first, void *array, size_t *capacity, size_t size, size_t n, size_t element_bytes);

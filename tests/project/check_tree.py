@@ -11,7 +11,7 @@ import sys
 
 sys.dont_write_bytecode = True
 import tree  # noqa: E402  (the file beside this one)
-from tree import files_of, read  # noqa: E402
+from tree import PUBLIC_HEADERS, files_of, read  # noqa: E402
 
 # The order of the folders: what is included stands further up, or in the same place. Of two folders on one line neither
 # includes the other. A file is in the place with the longest name that its path begins with. tests and perf see all.
@@ -57,8 +57,7 @@ ORDER = [
 ]
 RANKS = {place: rank for rank, places in enumerate(ORDER) for place in places}
 # The public headers lie side by side once they are installed, so the one that includes the other names it alone.
-PUBLIC_HEADERS = ('format/tfm_error.h', 'format/tfm_grow.h', 'runtime/tfm.h')
-INSTALLED_TOGETHER = {('runtime/tfm.h', 'tfm_error.h'), ('runtime/tfm.h', 'tfm_grow.h')}
+INSTALLED_TOGETHER = {('runtime/tfm.h', os.path.basename(path)) for path in PUBLIC_HEADERS if path != 'runtime/tfm.h'}
 # These see the library as its users do. (tfmpack knows the file's format, and tools/safetensors the types of numbers.)
 USERS = ('tools/run/', 'tools/eval/', 'tools/common/')
 # The library's only foreign headers are xxhash.h and pcre2.h; these belong to the tools.
@@ -138,10 +137,7 @@ def check_public_only(root):
 
 def check_folder_sizes(root):
     """no folder has more than 40 entries"""
-    for folder, folders, names in os.walk(root):
-        here = os.path.relpath(folder, root)
-        folders[:] = sorted(f for f in folders if not f.startswith('.') and f != '__pycache__'
-                            and not (here == '.' and f.startswith('build')))
+    for here, folders, names in tree.walk(root):
         n = len(folders) + len(names)
         if n > MAX_ENTRIES and here not in MANY_ENTRIES:
             yield f'{here}: {n} entries, more than {MAX_ENTRIES}: divide it by concern'

@@ -9,24 +9,27 @@ import tempfile
 CODE = ('simd', 'format', 'runtime', 'tools')
 # Folders of data, whose files are named by what they are data of.
 DATA = ('tests/golden/checkpoints', 'tests/models')
+PUBLIC_HEADERS = ('format/tfm_error.h', 'format/tfm_grow.h', 'runtime/tfm.h')
 
 
 def is_data(path):
     return path.startswith(DATA) or '/corpus/' in path or '/templates/' in path
 
 
+def walk(root, is_hidden=lambda folder: folder.startswith('.')):
+    """(folder relative to root, its folders, its files), sorted, builds and hidden folders left out."""
+    for folder, folders, names in os.walk(root):
+        here = os.path.relpath(folder, root)
+        folders[:] = sorted(f for f in folders if not is_hidden(f) and f != '__pycache__'
+                            and not (here == '.' and f.startswith('build')))
+        yield here, folders, sorted(names)
+
+
 @functools.cache
 def files_of(root, *endings):
     """Paths below root, relative to it, build folders and dot-folders left out."""
-    found = []
-    for folder, folders, names in os.walk(root):
-        here = os.path.relpath(folder, root)
-        folders[:] = sorted(f for f in folders if not f.startswith('.') and f != '__pycache__'
-                            and not (here == '.' and f.startswith('build')))
-        for name in sorted(names):
-            if name.endswith(endings):
-                found.append(os.path.normpath(os.path.join(here, name)))
-    return found
+    return [os.path.normpath(os.path.join(here, name))
+            for here, _, names in walk(root) for name in names if name.endswith(endings)]
 
 
 @functools.cache
@@ -36,13 +39,8 @@ def tracked(root):
         listed = subprocess.run(['git', '-C', root, 'ls-files', '-z'], capture_output=True, text=True, check=False)
         if listed.returncode == 0 and listed.stdout:
             return sorted(filter(None, listed.stdout.split('\0')))
-    found = []
-    for folder, folders, names in os.walk(root):
-        here = os.path.relpath(folder, root)
-        folders[:] = [f for f in folders if f not in ('.git', '.cache', '__pycache__')
-                      and not (here == '.' and f.startswith('build'))]
-        found += [os.path.normpath(os.path.join(here, name)) for name in names]
-    return sorted(found)
+    return sorted(os.path.normpath(os.path.join(here, name))
+                  for here, _, names in walk(root, ('.git', '.cache').__contains__) for name in names)
 
 
 def code_of(root, *endings):
