@@ -140,10 +140,12 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     batch *b = user;
     item *it = &b->items[b->order[index]];
-    if (!it->texts) b->status = tfm_output_texts_start(&it->texts, b->engine, b->settings, &it->ids, &b->error);
-    if (b->status == TFM_OK) b->status = tfm_output_text_push(&it->texts[output], &id, 1, &b->error);
+    tfm_output_text *texts = it->texts;
+    if (!texts) b->status = tfm_output_texts_start(&texts, b->engine, b->settings, &it->ids, &b->error);
+    it->texts = texts;
+    if (b->status == TFM_OK) b->status = tfm_output_text_push(&texts[output], &id, 1, &b->error);
     if (b->status != TFM_OK) return TFM_CANCEL;
-    return it->texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
+    return texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
 /* Runs what is pending, in one call. */

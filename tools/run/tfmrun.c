@@ -119,7 +119,10 @@ int main(int argc, char **argv) {
     tfm_program("tfmrun");
     tfm_settings settings;
     char **arguments = calloc((size_t)argc + 1, sizeof *arguments);
-    if (!tfm_settings_init(&settings) || !arguments) return tfm_complain("out of memory");
+    if (!arguments || !tfm_settings_init(&settings)) {
+        free(arguments);
+        return tfm_complain("out of memory");
+    }
     memcpy(arguments, argv, (size_t)argc * sizeof *arguments);
     size_t n = 0;
     tfm_error error;

@@ -116,7 +116,9 @@ static tfm_status read_rows(run *r, tfm_plan_output *output, uint64_t first, uin
         first += count;
         n -= count;
     }
-    return TFM_OK;
+    if (n == 0) return TFM_OK;
+    return tfm_fail(r->error, TFM_ERROR_ARGUMENT, "tensor '%s': its parts have %llu rows too few", output->name,
+                    (unsigned long long)n);
 }
 
 static tfm_dtype output_dtype(const tfm_plan_output *output, const tfm_pack_options *options) {

@@ -17,10 +17,6 @@ tfm_status tfm_json_broken(const tfm_json_reader *r, const char *what) {
     return tfm_fail(r->error, TFM_ERROR_FORMAT, "%s: %s", r->what, what);
 }
 
-tfm_status tfm_json_no_memory(const tfm_json_reader *r) {
-    return tfm_no_memory(r->error, "%s: the tokenizer", r->what);
-}
-
 int64_t tfm_json_find(const tfm_json_reader *r, const char *text, size_t n) {
     if (n > UINT32_MAX || r->n_spellings == 0) return -1;
     const tfm_trie_key key = {text, (uint32_t)n, 0};

@@ -45,7 +45,9 @@ typedef struct tfm_json_reader {
 
 tfm_status tfm_json_unsupported(const tfm_json_reader *r, const char *what);
 tfm_status tfm_json_broken(const tfm_json_reader *r, const char *what);
-tfm_status tfm_json_no_memory(const tfm_json_reader *r);
+static inline tfm_status tfm_json_no_memory(const tfm_json_reader *r) {
+    return tfm_no_memory(r->error, "%s: the tokenizer", r->what);
+}
 
 /* The id of a spelling in the model's vocabulary, or -1. */
 int64_t tfm_json_find(const tfm_json_reader *r, const char *text, size_t n);

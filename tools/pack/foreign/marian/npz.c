@@ -170,7 +170,7 @@ static uint64_t dimension(model *m, const char *name, uint32_t which) {
     const tfm_npz_array *a = find(m, name);
     if (a && a->rank != 2)
         tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "array '%s' has the wrong type or shape", name);
-    return m->foreign.status != TFM_OK ? 1 : a->shape[which];
+    return !a || m->foreign.status != TFM_OK ? 1 : a->shape[which];
 }
 
 static uint64_t positions(model *m) { return has(m, "Wpos") ? dimension(m, "Wpos", 0) : POSITIONS; }
