@@ -22,7 +22,7 @@ typedef struct chat_files {
 } chat_files;
 
 static tfm_status read_json(const chat_files *files, const char *name, json_t **json, tfm_error *error) {
-    return tfm_json_load(tfm_path_in(files->folder, name).text, TFM_JSON_OPTIONAL | TFM_JSON_BIG_NUMBERS, json, error);
+    return tfm_json_load(tfm_path_in(files->folder, name).text, TFM_JSON_OPTIONAL, json, error);
 }
 
 /* ---- the template ---- */

@@ -92,8 +92,7 @@ static tfm_status open_shards(tfm_weight_files *files, const char *index, const 
     tfm_checkpoint *checkpoint = files->checkpoint;
     json_t *object, *shard;
     const char *name;
-    tfm_status status = tfm_json_load(tfm_path_in(checkpoint->path, index).text, TFM_JSON_OBJECT | TFM_JSON_UNIQUE_KEYS,
-                                      &object, error);
+    tfm_status status = tfm_json_load(tfm_path_in(checkpoint->path, index).text, TFM_JSON_OBJECT, &object, error);
     json_t *map = json_object_get(object, "weight_map");
     if (status == TFM_OK && !json_is_object(map))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s/%s: has no weight_map", checkpoint->path, index);
@@ -181,12 +180,11 @@ static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_
     if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
     status = S_ISDIR(st.st_mode) ? choose(checkpoint, &which, error) : choose_named(checkpoint, &which, error);
     if (status == TFM_OK)
-        status = tfm_json_load(tfm_path_in(checkpoint->path, "config.json").text,
-                               TFM_JSON_OBJECT | TFM_JSON_UNIQUE_KEYS, &checkpoint->config, error);
+        status = tfm_json_load(tfm_path_in(checkpoint->path, "config.json").text, TFM_JSON_OBJECT, &checkpoint->config,
+                               error);
     if (status == TFM_OK)
         status = tfm_json_load(tfm_path_in(checkpoint->path, "generation_config.json").text,
-                               TFM_JSON_OPTIONAL | TFM_JSON_OBJECT | TFM_JSON_UNIQUE_KEYS,
-                               &checkpoint->generation_config, error);
+                               TFM_JSON_OPTIONAL | TFM_JSON_OBJECT, &checkpoint->generation_config, error);
     return status == TFM_OK ? open_container(files, which, error) : status;
 }
 

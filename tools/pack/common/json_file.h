@@ -10,16 +10,17 @@
 
 /* What may be different from file to file. */
 enum {
-    TFM_JSON_OPTIONAL = 1,    /* without a file *json is NULL, and all is well */
-    TFM_JSON_OBJECT = 2,      /* anything but an object is refused */
-    TFM_JSON_UNIQUE_KEYS = 4, /* a key that is there twice is refused; else the last one counts */
-    TFM_JSON_BIG_NUMBERS = 8, /* whole numbers are read as reals: a model_max_length is often 10^30 */
-    TFM_JSON_NUL = 16         /* strings may have U+0000 in them */
+    TFM_JSON_OPTIONAL = 1, /* without a file *json is NULL, and all is well */
+    TFM_JSON_OBJECT = 2,   /* anything but an object is refused */
+    TFM_JSON_NUL = 4       /* strings may have U+0000 in them */
 };
 
 /*
- * Reads a JSON file; *json is the caller's to decref, NULL after an error. Errors: TFM_ERROR_IO, _FORMAT (the file,
- * the line and what is wrong there; too large), _MEMORY.
+ * Reads a JSON file as Python's json module has it, which wrote it: of a key that is there twice the last one counts; a
+ * byte order mark is passed over; whole numbers of over 18 digits are reals; NaN, Infinity and numbers that no double
+ * holds are strings of that spelling, so that a file is only refused where such a value is needed. *json is the
+ * caller's to decref, NULL after an error. Errors: TFM_ERROR_IO, _FORMAT (the file, the line and what is wrong there;
+ * too large), _MEMORY.
  */
 tfm_status tfm_json_load(const char *path, unsigned rules, json_t **json, tfm_error *error);
 

@@ -44,7 +44,7 @@ static tfm_status set_pooling(const json_t *config, const char *path, tfm_table_
 static tfm_status read_pooling(const char *folder, const char *module, tfm_table_builder *table, tfm_error *error) {
     const tfm_path module_folder = tfm_path_in(folder, module), path = tfm_path_in(module_folder.text, "config.json");
     json_t *config;
-    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_UNIQUE_KEYS, &config, error);
+    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL, &config, error);
     if (status == TFM_OK && !json_is_object(config))
         status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: %s", path.text, config ? "is no JSON object" : "is missing");
     if (status == TFM_OK) status = set_pooling(config, path.text, table, error);
@@ -91,7 +91,7 @@ tfm_status tfm_sentence_transformers_set(const tfm_checkpoint *checkpoint, tfm_t
         return TFM_OK;
     }
     const tfm_path path = tfm_path_in(folder, "modules.json");
-    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_UNIQUE_KEYS, &modules, error);
+    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL, &modules, error);
     if (status != TFM_OK || !modules) return status;
     if (!json_is_array(modules)) status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: is no list of modules", path.text);
     for (size_t i = 0; status == TFM_OK && i < json_array_size(modules); i++)
@@ -107,7 +107,7 @@ tfm_status tfm_sentence_transformers_note(const tfm_checkpoint *checkpoint, uint
     json_t *config;
     if (!options->note) return TFM_OK;
     const tfm_path path = tfm_path_in(tfm_checkpoint_path(checkpoint), "sentence_bert_config.json");
-    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_UNIQUE_KEYS, &config, error);
+    tfm_status status = tfm_json_load(path.text, TFM_JSON_OPTIONAL, &config, error);
     json_int_t longest = json_integer_value(json_object_get(config, "max_seq_length"));
     if (status == TFM_OK && longest > 0 && (uint64_t)longest < max_positions)
         tfm_pack_note(options,

@@ -281,7 +281,7 @@ static tfm_status read_gpt2(folder *f, json_t **root) {
 tfm_status tfm_legacy_tokenizer_read(const char *path, json_t **root, tfm_error *error) {
     folder f = {.path = path, .error = error};
     *root = NULL;
-    tfm_status status = load(&f, "tokenizer_config.json", TFM_JSON_OPTIONAL | TFM_JSON_BIG_NUMBERS, &f.config);
+    tfm_status status = load(&f, "tokenizer_config.json", TFM_JSON_OPTIONAL, &f.config);
     if (status == TFM_OK) status = load(&f, "special_tokens_map.json", TFM_JSON_OPTIONAL, &f.map);
     if (status == TFM_OK) status = load(&f, "added_tokens.json", TFM_JSON_OPTIONAL, &f.added);
     if (status == TFM_OK) status = tfm_path_has(path, "vocab.txt") ? read_bert(&f, root) : read_gpt2(&f, root);

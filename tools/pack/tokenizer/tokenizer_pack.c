@@ -15,7 +15,7 @@
 
 /* A JSON file of a folder, or NULL if there is none. */
 static tfm_status read_settings(const char *folder, const char *name, json_t **json, tfm_error *error) {
-    return tfm_json_load(tfm_path_in(folder, name).text, TFM_JSON_OPTIONAL | TFM_JSON_BIG_NUMBERS, json, error);
+    return tfm_json_load(tfm_path_in(folder, name).text, TFM_JSON_OPTIONAL, json, error);
 }
 
 /* ---- Marian ---- */

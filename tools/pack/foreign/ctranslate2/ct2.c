@@ -65,7 +65,7 @@ static tfm_status start(tfm_checkpoint *checkpoint, const char *path, tfm_ct2_mo
 /* Their config.json is not there before version 6. */
 static tfm_status read_settings(tfm_ct2_model *m, tfm_error *error) {
     const tfm_path path = tfm_path_in(m->folder.text, "config.json");
-    const unsigned rules = TFM_JSON_OPTIONAL | TFM_JSON_OBJECT | TFM_JSON_UNIQUE_KEYS;
+    const unsigned rules = TFM_JSON_OPTIONAL | TFM_JSON_OBJECT;
     tfm_status status = tfm_json_load(path.text, rules, &m->settings, error);
     if (status == TFM_OK && json_integer_value(json_object_get(m->settings, "quantization_type")) != 0)
         status =

@@ -96,7 +96,7 @@ static uint64_t longest(const reader *r) {
     json_t *object = NULL;
     if (failed(r)) return LONGEST;
     const tfm_path path = tfm_path_in(m->folder.text, "tokenizer_config.json");
-    m->foreign.status = tfm_json_load(path.text, TFM_JSON_OPTIONAL | TFM_JSON_BIG_NUMBERS, &object, m->foreign.error);
+    m->foreign.status = tfm_json_load(path.text, TFM_JSON_OPTIONAL, &object, m->foreign.error);
     const double length = json_number_value(json_object_get(object, "model_max_length"));
     json_decref(object);
     if (length >= 1 && length <= 1 << 22) return (uint64_t)length;
