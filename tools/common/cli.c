@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <math.h>
 #include <stdarg.h>
@@ -14,17 +15,36 @@
 #include <unistd.h>
 
 #include "runtime/tfm.h"
+#include "shown.h"
 
 static const char *program = "tfm";
 
-void tfm_program(const char *name) { program = name; }
+/*
+ * A descriptor that is closed would be given to the next file that is opened, and what is meant for the terminal would
+ * be read from or written to a model file. /dev/null takes its place, opened so that reading stdin and writing stdout
+ * fail, and are reported, as they would have.
+ */
+static void fill_standard_descriptors(void) {
+    static const int modes[] = {O_WRONLY, O_RDONLY, O_RDWR};
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+        int opened = open("/dev/null", modes[fd]); /* the lowest that is free: fd, unless something is very wrong */
+        if (opened >= 0 && opened != fd) close(opened);
+    }
+}
+
+void tfm_program(const char *name) {
+    static char buffer[1 << 16]; /* a page of help is written at once, so that its failure has a reason */
+    fill_standard_descriptors();
+    if (!isatty(STDOUT_FILENO)) setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
+    program = name;
+}
 
 static void complain(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 static void complain(const char *format, va_list arguments) {
     flockfile(stderr);
     fprintf(stderr, "%s: ", program);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
+    tfm_say_list(stderr, format, arguments);
     funlockfile(stderr);
 }
 
@@ -45,6 +65,23 @@ int tfm_complain_usage(const char *format, ...) {
     return TFM_EXIT_USAGE;
 }
 
+int tfm_note(const char *format, ...) {
+    va_list arguments;
+    flockfile(stderr);
+    fprintf(stderr, "%s: note: ", program);
+    va_start(arguments, format);
+    tfm_say_list(stderr, format, arguments);
+    va_end(arguments);
+    funlockfile(stderr);
+    return TFM_EXIT_OK;
+}
+
+int tfm_finish_output(int code) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+    return tfm_complain("cannot write to standard output: %s", errno ? strerror(errno) : "an earlier write failed");
+}
+
 int tfm_print_version(const char *isa) {
     tfm_error error;
     const char *chosen, *name;
@@ -56,8 +93,7 @@ int tfm_print_version(const char *isa) {
         printf("%s %s%s", i ? "," : "", name, !usable ? " (not on this processor)" : in_use ? " (in use)" : "");
     }
     printf("\n");
-    fflush(stdout);
-    return status == TFM_OK ? TFM_EXIT_OK : tfm_complain("%s", error.message);
+    return tfm_finish_output(status == TFM_OK ? TFM_EXIT_OK : tfm_complain("%s", error.message));
 }
 
 /* ---- numbers ---- */
@@ -175,9 +211,12 @@ int tfm_progress_show(void *user, uint64_t done, uint64_t total) {
     size_t full = (size_t)((double)done / (double)total * 20);
     for (size_t i = 0; i < 20; i++) cells[i] = i < full ? '#' : '.';
     cells[20] = 0;
-    fprintf(stderr, "\r%.*s [%s] %3.0f %%", (int)tfm_terminal_columns(STDERR_FILENO) - 30, bar->what, cells,
-            100 * (double)done / (double)total);
+    tfm_text what = {0};
+    tfm_text_append_shown(&what, bar->what, strlen(bar->what), "");
+    fprintf(stderr, "\r%.*s [%s] %3.0f %%", (int)tfm_terminal_columns(STDERR_FILENO) - 30, what.data ? what.data : "",
+            cells, 100 * (double)done / (double)total);
     fflush(stderr);
+    tfm_text_free(&what);
     return 0;
 }
 

@@ -14,13 +14,21 @@
 
 enum { TFM_EXIT_OK = 0, TFM_EXIT_FAILURE = 1, TFM_EXIT_USAGE = 2 };
 
-/* Names the program in messages; name must stay. */
+/* Names the program in messages; name must stay. Descriptors 0 to 2 that are closed are opened to nothing. */
 void tfm_program(const char *name);
 
-/* Prints "NAME: message" and returns TFM_EXIT_FAILURE. */
+/*
+ * Prints "NAME: message" and returns TFM_EXIT_FAILURE. A message is one line, whatever the strings in it hold: see
+ * shown.h.
+ */
 int tfm_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same, then where to find help; returns TFM_EXIT_USAGE. */
+/* Prints "NAME: note: message" and returns TFM_EXIT_OK. */
+int tfm_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* As tfm_complain, then where to find help; returns TFM_EXIT_USAGE. */
 int tfm_complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes what stdout still holds: code, or TFM_EXIT_FAILURE after a sentence where it, or an earlier write, failed. */
+int tfm_finish_output(int code);
 
 /*
  * Prints the program's version and the instruction sets there are, with the one that a model opened with isa runs on

@@ -48,7 +48,4 @@ int tfm_command_fail(const tfm_error *error) {
     return tfm_complain("%s", error->message[0] ? error->message : tfm_status_text(error->status));
 }
 
-int tfm_command_end(void) {
-    if (fflush(stdout) != 0 || ferror(stdout)) return tfm_complain("cannot write to stdout: %s", strerror(errno));
-    return TFM_EXIT_OK;
-}
+int tfm_command_end(void) { return tfm_finish_output(TFM_EXIT_OK); }

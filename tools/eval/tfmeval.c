@@ -31,17 +31,12 @@ static int print_help(void) {
     return tfm_command_end();
 }
 
-static int print_version(void) {
-    int code = tfm_print_version(NULL), end = tfm_command_end();
-    return code != TFM_EXIT_OK ? code : end;
-}
-
 int main(int argc, char **argv) {
     tfm_program("tfmeval");
     if (argc < 2) return tfm_complain_usage("a command is missing");
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return print_help();
-    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) return print_version();
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) return tfm_print_version(NULL);
     for (size_t i = 0; i < N_COMMANDS; i++)
         if (strcmp(name, commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
     if (name[0] == '-') return tfm_complain_usage("unknown option '%s' before the command", name);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/disk.h"
+#include "tools/common/shown.h"
 
 #define SHOWN_MAX ((size_t)16)   /* elements of an array that people see */
 #define LISTED_MAX ((size_t)256) /* elements of an array in JSON */
@@ -113,17 +114,16 @@ static const char *size_text(uint64_t bytes, char *text, size_t size) {
     return text;
 }
 
-static void print_text(FILE *out, const char *text) {
-    for (; *text; text++) fputc((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text, out);
-}
-
+/* Ends the line. Keys, as names of sections and tensors, are of harmless characters; strings may hold anything. */
 static void print_value(FILE *out, const tfm_value *value) {
+    if (value->type == TFM_VALUE_STRING) {
+        tfm_say(out, "%s", (const char *)value->data);
+        return;
+    }
     if (value->type == TFM_VALUE_U64) {
         fprintf(out, "%" PRIu64, value->u64);
     } else if (value->type == TFM_VALUE_F64) {
         fprintf(out, "%.9g", value->f64);
-    } else if (value->type == TFM_VALUE_STRING) {
-        print_text(out, value->data);
     } else if (value->type == TFM_VALUE_U32S && value->n <= SHOWN_MAX) {
         for (size_t i = 0; i < value->n; i++) {
             uint32_t u;
@@ -173,12 +173,12 @@ tfm_status tfm_inspect(const tfm_file *file, bool as_json, FILE *out, tfm_error 
     char size[32];
     tfm_pack_get_facts(file, &facts);
     if (as_json) return inspect_json(file, &facts, out, error);
-    fprintf(out, "%s: model file, format %u, %s (%" PRIu64 " bytes)\n", tfm_file_path(file), TFM_DISK_VERSION,
+    tfm_say(out, "%s: model file, format %u, %s (%" PRIu64 " bytes)", tfm_file_path(file), TFM_DISK_VERSION,
             size_text(facts.file_bytes, size, sizeof size), facts.file_bytes);
     if (strcmp(facts.kind, "tokenizer") == 0)
         fprintf(out, "a tokenizer without a model\n");
     else
-        fprintf(out, "%s, %s, %" PRIu64 " parameters, matrices in %s, embeddings in %s, %s tokenizer\n", facts.family,
+        tfm_say(out, "%s, %s, %" PRIu64 " parameters, matrices in %s, embeddings in %s, %s tokenizer", facts.family,
                 facts.kind, facts.n_parameters, facts.dtype, facts.dtype_embed,
                 facts.has_tokenizer ? "with" : "without");
     for (size_t i = 0; i < tfm_file_section_count(file); i++) print_section(out, file, tfm_file_section_at(file, i));

@@ -9,6 +9,7 @@
 #include "pack.h"
 #include "simd/kernels.h"
 #include "tools/common/options.h"
+#include "tools/common/shown.h"
 #include "tools/pack/checkpoint/hf_folder.h"
 #include "tools/pack/families/importer.h"
 
@@ -203,7 +204,7 @@ static void on_note(void *user, const char *text) {
     if (w->settings->json) json_array_append_new(w->notes, json_string(text));
     if (w->settings->quiet || w->settings->json) return;
     tfm_progress_end(&w->bar);
-    fprintf(stderr, "tfmpack: note: %s\n", text);
+    tfm_note("%s", text);
 }
 
 static void on_rounded(void *user, const tfm_rounding *r) {
@@ -255,8 +256,8 @@ static void print_report(const json_t *matrices) {
                     "shape", &n, &k, "max_error", &largest, "relative_error", &relative, "worst_row", &row,
                     "worst_row_error", &of_row);
         snprintf(shape, sizeof shape, "%" JSON_INTEGER_FORMAT " x %" JSON_INTEGER_FORMAT, n, k);
-        printf("%-34s %-5s %14s %12.4g %12.4g %9" JSON_INTEGER_FORMAT " %12.4g\n", name, dtype, shape, largest,
-               relative, row, of_row);
+        tfm_say(stdout, "%-34s %-5s %14s %12.4g %12.4g %9" JSON_INTEGER_FORMAT " %12.4g", name, dtype, shape, largest,
+                relative, row, of_row);
     }
 }
 
@@ -266,14 +267,14 @@ static void print_summary(const char *out, const tfm_pack_facts *facts, double s
     char bytes[40], parameters[40], embeddings[40] = "";
     grouped(facts->file_bytes, bytes, sizeof bytes);
     if (strcmp(facts->kind, "tokenizer") == 0) {
-        printf("%s: tokenizer, %s bytes, %.2f s\n", out, bytes, seconds);
+        tfm_say(stdout, "%s: tokenizer, %s bytes, %.2f s", out, bytes, seconds);
         return;
     }
     if (strcmp(facts->dtype, facts->dtype_embed) != 0)
         snprintf(embeddings, sizeof embeddings, " (embeddings in %s)", facts->dtype_embed);
-    printf("%s: %s, %s parameters in %s%s, %s tokenizer, %s bytes, %.2f s\n", out, facts->family,
-           grouped(facts->n_parameters, parameters, sizeof parameters), facts->dtype, embeddings,
-           facts->has_tokenizer ? "with" : "without", bytes, seconds);
+    tfm_say(stdout, "%s: %s, %s parameters in %s%s, %s tokenizer, %s bytes, %.2f s", out, facts->family,
+            grouped(facts->n_parameters, parameters, sizeof parameters), facts->dtype, embeddings,
+            facts->has_tokenizer ? "with" : "without", bytes, seconds);
 }
 
 static int pack_summary(const work *w, const char *out, double seconds) {
@@ -366,7 +367,7 @@ static int run_verify(work *w, const char *path) {
     if (status != TFM_OK) return fail(w, &error);
     char text[40];
     if (!w->settings->quiet)
-        printf("%s: good, %s bytes verified in %.2f s\n", path, grouped(bytes, text, sizeof text), seconds);
+        tfm_say(stdout, "%s: good, %s bytes verified in %.2f s", path, grouped(bytes, text, sizeof text), seconds);
     return TFM_EXIT_OK;
 }
 
@@ -481,12 +482,8 @@ int main(int argc, char **argv) {
     if (chosen.help)
         code = run_help();
     else if (chosen.version)
-        code = printf("tfmpack %s (kernels: %s)\n", tfm_version(), tfm_isa_name(tfm_isa_best())) < 0;
+        return tfm_print_version(NULL);
     else
         code = run(&chosen, argv + 1, n);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        if (errno != EPIPE) return tfm_complain("standard output: %s", strerror(errno));
-        return TFM_EXIT_FAILURE;
-    }
-    return code;
+    return tfm_finish_output(code);
 }

@@ -51,10 +51,7 @@ static tfm_status show(answer *a, const char *text, size_t n) {
     if (n == 0) return TFM_OK;
     a->wrote = true;
     if (tfm_write_all(STDOUT_FILENO, text, n)) return TFM_OK;
-    int cause = errno;
-    tfm_fail(&a->error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
-    if (cause == EPIPE) a->error.message[0] = 0; /* whoever read our output has left: nothing to say about it */
-    return TFM_ERROR_IO;
+    return tfm_fail(&a->error, TFM_ERROR_IO, "cannot write the output: %s", strerror(errno));
 }
 
 /* Brings the screen up to what is certain of the only output. */
@@ -206,7 +203,7 @@ static void choose_seed(answer *a, tfm_engine *engine) {
 
 tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answer_request *request, tfm_error *error) {
     answer a = {.engine = engine, .request = request, .params = tfm_engine_params(engine, request->input->size, NULL)};
-    tfm_attention_file file = {.fd = -1};
+    tfm_attention_file file = {.file = {.fd = -1}};
     tfm_status status = TFM_OK;
     if (request->attention) {
         status = tfm_attention_open(&file, request->attention, error);
@@ -224,7 +221,7 @@ tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answ
     }
     if (status == TFM_OK && !request->attention && !request->plain && !settings->no_timing) show_timing(&a, begin);
     tfm_error closing;
-    if (tfm_attention_close(&file, &closing) != TFM_OK && status == TFM_OK) {
+    if (tfm_attention_close(&file, status == TFM_OK, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;
         *error = closing;
     }

@@ -27,7 +27,7 @@ typedef struct tfm_answer_request {
 /*
  * Runs the input and shows its outputs on stdout, those without beams as they grow, then a line of timing on stderr.
  * Errors: those of tfm_generate; TFM_ERROR_CANCELLED after Ctrl-C where nothing of the output was there yet;
- * TFM_ERROR_IO, without a message where nobody reads the output.
+ * TFM_ERROR_IO.
  */
 tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answer_request *request, tfm_error *error);
 

@@ -1,12 +1,9 @@
 /* attention_file.c - writes heat maps of cross-attention to a file, with the tokens' pieces as labels. */
 #include "attention_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "heatmap.h"
 #include "runtime/tfm.h"
@@ -23,18 +20,17 @@ tfm_status tfm_attention_check(const char *path, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_ARGUMENT, "attention: '%s' must end in .svg or .html", path);
 }
 
-static tfm_status write_file(const tfm_attention_file *file, const tfm_text *bytes, tfm_error *error) {
-    if (tfm_write_all(file->fd, bytes->data, bytes->size)) return TFM_OK;
-    return tfm_fail(error, TFM_ERROR_IO, "%s: cannot write: %s", file->path, strerror(errno));
+bool tfm_attention_is_open(const tfm_attention_file *file) { return file->file.fd >= 0; }
+
+static tfm_status write_file(tfm_attention_file *file, const tfm_text *bytes, tfm_error *error) {
+    return tfm_new_file_write(&file->file, bytes->data, bytes->size, error);
 }
 
 tfm_status tfm_attention_open(tfm_attention_file *file, const char *path, tfm_error *error) {
-    *file = (tfm_attention_file){.path = path, .fd = -1, .html = is_html(path)};
+    *file = (tfm_attention_file){.path = path, .file = {.fd = -1}, .html = is_html(path)};
     tfm_status status = tfm_attention_check(path, error);
-    if (status != TFM_OK) return status;
-    file->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (file->fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot create: %s", path, strerror(errno));
-    if (!file->html) return TFM_OK;
+    if (status == TFM_OK) status = tfm_new_file_open(&file->file, path, error);
+    if (status != TFM_OK || !file->html) return status;
     tfm_text start = {0};
     if (tfm_heatmap_html_start(&start))
         status = write_file(file, &start, error);
@@ -108,10 +104,10 @@ tfm_status tfm_attention_add(tfm_attention_file *file, const tfm_text *drawing, 
     return write_file(file, drawing, error);
 }
 
-tfm_status tfm_attention_close(tfm_attention_file *file, tfm_error *error) {
-    if (file->fd < 0) return TFM_OK;
+tfm_status tfm_attention_close(tfm_attention_file *file, bool keep, tfm_error *error) {
+    if (!tfm_attention_is_open(file)) return TFM_OK;
     tfm_status status = TFM_OK;
-    if (file->html) {
+    if (file->html && keep) {
         tfm_text end = {0};
         if (tfm_heatmap_html_end(&end))
             status = write_file(file, &end, error);
@@ -119,8 +115,7 @@ tfm_status tfm_attention_close(tfm_attention_file *file, tfm_error *error) {
             status = tfm_no_memory(error, "%s", file->path);
         tfm_text_free(&end);
     }
-    if (close(file->fd) < 0 && status == TFM_OK)
-        status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot write: %s", file->path, strerror(errno));
-    file->fd = -1;
-    return status;
+    bool whole = keep && status == TFM_OK;
+    tfm_status closed = tfm_new_file_close(&file->file, whole, error);
+    return status == TFM_OK ? closed : status;
 }

@@ -4,11 +4,12 @@
 #ifndef TFM_TOOLS_RUN_ATTENTION_FILE_H
 #define TFM_TOOLS_RUN_ATTENTION_FILE_H
 
+#include "tools/common/new_file.h"
 #include "tools/run/engine/engine.h"
 
 typedef struct tfm_attention_file {
     const char *path;
-    int fd;
+    tfm_new_file file;
     bool html;      /* any number of pairs; an SVG shows one */
     size_t n_pairs; /* added so far */
 } tfm_attention_file;
@@ -26,7 +27,8 @@ tfm_status tfm_attention_draw(const tfm_attention_file *file, const tfm_engine *
 /* Writes a drawing. Of a second one for an SVG nothing is written: TFM_ERROR_STATE. */
 tfm_status tfm_attention_add(tfm_attention_file *file, const tfm_text *drawing, tfm_error *error);
 
-/* Ends the file. */
-tfm_status tfm_attention_close(tfm_attention_file *file, tfm_error *error);
+/* Ends the file; keep being false, nothing of it stays. Accepts one that is not open: .file.fd is -1. */
+tfm_status tfm_attention_close(tfm_attention_file *file, bool keep, tfm_error *error);
+bool tfm_attention_is_open(const tfm_attention_file *file);
 
 #endif

@@ -62,10 +62,7 @@ static tfm_status flush(batch *b, tfm_error *error) {
     b->out.size = 0;
     b->last_write = tfm_seconds();
     if (ok) return TFM_OK;
-    /* Whoever read our output has left: nothing to say about it. */
-    tfm_fail(error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
-    if (cause == EPIPE) error->message[0] = 0;
-    return TFM_ERROR_IO;
+    return tfm_fail(error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
 }
 
 static tfm_status add_drawing(batch *b, const item *it, tfm_error *error) {
@@ -120,7 +117,7 @@ static tfm_status finish(batch *b, item *it, const tfm_hypothesis *const *hypoth
     if (status == TFM_OK)
         status =
             tfm_result_print(b->engine, b->settings, &it->ids, hypotheses, it->texts, n, seconds, &it->output, error);
-    if (status == TFM_OK && n && b->attention.fd >= 0 && !b->attention_full)
+    if (status == TFM_OK && n && tfm_attention_is_open(&b->attention) && !b->attention_full)
         status = tfm_attention_draw(&b->attention, b->engine, &it->ids, hypotheses[0], it->number, &it->drawing, error);
     it->done = status == TFM_OK;
     return status;
@@ -298,7 +295,8 @@ static void free_batch(batch *b) {
 }
 
 int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {
-    batch b = {.engine = engine, .settings = settings, .noun = texts ? "argument" : "line", .attention = {.fd = -1}};
+    batch b = {
+        .engine = engine, .settings = settings, .noun = texts ? "argument" : "line", .attention = {.file = {.fd = -1}}};
     tfm_error error = {0};
     tfm_status status = make_room(&b, &error);
     if (status == TFM_OK && settings->attention) status = tfm_attention_open(&b.attention, settings->attention, &error);
@@ -307,11 +305,11 @@ int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const 
     else if (status == TFM_OK)
         status = run_lines(&b, &error);
     tfm_error closing = {0};
-    if (tfm_attention_close(&b.attention, &closing) != TFM_OK && status == TFM_OK) {
+    if (tfm_attention_close(&b.attention, status == TFM_OK, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;
         error = closing;
     }
     free_batch(&b);
-    if (status != TFM_OK && error.message[0]) tfm_complain("%s", error.message);
+    if (status != TFM_OK) tfm_complain("%s", error.message);
     return status == TFM_OK && !b.failed ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
 }

@@ -8,6 +8,7 @@
 #include "answer.h"
 #include "attention_file.h"
 #include "runtime/tfm.h"
+#include "tools/common/shown.h"
 
 /* ---- settings ---- */
 
@@ -30,7 +31,7 @@ static bool print_setting(const tfm_commands *c, const tfm_option *option) {
     tfm_text value = {0};
     bool ok = tfm_settings_print(c->settings, option, &c->engine->params, &value);
     bool given = *tfm_settings_mark(c->settings, option);
-    if (ok) printf("%-24s %.*s%s\n", option->name, (int)value.size, value.data, given ? "  (set)" : "");
+    if (ok) tfm_say(stdout, "%-24s %.*s%s", option->name, (int)value.size, value.data, given ? "  (set)" : "");
     tfm_text_free(&value);
     return ok;
 }
@@ -158,7 +159,7 @@ static void info(tfm_commands *c, const char *rest, size_t n) {
     (void)n;
     const tfm_model_info *i = &c->engine->info;
     printf("kind             %s\n", tfm_engine_kind_name(i->kind));
-    printf("family           %s\n", i->family[0] ? i->family : "unknown");
+    tfm_say(stdout, "family           %s", i->family[0] ? i->family : "unknown");
     printf("parameters       %llu\n", (unsigned long long)i->n_parameters);
     printf("file             %.1f MB\n", 1e-6 * (double)i->file_bytes);
     printf("width            %u\n", i->d_model);

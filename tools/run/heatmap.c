@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "tools/common/shown.h"
+
 /*
  * The weight is the opacity of one colour over the page, so that the same drawing reads on light and on dark pages;
  * only the colours below change with the viewer's scheme. The rules serve standalone files and HTML pages alike.
@@ -31,11 +33,10 @@ typedef struct layout {
 
 /* ---- text in XML ---- */
 
-/* Code points XML forbids, and those that would turn the text around them. */
+/* Control characters, code points XML forbids, and those that lend the text beside them a direction. */
 static bool is_unfit(uint32_t code) {
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || (code & 0xfffe) == 0xfffe || code == 0x061c ||
-           (code >= 0x200e && code <= 0x200f) || (code >= 0x2028 && code <= 0x202e) ||
-           (code >= 0x2066 && code <= 0x2069) || (code >= 0xfdd0 && code <= 0xfdef);
+    return tfm_is_control(code) || (code & 0xfffe) == 0xfffe || code == 0x061c || (code >= 0x200e && code <= 0x200f) ||
+           (code >= 0xfdd0 && code <= 0xfdef);
 }
 
 static bool append_code(tfm_text *out, const char *text, size_t n, uint32_t code) {

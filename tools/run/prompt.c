@@ -16,6 +16,7 @@
 #include "answer.h"
 #include "commands.h"
 #include "runtime/tfm.h"
+#include "tools/common/shown.h"
 #include "tools/run/analysis/analysis.h"
 
 enum { HISTORY_LINES = 1000 };
@@ -194,7 +195,7 @@ int tfm_prompt_run(tfm_engine *engine, tfm_settings *settings, int argc, char **
     int result = TFM_EXIT_OK;
     if (open_prompt(&p)) {
         tfm_answer_catch_interrupts();
-        fprintf(stderr, "%s, %llu parameters. Type %s, or /help; Ctrl-D leaves.\n",
+        tfm_say(stderr, "%s, %llu parameters. Type %s, or /help; Ctrl-D leaves.",
                 engine->info.family[0] ? engine->info.family : "model", (unsigned long long)engine->info.n_parameters,
                 engine->chat                   ? "a message"
                 : tfm_engine_continues(engine) ? "a text to go on with"

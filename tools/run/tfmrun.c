@@ -38,13 +38,14 @@ static int print_help(void) {
     if (!options) return tfm_complain("out of memory");
     printf("%s\n%s%s", usage, options, examples);
     free(options);
-    return fflush(stdout) == 0 ? TFM_EXIT_OK : TFM_EXIT_FAILURE;
+    return tfm_finish_output(TFM_EXIT_OK);
 }
 
 static int print_version(const tfm_settings *settings) {
     int code = tfm_print_version(settings->model.isa);
+    if (ferror(stdout)) return code; /* it has been said */
     printf("threads: %u\n", settings->model.threads ? settings->model.threads : tfm_cpu_count());
-    return fflush(stdout) == 0 ? code : TFM_EXIT_FAILURE;
+    return tfm_finish_output(code);
 }
 
 static int check_usage(const tfm_settings *settings, size_t n_arguments, bool interactive) {

@@ -257,10 +257,26 @@ Test(completion, ends_where_the_context_does) {
     cr_expect(strstr(longer.err, "line 1: the input has") && strstr(longer.err, "512 at most"), "%s", longer.err);
     cr_expect_str_eq(longer.out, "\n then away then\n");
     free_outcome(&longer);
-    outcome cut = RUN(long_line, STORIES, "--max-new-tokens=3", "--truncate", "--json");
-    cr_expect_eq(cut.code, 0, "%s", cut.err);
-    cr_expect(strstr(cut.out, "\"prompt_tokens\":512"), "%s", cut.out);
-    free_outcome(&cut);
+    /* What is cut leaves room for what was asked for: of the prompt the end stays. */
+    static const struct {
+        const char *words[3], *tokens, *prompt;
+    } cuts[] = {{{"--max-new-tokens=3"}, "\"tokens\":3", "\"prompt_tokens\":509"},
+                {{"--max-new-tokens=500"}, "\"tokens\":500", "\"prompt_tokens\":12"},
+                {{"--max-new-tokens=9", "--prefix-ids=5 6"}, "\"tokens\":11", "\"prompt_tokens\":501"},
+                {{"--max-length=100"}, "\"tokens\":25", "\"prompt_tokens\":75"},
+                {{"--temperature=0"}, "\"tokens\":129", "\"prompt_tokens\":384"}};
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++) {
+        outcome cut =
+            RUN(long_line, STORIES, "--truncate", "--json", "--eos-token-id=none", cuts[i].words[0], cuts[i].words[1]);
+        cr_expect_eq(cut.code, 0, "%s", cut.err);
+        *strchr(cut.out, '\n') = 0;
+        cr_expect(strstr(cut.out, cuts[i].tokens) && strstr(cut.out, cuts[i].prompt), "%s", strstr(cut.out, "timing"));
+        free_outcome(&cut);
+    }
+    outcome no_room = RUN(long_line, STORIES, "--truncate", "--max-new-tokens=512");
+    cr_expect_eq(no_room.code, 1);
+    cr_expect(strstr(no_room.err, "line 1: ") && strstr(no_room.err, "has no room for any of them"), "%s", no_room.err);
+    free_outcome(&no_room);
 }
 
 typedef struct mistake {

@@ -248,6 +248,22 @@ Test(lines, that_must_start_with_a_prefix) {
     outcome ids = RUN("Ein Hund.\n", shipped_model(), "--prefix-ids", "18 18 7", "--json");
     cr_expect(strstr(ids.out, "\"ids\":[18,18,7,"), "%s", ids.out);
     free_outcome(&ids);
+    /* The prefix does not count in max-new-tokens, however few those are. (What transformers gives.) */
+    outcome few = RUN("Ein Mann schl\xc3\xa4"
+                      "ft.\n",
+                      shipped_model(), "--prefix", "The man", "--max-new-tokens=10");
+    expect_run(&few, 0, "The man is sleeping.\n");
+    free_outcome(&few);
+    static const struct {
+        const char *name, *input, *output;
+    } golden[] = {{"t5-v1_1", "33 79 47 194 141 179 149 98 1", "5 6 7 193 138 40 47\n"},
+                  {"bart", "0 184 86 42 126 85 55 66 2", "5 6 7 142 186 46 2\n"}};
+    for (size_t i = 0; i < 2; i++) {
+        outcome beams = RUN(golden[i].input, golden_model(golden[i].name), "--ids", "--prefix-ids=5 6 7",
+                            "--max-new-tokens=4", "--num-beams=3");
+        expect_run(&beams, 0, golden[i].output);
+        free_outcome(&beams);
+    }
 }
 
 /* ---- JSON ---- */

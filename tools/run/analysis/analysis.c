@@ -242,7 +242,7 @@ int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *con
         error = closing;
     }
     free_windows(&w);
-    if (status != TFM_OK && error.message[0]) tfm_complain("%s", error.message);
+    if (status != TFM_OK) tfm_complain("%s", error.message);
     if (usage) return TFM_EXIT_USAGE;
     return status != TFM_OK || w.failed ? TFM_EXIT_FAILURE : TFM_EXIT_OK;
 }

@@ -14,10 +14,7 @@
 enum { HEADER_BYTES = 128, COPY_BYTES = 1 << 16 };
 
 static tfm_status failed(int cause, tfm_error *error) {
-    /* Whoever read our output has left: nothing to say about it. */
-    tfm_fail(error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
-    if (cause == EPIPE) error->message[0] = 0;
-    return TFM_ERROR_IO;
+    return tfm_fail(error, TFM_ERROR_IO, "cannot write the output: %s", strerror(cause));
 }
 
 /* Format version 1.0: magic, version, length of what follows (little-endian), and a dictionary padded with spaces. */

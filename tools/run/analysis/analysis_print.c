@@ -8,6 +8,7 @@
 #include "analysis_internal.h"
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
+#include "tools/common/shown.h"
 
 /* Six places, which the exponential functions of all C libraries agree on. */
 static json_t *json_probability(double value) { return tfm_json_number(round(value * 1e6) / 1e6); }
@@ -152,17 +153,24 @@ static bool set_classes(const tfm_analysis *a, json_t *object, const float *scor
     return ok;
 }
 
+/* A name of the model file in a line of its own kind: no character of it ends the line, or a column. */
+static bool print_name(const char *name, size_t n, tfm_text *out) { return tfm_text_append_shown(out, name, n, ""); }
+
+static bool print_label(const tfm_analysis *a, uint32_t i, tfm_text *out) {
+    char own[24];
+    const char *name = label(a, i, own);
+    return print_name(name, strlen(name), out);
+}
+
 /* LABEL, tab, probability; more such pairs behind tabs. */
 static bool print_classes(const tfm_analysis *a, const float *scores, tfm_text *out) {
     size_t n = a->engine->info.n_outputs, k = a->top < n ? a->top : n;
     score_scale scale = make_scale(a->engine->info.score_function, scores, n);
     ranked *best = highest(scores, n, k);
     bool ok = best;
-    for (size_t i = 0; ok && i < k; i++) {
-        char own[24];
-        ok = tfm_text_print(out, "%s%s\t%.6f", i ? "\t" : "", label(a, best[i].index, own),
-                            probability(&scale, best[i].score));
-    }
+    for (size_t i = 0; ok && i < k; i++)
+        ok = tfm_text_append(out, "\t", i > 0) && print_label(a, best[i].index, out) &&
+             tfm_text_print(out, "\t%.6f", probability(&scale, best[i].score));
     free(best);
     return ok && tfm_text_append(out, "\n", 1);
 }
@@ -180,14 +188,13 @@ static bool is_around(const tfm_analysis *a, int32_t id) {
 static bool print_piece(const tfm_analysis *a, int32_t id, tfm_text *out) {
     size_t n = 0;
     const char *piece = a->settings->ids ? NULL : tfm_token_piece(a->engine->model, TFM_SOURCE, id, &n);
-    return piece ? tfm_text_append(out, piece, n) : tfm_text_print(out, "%d", id);
+    return piece ? print_name(piece, n, out) : tfm_text_print(out, "%d", id);
 }
 
 /* TOKEN/LABEL; all numbers where it is not that one class holds. */
 static bool print_token(const tfm_analysis *a, int32_t id, const float *scores, tfm_text *out) {
     size_t n = a->engine->info.n_outputs;
     score_scale scale = make_scale(a->engine->info.score_function, scores, n);
-    char own[24];
     bool ok = print_piece(a, id, out) && tfm_text_append(out, "/", 1);
     if (scale.function != TFM_SCORES_SOFTMAX) {
         for (size_t i = 0; ok && i < n; i++)
@@ -195,7 +202,7 @@ static bool print_token(const tfm_analysis *a, int32_t id, const float *scores, 
         return ok;
     }
     ranked *best = highest(scores, n, 1);
-    ok = ok && best && tfm_text_print(out, "%s", label(a, best[0].index, own));
+    ok = ok && best && print_label(a, best[0].index, out);
     free(best);
     return ok;
 }
@@ -249,8 +256,8 @@ static tfm_status print_classified(const tfm_analysis *a, const tfm_analysis_inp
 /* ---- masks ---- */
 
 /*
- * The text of ids without those the tokenizer put around (but with number keep), its line breaks as spaces; or the ids
- * as numbers.
+ * The text of ids without those the tokenizer put around (but with number keep); or the ids as numbers. In a line it
+ * is shown as one, in JSON as it is.
  */
 static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t n, size_t keep, tfm_text *out,
                                tfm_error *error) {
@@ -263,9 +270,8 @@ static tfm_status print_filled(const tfm_analysis *a, const int32_t *ids, size_t
         if (i == keep || !is_around(a, ids[i])) ok = tfm_ids_append(&kept, &ids[i], 1);
     if (ok && !a->settings->ids)
         status = tfm_detokenize(a->engine->model, TFM_SOURCE, kept.data, kept.size, false, &text, error);
-    for (size_t i = 0; i < text.size; i++)
-        if (text.data[i] == '\n' || text.data[i] == '\r' || text.data[i] == '\t') text.data[i] = ' ';
-    if (status == TFM_OK && ok) ok = tfm_text_append(out, text.data, text.size);
+    if (status == TFM_OK && ok)
+        ok = a->settings->json ? tfm_text_append(out, text.data, text.size) : print_name(text.data, text.size, out);
     tfm_ids_free(&kept);
     tfm_text_free(&text);
     return status != TFM_OK || ok ? status : tfm_no_memory(error, "results");

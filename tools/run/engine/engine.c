@@ -140,7 +140,8 @@ static tfm_session_params session_sizes(const tfm_engine *engine, const tfm_sett
     uint32_t sequences = engine->interactive ? 1 : least(sizes.max_sequences, settings->batch_tokens);
     sizes.max_sequences = most(sequences, width);
     sizes.max_sources = most(1, sizes.max_sequences / width);
-    uint64_t target = params->max_new_tokens ? (uint64_t)params->max_new_tokens + 1 : params->max_length;
+    uint64_t target =
+        params->max_new_tokens ? 1 + (uint64_t)engine->prefix.size + params->max_new_tokens : params->max_length;
     if (continues && params->max_new_tokens) target = UINT64_MAX; /* prompts may have any length */
     if (target < engine->info.max_target && !engine->interactive) sizes.max_target = most(2, (uint32_t)target);
     return sizes;
@@ -151,7 +152,7 @@ static tfm_status make_session(tfm_engine *engine, const tfm_settings *settings,
     const tfm_session_params *have = &engine->sizes;
     if (engine->session && have->max_sequences >= sizes.max_sequences &&
         have->max_batch_tokens >= sizes.max_batch_tokens)
-        return TFM_OK;
+        return TFM_OK; /* only the prompt comes here, whose session has all the positions of the model */
     tfm_session_free(&engine->session);
     engine->n_sessions++;
     /* Long contexts of many sequences may be more than there are addresses: fewer at a time then. */
@@ -179,11 +180,26 @@ static tfm_status set_prefix(tfm_engine *engine, const tfm_settings *settings, t
                         error);
 }
 
-/* The start token and the prefix must leave room for a token. */
-static tfm_status check_prefix(const tfm_engine *engine, tfm_error *error) {
-    const tfm_generate_params *params = &engine->params;
-    uint64_t room = params->max_new_tokens ? (uint64_t)params->max_new_tokens + 1 : params->max_length;
-    if (engine->prefix.size + 1 < room) return TFM_OK;
+/*
+ * The prefix counts in max-length, as the start token does, and not in max-new-tokens. A token must be left of the one,
+ * and all new tokens must have positions.
+ */
+static tfm_status check_prefix(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    tfm_generate_params *params = &engine->params;
+    uint64_t limit = (uint64_t)engine->info.max_target + 1; /* the last token takes no position */
+    uint64_t whole = 1 + (uint64_t)engine->prefix.size + params->max_new_tokens;
+    if (params->max_new_tokens && whole > limit) {
+        if (tfm_settings_given(settings, "max-new-tokens"))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "the prefix has %zu tokens and --max-new-tokens is %u: with the start token that is %llu, "
+                            "and the model can %llu",
+                            engine->prefix.size, params->max_new_tokens, (unsigned long long)whole,
+                            (unsigned long long)limit);
+        params->max_new_tokens = 0; /* the model file's own: as far as the positions go */
+        params->max_length = (uint32_t)(limit < UINT32_MAX ? limit : UINT32_MAX);
+    }
+    uint64_t room = params->max_length;
+    if (params->max_new_tokens || engine->prefix.size + 1 < room) return TFM_OK;
     if (engine->prefix.size == 0)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--max-length %u leaves no token after the start token",
                         params->max_length);
@@ -245,7 +261,7 @@ tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings
         settle_length(engine, settings);
         if (status == TFM_OK) status = check_continuing(engine, error);
     } else if (status == TFM_OK) {
-        status = check_prefix(engine, error);
+        status = check_prefix(engine, settings, error);
     }
     if (status == TFM_OK) status = make_session(engine, settings, error);
     return status;
@@ -276,9 +292,33 @@ static void cut(tfm_ids *ids, size_t n_first, size_t n_last, size_t max, bool ke
     ids->size = max;
 }
 
+/*
+ * How long a prompt may be so that what was asked for has room behind it: all of --max-new-tokens; a default, ours or
+ * the model file's, not more than a quarter of the context. 0: there is no room for any prompt.
+ */
+static size_t longest_prompt(const tfm_engine *engine, const tfm_settings *settings) {
+    const tfm_generate_params *params = &engine->params;
+    uint64_t context = engine->info.max_target, room = params->max_new_tokens;
+    if (!room && params->max_length < context) context = params->max_length;
+    if (!room) room = NEW_TOKENS;
+    if (!tfm_settings_given(settings, "max-new-tokens") && room > context / 4) room = context / 4;
+    if (room < params->min_new_tokens) room = params->min_new_tokens;
+    room += engine->prefix.size + (room == 0);
+    uint64_t longest = room < context ? context - room : 0;
+    return longest < engine->max_source ? (size_t)longest : engine->max_source;
+}
+
 static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *settings, tfm_ids *ids, tfm_error *error) {
-    if (ids->size <= engine->max_source) return TFM_OK;
-    if (!settings->truncate || engine->chat)
+    bool fits = ids->size <= engine->max_source, cuts = settings->truncate && !engine->chat;
+    size_t longest = engine->max_source;
+    if (cuts && tfm_engine_continues(engine)) longest = longest_prompt(engine, settings);
+    if (ids->size <= longest || (fits && longest == 0)) return TFM_OK;
+    if (longest == 0)
+        return tfm_fail(error, TFM_ERROR_LIMIT,
+                        "the input has %zu tokens, and the context of %u has no room for any of them beside the output "
+                        "that is asked for (--max-new-tokens)",
+                        ids->size, engine->info.max_target);
+    if (!cuts)
         return tfm_fail(error, TFM_ERROR_LIMIT, "the input has %zu tokens, %u at most are allowed%s", ids->size,
                         engine->max_source, engine->chat ? "" : "; --truncate cuts it");
     size_t n_first = 0, n_last = 0;
@@ -287,7 +327,7 @@ static tfm_status limit_length(const tfm_engine *engine, const tfm_settings *set
         n_last = tfm_is_end_token(&engine->params, ids->data[ids->size - 1]);
     else
         status = tfm_special_counts(engine->model, TFM_SOURCE, &n_first, &n_last, error);
-    if (status == TFM_OK) cut(ids, n_first, n_last, engine->max_source, tfm_engine_continues(engine));
+    if (status == TFM_OK) cut(ids, n_first, n_last, longest, tfm_engine_continues(engine));
     return status;
 }
 

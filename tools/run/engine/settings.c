@@ -150,6 +150,27 @@ static tfm_status settle_length(const tfm_settings *settings, tfm_generate_param
     return TFM_OK;
 }
 
+/* Of two lengths that were both given, the shortest must not be over the longest. (A model file's own give way.) */
+static tfm_status check_lengths(const tfm_settings *settings, const tfm_generate_params *params, tfm_error *error) {
+    bool new_min = tfm_settings_given(settings, "min-new-tokens"), min = tfm_settings_given(settings, "min-length");
+    if (tfm_settings_given(settings, "max-new-tokens")) {
+        if (new_min && params->min_new_tokens > params->max_new_tokens)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--min-new-tokens %u is more than --max-new-tokens %u",
+                            params->min_new_tokens, params->max_new_tokens);
+        return TFM_OK;
+    }
+    if (!tfm_settings_given(settings, "max-length")) return TFM_OK;
+    if (min && params->min_length > params->max_length)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--min-length %u is more than --max-length %u", params->min_length,
+                        params->max_length);
+    if (new_min && params->min_new_tokens >= params->max_length)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "--min-new-tokens %u does not fit in --max-length %u, which counts the start token or the "
+                        "prompt too",
+                        params->min_new_tokens, params->max_length);
+    return TFM_OK;
+}
+
 /* What would fail for every input alike is said once, before any is read. */
 static tfm_status check_together(const tfm_settings *settings, const tfm_generate_params *params,
                                  const tfm_model_info *info, tfm_error *error) {
@@ -203,6 +224,7 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     tfm_model_info info = tfm_model_get_info(model);
     tfm_status status = settle_sampling(settings, params, &info, error);
     if (status == TFM_OK) status = check_together(settings, params, &info, error);
+    if (status == TFM_OK) status = check_lengths(settings, params, error);
     if (status == TFM_OK) status = settle_length(settings, params, &info, error);
     return status == TFM_OK ? check_given_ids(settings, params, &info, error) : status;
 }
