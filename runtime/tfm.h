@@ -70,6 +70,8 @@ TFM_API unsigned tfm_cpu_count(void);
  * Starts n_threads - 1 workers (the calling thread is the first); 0 means tfm_cpu_count(). The number of threads
  * changes the speed, never a result. Workers spin shortly for work, then sleep. Several sessions may share a pool:
  * while one uses the workers, another runs its work on its own thread.
+ * A process that is forked has the pool without its workers: there all work runs on the calling thread, with the same
+ * results, and the pool must be given back as in its parent. A pool that the child itself makes has workers again.
  * Errors: TFM_ERROR_ARGUMENT (more than 1024), TFM_ERROR_MEMORY.
  */
 TFM_API tfm_status tfm_pool_create(tfm_pool **pool, unsigned n_threads, tfm_error *error);
@@ -544,7 +546,9 @@ typedef struct tfm_logit_bias {
 
 /*
  * What generate() of Hugging Face transformers takes, under the same names and with the same meaning. Lengths count
- * the decoder's start token, as there. Token ids are -1 where there is none.
+ * the decoder's start token, as there; a minimum above the longest output is refused, unless it is the model file's own:
+ * then the output ends at its longest, as there. Token ids are -1 where there is none. End, suppressed and bad tokens
+ * that the vocabulary does not have never come and are passed over; ids that would be put into the output are refused.
  */
 typedef struct tfm_generate_params {
     size_t size;

@@ -229,6 +229,8 @@ tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples, size_t
     tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_embed_params", error);
     if (status == TFM_OK && (unsigned)own.pooling > TFM_POOLING_MAX)
         status = tfm_fail(error, TFM_ERROR_ARGUMENT, "pooling is %d, which is none of tfm_pooling", (int)own.pooling);
+    if (status == TFM_OK && n > 0 && !examples)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu inputs at NULL", n);
     if (status == TFM_OK) status = check_examples(session, examples, n, errors, error);
     for (size_t next = 0; status == TFM_OK && next < n;) {
         next = lay_out(session, examples, errors, next, n);

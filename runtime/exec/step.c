@@ -8,6 +8,7 @@
 #include "sequences.h"
 
 static tfm_status check_ids(const int32_t *ids, size_t n, uint32_t vocab_size, tfm_error *error) {
+    if (!ids) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu token ids at NULL", n);
     for (size_t i = 0; i < n; i++)
         if (!tfm_id_valid(ids[i], vocab_size))
             return tfm_fail(error, TFM_ERROR_ARGUMENT,
@@ -36,6 +37,10 @@ static tfm_status check_inputs(const tfm_session *session, const tfm_tokens *inp
     const tfm_session_params *limits = &session->params;
     if (!session->model->arch.has_encoder)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no encoder", tfm_file_path(session->model->file));
+    if (n_inputs > limits->max_sources)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "%zu inputs at once; the session takes %u", n_inputs,
+                        limits->max_sources);
+    if (n_inputs > 0 && !inputs) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu inputs at NULL", n_inputs);
     size_t total = 0;
     for (size_t i = 0; i < n_inputs; i++) {
         if (inputs[i].n == 0 || inputs[i].n > limits->max_source)
@@ -45,10 +50,9 @@ static tfm_status check_inputs(const tfm_session *session, const tfm_tokens *inp
         if (status != TFM_OK) return status;
         total += inputs[i].n;
     }
-    if (n_inputs > limits->max_sources || total > limits->max_batch_tokens)
-        return tfm_fail(error, TFM_ERROR_LIMIT,
-                        "%zu inputs of %zu tokens in all at once; the session takes %u inputs and %u tokens", n_inputs,
-                        total, limits->max_sources, limits->max_batch_tokens);
+    if (total > limits->max_batch_tokens)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "%zu inputs of %zu tokens in all at once; the session takes %u tokens",
+                        n_inputs, total, limits->max_batch_tokens);
     return TFM_OK;
 }
 
@@ -113,10 +117,10 @@ static tfm_status check_span(const tfm_session *session, const tfm_span *span, t
     if (span->n > session->params.max_target - past)
         return tfm_fail(error, TFM_ERROR_LIMIT, "sequence %d has %zu tokens and %zu more do not fit: the limit is %u",
                         span->sequence, past, span->n, session->params.max_target);
-    status = check_ids(span->ids, span->n, session->model->arch.decoder.vocab_size, error);
-    if (status != TFM_OK) return status;
     if (span->n > session->params.max_batch_tokens - session->batch.n_tokens)
         return tfm_fail(error, TFM_ERROR_LIMIT, "more than %u tokens at once", session->params.max_batch_tokens);
+    status = check_ids(span->ids, span->n, session->model->arch.decoder.vocab_size, error);
+    if (status != TFM_OK) return status;
     if (session->sequences[span->sequence].step == session->n_steps)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "sequence %d occurs twice", span->sequence);
     return TFM_OK;
@@ -156,6 +160,7 @@ tfm_status tfm_decode_step(tfm_session *session, const tfm_span *spans, size_t n
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder", tfm_file_path(session->model->file));
     if (n_spans > session->params.max_sequences)
         return tfm_fail(error, TFM_ERROR_LIMIT, "%zu spans for %u sequences", n_spans, session->params.max_sequences);
+    if (n_spans > 0 && !spans) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu spans at NULL", n_spans);
     tfm_status status = lay_out_spans(session, spans, n_spans, error);
     if (status == TFM_OK && n_spans > 0)
         status = tfm_forward(session, &session->model->decoder, &session->batch, error);

@@ -113,7 +113,7 @@ static tfm_status take_sequences(tfm_decode_batch *b, tfm_request *r, tfm_error 
 static void find_allowed(tfm_decode_batch *b, tfm_request *r) {
     for (size_t i = 0; i < r->params.n_eos_token_ids; i++) {
         uint32_t end = (uint32_t)r->params.eos_token_ids[i];
-        tfm_vocab_subset_mark(&b->subset, &end, 1);
+        if (end < r->search.vocab_size) tfm_vocab_subset_mark(&b->subset, &end, 1);
     }
     r->n_allowed = tfm_shortlist_of(&b->session->model->shortlist, &b->subset, r->input->ids, r->input->n, r->allowed);
 }

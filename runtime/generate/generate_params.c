@@ -21,6 +21,9 @@ bool tfm_is_end_token(const tfm_generate_params *params, int32_t id) {
 #define PENALTY_MAX 1e6
 /* Longer than any list is: such a number is a mistake. */
 #define LIST_MAX ((size_t)1 << 24)
+/* Every candidate of a step is compared with all end tokens, and every bad word of one token. */
+#define END_TOKENS_MAX 1024
+#define COMPARISONS_MAX ((size_t)1 << 24)
 
 /* Nothing is read of a list that cannot be one. */
 static tfm_status check_lists(const tfm_generate_params *p, tfm_error *error) {
@@ -40,6 +43,13 @@ static tfm_status check_lists(const tfm_generate_params *p, tfm_error *error) {
         if (p->bad_words[i].n > LIST_MAX || (p->bad_words[i].n > 0 && !p->bad_words[i].ids))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "bad_words: word %zu has %zu tokens at %s", i, p->bad_words[i].n,
                             p->bad_words[i].ids ? "once" : "NULL");
+    if (p->n_eos_token_ids > END_TOKENS_MAX)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "eos_token_ids: there are %zu; at most %d are allowed",
+                        p->n_eos_token_ids, END_TOKENS_MAX);
+    if (p->n_bad_words * p->n_eos_token_ids > COMPARISONS_MAX)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "%zu bad_words and %zu eos_token_ids are too many together: each step would compare them all",
+                        p->n_bad_words, p->n_eos_token_ids);
     return tfm_stop_strings_check(p->stop_strings, p->n_stop_strings, error);
 }
 
@@ -59,12 +69,27 @@ static tfm_status check_counts(const tfm_session *session, const tfm_generate_pa
     if ((unsigned)p->early_stopping > TFM_EARLY_NEVER)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "early_stopping is %d, which is none of tfm_early_stopping",
                         (int)p->early_stopping);
-    if (p->num_beams > 1 && p->n_eos_token_ids >= UINT32_MAX / p->num_beams)
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "too many end tokens");
     if (p->n_top_log_probs > TFM_TOP_LOG_PROBS_MAX)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "n_top_log_probs is %u; at most %d are given", p->n_top_log_probs,
                         TFM_TOP_LOG_PROBS_MAX);
     return TFM_OK;
+}
+
+tfm_status tfm_check_minimum_lengths(const tfm_model *model, const tfm_generate_params *p, size_t max_length,
+                                     size_t max_new_tokens, tfm_error *error) {
+    if (p->min_length > max_length && p->min_length != model->defaults.min_length)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "min_length %u is more than the longest output: %zu tokens%s",
+                        p->min_length, max_length, p->max_new_tokens ? " with max_new_tokens" : " by max_length");
+    if (p->min_new_tokens > max_new_tokens && p->min_new_tokens != model->defaults.min_new_tokens)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "min_new_tokens %u is more than the longest output: %zu new tokens",
+                        p->min_new_tokens, max_new_tokens);
+    return TFM_OK;
+}
+
+/* Contradictions that every input would show. */
+static tfm_status check_lengths(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
+    if (p->max_new_tokens) return tfm_check_minimum_lengths(session->model, p, SIZE_MAX, p->max_new_tokens, error);
+    return tfm_check_minimum_lengths(session->model, p, p->max_length, p->max_length, error);
 }
 
 static tfm_status check_penalties(const tfm_generate_params *p, tfm_error *error) {
@@ -103,11 +128,19 @@ static tfm_status check_sampling(const tfm_generate_params *p, tfm_error *error)
     return TFM_OK;
 }
 
+/*
+ * End tokens outside the vocabulary never come, as checkpoints with a vocabulary smaller than their configuration's
+ * default have them; nor do others that are forbidden. What is to be put into the output must be a token.
+ */
 static tfm_status check_ids(const tfm_generate_params *p, uint32_t vocab_size, tfm_error *error) {
-    for (size_t i = 0; i < p->n_eos_token_ids; i++)
-        if (!tfm_id_valid(p->eos_token_ids[i], vocab_size))
-            return tfm_fail(error, TFM_ERROR_ARGUMENT, "eos_token_id %d is outside the vocabulary (0 .. %u)",
-                            p->eos_token_ids[i], vocab_size - 1);
+    const struct {
+        const char *name;
+        int32_t id;
+    } forced[] = {{"forced_bos_token_id", p->forced_bos_token_id}, {"forced_eos_token_id", p->forced_eos_token_id}};
+    for (size_t i = 0; i < 2; i++)
+        if (forced[i].id >= 0 && !tfm_id_valid(forced[i].id, vocab_size))
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s %d is outside the vocabulary (0 .. %u); -1: none",
+                            forced[i].name, forced[i].id, vocab_size - 1);
     for (size_t i = 0; i < p->n_logit_bias; i++) {
         if (!tfm_id_valid(p->logit_bias[i].id, vocab_size))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "logit_bias: token %d is outside the vocabulary (0 .. %u)",
@@ -126,12 +159,13 @@ tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_gener
     if (!o->has_decoder) return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot generate", path);
     tfm_status status = check_counts(session, p, error);
     if (status == TFM_OK) status = check_lists(p, error);
+    if (status == TFM_OK) status = check_lengths(session, p, error);
     if (status == TFM_OK) status = check_penalties(p, error);
     if (status == TFM_OK) status = check_sampling(p, error);
     if (status != TFM_OK) return status;
-    if (o->has_encoder && !tfm_id_valid(p->decoder_start_token_id, o->decoder.vocab_size))
+    if (o->has_encoder && !tfm_id_valid(tfm_start_token(p), o->decoder.vocab_size))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "decoder_start_token_id is %d; the model has tokens 0 to %u",
-                        p->decoder_start_token_id, o->decoder.vocab_size - 1);
+                        tfm_start_token(p), o->decoder.vocab_size - 1);
     if (p->shortlist && !session->model->shortlist.offsets)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no shortlist: pack it with --shortlist", path);
     if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)

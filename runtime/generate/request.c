@@ -44,7 +44,7 @@ static tfm_status check_lengths(tfm_request *r, const tfm_session *session, tfm_
     if (r->max_length - 1 > limits->max_target)
         return tfm_fail(error, TFM_ERROR_LIMIT, "max_length %zu is over the limit of %u", r->max_length,
                         limits->max_target + 1);
-    return TFM_OK;
+    return tfm_check_minimum_lengths(session->model, &r->params, r->max_length, r->max_length - prompt, error);
 }
 
 /* A conversation has one output, and its sequence holds fewer tokens than the prompt. */
@@ -116,7 +116,7 @@ void tfm_request_free(tfm_request *request) {
 static void start_search(tfm_request *r, const tfm_session *session) {
     const tfm_input *input = r->input;
     if (session->model->arch.has_encoder)
-        r->ids[0] = r->params.decoder_start_token_id;
+        r->ids[0] = tfm_start_token(&r->params);
     else
         memcpy(r->ids, input->ids, input->n * sizeof *r->ids);
     if (input->n_prefix) memcpy(r->ids + r->output_start, input->prefix, input->n_prefix * sizeof *r->ids);

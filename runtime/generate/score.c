@@ -114,6 +114,8 @@ static tfm_status score_group(scorer *c, size_t first, size_t n) {
 /* ---- what is asked ---- */
 
 static tfm_status check_ids(const tfm_tokens *tokens, const char *what, size_t i, uint32_t vocab, tfm_error *error) {
+    if (tokens->n > 0 && !tokens->ids)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s %zu: there are %zu token ids at NULL", what, i, tokens->n);
     for (size_t t = 0; t < tokens->n; t++)
         if (!tfm_id_valid(tokens->ids[t], vocab))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s %zu: token id %d is outside the vocabulary (0 .. %u)", what,
@@ -125,16 +127,19 @@ static tfm_status check_item(const scorer *c, size_t i, tfm_error *error) {
     const tfm_architecture *arch = &c->session->model->arch;
     const tfm_session_params *limits = &c->session->params;
     uint32_t input_vocab = arch->has_encoder ? arch->encoder.vocab_size : arch->decoder.vocab_size;
-    tfm_status status = check_ids(&c->targets[i], "target", i, arch->decoder.vocab_size, error);
-    if (status != TFM_OK) return status;
+    uint32_t most = arch->has_encoder ? limits->max_source : limits->max_target;
+    /* Lengths before contents: nothing is read of lists whose lengths cannot be right. */
     if (c->inputs[i].n == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has no tokens", i);
-    if (arch->has_encoder && c->inputs[i].n > limits->max_source)
+    if (c->inputs[i].n > most)
         return tfm_fail(error, TFM_ERROR_LIMIT, "input %zu has %zu tokens; allowed are 1 to %u", i, c->inputs[i].n,
-                        limits->max_source);
-    if (feed_length(c, i) > limits->max_target)
-        return tfm_fail(error, TFM_ERROR_LIMIT, "target %zu has %zu tokens; allowed are %u", i, c->targets[i].n,
-                        limits->max_target);
-    return check_ids(&c->inputs[i], "input", i, input_vocab, error);
+                        most);
+    if (c->targets[i].n > limits->max_target || feed_length(c, i) > limits->max_target)
+        return tfm_fail(error, TFM_ERROR_LIMIT, "target %zu has %zu tokens; allowed are %zu", i, c->targets[i].n,
+                        limits->max_target - prompt_length(c, i) + 1);
+    if (c->targets[i].n > 0 && !c->log_probs[i])
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "target %zu: log_probs is NULL", i);
+    tfm_status status = check_ids(&c->targets[i], "target", i, arch->decoder.vocab_size, error);
+    return status == TFM_OK ? check_ids(&c->inputs[i], "input", i, input_vocab, error) : status;
 }
 
 /* Errors of items go to errors, or if that is NULL the first of them is the call's. */
@@ -192,6 +197,11 @@ tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_t
     if (!arch->has_decoder)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot score",
                         tfm_file_path(session->model->file));
+    if (n > 0 && (!inputs || !targets || !log_probs))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s is NULL",
+                        !inputs    ? "inputs"
+                        : !targets ? "targets"
+                                   : "log_probs");
     scorer c = {.session = session,
                 .inputs = inputs,
                 .targets = targets,

@@ -20,15 +20,22 @@ static size_t n_candidates(const tfm_generate_params *p) {
     return (per_beam < 2 ? 2 : per_beam) * p->num_beams;
 }
 
+/* Those of one row: it has no more than the vocabulary. */
+static size_t n_row_candidates(const tfm_search *search) {
+    size_t k = n_candidates(search->params);
+    return k < search->vocab_size ? k : search->vocab_size;
+}
+
 /* ---- memory ---- */
 
 void tfm_search_allocate(tfm_search *search, tfm_arena *a, const tfm_generate_params *p, size_t vocab_size,
                          size_t max_length, size_t max_source) {
-    size_t width = tfm_generate_width(p), k = n_candidates(p), nodes;
+    size_t width = tfm_generate_width(p), nodes;
     /* Per step at most num_beams that go on and num_beams that end. */
     if (__builtin_mul_overflow(max_length, has_beams(p) ? 2 * width : width, &nodes)) a->overflow = true;
     *search =
         (tfm_search){.params = p, .vocab_size = vocab_size, .width = (uint32_t)width, .n_top = p->n_top_log_probs};
+    size_t k = n_row_candidates(search);
     search->history = tfm_processors_need_ids(p) ? max_length : 0;
     search->nodes = tfm_arena_take(a, nodes, sizeof *search->nodes);
     search->beams = tfm_arena_take(a, width, sizeof *search->beams);
@@ -122,7 +129,7 @@ static void draw(tfm_search *search, uint32_t b, const float *row, float log_tot
 }
 
 void tfm_search_score(tfm_search *search, uint32_t b, float *row, const tfm_kernels *kernels, tfm_sampler *sampler) {
-    size_t k = n_candidates(search->params);
+    size_t k = n_row_candidates(search);
     bool beams = has_beams(search->params);
     if (beams) kernels->log_softmax(row, row, search->vocab_size);
     process(search, b, row, kernels);
@@ -191,7 +198,7 @@ static int by_score(const void *a, const void *b) {
 
 /* The best continuations of every beam, best first. In the first step all beams share one row. */
 static size_t gather_candidates(tfm_search *search) {
-    size_t k = n_candidates(search->params), n = 0;
+    size_t k = n_row_candidates(search), most = n_candidates(search->params), n = 0;
     for (uint32_t b = 0; b < search->params->num_beams; b++) {
         uint32_t row = b < search->n_rows ? b : search->n_rows - 1;
         for (size_t i = 0; i < search->found[row]; i++) {
@@ -203,7 +210,7 @@ static size_t gather_candidates(tfm_search *search) {
         }
     }
     qsort(search->candidates, n, sizeof *search->candidates, by_score);
-    return n < k ? n : k;
+    return n < most ? n : most;
 }
 
 /* Keeps a hypothesis if there is room or it beats the worst. Among equals the newer one goes first. */
@@ -234,6 +241,12 @@ static bool is_over(const tfm_search *search, double best) {
     return search->worst >= penalised(best, n, p->length_penalty);
 }
 
+/* transformers writes the first end token, whichever came; one outside the vocabulary would be no token. */
+static int32_t written_end(const tfm_search *search, int32_t came) {
+    int32_t first = search->params->eos_token_ids[0];
+    return first >= 0 && (size_t)first < search->vocab_size ? first : came;
+}
+
 static void choose_beams(tfm_search *search) {
     size_t n = gather_candidates(search);
     uint32_t n_next = 0, num_beams = search->params->num_beams;
@@ -244,8 +257,7 @@ static void choose_beams(tfm_search *search) {
         int32_t parent = search->beams[c->parent].node;
         uint32_t row = c->parent < search->n_rows ? c->parent : search->n_rows - 1;
         if (ends) {
-            /* transformers writes the first end token, whichever it was. */
-            int32_t node = add_node(search, search->params->eos_token_ids[0], parent, c->log_prob, &row);
+            int32_t node = add_node(search, written_end(search, c->token), parent, c->log_prob, &row);
             double score =
                 penalised(c->score, search->length + 1 - search->prompt_length, search->params->length_penalty);
             keep(search, (tfm_finished){score, c->score, node, 0, true});

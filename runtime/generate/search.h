@@ -51,7 +51,7 @@ typedef struct tfm_search {
     int32_t n_nodes;
     tfm_beam *beams;        /* (width) */
     tfm_beam *next;         /* (width) chosen by tfm_search_choose */
-    tfm_beam *candidates;   /* (width * n_candidates) */
+    tfm_beam *candidates;   /* (width * n_candidates): of each row no more than the vocabulary has */
     tfm_finished *finished; /* (width + 1) */
     uint32_t n_finished;
     double worst; /* score of the worst finished one */

@@ -185,6 +185,41 @@ static tfm_status read_arrays(reader *in, const char *stack, tfm_stack_options *
     return TFM_OK;
 }
 
+/* Options of one kind of positions: elsewhere they would change nothing, where somebody meant them to. */
+static const struct position_option {
+    const char *name;
+    tfm_position_kind kind;
+} position_options[] = {{"rope_dim", TFM_POSITION_ROPE},
+                        {"rope_layout", TFM_POSITION_ROPE},
+                        {"rope_frequencies", TFM_POSITION_ROPE},
+                        {"rope_factor", TFM_POSITION_ROPE},
+                        {"alibi_slopes", TFM_POSITION_ALIBI},
+                        {"relative_buckets", TFM_POSITION_RELATIVE},
+                        {"relative_max_distance", TFM_POSITION_RELATIVE}};
+
+static bool has_option(const reader *in, const char *stack, const char *name) {
+    char key[128];
+    snprintf(key, sizeof key, "%s.%s", stack, name);
+    return tfm_table_find(in->table, key) != NULL;
+}
+
+/* The first option that a stack's other options leave nothing to do for. */
+static tfm_status unused_option(reader *in, const char *stack, const tfm_stack_options *o) {
+    const char *unused = NULL, *why = "is not for this kind of position";
+    for (size_t i = 0; !unused && i < sizeof position_options / sizeof *position_options; i++)
+        if (o->position != position_options[i].kind && has_option(in, stack, position_options[i].name))
+            unused = position_options[i].name;
+    if (!unused && o->position != TFM_POSITION_TABLE && o->position_offset > 0) unused = "position_offset";
+    if (!unused && o->norm == TFM_NORM_RMS && has_option(in, stack, "norm_bias")) {
+        unused = "norm_bias";
+        why = "is for layer norms";
+    }
+    if (!unused) return TFM_OK;
+    char key[128];
+    snprintf(key, sizeof key, "%s.%s", stack, unused);
+    return bad_option(in, key, why);
+}
+
 /* What one option asks of others. */
 static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_options *o, const tfm_architecture *arch) {
     const char *why = NULL;
@@ -222,7 +257,29 @@ static tfm_status read_stack(reader *in, const char *stack, tfm_stack_options *o
     if (status != TFM_OK) return status;
     o->biases = bias_bits[o->biases];
     status = read_arrays(in, stack, o);
-    return status != TFM_OK ? status : check_stack(in, stack, o, arch);
+    if (status == TFM_OK) status = check_stack(in, stack, o, arch);
+    return status != TFM_OK ? status : unused_option(in, stack, o);
+}
+
+/* Options of a head that there is none of, or of another kind. */
+static tfm_status unused_head_option(reader *in, const tfm_architecture *arch) {
+    const tfm_head_options *head = &arch->head;
+    bool encoder = arch->kind == TFM_KIND_ENCODER;
+    bool classes = head->kind == TFM_HEAD_TOKEN || head->kind == TFM_HEAD_SEQUENCE;
+    const struct {
+        const char *key;
+        bool used;
+    } options[] = {{"head.dense", head->kind != TFM_HEAD_NONE},
+                   {"head.norm", head->kind != TFM_HEAD_NONE},
+                   {"head.activation", head->dense},
+                   {"head.classes", classes},
+                   {"head.function", classes},
+                   {"pooling", encoder},
+                   {"pooling.normalize", encoder}};
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        if (!options[i].used && tfm_table_find(in->table, options[i].key))
+            return bad_option(in, options[i].key, "is of no use to this kind of model and head");
+    return TFM_OK;
 }
 
 /* What comes after the last layer. */
@@ -236,7 +293,7 @@ static tfm_status check_output(reader *in, tfm_architecture *arch) {
     head->labels = tfm_table_find(in->table, "head.labels");
     if (head->labels && (head->labels->type != TFM_VALUE_STRINGS || !classes || head->labels->n != head->classes))
         return bad_option(in, "head.labels", "is no list of one name for each class");
-    return TFM_OK;
+    return unused_head_option(in, arch);
 }
 
 static bool known_to_stack(const char *name) {

@@ -5,8 +5,13 @@ const tfm_tokenizer *tfm_model_tokenizer(const tfm_model *model, tfm_side side) 
     return side == TFM_TARGET && model->target_tokenizer ? model->target_tokenizer : model->tokenizer;
 }
 
+static bool is_side(tfm_side side) { return side == TFM_SOURCE || side == TFM_TARGET; }
+
 tfm_status tfm_model_need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **out,
                                     tfm_error *error) {
+    *out = NULL;
+    if (!is_side(side))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "side is %d, which is none of tfm_side", (int)side);
     *out = tfm_model_tokenizer(model, side);
     if (*out) return TFM_OK;
     return tfm_fail(error, TFM_ERROR_STATE,
@@ -37,13 +42,13 @@ tfm_status tfm_detokenize(const tfm_model *model, tfm_side side, const int32_t *
 }
 
 const char *tfm_token_piece(const tfm_model *model, tfm_side side, int32_t id, size_t *n) {
-    const tfm_tokenizer *tokenizer = tfm_model_tokenizer(model, side);
+    const tfm_tokenizer *tokenizer = is_side(side) ? tfm_model_tokenizer(model, side) : NULL;
     return tokenizer ? tfm_tokenizer_piece(tokenizer, id, n) : NULL;
 }
 
 int32_t tfm_token_id(const tfm_model *model, tfm_side side, const char *piece, size_t n) {
-    const tfm_tokenizer *tokenizer = tfm_model_tokenizer(model, side);
-    return tokenizer ? tfm_tokenizer_id(tokenizer, piece, n) : -1;
+    const tfm_tokenizer *tokenizer = is_side(side) ? tfm_model_tokenizer(model, side) : NULL;
+    return tokenizer && (piece || n == 0) ? tfm_tokenizer_id(tokenizer, piece, n) : -1;
 }
 
 tfm_status tfm_special_counts(const tfm_model *model, tfm_side side, size_t *before, size_t *after, tfm_error *error) {

@@ -6,6 +6,9 @@
  * millisecond offering its processor to others, and then sleeps on a condition variable: to wake a sleeper takes up to
  * 140 us on a virtual machine, as long as a product. Sleepers announce themselves before they look a last time, and
  * whoever changes a word looks for sleepers after it, both in sequentially consistent order, so no wake-up is lost.
+ *
+ * fork() copies the pool but not its workers. A child therefore runs its work on the calling thread, and touches none
+ * of the pool's locks, which a worker may have held.
  */
 #include "pool.h"
 
@@ -37,6 +40,7 @@ struct tfm_pool {
     atomic_uint sleeping_workers;
     atomic_bool sleeping_caller;
     unsigned n_threads;
+    unsigned n_forks; /* of the process that started the workers */
     pthread_mutex_t mutex;
     pthread_cond_t work, done;
     pthread_t *threads;     /* (n_threads - 1) */
@@ -47,6 +51,22 @@ struct worker {
     tfm_pool *pool;
     unsigned index;
 };
+
+/* ---- forks ---- */
+
+static atomic_uint n_forks; /* between the first process that made a pool and this one */
+static pthread_once_t watch_forks_once = PTHREAD_ONCE_INIT;
+static int watch_forks_failure;
+
+static void count_fork(void) { atomic_fetch_add(&n_forks, 1); }
+static void watch_forks(void) { watch_forks_failure = pthread_atfork(NULL, NULL, count_fork); }
+
+/* Whether the workers stayed behind in a process that this one was forked from. */
+static bool has_lost_workers(const tfm_pool *pool) {
+    return pool->n_forks != atomic_load_explicit(&n_forks, memory_order_relaxed);
+}
+
+/* ---- waiting ---- */
 
 static int64_t nanoseconds(void) {
     struct timespec t;
@@ -112,7 +132,7 @@ static void wait_for_workers(tfm_pool *pool) {
 }
 
 void tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg) {
-    if (!pool || pool->n_threads == 1 || atomic_exchange(&pool->busy, true)) {
+    if (!pool || pool->n_threads == 1 || has_lost_workers(pool) || atomic_exchange(&pool->busy, true)) {
         task(arg, 0, 1);
         return;
     }
@@ -154,14 +174,18 @@ static void parallel_run(void *pool, size_t n, void (*task)(void *arg, size_t i)
 
 tfm_parallel tfm_pool_parallel(tfm_pool *pool) { return (tfm_parallel){parallel_run, pool}; }
 
-/* Ends the workers that were started (n of them) and gives all memory back. */
-static void destroy(tfm_pool *pool, unsigned n_workers) {
+static void end_workers(tfm_pool *pool, unsigned n_workers) {
     atomic_store(&pool->stop, true);
     raise_generation(pool);
     for (unsigned i = 0; i < n_workers; i++) pthread_join(pool->threads[i], NULL);
     pthread_cond_destroy(&pool->done);
     pthread_cond_destroy(&pool->work);
     pthread_mutex_destroy(&pool->mutex);
+}
+
+/* Ends the workers that were started (n of them) and gives all memory back. */
+static void destroy(tfm_pool *pool, unsigned n_workers) {
+    if (!has_lost_workers(pool)) end_workers(pool, n_workers);
     free(pool->threads);
     free(pool->workers);
     free(pool);
@@ -172,9 +196,10 @@ tfm_status tfm_pool_create(tfm_pool **out, unsigned n_threads, tfm_error *error)
     if (n_threads > MAX_THREADS)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%u threads are too many: at most %d", n_threads, MAX_THREADS);
     if (n_threads == 0) n_threads = tfm_cpu_count();
-    tfm_pool *pool = aligned_alloc(_Alignof(tfm_pool), sizeof *pool);
+    pthread_once(&watch_forks_once, watch_forks);
+    tfm_pool *pool = watch_forks_failure ? NULL : aligned_alloc(_Alignof(tfm_pool), sizeof *pool);
     if (!pool) return tfm_no_memory(error, "a pool of %u threads", n_threads);
-    *pool = (tfm_pool){.n_threads = n_threads};
+    *pool = (tfm_pool){.n_threads = n_threads, .n_forks = atomic_load(&n_forks)};
     pool->threads = calloc(n_threads, sizeof *pool->threads);
     pool->workers = calloc(n_threads, sizeof *pool->workers);
     pthread_mutex_init(&pool->mutex, NULL);

@@ -59,5 +59,24 @@ Test(embed_text, null_is_refused) {
     REQUIRE_OK(tfm_embed_text(b.session, texts, NULL, 2, NULL, embeddings[0], errors, error));
     cr_assert(errors[0].status == TFM_OK && errors[1].status == TFM_ERROR_ARGUMENT);
     REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_analyze(b.session, &example, 1, NULL, NULL, error), "at NULL");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_analyze(b.session, NULL, 2, NULL, NULL, error), "2 inputs at NULL");
+    text_bench_close(&b);
+}
+
+/* What is none of an enumeration's values is refused, by every function that takes one. */
+Test(embed_text, unknown_sides_are_refused) {
+    text_bench b;
+    text_bench_open(&b, "parrot");
+    const tfm_side none = (tfm_side)2;
+    tfm_ids ids = {0};
+    tfm_text text = {0};
+    tfm_detokenizer *detokenizer;
+    size_t before, after;
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_tokenize(b.model, none, "a", 1, true, &ids, error), "side is 2");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_detokenize(b.model, none, NULL, 0, true, &text, error), "side is 2");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_detokenizer_create(&detokenizer, b.model, none, true, error), "side is 2");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_special_counts(b.model, none, &before, &after, error), "side is 2");
+    cr_assert(!tfm_token_piece(b.model, none, 0, &before) && tfm_token_id(b.model, none, "a", 1) == -1);
+    cr_assert(!detokenizer && !ids.size && !text.size && !before && !after);
     text_bench_close(&b);
 }

@@ -139,6 +139,7 @@ Test(forward, positions) {
     c.decoder.max_positions = 40;
     check_config(&c);
     c.encoder.position_table = false;
+    c.encoder.position_offset = 0;
     check_config(&c);
     c.decoder.position_table = false;
     check_config(&c);

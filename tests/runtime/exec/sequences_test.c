@@ -26,10 +26,16 @@ Test(sequences, sources_are_limited) {
     tfm_source_free(f.session, sources[1]); /* twice, and numbers that are none */
     tfm_source_free(f.session, -1);
     tfm_source_free(f.session, 2);
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, inputs, 3, sources, NULL, error), "3 inputs", "takes 2");
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, NULL, SIZE_MAX, sources, NULL, error), "takes 2");
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_encode(f.session, NULL, 2, sources, NULL, error), "2 inputs at NULL");
     inputs[2].n = 0;
-    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, inputs, 3, sources, NULL, error), "input 2", "0 tokens");
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, inputs + 1, 2, sources, NULL, error), "input 1", "0 tokens");
     inputs[2].n = 7;
-    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, inputs, 3, sources, NULL, error), "input 2", "7");
+    REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, inputs + 1, 2, sources, NULL, error), "input 1", "7");
+    inputs[2] = (tfm_tokens){NULL, 1};
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_encode(f.session, inputs + 2, 1, sources, NULL, error),
+                  "1 token ids at NULL");
     inputs[1] = inputs[0];
     REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_encode(f.session, inputs, 2, sources, NULL, error), "10 tokens", "8");
     static const int32_t wrong[] = {3, 37, 4}, negative[] = {-1};

@@ -427,7 +427,14 @@ Test(generate, arguments_are_checked) {
     REFUSED(TFM_ERROR_ARGUMENT, p.length_penalty = (double)NAN, "length_penalty");
     REFUSED(TFM_ERROR_ARGUMENT, p.decoder_start_token_id = -1, "decoder_start_token_id");
     REFUSED(TFM_ERROR_ARGUMENT, p.decoder_start_token_id = 37, "decoder_start_token_id");
-    REFUSED(TFM_ERROR_ARGUMENT, p.eos_token_ids = bad, "eos_token_id", "37");
+    REFUSED(TFM_ERROR_ARGUMENT, p.forced_bos_token_id = 37, "forced_bos_token_id 37", "36");
+    REFUSED(TFM_ERROR_ARGUMENT, p.forced_eos_token_id = INT32_MAX, "forced_eos_token_id 2147483647");
+    REFUSED(TFM_ERROR_ARGUMENT, p.min_length = 25, "min_length 25", "24");
+    REFUSED(TFM_ERROR_ARGUMENT, p.min_new_tokens = 25, "min_new_tokens 25", "24");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.max_new_tokens = 4, p.min_new_tokens = 5), "min_new_tokens 5", "4");
+    REFUSED(TFM_ERROR_ARGUMENT, p.min_new_tokens = 24, "input 0", "min_new_tokens 24", "23");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.max_new_tokens = 4, p.min_length = 6), "input 0", "min_length 6", "5");
+    REFUSED(TFM_ERROR_ARGUMENT, p.early_stopping = (tfm_early_stopping)3, "early_stopping is 3");
     REFUSED(TFM_ERROR_ARGUMENT, (input.ids = bad, input.n = 1), "input 0", "37");
     REFUSED(TFM_ERROR_ARGUMENT, (input.prefix = bad, input.n_prefix = 1), "prefix", "37");
     REFUSED(TFM_ERROR_LIMIT, input.n = 0, "input 0", "0 tokens");
@@ -437,8 +444,67 @@ Test(generate, arguments_are_checked) {
     REFUSED(TFM_ERROR_LIMIT, p.max_new_tokens = 321, "322");
 #undef REFUSED
     p = good;
+    p.decoder_start_token_id = -1; /* then it is the begin token */
+    p.bos_token_id = TINY_START;
+    REQUIRE_OK(tfm_generate(f.session, &in.items[3], 1, &p, NULL, error));
+    p = good;
     p.max_length = 321; /* the last token is chosen, not fed */
     REQUIRE_OK(tfm_generate(f.session, &in.items[3], 1, &p, NULL, error));
+    fixture_close(&f);
+}
+
+/* ---- end tokens that are none ---- */
+
+static bool same_outputs(fixture *f, const inputs *in, const tfm_generate_params *a, const tfm_generate_params *b) {
+    outputs *of_a, *of_b;
+    REQUIRE_OK(outputs_generate(f->session, in->items, N_INPUTS, a, &of_a, error));
+    REQUIRE_OK(outputs_generate(f->session, in->items, N_INPUTS, b, &of_b, error));
+    bool same = outputs_same(of_a, of_b);
+    outputs_free(&of_a);
+    outputs_free(&of_b);
+    return same;
+}
+
+/* An end token outside the vocabulary never comes; beside others it changes nothing, wherever it stands. */
+Test(generate, end_tokens_outside_the_vocabulary_never_come) {
+    static const int32_t outside[] = {50256, -1, INT32_MIN, INT32_MAX, 37}, mixed[] = {50256, 13, -1};
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    for (uint32_t num_beams = 1; num_beams <= 3; num_beams += 2) {
+        tfm_generate_params none = params_of(&f, num_beams), p = none, ends = none;
+        none.n_eos_token_ids = 0;
+        p.eos_token_ids = outside;
+        p.n_eos_token_ids = 5;
+        none.min_length = p.min_length = ends.min_length = 4;
+        cr_assert(same_outputs(&f, &in, &none, &p), "%u beams", num_beams);
+        p.eos_token_ids = mixed;
+        p.n_eos_token_ids = 3;
+        cr_assert(same_outputs(&f, &in, &ends, &p), "%u beams", num_beams);
+        cr_assert(!same_outputs(&f, &in, &none, &p), "%u beams: no output ends", num_beams);
+    }
+    fixture_close(&f);
+}
+
+/* A minimum that the model file itself has is no mistake of the request: its outputs end at their longest. */
+static void add_minimum(tfm_table_builder *table) { tfm_table_set_u64(table, "min_length", 12); }
+
+Test(generate, a_models_own_minimum_length_gives_way) {
+    inputs in;
+    make_inputs(&in);
+    tiny_config c = tiny_config_default();
+    c.generation = add_minimum;
+    fixture f;
+    fixture_open(&f, &c, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    p.max_length = 8;
+    outputs *all;
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, &p, &all, error));
+    for (size_t i = 0; i < N_INPUTS; i++) cr_assert(outputs_at(all, i, 0)->n == 7 && !outputs_at(all, i, 0)->ended);
+    outputs_free(&all);
+    p.min_length = 13;
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_generate(f.session, in.items, 1, &p, NULL, error), "min_length 13", "8");
     fixture_close(&f);
 }
 

@@ -83,6 +83,36 @@ Test(score, checks_its_arguments) {
     fixture_close(&f);
 }
 
+/* Nothing is read of a list whose length cannot be right: those at 8 would end the program. */
+Test(score, lengths_come_before_contents) {
+    static const char *const kinds[] = {"encoder-decoder", "decoder"};
+    static const size_t lengths[] = {SIZE_MAX, SIZE_MAX - 1, (size_t)1 << 40, 4096};
+    for (size_t kind = 0; kind < 2; kind++) {
+        fixture f;
+        tiny_config c = tiny_config_default();
+        c.kind = kinds[kind];
+        fixture_open(&f, &c, NULL);
+        const int32_t *nowhere = (const int32_t *)(uintptr_t)8; // NOLINT: never read
+        float scores[8], *out = scores, *none = NULL;
+        tfm_tokens good = {source_ids, 3}, bad = {nowhere, 0}, missing = {NULL, 3};
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            bad.n = lengths[i];
+            REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_score(f.session, &bad, &good, 1, &out, NULL, error), "input 0");
+            REQUIRE_ERROR(TFM_ERROR_LIMIT, tfm_score(f.session, &good, &bad, 1, &out, NULL, error), "target 0");
+        }
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score(f.session, &missing, &good, 1, &out, NULL, error), "input 0",
+                      "NULL");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score(f.session, &good, &missing, 1, &out, NULL, error), "target 0",
+                      "NULL");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score(f.session, &good, &good, 1, &none, NULL, error), "log_probs");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score(f.session, NULL, &good, 1, &out, NULL, error), "inputs is NULL");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score(f.session, &good, NULL, 1, &out, NULL, error), "targets is NULL");
+        REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score(f.session, &good, &good, 1, NULL, NULL, error),
+                      "log_probs is NULL");
+        fixture_close(&f);
+    }
+}
+
 /* Of items that cannot be scored each gets its own error, and all others their scores. */
 Test(score, errors_of_items_are_their_own) {
     enum { N = 9 };

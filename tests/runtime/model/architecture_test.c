@@ -206,6 +206,58 @@ Test(architecture, contradictions_are_named) {
     refuse(builder, "decoder");
 }
 
+/* Options that nothing would be done with: of another kind of positions, of another norm, of a head that is not there.
+ */
+Test(architecture, unused_keys_are_named) {
+    static const struct {
+        const char *key;
+        double value;
+        bool real;
+    } keys[] = {{"encoder.rope_dim", 4, false},
+                {"decoder.rope_factor", 1, true},
+                {"encoder.relative_buckets", 32, false},
+                {"decoder.relative_max_distance", 128, false},
+                {"head.dense", 1, false},
+                {"head.norm", 0, false},
+                {"head.classes", 2, false},
+                {"pooling.normalize", 1, false}};
+    static const char *const words[][2] = {{"decoder.rope_layout", "halves"},
+                                           {"head.activation", "gelu"},
+                                           {"head.function", "sigmoid"},
+                                           {"pooling", "cls"}};
+    static const float slopes[] = {1, 1, 1};
+    tiny_config c = tiny_config_default();
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        tfm_table_builder *builder = tiny_architecture(&c);
+        if (keys[i].real)
+            tfm_table_set_f64(builder, keys[i].key, keys[i].value);
+        else
+            tfm_table_set_u64(builder, keys[i].key, (uint64_t)keys[i].value);
+        refuse(builder, keys[i].key);
+    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        tfm_table_builder *builder = tiny_architecture(&c);
+        tfm_table_set_string(builder, words[i][0], words[i][1]);
+        refuse(builder, words[i][0]);
+    }
+    tfm_table_builder *builder = tiny_architecture(&c);
+    tfm_table_set_array(builder, "decoder.alibi_slopes", TFM_VALUE_F32S, slopes, 3);
+    refuse(builder, "decoder.alibi_slopes");
+    c.decoder.rms = true;
+    builder = tiny_architecture(&c);
+    tfm_table_set_u64(builder, "decoder.norm_bias", 0);
+    refuse(builder, "decoder.norm_bias");
+    c.decoder.position_offset = 2;
+    c.decoder.position_table = false;
+    refuse(tiny_architecture(&c), "decoder.position_offset");
+    c = tiny_config_default();
+    c.kind = "encoder";
+    c.head = "masked_lm";
+    builder = tiny_architecture(&c);
+    tfm_table_set_string(builder, "head.activation", "gelu"); /* without a dense layer */
+    refuse(builder, "head.activation");
+}
+
 Test(architecture, unknown_keys_are_named) {
     static const char *const keys[] = {"encoder.window", "decoder.attention_scale2", "rope", "d_model.x",
                                        "encoders.d_ff"};

@@ -2,6 +2,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "runtime/os/pool.h"
 #include "tests/support/require.h"
@@ -77,6 +79,50 @@ Test(pool, a_task_inside_a_task_runs_on_its_thread) {
     tfm_pool_run(NULL, visit, &v);
     cr_assert(v.counts[0] == 1 && v.n_workers == 1);
     tfm_pool_free(&n.pool);
+}
+
+/* ---- forks ---- */
+
+/* What a child does with the pool of its parent, and with one of its own; the number of the first thing that is wrong.
+ */
+static int use_in_child(tfm_pool *pool) {
+    visits v = {0};
+    alarm(20); /* instead of waiting for workers that never come */
+    tfm_pool_run(pool, visit, &v);
+    if (v.counts[0] != 1 || v.n_workers != 1) return 1;
+    tfm_pool *own;
+    if (tfm_pool_create(&own, 3, NULL) != TFM_OK) return 2;
+    v = (visits){0};
+    tfm_pool_run(own, visit, &v);
+    if (v.counts[1] != 1 || v.counts[2] != 1 || v.n_workers != 3) return 3;
+    tfm_pool_free(&own);
+    tfm_pool_free(&pool);
+    return pool ? 4 : 0;
+}
+
+/* In a child of its child, too; the parent's workers go on. */
+Test(pool, of_a_process_that_is_forked) {
+    tfm_pool *pool;
+    visits v = {0};
+    REQUIRE_OK(tfm_pool_create(&pool, 4, error));
+    tfm_pool_run(pool, visit, &v);
+    for (int generation = 1; generation <= 2; generation++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (generation == 1) _exit(use_in_child(pool));
+            pid_t grandchild = fork();
+            if (grandchild == 0) _exit(use_in_child(pool));
+            int status = -1;
+            waitpid(grandchild, &status, 0);
+            _exit(status == 0 ? 0 : 100);
+        }
+        int status = -1;
+        cr_assert(child > 0 && waitpid(child, &status, 0) == child && status == 0, "generation %d: status %x",
+                  generation, (unsigned)status);
+    }
+    tfm_pool_run(pool, visit, &v);
+    for (unsigned w = 0; w < 4; w++) cr_assert(v.counts[w] == 2);
+    tfm_pool_free(&pool);
 }
 
 static void mark(void *arg, size_t i) { atomic_fetch_add(&((atomic_uint *)arg)[i], 1); }

@@ -340,3 +340,23 @@ Test(completion, of_messages) {
     outcome *all[] = {&one, &lines, &system, &plain, &file, &text};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) free_outcome(all[i]);
 }
+
+/* ---- a model file's own settings ---- */
+
+/* Outputs that no session is made for: which option to give. */
+Test(completion, of_a_model_that_asks_for_a_million_outputs) {
+    pack_stories_with("{\"do_sample\": true, \"num_return_sequences\": 1000000, \"max_new_tokens\": 3}");
+    outcome run = RUN("a\n", STORIES, "--no-timing");
+    cr_expect_eq(run.code, 2);
+    cr_expect(
+        strstr(run.err, "num-return-sequences is 1000000, and 1 to 1024 are possible: give --num-return-sequences"),
+        "%s", run.err);
+    free_outcome(&run);
+    run = RUN("a\n", STORIES, "--num-return-sequences", "2");
+    cr_expect_eq(run.code, 0, "%s", run.err);
+    free_outcome(&run);
+    pack_stories_with("{\"num_beams\": 4294967295, \"max_new_tokens\": 3}");
+    run = RUN("a\n", STORIES, "--no-timing");
+    cr_expect(run.code == 2 && strstr(run.err, "give --num-beams"), "%s", run.err);
+    free_outcome(&run);
+}

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void pack(const char *model, const char *template) {
     const char *const words[] = {
@@ -15,6 +16,15 @@ static void pack(const char *model, const char *template) {
 }
 
 void pack_stories(void) { pack(STORIES, NULL); }
+
+void pack_stories_with(const char *generation) {
+    if (access("stories", F_OK) != 0) make_story_checkpoint("stories");
+    write_text("stories/generation_config.json", generation);
+    const char *const words[] = {getenv("TFM_TFMPACK"), "-f", "stories", STORIES, NULL};
+    outcome packed = run_program(words, NULL);
+    cr_assert_eq(packed.code, 0, "tfmpack: %s", packed.err);
+    free_outcome(&packed);
+}
 
 void pack_chatting(void) {
     write_text("template.jinja",

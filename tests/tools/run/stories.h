@@ -13,5 +13,7 @@
 /* Packs the story model into the scratch directory. */
 void pack_stories(void);
 void pack_chatting(void);
+/* Packs STORIES, again if it is there, with a generation_config.json of its own. */
+void pack_stories_with(const char *generation);
 
 #endif

@@ -171,9 +171,25 @@ static tfm_status check_lengths(const tfm_settings *settings, const tfm_generate
     return TFM_OK;
 }
 
+/* A model file's own counts within what the options may be: a session is made for them. */
+static tfm_status check_own_counts(const tfm_generate_params *params, tfm_error *error) {
+    static const char *const names[] = {"num-beams", "num-return-sequences"};
+    for (size_t i = 0; i < 2; i++) {
+        const tfm_option *option = tfm_options_find(&tfm_settings_table, names[i], strlen(names[i]));
+        uint32_t count = *(const uint32_t *)scalar(params, option);
+        if (count >= option->min && count <= option->max) continue;
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "the model file's own %s is %u, and %.0f to %.0f are possible: give --%s", names[i], count,
+                        option->min, option->max, names[i]);
+    }
+    return TFM_OK;
+}
+
 /* What would fail for every input alike is said once, before any is read. */
 static tfm_status check_together(const tfm_settings *settings, const tfm_generate_params *params,
                                  const tfm_model_info *info, tfm_error *error) {
+    tfm_status status = check_own_counts(params, error);
+    if (status != TFM_OK) return status;
     if (!params->do_sample && params->num_return_sequences > params->num_beams)
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
                         "--num-return-sequences %u is more than --num-beams %u: beam search gives at most one output a "
