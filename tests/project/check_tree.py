@@ -43,6 +43,7 @@ ORDER = [
     ['tools/common'],
     ['tools/safetensors'],
     ['tools/pack/common'],
+    ['tools/pack/config'],
     ['tools/pack/tokenizer/spm'],
     ['tools/pack/tokenizer'],
     ['tools/pack/checkpoint'],

@@ -114,10 +114,22 @@ static const char *size_text(uint64_t bytes, char *text, size_t size) {
     return text;
 }
 
-/* Ends the line. Keys, as names of sections and tensors, are of harmless characters; strings may hold anything. */
+/* Strings may hold anything; lines of one stand one below the other. */
+static void print_string(FILE *out, const char *text) {
+    size_t n = strcspn(text, "\n");
+    tfm_say(out, "%.*s", (int)n, text);
+    while (text[n] != '\0') {
+        text += n + 1;
+        n = strcspn(text, "\n");
+        fprintf(out, "  %-28s ", "");
+        tfm_say(out, "%.*s", (int)n, text);
+    }
+}
+
+/* Ends the line. Keys, as names of sections and tensors, are of harmless characters. */
 static void print_value(FILE *out, const tfm_value *value) {
     if (value->type == TFM_VALUE_STRING) {
-        tfm_say(out, "%s", (const char *)value->data);
+        print_string(out, value->data);
         return;
     }
     if (value->type == TFM_VALUE_U64) {

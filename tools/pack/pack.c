@@ -13,6 +13,7 @@
 #include "format/names.h"
 #include "format/utf8.h"
 #include "runtime/tfm.h"
+#include "tools/common/bytes.h"
 #include "tools/pack/checkpoint/chat_template.h"
 #include "tools/pack/checkpoint/checkpoint.h"
 #include "tools/pack/common/word_list.h"
@@ -88,7 +89,7 @@ static void describe_command(const tfm_pack_request *request, char *text, size_t
 }
 
 tfm_status tfm_pack_check_metadata(const char *what, const char *pair, tfm_error *error) {
-    static const char *const own[] = {"source_format", "created_by", "command"};
+    static const char *const own[] = {"source_format", "created_by", "command", "ignored"};
     const char *equals = strchr(pair, '=');
     size_t n = equals ? (size_t)(equals - pair) : 0;
     if (n == 0 || n > 63 || !tfm_name_chars(pair, n) || memchr(pair, '/', n) || !equals[1])
@@ -113,6 +114,17 @@ static void set_pairs(tfm_table_builder *table, const tfm_pack_request *request)
     }
 }
 
+/* What configuration files said and nobody obeyed, a line each. */
+static tfm_status set_ignored(tfm_table_builder *table, const json_t *ignored, tfm_error *error) {
+    tfm_text lines = {0};
+    bool ok = true;
+    for (size_t i = 0; ok && i < json_array_size(ignored); i++)
+        ok = tfm_text_print(&lines, "%s%s", i > 0 ? "\n" : "", json_string_value(json_array_get(ignored, i)));
+    if (ok && lines.size > 0) tfm_table_set_string(table, "ignored", lines.data);
+    tfm_text_free(&lines);
+    return ok ? TFM_OK : tfm_no_memory(error, "section metadata");
+}
+
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
                                  const char *format, tfm_error *error) {
     char name[256], created_by[64], command[800];
@@ -128,7 +140,8 @@ static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *req
     tfm_table_set_string(table, "command", command);
     if (request->license) tfm_table_set_string(table, "license", request->license);
     set_pairs(table, request);
-    status = tfm_writer_section(writer, "metadata", table, error);
+    status = set_ignored(table, request->options.ignored, error);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "metadata", table, error);
     tfm_table_builder_free(&table);
     return status;
 }
@@ -250,6 +263,8 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     tfm_checkpoint *checkpoint = NULL;
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
+    copy.options.ignored = json_array();
+    if (status == TFM_OK && !copy.options.ignored) status = tfm_no_memory(error, "%s", request->source);
     if (status == TFM_OK && (!request->tokenizer_only || tfm_checkpoint_is_foreign(request->source)))
         status = tfm_checkpoint_open(&checkpoint, request->source, error);
     if (status == TFM_OK && !request->tokenizer_only) choose_dtype(&copy, checkpoint);
@@ -266,6 +281,7 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     else
         status = tfm_writer_commit(&writer, error);
     tfm_checkpoint_close(&checkpoint);
+    json_decref(copy.options.ignored);
     return status;
 }
 

@@ -87,6 +87,7 @@ void tfm_checkpoint_close(tfm_checkpoint **handle) {
     for (size_t i = 0; i < TFM_TOKEN_ROLES; i++) free(checkpoint->hints.special_tokens[i]);
     json_decref(checkpoint->config);
     json_decref(checkpoint->generation_config);
+    json_decref(checkpoint->asked);
     free(checkpoint->chat_template);
     free(checkpoint->entries);
     free(checkpoint->by_name);
@@ -105,6 +106,15 @@ const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint) { return c
 const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint) {
     return checkpoint->generation_config;
 }
+tfm_config tfm_checkpoint_read_config(const tfm_checkpoint *checkpoint, tfm_error *error) {
+    return (tfm_config){.folder = checkpoint->path,
+                        .file = "config.json",
+                        .object = checkpoint->config,
+                        .scope = json_string_value(json_object_get(checkpoint->config, "model_type")),
+                        .asked = checkpoint->asked,
+                        .error = error};
+}
+
 const tfm_checkpoint_hints *tfm_checkpoint_get_hints(const tfm_checkpoint *checkpoint) { return &checkpoint->hints; }
 const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint) { return checkpoint->chat_template; }
 

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "format/model_file.h"
+#include "tools/pack/config/config.h"
 
 typedef struct tfm_checkpoint tfm_checkpoint;
 
@@ -58,6 +59,8 @@ const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint);
 /* config.json, or what stands for it; generation_config.json or NULL */
 const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint);
 const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint);
+/* The same to be read key by key; what is asked for is remembered where there is a config.json that a person wrote. */
+tfm_config tfm_checkpoint_read_config(const tfm_checkpoint *checkpoint, tfm_error *error);
 const tfm_checkpoint_hints *tfm_checkpoint_get_hints(const tfm_checkpoint *checkpoint);
 /* The chat template a file of a foreign format has in itself (Jinja), or NULL. */
 const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint);

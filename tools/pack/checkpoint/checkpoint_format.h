@@ -34,6 +34,7 @@ struct tfm_checkpoint {
     const char *format;
     char *note;
     json_t *config, *generation_config;
+    json_t *asked; /* keys of config that an importer asked for; NULL: nobody wants to know */
     tfm_checkpoint_hints hints;
     char *chat_template;
     tfm_checkpoint_reader reader;

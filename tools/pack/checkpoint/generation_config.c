@@ -1,179 +1,202 @@
 /* generation_config.c - decoding defaults of a checkpoint become the section generation. */
 #include "generation_config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "tools/pack/config/keys.h"
 
 #define IDS_MAX ((size_t)1 << 20)
 
-/* Whole numbers and flags that are written as they are. */
-static const char *const numbers[] = {"max_length", "max_new_tokens",       "min_length",           "min_new_tokens",
-                                      "num_beams",  "num_return_sequences", "no_repeat_ngram_size", NULL};
-static const char *const ids[] = {"forced_bos_token_id", "bos_token_id", NULL};
+/* What is read, what it goes into, and who is told. */
+typedef struct generation {
+    tfm_config config;
+    tfm_table_builder *table;
+    uint64_t vocab_size;
+    const tfm_pack_options *options;
+} generation;
+
+/* ---- numbers ---- */
+
+static const char *const numbers[] = {"min_length",           "min_new_tokens",       "num_beams",
+                                      "num_return_sequences", "no_repeat_ngram_size", NULL};
+static const char *const limits[] = {"max_length", "max_new_tokens", NULL};
 static const char *const reals[] = {"length_penalty", "repetition_penalty", NULL};
 
-static void write_number(tfm_config *config, tfm_table_builder *table, const char *key, uint64_t max) {
-    const json_t *value = json_object_get(config->object, key);
-    if (!value || json_is_null(value)) return;
-    uint64_t number = tfm_config_u64(config, key, 0, max, 0);
-    if (config->status == TFM_OK) tfm_table_set_u64(table, key, number);
+static void write_number(generation *g, const char *key) {
+    if (!tfm_config_get(&g->config, key)) return;
+    uint64_t number = tfm_config_u64(&g->config, key, 0, UINT32_MAX, 0);
+    if (g->config.status == TFM_OK) tfm_table_set_u64(g->table, key, number);
 }
 
-static void write_real(tfm_config *config, tfm_table_builder *table, const char *key) {
-    const json_t *value = json_object_get(config->object, key);
-    if (!value || json_is_null(value)) return;
-    if (!json_is_number(value))
-        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is not a number");
+/* A length that may be as large as Python's whole numbers: 10^30 is no limit. */
+static void write_limit(generation *g, const char *key) {
+    const json_t *value = tfm_config_get(&g->config, key);
+    if (json_number_value(value) >= UINT32_MAX)
+        tfm_table_set_u64(g->table, key, UINT32_MAX);
     else
-        tfm_table_set_f64(table, key, json_number_value(value));
+        write_number(g, key);
 }
+
+static void write_real(generation *g, const char *key) {
+    const json_t *value = tfm_config_get(&g->config, key);
+    if (!value) return;
+    if (!json_is_number(value))
+        tfm_config_fail(&g->config, TFM_ERROR_FORMAT, key, "is not a number");
+    else
+        tfm_table_set_f64(g->table, key, json_number_value(value));
+}
+
+/* ---- search and sampling ---- */
 
 /* A real that only sampling looks at; one out of range matters only if tokens are drawn. */
-static void write_sampling_real(tfm_config *config, tfm_table_builder *table, const char *key, bool draws) {
-    double value = json_number_value(json_object_get(config->object, key));
+static void write_sampling_real(generation *g, const char *key, bool draws) {
+    const json_t *number = tfm_config_get(&g->config, key);
+    double value = json_number_value(number);
     bool possible = strcmp(key, "temperature") ? value >= 0 && value <= 1 : value > 0;
-    if (!json_is_number(json_object_get(config->object, key)) || possible)
-        write_real(config, table, key);
+    if (!json_is_number(number) || possible)
+        write_real(g, key);
     else if (draws)
-        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is out of range");
+        tfm_config_fail(&g->config, TFM_ERROR_FORMAT, key, "is out of range");
 }
 
-/* Whether tokens are to be drawn, which is not done with beams. */
-static bool samples(const tfm_config *config) {
-    return json_is_true(json_object_get(config->object, "do_sample")) &&
-           json_integer_value(json_object_get(config->object, "num_beams")) <= 1;
-}
-
-static void write_sampling(tfm_config *config, tfm_table_builder *table) {
+static void write_sampling(generation *g) {
     static const char *const keys[] = {"temperature", "top_p", "min_p", "typical_p"};
-    bool draws = samples(config);
-    if (draws) tfm_table_set_u64(table, "do_sample", 1);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) write_sampling_real(config, table, keys[i], draws);
+    const bool asked = json_is_true(tfm_config_get(&g->config, "do_sample"));
+    /* Tokens are not drawn together with beams. */
+    const bool draws = asked && json_integer_value(tfm_config_get(&g->config, "num_beams")) <= 1;
+    if (draws) tfm_table_set_u64(g->table, "do_sample", 1);
+    if (asked && !draws)
+        tfm_pack_note(g->options, "%s: settings that are not supported are left out: do_sample with num_beams",
+                      g->config.file);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) write_sampling_real(g, keys[i], draws);
     /* Where it is not said transformers takes 50; null is none. */
-    if (draws && !json_object_get(config->object, "top_k"))
-        tfm_table_set_u64(table, "top_k", 50);
-    else if (draws || json_integer_value(json_object_get(config->object, "top_k")) >= 0)
-        write_number(config, table, "top_k", UINT32_MAX);
+    if (draws && !tfm_config_has(&g->config, "top_k"))
+        tfm_table_set_u64(g->table, "top_k", 50);
+    else if (draws || json_integer_value(tfm_config_get(&g->config, "top_k")) >= 0)
+        write_number(g, "top_k");
 }
 
 /* Older configurations have 0 and 1 for false and true. */
-static void write_early_stopping(tfm_config *config, tfm_table_builder *table) {
-    const json_t *value = json_object_get(config->object, "early_stopping");
-    if (!value || json_is_null(value)) return;
+static void write_early_stopping(generation *g) {
+    const json_t *value = tfm_config_get(&g->config, "early_stopping");
+    if (!value) return;
     if (json_is_boolean(value) || (json_is_integer(value) && (json_integer_value(value) | 1) == 1))
-        tfm_table_set_string(table, "early_stopping",
+        tfm_table_set_string(g->table, "early_stopping",
                              json_is_true(value) || json_integer_value(value) == 1 ? "true" : "false");
     else if (json_is_string(value) && strcmp(json_string_value(value), "never") == 0)
-        tfm_table_set_string(table, "early_stopping", "never");
+        tfm_table_set_string(g->table, "early_stopping", "never");
     else
-        tfm_config_fail(config, TFM_ERROR_FORMAT, "early_stopping", "is none of false, true and \"never\"");
+        tfm_config_fail(&g->config, TFM_ERROR_FORMAT, "early_stopping", "is none of false, true and \"never\"");
 }
 
-static bool get_id(tfm_config *config, const char *key, const json_t *value, uint32_t *id) {
-    json_int_t number = json_integer_value(value);
-    if (!json_is_integer(value) || number < 0 || number > INT32_MAX) {
-        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "has a value that is not a token id");
+/* ---- token ids ---- */
+
+/* An id that the model may give or be given, or one that it must know. */
+typedef enum id_rule { MAY_BE_OUTSIDE, MUST_BE_INSIDE } id_rule;
+
+/*
+ * Whether there is an id. A negative number stands for none, as -1 does for many; one outside the vocabulary never
+ * comes, so that it says nothing either where it need not be inside.
+ */
+static bool get_id(generation *g, const char *key, const json_t *value, id_rule rule, uint32_t *id) {
+    const json_int_t number = json_integer_value(value);
+    const bool inside = number < INT32_MAX && (uint64_t)number < g->vocab_size;
+    if (!json_is_integer(value) || (number < 0 && rule == MUST_BE_INSIDE)) {
+        tfm_config_fail(&g->config, TFM_ERROR_FORMAT, key, "has a value that is not a token id");
         return false;
     }
+    if (number < 0) return false;
+    if (!inside && rule == MUST_BE_INSIDE)
+        tfm_config_fail(&g->config, TFM_ERROR_FORMAT, key, "is not in the vocabulary");
+    if (!inside && rule == MAY_BE_OUTSIDE)
+        tfm_pack_note(g->options,
+                      "%s: %s %lld is not in the vocabulary of %llu tokens: it never comes, and is left out",
+                      g->config.file, key, (long long)number, (unsigned long long)g->vocab_size);
     *id = (uint32_t)number;
-    return true;
+    return inside;
+}
+
+static void write_id(generation *g, const char *key, id_rule rule) {
+    const json_t *value = tfm_config_get(&g->config, key);
+    uint32_t id;
+    /* forced_eos_token_id may be a list in transformers; one is forced here. */
+    if (json_is_array(value) && json_array_size(value) == 1) value = json_array_get(value, 0);
+    if (json_is_array(value))
+        tfm_config_unsupported(&g->config, key);
+    else if (value && (json_integer_value(value) >= 0 || !json_is_integer(value)) && get_id(g, key, value, rule, &id))
+        tfm_table_set_u64(g->table, key, id);
 }
 
 /* One id or a list of ids. */
-static void write_ids(tfm_config *config, tfm_table_builder *table, const char *key) {
-    const json_t *value = json_object_get(config->object, key);
-    if (!value || json_is_null(value)) return;
-    size_t n = json_is_array(value) ? json_array_size(value) : 1;
+static void write_ids(generation *g, const char *key) {
+    const json_t *value = tfm_config_get(&g->config, key);
+    if (!value) return;
+    size_t n = json_is_array(value) ? json_array_size(value) : 1, used = 0;
     uint32_t *list = n <= IDS_MAX ? malloc((n + 1) * sizeof *list) : NULL;
     if (!list) {
-        tfm_config_fail(config, TFM_ERROR_MEMORY, key, "is too long a list");
+        tfm_config_fail(&g->config, TFM_ERROR_MEMORY, key, "is too long a list");
         return;
     }
-    bool ok = true;
-    for (size_t i = 0; ok && i < n; i++)
-        ok = get_id(config, key, json_is_array(value) ? json_array_get(value, i) : value, &list[i]);
-    if (ok && n > 0) tfm_table_set_array(table, key, TFM_VALUE_U32S, list, n);
+    for (size_t i = 0; g->config.status == TFM_OK && i < n; i++)
+        used += get_id(g, key, json_is_array(value) ? json_array_get(value, i) : value, MAY_BE_OUTSIDE, &list[used]);
+    if (g->config.status == TFM_OK && used > 0) tfm_table_set_array(g->table, key, TFM_VALUE_U32S, list, used);
     free(list);
 }
 
-/* Each word as its length, then its ids. */
-static void write_bad_words(tfm_config *config, tfm_table_builder *table) {
-    const char *key = "bad_words_ids";
-    const json_t *words = json_object_get(config->object, key);
-    if (!words || json_is_null(words)) return;
-    size_t total = 0, n = 0;
+/* Words are lists of ids; *total: ids and words together. */
+static bool are_words(const json_t *words, size_t *total) {
+    *total = 0;
     for (size_t i = 0; i < json_array_size(words); i++) {
-        const json_t *word = json_array_get(words, i);
-        if (json_array_size(word) == 0) {
-            tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is not a list of lists of token ids");
-            return;
-        }
-        total += 1 + json_array_size(word);
+        const size_t n = json_array_size(json_array_get(words, i));
+        if (n == 0) return false;
+        *total += 1 + n;
+    }
+    return json_is_array(words);
+}
+
+/* Each word as its length, then its ids. */
+static void write_bad_words(generation *g) {
+    const char *key = "bad_words_ids";
+    const json_t *words = tfm_config_get(&g->config, key);
+    size_t total, n = 0;
+    if (!words) return;
+    if (!are_words(words, &total)) {
+        tfm_config_fail(&g->config, TFM_ERROR_FORMAT, key, "is not a list of lists of token ids");
+        return;
     }
     uint32_t *list = total <= IDS_MAX ? malloc((total + 1) * sizeof *list) : NULL;
     if (!list) {
-        tfm_config_fail(config, TFM_ERROR_MEMORY, key, "is too long a list");
+        tfm_config_fail(&g->config, TFM_ERROR_MEMORY, key, "is too long a list");
         return;
     }
-    bool ok = json_is_array(words);
-    if (!ok) tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is not a list of lists of token ids");
+    bool ok = true;
     for (size_t i = 0; ok && i < json_array_size(words); i++) {
         const json_t *word = json_array_get(words, i);
         list[n++] = (uint32_t)json_array_size(word);
         for (size_t k = 0; ok && k < json_array_size(word); k++)
-            ok = get_id(config, key, json_array_get(word, k), &list[n++]);
+            ok = get_id(g, key, json_array_get(word, k), MUST_BE_INSIDE, &list[n++]);
     }
-    if (ok && n > 0) tfm_table_set_array(table, key, TFM_VALUE_U32S, list, n);
+    if (ok && n > 0) tfm_table_set_array(g->table, key, TFM_VALUE_U32S, list, n);
     free(list);
 }
 
-/* Settings that would change results and that the runtime does not have: left out, and said. */
-static void note_unsupported(const tfm_config *config, const tfm_pack_options *options) {
-    static const struct {
-        const char *key;
-        double neutral;
-    } settings[] = {{"epsilon_cutoff", 0},
-                    {"eta_cutoff", 0},
-                    {"num_beam_groups", 1},
-                    {"diversity_penalty", 0},
-                    {"penalty_alpha", 0},
-                    {"guidance_scale", 1},
-                    {"encoder_no_repeat_ngram_size", 0},
-                    {"force_words_ids", 0},
-                    {"encoder_repetition_penalty", 1},
-                    {"constraints", 0},
-                    {"begin_suppress_tokens", 0},
-                    {"sequence_bias", 0},
-                    {"exponential_decay_length_penalty", 0},
-                    {"forced_decoder_ids", 0},
-                    {"remove_invalid_values", 0},
-                    {"watermarking_config", 0}};
-    char text[400] = "";
-    size_t used = 0;
-    if (json_is_true(json_object_get(config->object, "do_sample")) && !samples(config))
-        used = (size_t)snprintf(text, sizeof text, "do_sample with num_beams");
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        const json_t *value = json_object_get(config->object, settings[i].key);
-        if (!value || json_is_null(value) || json_is_false(value)) continue;
-        if (json_is_number(value) && json_number_value(value) == settings[i].neutral) continue;
-        if (json_is_array(value) && json_array_size(value) == 0) continue;
-        if (used + 40 < sizeof text)
-            used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", used ? ", " : "", settings[i].key);
+/* What generation starts from: its own, else bos_token_id, else the model's. */
+static void write_start(generation *g, const json_t *model_config) {
+    static const char *const keys[] = {"decoder_start_token_id", "bos_token_id", NULL};
+    uint32_t id;
+    for (size_t i = 0; keys[i]; i++) {
+        const json_t *value = tfm_config_get(&g->config, keys[i]);
+        if (!value) continue;
+        if (get_id(g, keys[i], value, MUST_BE_INSIDE, &id)) tfm_table_set_u64(g->table, keys[0], id);
+        return;
     }
-    if (used) tfm_pack_note(options, "%s: settings that are not supported are left out: %s", config->file, text);
+    const json_t *value = json_object_get(model_config, "decoder_start_token_id");
+    if (json_is_integer(value) && json_integer_value(value) >= 0 && (uint64_t)json_integer_value(value) < g->vocab_size)
+        tfm_table_set_u64(g->table, keys[0], (uint64_t)json_integer_value(value));
 }
 
-/* forced_eos_token_id may be a list in transformers; the runtime forces one. */
-static void write_single_id(tfm_config *config, tfm_table_builder *table, const char *key) {
-    const json_t *value = json_object_get(config->object, key);
-    uint32_t id;
-    if (json_is_array(value) && json_array_size(value) == 1) value = json_array_get(value, 0);
-    if (!value || json_is_null(value)) return;
-    if (get_id(config, key, value, &id)) tfm_table_set_u64(table, key, id);
-}
+/* ---- the section ---- */
 
 /* config.json of a repository older than generation_config.json: the class's defaults fill the gaps. */
 static json_t *from_config(const json_t *config, const tfm_generation_ids *defaults) {
@@ -194,53 +217,44 @@ static json_t *from_config(const json_t *config, const tfm_generation_ids *defau
     return NULL;
 }
 
-/* What generation starts from must be an id the decoder has. */
-static void write_start(tfm_config *config, const json_t *model_config, tfm_table_builder *table, uint64_t vocab_size) {
-    static const char *const keys[] = {"decoder_start_token_id", "bos_token_id", NULL};
-    for (size_t i = 0; keys[i]; i++) {
-        const json_t *value = json_object_get(config->object, keys[i]);
-        uint32_t id;
-        if (!value || json_is_null(value)) continue;
-        if (!get_id(config, keys[i], value, &id)) return;
-        if (id >= vocab_size) {
-            tfm_config_fail(config, TFM_ERROR_FORMAT, keys[i], "is not in the decoder's vocabulary");
-            return;
-        }
-        tfm_table_set_u64(table, "decoder_start_token_id", id);
-        return;
-    }
-    const json_t *value = json_object_get(model_config, "decoder_start_token_id");
-    if (json_is_integer(value) && json_integer_value(value) >= 0 && (uint64_t)json_integer_value(value) < vocab_size)
-        tfm_table_set_u64(table, "decoder_start_token_id", (uint64_t)json_integer_value(value));
+static void write_settings(generation *g) {
+    for (size_t i = 0; limits[i]; i++) write_limit(g, limits[i]);
+    for (size_t i = 0; numbers[i]; i++) write_number(g, numbers[i]);
+    for (size_t i = 0; reals[i]; i++) write_real(g, reals[i]);
+    tfm_table_set_u64(g->table, "renormalize_logits", tfm_config_bool(&g->config, "renormalize_logits", false));
+    write_early_stopping(g);
+    write_sampling(g);
+    write_id(g, "bos_token_id", MAY_BE_OUTSIDE);
+    write_id(g, "pad_token_id", MAY_BE_OUTSIDE);
+    write_id(g, "forced_bos_token_id", MUST_BE_INSIDE);
+    write_id(g, "forced_eos_token_id", MUST_BE_INSIDE);
+    write_ids(g, "eos_token_id");
+    write_ids(g, "suppress_tokens");
+    write_bad_words(g);
 }
 
 tfm_status tfm_write_generation(tfm_checkpoint *checkpoint, tfm_writer *writer, const tfm_generation_ids *defaults,
                                 uint64_t vocab_size, const tfm_pack_options *options, tfm_error *error) {
     const json_t *own = tfm_checkpoint_generation_config(checkpoint);
+    const char *file = own ? "generation_config.json" : "config.json";
     json_t *merged = own ? json_incref((json_t *)own) : from_config(tfm_checkpoint_config(checkpoint), defaults);
-    tfm_table_builder *table = tfm_table_builder_new();
-    tfm_config config = {tfm_checkpoint_path(checkpoint), own ? "generation_config.json" : "config.json", merged,
-                         TFM_OK, error};
-    if (!table || !merged) {
-        config.status = tfm_no_memory(error, "%s", tfm_checkpoint_path(checkpoint));
+    generation g = {
+        .config = {.folder = tfm_checkpoint_path(checkpoint), .file = file, .object = merged, .error = error},
+        .table = tfm_table_builder_new(),
+        .vocab_size = vocab_size,
+        .options = options};
+    g.config.asked = json_object();
+    tfm_status status = TFM_OK;
+    if (!g.table || !merged || !g.config.asked) {
+        status = tfm_no_memory(error, "%s", tfm_checkpoint_path(checkpoint));
     } else {
-        for (size_t i = 0; numbers[i]; i++) write_number(&config, table, numbers[i], UINT32_MAX);
-        for (size_t i = 0; ids[i]; i++) write_number(&config, table, ids[i], INT32_MAX);
-        for (size_t i = 0; reals[i]; i++) write_real(&config, table, reals[i]);
-        tfm_table_set_u64(table, "renormalize_logits", tfm_config_bool(&config, "renormalize_logits", false));
-        write_number(&config, table, "pad_token_id", INT32_MAX);
-        write_single_id(&config, table, "forced_eos_token_id");
-        write_early_stopping(&config, table);
-        write_sampling(&config, table);
-        write_ids(&config, table, "eos_token_id");
-        write_ids(&config, table, "suppress_tokens");
-        write_bad_words(&config, table);
-        if (!defaults->causal) write_start(&config, tfm_checkpoint_config(checkpoint), table, vocab_size);
-        note_unsupported(&config, options);
+        write_settings(&g);
+        if (!defaults->causal) write_start(&g, tfm_checkpoint_config(checkpoint));
+        status = tfm_keys_check(&tfm_generation_keys, &g.config, !own, options);
     }
-    tfm_status status = config.status;
-    if (status == TFM_OK) status = tfm_writer_section(writer, "generation", table, error);
-    tfm_table_builder_free(&table);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "generation", g.table, error);
+    tfm_table_builder_free(&g.table);
     json_decref(merged);
+    json_decref(g.config.asked);
     return status;
 }

@@ -185,6 +185,7 @@ static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_
     if (status == TFM_OK)
         status = tfm_json_load(tfm_path_in(checkpoint->path, "generation_config.json").text,
                                TFM_JSON_OPTIONAL | TFM_JSON_OBJECT, &checkpoint->generation_config, error);
+    if (status == TFM_OK && !(checkpoint->asked = json_object())) status = tfm_no_memory(error, "%s", path);
     return status == TFM_OK ? open_container(files, which, error) : status;
 }
 

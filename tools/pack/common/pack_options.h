@@ -4,6 +4,8 @@
 #ifndef TFM_TOOLS_PACK_COMMON_PACK_OPTIONS_H
 #define TFM_TOOLS_PACK_COMMON_PACK_OPTIONS_H
 
+#include <jansson.h>
+
 #include "format/model_file.h"
 
 /* How far a matrix of the model file is from the checkpoint's. */
@@ -27,6 +29,8 @@ typedef struct tfm_pack_options {
     /* Told what a person should know and the file does not say; may be NULL. */
     void (*note)(void *user, const char *text);
     void *note_user;
+    /* A list that is given a line for each key of a configuration file that had no effect; may be NULL. */
+    json_t *ignored;
     /* Told of each matrix what rounding to its type cost; may be NULL (then it is not measured). */
     void (*rounded)(void *user, const tfm_rounding *rounding);
     void *rounded_user;

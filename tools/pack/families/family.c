@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tools/pack/config/keys.h"
+
 /* ---- an import ---- */
 
 tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tfm_checkpoint *checkpoint,
@@ -13,6 +15,12 @@ tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tf
 }
 
 void tfm_family_end(tfm_family *family) { tfm_plan_free(&family->plan); }
+
+tfm_status tfm_family_check(const tfm_family *family, tfm_error *error) {
+    const tfm_config config = tfm_checkpoint_read_config(family->checkpoint, error);
+    tfm_status status = config.asked ? tfm_keys_check(&tfm_config_keys, &config, false, family->options) : TFM_OK;
+    return status == TFM_OK ? tfm_plan_check(family->plan, error) : status;
+}
 
 bool tfm_family_has_prefix(const tfm_family *family, const char *prefix) {
     for (size_t i = 0; i < tfm_checkpoint_count(family->checkpoint); i++)
@@ -42,7 +50,7 @@ const char *tfm_activation_word(const char *theirs) {
 const char *tfm_family_activation(tfm_config *config, const char *key, const char *fallback) {
     const char *word = tfm_activation_word(tfm_config_string(config, key, fallback));
     if (word) return word;
-    tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, key, "has a value that is not supported");
+    tfm_config_unsupported(config, key);
     return "relu";
 }
 

@@ -5,9 +5,9 @@
 #define TFM_TOOLS_PACK_FAMILIES_FAMILY_H
 
 #include "importer.h"
-#include "tools/pack/checkpoint/config.h"
 #include "tools/pack/checkpoint/generation_config.h"
 #include "tools/pack/common/name_format.h"
+#include "tools/pack/config/config.h"
 #include "tools/pack/plan/plan.h"
 
 /* What an import works on. */
@@ -23,6 +23,12 @@ typedef struct tfm_family {
 tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tfm_checkpoint *checkpoint,
                             const tfm_pack_options *options, tfm_error *error);
 void tfm_family_end(tfm_family *family);
+
+/*
+ * After the configuration is read and the tensors are planned: tfm_plan_check, and a look at what config.json has that
+ * nobody asked for (config/keys.h).
+ */
+tfm_status tfm_family_check(const tfm_family *family, tfm_error *error);
 
 /* Whether the name of some tensor begins so. */
 bool tfm_family_has_prefix(const tfm_family *family, const char *prefix);

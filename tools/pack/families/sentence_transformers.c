@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "tools/pack/checkpoint/config.h"
 #include "tools/pack/common/json_file.h"
 #include "tools/pack/common/name_format.h"
 #include "tools/pack/common/path.h"

@@ -33,25 +33,48 @@ void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
         if (!choose || choose(i, user)) c->windows[i] = (uint32_t)window;
 }
 
+/* Layer i of layer_types. */
+static bool is_sliding(uint64_t layer, const void *types) {
+    const char *type = json_string_value(json_array_get(types, layer));
+    return type && !strcmp(type, "sliding_attention");
+}
+
+void tfm_causal_layer_types(tfm_causal *c, tfm_config *config, uint64_t window,
+                            bool (*choose)(uint64_t layer, const void *user), const void *user) {
+    const json_t *types = tfm_config_get(config, "layer_types"), *type;
+    size_t i;
+    if (types && json_array_size(types) != c->stack.n_layers)
+        tfm_config_fail(config, TFM_ERROR_FORMAT, "layer_types", "does not name a type for each layer");
+    json_array_foreach(types, i, type) {
+        if (!is_sliding(i, types) && strcmp(json_string_value(type) ? json_string_value(type) : "", "full_attention"))
+            tfm_config_unsupported(config, "layer_types");
+    }
+    tfm_causal_windows(c, config, window, types ? is_sliding : choose, types ? types : user);
+}
+
 /* ---- rotations ---- */
 
-/* The settings of rope_scaling, with the type they belong to in messages. */
-typedef struct rope_scaling {
-    tfm_config config; /* of the object */
+/* rope_scaling, or what stands for it; what fails there fails in config, too. */
+typedef struct rope_settings {
+    tfm_config config;
     double factor;
-} rope_scaling;
+} rope_settings;
 
-static void scale_llama3(tfm_causal *c, rope_scaling *scaling) {
-    double low = tfm_config_real(&scaling->config, "low_freq_factor", 1e-3, 1e6, 1);
-    double high = tfm_config_real(&scaling->config, "high_freq_factor", 1e-3, 1e6, 4);
-    double original = (double)tfm_config_u64(&scaling->config, "original_max_position_embeddings", 1, 1 << 22, 8192);
+static void scale_linear(tfm_causal *c, rope_settings *r) {
+    for (uint64_t i = 0; i < c->rope_dim / 2; i++) c->frequencies[i] /= r->factor;
+}
+
+static void scale_llama3(tfm_causal *c, rope_settings *r) {
+    double low = tfm_config_real(&r->config, "low_freq_factor", 1e-3, 1e6, 1);
+    double high = tfm_config_real(&r->config, "high_freq_factor", 1e-3, 1e6, 4);
+    double original = (double)tfm_config_u64(&r->config, "original_max_position_embeddings", 1, 1 << 22, 8192);
     for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
         double f = c->frequencies[i], turns = original * f / (2 * M_PI); /* over the original context */
         double smooth = (turns - low) / (high - low);
         if (turns < low)
-            c->frequencies[i] = f / scaling->factor;
+            c->frequencies[i] = f / r->factor;
         else if (turns <= high)
-            c->frequencies[i] = (1 - smooth) * f / scaling->factor + smooth * f;
+            c->frequencies[i] = (1 - smooth) * f / r->factor + smooth * f;
     }
 }
 
@@ -60,90 +83,154 @@ static double feature_of_turns(const tfm_causal *c, double turns, double n) {
     return (double)c->rope_dim * log(n / (turns * 2 * M_PI)) / (2 * log(c->rope_theta));
 }
 
-/* Fast features are kept, slow ones interpolated, with a ramp between them ("YaRN", Peng et al. 2023). */
-static void scale_yarn(tfm_causal *c, rope_scaling *scaling) {
-    double n = (double)c->stack.max_positions, last = (double)c->rope_dim - 1;
-    double low = floor(feature_of_turns(c, tfm_config_real(&scaling->config, "beta_fast", 1e-3, 1e6, 32), n));
-    double high = ceil(feature_of_turns(c, tfm_config_real(&scaling->config, "beta_slow", 1e-3, 1e6, 1), n));
-    low = fmax(low, 0);
-    high = fmin(high, last);
+static double yarn_scale(double factor, double mscale) { return factor <= 1 ? 1 : 0.1 * mscale * log(factor) + 1; }
+
+/* A setting for which 0 and null mean the default. */
+static double or_default(tfm_config *config, const char *key, double standard) {
+    double value = tfm_config_real(config, key, 0, 1e6, 0);
+    return value > 0 ? value : standard;
+}
+
+/*
+ * Fast features are kept, slow ones interpolated, with a ramp between them ("YaRN", Peng et al. 2023). The context that
+ * was trained is original_max_position_embeddings, or where that is not said max_position_embeddings.
+ */
+static void scale_yarn(tfm_causal *c, rope_settings *r) {
+    const uint64_t trained =
+        tfm_config_u64(&r->config, "original_max_position_embeddings", 1, 1 << 22, c->stack.max_positions);
+    const bool truncate = tfm_config_bool(&r->config, "truncate", true);
+    double n = (double)trained, last = (double)c->rope_dim - 1;
+    double low = feature_of_turns(c, or_default(&r->config, "beta_fast", 32), n);
+    double high = feature_of_turns(c, or_default(&r->config, "beta_slow", 1), n);
+    low = fmax(truncate ? floor(low) : low, 0);
+    high = fmin(truncate ? ceil(high) : high, last);
     if (low == high) high += 0.001;
     for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
         double ramp = fmin(fmax(((double)i - low) / (high - low), 0), 1);
-        c->frequencies[i] = c->frequencies[i] / scaling->factor * ramp + c->frequencies[i] * (1 - ramp);
+        c->frequencies[i] = c->frequencies[i] / r->factor * ramp + c->frequencies[i] * (1 - ramp);
     }
-    c->rope_factor = tfm_config_real(&scaling->config, "attention_factor", 0, 1e6, 0.1 * log(scaling->factor) + 1);
-    uint64_t longest = (uint64_t)(n * fmax(scaling->factor, 1));
-    c->stack.max_positions = longest < 1 << 22 ? longest : 1 << 22;
+    const double mscale = tfm_config_real(&r->config, "mscale", 0, 1e6, 0);
+    const double all_dim = tfm_config_real(&r->config, "mscale_all_dim", 0, 1e6, 0);
+    const double standard = mscale > 0 && all_dim > 0 ? yarn_scale(r->factor, mscale) / yarn_scale(r->factor, all_dim)
+                                                      : yarn_scale(r->factor, 1);
+    c->rope_factor = tfm_config_real(&r->config, "attention_factor", 0, 1e6, standard);
+    const double longest = fmin(n * fmax(r->factor, 1), 1 << 22);
+    if (longest > (double)c->stack.max_positions) c->stack.max_positions = (uint64_t)longest;
 }
 
 /*
  * Factors for each frequency, one list for inputs up to the original length and one for longer ones. Which of them
  * holds would change for a whole sequence while it grows; so the first is taken, and the original length is the limit.
  */
-static void scale_longrope(tfm_causal *c, tfm_config *config, rope_scaling *scaling) {
-    uint64_t longest = c->stack.max_positions;
-    uint64_t original = tfm_config_u64(config, "original_max_position_embeddings", 2, 1 << 22, longest);
-    const json_t *factors = json_object_get(scaling->config.object, "short_factor");
+static void scale_longrope(tfm_causal *c, tfm_config *config, rope_settings *r) {
+    const uint64_t longest = c->stack.max_positions;
+    const uint64_t original =
+        tfm_config_u64(&r->config, "original_max_position_embeddings", 2, 1 << 22,
+                       tfm_config_u64(config, "original_max_position_embeddings", 2, 1 << 22, longest));
+    const json_t *factors = tfm_config_get(&r->config, "short_factor");
     if (json_array_size(factors) != c->rope_dim / 2) {
-        tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "has no short_factor of the right length");
+        tfm_config_fail(&r->config, TFM_ERROR_FORMAT, "short_factor", "is missing or has not the right length");
         return;
     }
     for (uint64_t i = 0; i < c->rope_dim / 2; i++) {
         double factor = json_number_value(json_array_get(factors, i));
-        if (!(factor > 0))
-            tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "has a short_factor that is not positive");
+        if (!(factor > 0)) tfm_config_fail(&r->config, TFM_ERROR_FORMAT, "short_factor", "has a value not above 0");
         c->frequencies[i] /= factor;
     }
     double stretch = (double)longest / (double)original;
     double standard = stretch <= 1 ? 1 : sqrt(1 + log(stretch) / log((double)original));
-    c->rope_factor = tfm_config_real(&scaling->config, "attention_factor", 0, 1e6, standard);
+    c->rope_factor = tfm_config_real(&r->config, "attention_factor", 0, 1e6, standard);
     c->stack.max_positions = original;
+    if (tfm_config_get(&r->config, "long_factor") && original < longest)
+        tfm_pack_note(c->family.options,
+                      "longrope: inputs up to the %llu positions that were trained; the factors for longer ones, up to "
+                      "%llu, are left out",
+                      (unsigned long long)original, (unsigned long long)longest);
 }
 
-static void scale(tfm_causal *c, tfm_config *config, const json_t *object) {
-    rope_scaling scaling = {.config = *config};
-    scaling.config.object = object;
-    const char *type =
-        tfm_config_string(&scaling.config, "rope_type", tfm_config_string(&scaling.config, "type", "default"));
-    scaling.factor = tfm_config_real(&scaling.config, "factor", 1e-3, 1e6, 1);
+static void scale(tfm_causal *c, tfm_config *config, rope_settings *r) {
+    const char *older = tfm_config_string(&r->config, "type", "default");
+    const char *type = tfm_config_string(&r->config, "rope_type", older);
+    r->factor = tfm_config_real(&r->config, "factor", 1e-3, 1e6, 1);
     if (!strcmp(type, "linear"))
-        for (uint64_t i = 0; i < c->rope_dim / 2; i++) c->frequencies[i] /= scaling.factor;
+        scale_linear(c, r);
     else if (!strcmp(type, "llama3"))
-        scale_llama3(c, &scaling);
+        scale_llama3(c, r);
     else if (!strcmp(type, "yarn"))
-        scale_yarn(c, &scaling);
+        scale_yarn(c, r);
     else if (!strcmp(type, "longrope") || !strcmp(type, "su"))
-        scale_longrope(c, config, &scaling);
+        scale_longrope(c, config, r);
     else if (strcmp(type, "default") != 0 && strcmp(type, "dynamic") != 0) /* dynamic: unchanged up to the limit */
-        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_scaling", "is of a type that is not supported");
-    if (config->status == TFM_OK) config->status = scaling.config.status;
+        tfm_config_unsupported(&r->config, tfm_config_has(&r->config, "rope_type") ? "rope_type" : "type");
 }
 
-void tfm_causal_rope(tfm_causal *c, tfm_config *config, uint64_t rope_dim, double theta) {
+/* Whether it has settings for each kind of layer; then those that are for all, if they are the same. */
+static bool is_by_layer_type(tfm_config *config, tfm_config *settings) {
+    const json_t *first = NULL;
+    const char *type;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)settings->object, type, value) {
+        if (!json_is_object(value)) return false;
+        if (first && !json_equal(first, value))
+            tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, settings->within,
+                            "has other rotations for other layers, which is not supported for this family");
+        first = tfm_config_get(settings, type);
+    }
+    if (first) settings->object = first;
+    return first != NULL;
+}
+
+/* Settings of rotations from rope_scaling, or from rope_parameters; neither: an object without keys. */
+static tfm_config find_settings(tfm_config *config) {
+    tfm_config scaling = tfm_config_within(config, "rope_scaling"),
+               whole = tfm_config_within(config, "rope_parameters");
+    if (json_object_size(scaling.object) > 0 && json_object_size(whole.object) > 0 &&
+        !json_equal(scaling.object, whole.object))
+        tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "and rope_parameters, which mean the same, differ");
+    if (json_object_size(whole.object) == 0) return scaling;
+    is_by_layer_type(config, &whole);
+    return whole;
+}
+
+/* A number that stands at the top, or among the settings under the name that transformers 5 has for it. */
+static double from_either(tfm_config *config, tfm_config *settings, const char *key, const char *inner, double min,
+                          double max, double fallback) {
+    const double outer = tfm_config_real(config, key, min, max, fallback);
+    const double value = tfm_config_real(settings, inner, min, max, outer);
+    if (tfm_config_get(config, key) && value != outer)
+        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is another than among the settings of rotations");
+    return value;
+}
+
+static void set_frequencies(tfm_causal *c, tfm_config *config) {
+    c->frequencies = calloc(c->rope_dim / 2, sizeof *c->frequencies);
+    if (!c->frequencies) {
+        tfm_config_fail(config, TFM_ERROR_MEMORY, "rope_theta", "needs more memory than there is");
+        return;
+    }
+    for (uint64_t i = 0; i < c->rope_dim / 2; i++)
+        c->frequencies[i] = pow(c->rope_theta, -2.0 * (double)i / (double)c->rope_dim);
+}
+
+void tfm_causal_rope(tfm_causal *c, tfm_config *config, const tfm_rope_keys *keys) {
+    rope_settings r = {.config = find_settings(config)};
+    const double theta = from_either(config, &r.config, keys->theta, "rope_theta", 1, 1e12, keys->default_theta);
+    const double part =
+        keys->part ? from_either(config, &r.config, keys->part, "partial_rotary_factor", 0, 1, keys->default_part) : 1;
+    if (config->status == TFM_OK) config->status = r.config.status;
     if (config->status != TFM_OK) return;
-    if (rope_dim < 2 || rope_dim % 2 != 0 || rope_dim > c->stack.head_dim || !(theta > 1)) {
-        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "rope_theta", "or the rotated part of a head is not supported");
+    const uint64_t rope_dim = (uint64_t)((double)c->stack.head_dim * part);
+    if (rope_dim < 2 || rope_dim % 2 != 0 || !(theta > 1)) {
+        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, keys->theta, "or the rotated part of a head is not supported");
         return;
     }
     c->stack.position = "rope";
     c->rope_dim = rope_dim;
     c->rope_theta = theta;
     c->rope_factor = 1;
-    c->frequencies = calloc(rope_dim / 2, sizeof *c->frequencies);
-    if (!c->frequencies) {
-        tfm_config_fail(config, TFM_ERROR_MEMORY, "rope_theta", "needs more memory than there is");
-        return;
-    }
-    for (uint64_t i = 0; i < rope_dim / 2; i++) c->frequencies[i] = pow(theta, -2.0 * (double)i / (double)rope_dim);
-    const json_t *object = json_object_get(config->object, "rope_scaling");
-    if (json_is_object(object)) scale(c, config, object);
-}
-
-void tfm_causal_partial_rope(tfm_causal *c, tfm_config *config, const char *part_key, double part,
-                             const char *theta_key, double theta) {
-    const double rotated = (double)c->stack.head_dim * tfm_config_real(config, part_key, 0, 1, part);
-    tfm_causal_rope(c, config, (uint64_t)rotated, tfm_config_real(config, theta_key, 1, 1e12, theta));
+    set_frequencies(c, config);
+    if (config->status == TFM_OK) scale(c, config, &r);
+    if (config->status == TFM_OK) config->status = r.config.status;
 }
 
 /* ---- options ---- */
@@ -153,7 +240,7 @@ static void set_real(tfm_table_builder *table, const char *key, double value) {
 }
 
 /* Frequencies in two parts, so that floats hold them to 2^-48. */
-static void set_frequencies(const tfm_causal *c, tfm_table_builder *table) {
+static void write_frequencies(const tfm_causal *c, tfm_table_builder *table) {
     float parts[4096];
     uint64_t half = c->rope_dim / 2;
     for (uint64_t i = 0; i < half; i++) {
@@ -177,7 +264,7 @@ static tfm_status write_architecture(const tfm_causal *c, tfm_writer *writer, tf
     set_real(table, "decoder.attention_soft_cap", c->soft_cap);
     set_real(table, "output.scale", c->output_scale);
     set_real(table, "output.soft_cap", c->output_soft_cap);
-    if (c->rope_dim) set_frequencies(c, table);
+    if (c->rope_dim) write_frequencies(c, table);
     if (c->windows) tfm_table_set_array(table, "decoder.windows", TFM_VALUE_U32S, c->windows, c->stack.n_layers);
     if (c->slopes) tfm_table_set_array(table, "decoder.alibi_slopes", TFM_VALUE_F32S, c->slopes, c->stack.n_heads);
     return tfm_family_write_architecture(&table, TFM_OK, writer, error);
@@ -346,7 +433,7 @@ static void check_heads(tfm_config *config, const tfm_family_stack *stack) {
 
 tfm_status tfm_import_causal(const tfm_importer *importer, tfm_checkpoint *checkpoint, tfm_writer *writer,
                              const tfm_pack_options *options, tfm_error *error) {
-    tfm_config config = tfm_config_of(checkpoint, error);
+    tfm_config config = tfm_checkpoint_read_config(checkpoint, error);
     tfm_causal c = {
         .stack = {.name = "decoder", .norm_placement = "pre", .position = "none", .embed_scale = 1},
         .ids = {.decoder_start = -1, .pad = -1, .eos = -1, .forced_eos = -1, .causal = true},
@@ -358,7 +445,7 @@ tfm_status tfm_import_causal(const tfm_importer *importer, tfm_checkpoint *check
         status = config.status;
     }
     if (status == TFM_OK) status = plan_all(&c, error);
-    if (status == TFM_OK) status = tfm_plan_check(c.family.plan, error);
+    if (status == TFM_OK) status = tfm_family_check(&c.family, error);
     if (status == TFM_OK) status = write_architecture(&c, writer, error);
     if (status == TFM_OK) status = tfm_write_generation(checkpoint, writer, &c.ids, c.stack.vocab_size, options, error);
     if (status == TFM_OK) status = tfm_plan_run(c.family.plan, writer, options, error);

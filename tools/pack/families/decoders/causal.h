@@ -58,13 +58,24 @@ tfm_status tfm_import_causal(const tfm_importer *importer, tfm_checkpoint *check
 const char *tfm_causal_biases(tfm_config *config, bool qkv, bool out, bool ffn);
 /* What scores are divided by in nearly all families, as a factor: 1 / the root of a head's size. */
 double tfm_causal_attention_scale(uint64_t head_dim);
-/* Rotations of rope_dim features with base `theta`, scaled as rope_scaling of config.json says. */
-void tfm_causal_rope(tfm_causal *causal, tfm_config *config, uint64_t rope_dim, double theta);
-/* The same for a part of each head, and with a base, that keys of config.json or these defaults give. */
-void tfm_causal_partial_rope(tfm_causal *causal, tfm_config *config, const char *part_key, double part,
-                             const char *theta_key, double theta);
+/* Where a family's configuration has the base of its rotations and the part of a head they turn, and the defaults. */
+typedef struct tfm_rope_keys {
+    const char *theta; /* "rope_theta" */
+    double default_theta;
+    const char *part; /* "partial_rotary_factor"; NULL: whole heads */
+    double default_part;
+} tfm_rope_keys;
+/*
+ * Rotations of the heads' features, with the base, the part and the scaling that config.json has: at its top and in
+ * rope_scaling, or all in rope_parameters as transformers 5 writes it. Two places that contradict each other are
+ * refused.
+ */
+void tfm_causal_rope(tfm_causal *causal, tfm_config *config, const tfm_rope_keys *keys);
 /* A window of so many positions in the layers for which choose(layer, user) is true (NULL: in all); 0: none. */
 void tfm_causal_windows(tfm_causal *causal, tfm_config *config, uint64_t window,
                         bool (*choose)(uint64_t layer, const void *user), const void *user);
+/* The same where layer_types of config.json says which layers have one, if it is there; else `choose` does. */
+void tfm_causal_layer_types(tfm_causal *causal, tfm_config *config, uint64_t window,
+                            bool (*choose)(uint64_t layer, const void *user), const void *user);
 
 #endif

@@ -54,7 +54,7 @@ static void read_gemma2(tfm_causal *c, tfm_config *config) {
     const double final_cap = tfm_config_has(config, "final_logit_softcapping") ? 0 : 30;
     c->soft_cap = tfm_config_real(config, "attn_logit_softcapping", 1e-6, 1e6, cap);
     c->output_soft_cap = tfm_config_real(config, "final_logit_softcapping", 1e-6, 1e6, final_cap);
-    tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), is_even, NULL);
+    tfm_causal_layer_types(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), is_even, NULL);
 }
 
 const tfm_importer tfm_gemma_importer = {

@@ -66,7 +66,7 @@ static void read(tfm_causal *c, tfm_config *config) {
     c->stack.position = "table";
     c->stack.biases = "out_ffn";
     c->stack.attention_scale = 1;
-    const json_t *types = json_object_get(config->object, "attention_types");
+    const json_t *types = tfm_config_get(config, "attention_types");
     if (!json_is_array(types)) {
         tfm_config_fail(config, TFM_ERROR_FORMAT, "attention_types", "is missing");
         return;

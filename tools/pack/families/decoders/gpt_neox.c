@@ -41,12 +41,19 @@ static const tfm_gpt_like gpt_neox = {
     .names = &names,
 };
 
+static const tfm_rope_keys rope_keys = {
+    .theta = "rotary_emb_base",
+    .default_theta = 10000,
+    .part = "rotary_pct",
+    .default_part = 0.25,
+};
+
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_gpt_like(c, config, &gpt_neox);
     const bool attention_bias = tfm_config_bool(config, "attention_bias", true);
     c->stack.biases = tfm_causal_biases(config, attention_bias, attention_bias, true);
     if (tfm_config_bool(config, "use_parallel_residual", true)) c->sublayers = "parallel";
-    tfm_causal_partial_rope(c, config, "rotary_pct", 0.25, "rotary_emb_base", 10000);
+    tfm_causal_rope(c, config, &rope_keys);
 }
 
 const tfm_importer tfm_gpt_neox_importer = {

@@ -53,5 +53,5 @@ void tfm_llama_layer_norm(tfm_causal *c, tfm_config *config, double norm_eps) {
 
 void tfm_llama_rope(tfm_causal *c, tfm_config *config, const tfm_llama_defaults *defaults) {
     const double theta = defaults->rope_theta != 0 ? defaults->rope_theta : 10000;
-    tfm_causal_rope(c, config, c->stack.head_dim, tfm_config_real(config, "rope_theta", 1, 1e12, theta));
+    tfm_causal_rope(c, config, &(tfm_rope_keys){.theta = "rope_theta", .default_theta = theta});
 }

@@ -42,6 +42,13 @@ static const tfm_gpt_like phi = {
     .names = &names,
 };
 
+static const tfm_rope_keys rope_keys = {
+    .theta = "rope_theta",
+    .default_theta = 10000,
+    .part = "partial_rotary_factor",
+    .default_part = 0.5,
+};
+
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_gpt_like(c, config, &phi);
     c->sublayers = "parallel_shared";
@@ -50,7 +57,7 @@ static void read(tfm_causal *c, tfm_config *config) {
         c->qk_norm = "shared";
         c->qk_norm_bias = true;
     }
-    tfm_causal_partial_rope(c, config, "partial_rotary_factor", 0.5, "rope_theta", 10000);
+    tfm_causal_rope(c, config, &rope_keys);
 }
 
 const tfm_importer tfm_phi_importer = {

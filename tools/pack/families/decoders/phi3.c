@@ -9,13 +9,20 @@ static const tfm_llama_defaults defaults = {
     .norm_eps = 1e-5,
 };
 
+static const tfm_rope_keys rope_keys = {
+    .theta = "rope_theta",
+    .default_theta = 10000,
+    .part = "partial_rotary_factor",
+    .default_part = 1,
+};
+
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_llama_like(c, config, &defaults);
     c->names.qkv_layout = TFM_QKV_JOINED;
     c->names.qkv[0] = "self_attn.qkv_proj";
     c->names.gate_up = "mlp.gate_up_proj";
     c->stack.biases = "none";
-    tfm_causal_partial_rope(c, config, "partial_rotary_factor", 1, "rope_theta", 10000);
+    tfm_causal_rope(c, config, &rope_keys);
     tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 0), NULL, NULL);
 }
 

@@ -8,10 +8,14 @@ static const tfm_llama_defaults defaults = {
     .max_positions = 32768,
 };
 
+static bool is_late(uint64_t layer, const void *first) { return layer >= *(const uint64_t *)first; }
+
+/* The first max_window_layers layers see everything, where layer_types does not say it otherwise. */
 static void read_window(tfm_causal *c, tfm_config *config) {
-    if (!tfm_config_bool(config, "use_sliding_window", false)) return;
-    /* In every layer, whatever max_window_layers says: what the masks of transformers 4.46 do. */
-    tfm_causal_windows(c, config, tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096), NULL, NULL);
+    const bool has_window = tfm_config_bool(config, "use_sliding_window", false);
+    const uint64_t window = tfm_config_u64(config, "sliding_window", 1, 1 << 22, 4096);
+    const uint64_t first = tfm_config_u64(config, "max_window_layers", 0, UINT32_MAX, 28);
+    tfm_causal_layer_types(c, config, has_window ? window : 0, is_late, &first);
 }
 
 static void read_qwen2(tfm_causal *c, tfm_config *config) {

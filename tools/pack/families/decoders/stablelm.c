@@ -9,6 +9,13 @@ static const tfm_llama_defaults defaults = {
     .max_positions = 4096,
 };
 
+static const tfm_rope_keys rope_keys = {
+    .theta = "rope_theta",
+    .default_theta = 10000,
+    .part = "partial_rotary_factor",
+    .default_part = 0.25,
+};
+
 static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_llama_like(c, config, &defaults);
     tfm_llama_layer_norm(c, config, 1e-5);
@@ -23,7 +30,7 @@ static void read(tfm_causal *c, tfm_config *config) {
         c->names.q_norm = "self_attn.q_layernorm.norms";
         c->names.k_norm = "self_attn.k_layernorm.norms";
     }
-    tfm_causal_partial_rope(c, config, "partial_rotary_factor", 0.25, "rope_theta", 10000);
+    tfm_causal_rope(c, config, &rope_keys);
 }
 
 const tfm_importer tfm_stablelm_importer = {

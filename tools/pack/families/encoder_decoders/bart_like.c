@@ -82,7 +82,7 @@ static tfm_status read_config(import *m, tfm_error *error) {
     const tfm_bart_like *like = m->like;
     const bool two_vocabularies =
         like->two_vocabularies || tfm_checkpoint_get_hints(m->family.checkpoint)->two_vocabularies;
-    tfm_config config = tfm_config_of(m->family.checkpoint, error);
+    tfm_config config = tfm_checkpoint_read_config(m->family.checkpoint, error);
     m->family.d_model = tfm_config_u64(&config, "d_model", 1, 1 << 20, 1024);
     m->tied = tfm_config_bool(&config, "tie_word_embeddings", true);
     m->encoder = m->decoder = read_common(m, &config);
@@ -193,7 +193,7 @@ import m = {.like = importer->bart_like };
     if (status == TFM_OK) {
         plan_stack(&m, &m.encoder, &encoder_names);
         plan_stack(&m, &m.decoder, &decoder_names);
-        status = tfm_plan_check(m.family.plan, error);
+        status = tfm_family_check(&m.family, error);
     }
     if (status == TFM_OK) status = write_architecture(&m, writer, error);
     if (status == TFM_OK)

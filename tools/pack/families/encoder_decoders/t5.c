@@ -70,13 +70,12 @@ static void read_feed_forward(tfm_config *config, const char *fallback, tfm_fami
     stack->gated = strncmp(text, "gated-", 6) == 0;
     if (stack->gated) text += 6;
     stack->activation = stack->gated && strcmp(text, "gelu") == 0 ? "gelu_tanh" : tfm_activation_word(text);
-    if (!stack->activation)
-        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "feed_forward_proj", "has a value that is not supported");
+    if (!stack->activation) tfm_config_unsupported(config, "feed_forward_proj");
 }
 
 static tfm_status read_config(import *m, tfm_error *error) {
     const tfm_t5_like *like = m->like;
-    tfm_config config = tfm_config_of(m->family.checkpoint, error);
+    tfm_config config = tfm_checkpoint_read_config(m->family.checkpoint, error);
     tfm_family_stack stack = {.name = "encoder",
                               .norm = "rms",
                               .norm_placement = "pre",
@@ -169,7 +168,7 @@ import m = {.like = importer->t5_like };
         if (m.has_decoder) plan_stack(&m, &m.decoder, decoder_names, "layer.2.DenseReluDense.wi");
         /* In the first checkpoints of T5, and never used. */
         tfm_plan_ignore(m.family.plan, "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight");
-        status = tfm_plan_check(m.family.plan, error);
+        status = tfm_family_check(&m.family, error);
     }
     if (status == TFM_OK) status = write_architecture(&m, writer, error);
     if (status == TFM_OK && m.has_decoder)

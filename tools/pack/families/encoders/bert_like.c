@@ -43,7 +43,7 @@ typedef struct import {
 static tfm_status read_config(import *m, tfm_error *error) {
     const tfm_bert_like *like = m->like;
     const tfm_bert_keys *keys = like->keys;
-    tfm_config config = tfm_config_of(m->family.checkpoint, error);
+    tfm_config config = tfm_checkpoint_read_config(m->family.checkpoint, error);
     const uint64_t d = m->family.d_model = tfm_config_u64(&config, keys->d_model, 1, 1 << 20, 768);
     tfm_family_stack stack = {.name = "encoder",
                               .activation = tfm_family_activation(&config, keys->activation, "gelu"),
@@ -266,7 +266,7 @@ import m = {.like = like };
         tfm_family_layer(&m.family, &m.stack, like->names,
                          tfm_name_format("%s%s%llu.", m.prefix, like->layers, (unsigned long long)i).text, i);
     if (status == TFM_OK) status = plan_head(&m, error);
-    if (status == TFM_OK) status = tfm_plan_check(m.family.plan, error);
+    if (status == TFM_OK) status = tfm_family_check(&m.family, error);
     if (status == TFM_OK) status = write_architecture(&m, writer, error);
     if (status == TFM_OK) status = tfm_plan_run(m.family.plan, writer, options, error);
     tfm_family_end(&m.family);

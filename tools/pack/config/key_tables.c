@@ -1,0 +1,50 @@
+/* key_tables.c - the tables of keys that *_keys.def list. */
+#include <string.h>
+
+#include "keys.h"
+#include "tools/pack/common/word_list.h"
+
+#define READ(name, unused) {name, TFM_KEY_READ, NULL, unused},
+#define HARMLESS(name) {name, TFM_KEY_HARMLESS, NULL, NULL},
+#define LEFT_OUT(name, neutral) {name, TFM_KEY_LEFT_OUT, neutral, NULL},
+#define REFUSED(name, neutral) {name, TFM_KEY_REFUSED, neutral, NULL},
+#define ROTATION(name) READ("rope_scaling." name, NULL) READ("rope_parameters." name, NULL)
+#define ALIAS(model_types, alias, key)
+
+static const tfm_key config_keys[] = {
+#include "config_keys.def"
+};
+static const tfm_key generation_keys[] = {
+#include "generation_keys.def"
+};
+
+#define TABLE(keys, elsewhere)                                                                                         \
+    { keys, sizeof keys / sizeof *keys, elsewhere }
+const tfm_key_table tfm_generation_keys = TABLE(generation_keys, NULL);
+const tfm_key_table tfm_config_keys = TABLE(config_keys, &tfm_generation_keys);
+
+#undef READ
+#undef HARMLESS
+#undef LEFT_OUT
+#undef REFUSED
+#undef ROTATION
+#undef ALIAS
+#define READ(name, unused)
+#define HARMLESS(name)
+#define LEFT_OUT(name, neutral)
+#define REFUSED(name, neutral)
+#define ROTATION(name)
+#define ALIAS(model_types, alias, key) {model_types, alias, key},
+
+static const struct {
+    const char *model_types, *alias, *key;
+} aliases[] = {
+#include "config_keys.def"
+};
+
+const char *tfm_key_alias(const char *model_type, const char *key) {
+    for (size_t i = 0; model_type && i < sizeof aliases / sizeof *aliases; i++)
+        if (!strcmp(aliases[i].key, key) && tfm_word_list_has(aliases[i].model_types, model_type))
+            return aliases[i].alias;
+    return NULL;
+}
