@@ -113,3 +113,71 @@ Test(generation_config, its_own_file_counts_alone) {
     tfm_file_close(&file);
     scratch_remove(&folder);
 }
+
+/* -1 is no token, as elsewhere in transformers; one outside the vocabulary never comes. */
+Test(generation_config, ids_that_never_come) {
+    char *folder =
+        folder_with_generation("{\"decoder_start_token_id\": 3, \"pad_token_id\": -1, \"bos_token_id\": 50256,"
+                               " \"forced_bos_token_id\": -1, \"eos_token_id\": [50256, 5, -1],"
+                               " \"suppress_tokens\": [-1, 99], \"forced_eos_token_id\": [6],"
+                               " \"max_length\": 1000000000000000019884624838656}");
+    tfm_file *file = packed_open(folder);
+    const tfm_table *t = tfm_file_table(file, "generation");
+    cr_expect_null(tfm_table_find(t, "pad_token_id"));
+    cr_expect_null(tfm_table_find(t, "bos_token_id"));
+    cr_expect_null(tfm_table_find(t, "forced_bos_token_id"));
+    cr_expect_null(tfm_table_find(t, "suppress_tokens"));
+    cr_expect_eq(tfm_table_u64(t, "forced_eos_token_id", 0), 6);
+    cr_expect_eq(tfm_table_u64(t, "max_length", 0), UINT32_MAX);
+    check_u32s(t, "eos_token_id", (uint32_t[]){5}, 1);
+    cr_expect(strstr(packed_notes, "generation_config.json: eos_token_id 50256 is not in the vocabulary of"), "%s",
+              packed_notes);
+    cr_expect(strstr(packed_notes, "bos_token_id 50256 is not in"), "%s", packed_notes);
+    tfm_file_close(&file);
+    scratch_remove(&folder);
+}
+
+Test(generation_config, refused) {
+    static const struct {
+        const char *text, *message;
+        tfm_status status;
+    } cases[] = {
+        {"{\"forced_bos_token_id\": 50256}", "forced_bos_token_id is not in the vocabulary", TFM_ERROR_FORMAT},
+        {"{\"forced_eos_token_id\": 50256}", "forced_eos_token_id is not in the vocabulary", TFM_ERROR_FORMAT},
+        {"{\"forced_eos_token_id\": [1, 2]}", "forced_eos_token_id has a value that is not supported: [1,2]",
+         TFM_ERROR_UNSUPPORTED},
+        {"{\"decoder_start_token_id\": -1}", "decoder_start_token_id has a value that is not a token id",
+         TFM_ERROR_FORMAT},
+        {"{\"decoder_start_token_id\": 50256}", "decoder_start_token_id is not in the vocabulary", TFM_ERROR_FORMAT},
+        {"{\"eos_token_id\": \"</s>\"}", "eos_token_id has a value that is not a token id", TFM_ERROR_FORMAT},
+        {"{\"eos_token_id\": [1, 1.5]}", "eos_token_id has a value that is not a token id", TFM_ERROR_FORMAT},
+        {"{\"bad_words_ids\": [[1], [50256]]}", "bad_words_ids is not in the vocabulary", TFM_ERROR_FORMAT},
+        {"{\"bad_words_ids\": [1]}", "bad_words_ids is not a list of lists of token ids", TFM_ERROR_FORMAT},
+        {"{\"max_length\": NaN}", "max_length is not a whole number", TFM_ERROR_FORMAT},
+        {"{\"max_length\": -1}", "max_length is not a whole number", TFM_ERROR_FORMAT},
+        {"{\"num_beams\": 1e400}", "num_beams is not a whole number", TFM_ERROR_FORMAT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *folder = folder_with_generation(cases[i].text);
+        REQUIRE_ERROR(cases[i].status, packed_try(folder, TFM_F32, error), cases[i].message);
+        scratch_remove(&folder);
+    }
+}
+
+/* What changes results and is not supported is named with its value, and kept among the metadata. */
+Test(generation_config, left_out) {
+    char *folder =
+        folder_with_generation("{\"decoder_start_token_id\": 3, \"penalty_alpha\": 0.6, \"num_beam_groups\": 1,"
+                               " \"guidance_scale\": 1.0, \"use_cache\": true, \"made_up\": [7]}");
+    tfm_file *file = packed_open(folder);
+    cr_expect(strstr(packed_notes, "generation_config.json: settings that are not supported are left out:"
+                                   " penalty_alpha = 0.6"),
+              "%s", packed_notes);
+    cr_expect(
+        strstr(packed_notes, "generation_config.json: not known to this kind of model, and left out: made_up = [7]"),
+        "%s", packed_notes);
+    cr_expect_str_eq(tfm_table_string(tfm_file_table(file, "metadata"), "ignored", ""),
+                     "generation_config.json: penalty_alpha = 0.6\ngeneration_config.json: made_up = [7]");
+    tfm_file_close(&file);
+    scratch_remove(&folder);
+}
