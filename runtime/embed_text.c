@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "params.h"
 #include "runtime/exec/session.h"
 #include "runtime/model/model.h"
 
@@ -10,7 +11,9 @@ typedef struct embedder {
     const char *const *texts;
     const size_t *sizes;
     size_t n;
-    tfm_error *errors; /* (n) of texts; NULL: the first is the call's */
+    const char *prompt; /* before each text; NULL: none */
+    tfm_text prompted;  /* a text with it */
+    tfm_error *errors;  /* (n) of texts; NULL: the first is the call's */
     tfm_error *error;
     tfm_ids ids;           /* of all texts, one after the other */
     tfm_example *examples; /* (n_examples) of those that can be run */
@@ -21,8 +24,17 @@ typedef struct embedder {
 static tfm_status tokenize(embedder *e, size_t i, tfm_error *error) {
     size_t begin = e->ids.size, most = e->session->params.max_source;
     if (!e->texts[i]) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is no text: it is NULL");
-    size_t n_bytes = e->sizes ? e->sizes[i] : strlen(e->texts[i]);
-    tfm_status status = tfm_tokenize(e->session->model, TFM_SOURCE, e->texts[i], n_bytes, true, &e->ids, error);
+    const char *text = e->texts[i];
+    size_t n_bytes = e->sizes ? e->sizes[i] : strlen(text);
+    if (e->prompt) {
+        e->prompted.size = 0;
+        if (!tfm_text_append(&e->prompted, e->prompt, strlen(e->prompt)) ||
+            !tfm_text_append(&e->prompted, text, n_bytes))
+            return tfm_no_memory(error, "a text of %zu bytes", n_bytes);
+        text = e->prompted.data;
+        n_bytes = e->prompted.size;
+    }
+    tfm_status status = tfm_tokenize(e->session->model, TFM_SOURCE, text, n_bytes, true, &e->ids, error);
     size_t n = e->ids.size - begin;
     if (status == TFM_OK && (n == 0 || n > most))
         status = tfm_fail(error, TFM_ERROR_LIMIT, "the text has %zu tokens; allowed are 1 to %zu", n, most);
@@ -58,7 +70,16 @@ tfm_status tfm_embed_text(tfm_session *session, const char *const *texts, const 
     if (status != TFM_OK) return status;
     if (n > 0 && (!texts || !embeddings))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s is NULL", texts ? "embeddings" : "texts");
-    embedder e = {.session = session, .texts = texts, .sizes = sizes, .n = n, .errors = errors, .error = error};
+    tfm_embed_params own = tfm_embed_params_default(session->model);
+    if (params) status = tfm_params_take(&own, sizeof own, params, "tfm_embed_params", error);
+    if (status != TFM_OK) return status;
+    embedder e = {.session = session,
+                  .texts = texts,
+                  .sizes = sizes,
+                  .n = n,
+                  .prompt = own.prompt,
+                  .errors = errors,
+                  .error = error};
     e.examples = calloc(n ? n : 1, sizeof *e.examples);
     e.begins = calloc(n ? n : 1, sizeof *e.begins);
     status = e.examples && e.begins ? prepare(&e, embeddings) : tfm_no_memory(error, "%zu texts", n);
@@ -66,5 +87,6 @@ tfm_status tfm_embed_text(tfm_session *session, const char *const *texts, const 
     free(e.examples);
     free(e.begins);
     tfm_ids_free(&e.ids);
+    tfm_text_free(&e.prompted);
     return status;
 }

@@ -188,6 +188,14 @@ TFM_API bool tfm_model_metadata_at(const tfm_model *model, size_t i, const char 
 /* The name of class i of a classifier, or NULL; lives as long as the model. */
 TFM_API const char *tfm_model_label(const tfm_model *model, uint32_t i);
 
+/*
+ * A text that the model was trained to see before an input ("query: "), by its name ("query"; NULL: the one that is
+ * used if nothing is asked for), or NULL if there is none; and the i-th one, false past the last. All live as long as
+ * the model. tfm_embed_params has the one that tfm_embed_text uses.
+ */
+TFM_API const char *tfm_model_prompt(const tfm_model *model, const char *name);
+TFM_API bool tfm_model_prompt_at(const tfm_model *model, size_t i, const char **name, const char **text);
+
 /* ---- text and tokens ---- */
 
 typedef enum tfm_side { TFM_SOURCE = 0, TFM_TARGET = 1 } tfm_side;
@@ -415,10 +423,11 @@ typedef struct tfm_example {
 typedef struct tfm_embed_params {
     size_t size;
     tfm_pooling pooling;
-    bool normalize; /* divide embeddings by their length (L2 norm) */
+    bool normalize;     /* divide embeddings by their length (L2 norm) */
+    const char *prompt; /* put before each text by tfm_embed_text; NULL: none */
 } tfm_embed_params;
 
-/* As packed with the model; where its checkpoint says nothing, the mean, not normalised. */
+/* As packed with the model; where its checkpoint says nothing, the mean, not normalised, without a prompt. */
 TFM_API void tfm_embed_params_init(tfm_embed_params *params, size_t size, const tfm_model *model);
 static inline tfm_embed_params tfm_embed_params_default(const tfm_model *model) {
     tfm_embed_params params;
@@ -438,10 +447,10 @@ TFM_API tfm_status tfm_analyze(tfm_session *session, const tfm_example *examples
                                const tfm_embed_params *params, tfm_error *errors, tfm_error *error);
 
 /*
- * Embeddings (n, d_model) of n texts: tfm_tokenize with special tokens, then tfm_analyze. sizes: (n) bytes of each
- * text; NULL: they end with a NUL. params may be NULL for the model's defaults. errors: (n) of each text; those that
- * cannot be run (TFM_ERROR_LIMIT: too long) keep their rows as they are, and the others run. NULL: one of them refuses
- * all. Errors: those of tfm_tokenize and tfm_analyze.
+ * Embeddings (n, d_model) of n texts: tfm_tokenize with special tokens of params->prompt and the text, then
+ * tfm_analyze. sizes: (n) bytes of each text; NULL: they end with a NUL. params may be NULL for the model's defaults.
+ * errors: (n) of each text; those that cannot be run (TFM_ERROR_LIMIT: too long) keep their rows as they are, and the
+ * others run. NULL: one of them refuses all. Errors: those of tfm_tokenize and tfm_analyze.
  */
 TFM_API tfm_status tfm_embed_text(tfm_session *session, const char *const *texts, const size_t *sizes, size_t n,
                                   const tfm_embed_params *params, float *embeddings, tfm_error *errors,
@@ -546,9 +555,10 @@ typedef struct tfm_logit_bias {
 
 /*
  * What generate() of Hugging Face transformers takes, under the same names and with the same meaning. Lengths count
- * the decoder's start token, as there; a minimum above the longest output is refused, unless it is the model file's own:
- * then the output ends at its longest, as there. Token ids are -1 where there is none. End, suppressed and bad tokens
- * that the vocabulary does not have never come and are passed over; ids that would be put into the output are refused.
+ * the decoder's start token, as there; a minimum above the longest output is refused, unless it is the model file's
+ * own: then the output ends at its longest, as there. Token ids are -1 where there is none. End, suppressed and bad
+ * tokens that the vocabulary does not have never come and are passed over; ids that would be put into the output are
+ * refused.
  */
 typedef struct tfm_generate_params {
     size_t size;

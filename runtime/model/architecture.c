@@ -282,6 +282,36 @@ static tfm_status unused_head_option(reader *in, const tfm_architecture *arch) {
     return TFM_OK;
 }
 
+/* Prompts of encoders: names, texts, and which of them is the default. */
+static tfm_status read_prompts(reader *in, tfm_architecture *arch) {
+    tfm_head_options *head = &arch->head;
+    const tfm_value *names = tfm_table_find(in->table, "prompts.names");
+    const tfm_value *texts = tfm_table_find(in->table, "prompts.texts");
+    const tfm_value *standard = tfm_table_find(in->table, "prompts.default");
+    if (!names && !texts && !standard) return TFM_OK;
+    if (arch->kind != TFM_KIND_ENCODER) return bad_option(in, "prompts.names", "is for encoders");
+    if (!names || !texts || names->type != TFM_VALUE_STRINGS || texts->type != TFM_VALUE_STRINGS ||
+        names->n != texts->n)
+        return bad_option(in, "prompts.names", "is no list of one name for each of prompts.texts");
+    head->prompt_names = names;
+    head->prompt_texts = texts;
+    if (!standard) return TFM_OK;
+    head->default_prompt = standard->type == TFM_VALUE_STRING ? standard->data : "";
+    return tfm_architecture_prompt(arch, head->default_prompt) ? TFM_OK
+                                                               : bad_option(in, "prompts.default", "names no prompt");
+}
+
+const char *tfm_architecture_prompt(const tfm_architecture *arch, const char *name) {
+    const tfm_value *names = arch->head.prompt_names;
+    const char *at = names ? names->data : NULL, *text = names ? arch->head.prompt_texts->data : NULL;
+    for (size_t i = 0; names && i < names->n; i++) {
+        if (strcmp(at, name) == 0) return text;
+        at += strlen(at) + 1;
+        text += strlen(text) + 1;
+    }
+    return NULL;
+}
+
 /* What comes after the last layer. */
 static tfm_status check_output(reader *in, tfm_architecture *arch) {
     tfm_head_options *head = &arch->head;
@@ -308,7 +338,8 @@ static bool known_to_stack(const char *name) {
 static tfm_status unknown_key(reader *in, const tfm_architecture *arch) {
     for (size_t i = 0; i < tfm_table_count(in->table); i++) {
         const char *key = tfm_table_at(in->table, i)->key;
-        bool known = !strcmp(key, "kind") || !strcmp(key, "family") || !strcmp(key, "head.labels");
+        bool known = !strcmp(key, "kind") || !strcmp(key, "family") || !strcmp(key, "head.labels") ||
+                     !strcmp(key, "prompts.names") || !strcmp(key, "prompts.texts") || !strcmp(key, "prompts.default");
         for (size_t f = 0; !known && f < N_MODEL_FIELDS; f++) known = !strcmp(key, model_fields[f].name);
         bool stack =
             (arch->has_encoder && !strncmp(key, "encoder.", 8)) || (arch->has_decoder && !strncmp(key, "decoder.", 8));
@@ -337,6 +368,7 @@ tfm_status tfm_architecture_read(tfm_architecture *arch, const tfm_table *table,
         for (size_t i = 0; status == TFM_OK && i < N_MODEL_FIELDS; i++)
             status = read_field(&in, "", &model_fields[i], arch);
         if (status == TFM_OK) status = check_output(&in, arch);
+        if (status == TFM_OK) status = read_prompts(&in, arch);
     }
     if (status == TFM_OK && arch->has_encoder) status = read_stack(&in, "encoder", &arch->encoder, arch);
     if (status == TFM_OK && arch->has_decoder) status = read_stack(&in, "decoder", &arch->decoder, arch);

@@ -63,6 +63,9 @@ typedef struct tfm_head_options {
     uint32_t pooling; /* tfm_pooling */
     uint32_t normalize;
     const tfm_value *labels; /* a list of strings, or NULL */
+    /* Texts to be put before an input by name: lists of strings of one length, or NULL; the default's name, or NULL. */
+    const tfm_value *prompt_names, *prompt_texts;
+    const char *default_prompt;
 } tfm_head_options;
 
 typedef struct tfm_architecture {
@@ -80,5 +83,8 @@ typedef struct tfm_architecture {
  * the file in errors.
  */
 tfm_status tfm_architecture_read(tfm_architecture *arch, const tfm_table *table, const char *path, tfm_error *error);
+
+/* The text of a prompt by its name, or NULL. */
+const char *tfm_architecture_prompt(const tfm_architecture *arch, const char *name);
 
 #endif

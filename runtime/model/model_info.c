@@ -44,6 +44,24 @@ const char *tfm_model_label(const tfm_model *model, uint32_t i) {
     return label;
 }
 
+const char *tfm_model_prompt(const tfm_model *model, const char *name) {
+    if (!name) name = model->arch.head.default_prompt;
+    return name ? tfm_architecture_prompt(&model->arch, name) : NULL;
+}
+
+bool tfm_model_prompt_at(const tfm_model *model, size_t i, const char **name, const char **text) {
+    const tfm_head_options *head = &model->arch.head;
+    *name = *text = NULL;
+    if (!head->prompt_names || i >= head->prompt_names->n) return false;
+    *name = head->prompt_names->data;
+    *text = head->prompt_texts->data;
+    while (i-- > 0) {
+        *name += strlen(*name) + 1;
+        *text += strlen(*text) + 1;
+    }
+    return true;
+}
+
 const char *tfm_model_metadata(const tfm_model *model, const char *key) {
     return tfm_table_string(tfm_file_table(model->file, "metadata"), key, NULL);
 }
@@ -63,8 +81,10 @@ bool tfm_model_metadata_at(const tfm_model *model, size_t i, const char **key, c
 
 void tfm_embed_params_init(tfm_embed_params *params, size_t size, const tfm_model *model) {
     const tfm_head_options *head = &model->arch.head;
-    const tfm_embed_params own = {
-        .size = sizeof own, .pooling = (tfm_pooling)head->pooling, .normalize = head->normalize != 0};
+    const tfm_embed_params own = {.size = sizeof own,
+                                  .pooling = (tfm_pooling)head->pooling,
+                                  .normalize = head->normalize != 0,
+                                  .prompt = tfm_model_prompt(model, NULL)};
     tfm_params_give(params, size, &own, sizeof own);
 }
 

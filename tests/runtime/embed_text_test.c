@@ -43,6 +43,42 @@ Test(embed_text, embeddings_are_those_of_the_ids) {
     text_bench_close(&b);
 }
 
+/* A prompt stands before each text, as if it were typed there. */
+Test(embed_text, prompts) {
+    static const char *const texts[] = {"a bird", "a cat"}, *const prompted[] = {"what was it ? a bird",
+                                                                                 "what was it ? a cat"};
+    static float right[2][32], got[2][32];
+    const char *name, *text;
+    text_bench b;
+    text_bench_open(&b, "embedder");
+    cr_assert_str_eq(tfm_model_prompt(b.model, "query"), "what was it ? ");
+    cr_assert_str_eq(tfm_model_prompt(b.model, NULL), "", "the default is `document`");
+    cr_assert_null(tfm_model_prompt(b.model, "poem"));
+    cr_assert(tfm_model_prompt_at(b.model, 1, &name, &text) && !strcmp(name, "document") && !strcmp(text, ""));
+    cr_assert(!tfm_model_prompt_at(b.model, 2, &name, &text) && !name && !text);
+    tfm_embed_params params = tfm_embed_params_default(b.model);
+    cr_assert_str_eq(params.prompt, "");
+    REQUIRE_OK(tfm_embed_text(b.session, prompted, NULL, 2, NULL, right[0], NULL, error));
+    params.prompt = tfm_model_prompt(b.model, "query");
+    REQUIRE_OK(tfm_embed_text(b.session, texts, NULL, 2, &params, got[0], NULL, error));
+    cr_assert(!memcmp(right, got, sizeof right));
+    const size_t sizes[] = {2, 5};
+    static const char *const parts[] = {"a bird", "a cat and"}, *const whole[] = {"what was it ? a ",
+                                                                                  "what was it ? a cat"};
+    REQUIRE_OK(tfm_embed_text(b.session, whole, NULL, 2, NULL, right[0], NULL, error));
+    REQUIRE_OK(tfm_embed_text(b.session, parts, sizes, 2, &params, got[0], NULL, error));
+    cr_assert(!memcmp(right, got, sizeof right));
+    params.prompt = NULL;
+    REQUIRE_OK(tfm_embed_text(b.session, texts, NULL, 2, &params, got[0], NULL, error));
+    REQUIRE_OK(tfm_embed_text(b.session, texts, NULL, 2, NULL, right[0], NULL, error));
+    cr_assert(!memcmp(right, got, sizeof right));
+    text_bench_close(&b);
+    text_bench_open(&b, "parrot");
+    cr_assert(!tfm_model_prompt(b.model, "query") && !tfm_model_prompt(b.model, NULL));
+    cr_assert(!tfm_model_prompt_at(b.model, 0, &name, &text));
+    text_bench_close(&b);
+}
+
 Test(embed_text, null_is_refused) {
     text_bench b;
     text_bench_open(&b, "embedder");

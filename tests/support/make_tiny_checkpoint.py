@@ -213,6 +213,9 @@ def write_bert(folder, labels):
         write_json(folder, '1_Pooling/config.json', {
             'word_embedding_dimension': d, 'pooling_mode_cls_token': False, 'pooling_mode_mean_tokens': True,
             'pooling_mode_max_tokens': False, 'pooling_mode_mean_sqrt_len_tokens': False})
+        write_json(folder, 'config_sentence_transformers.json', {
+            'prompts': {'query': 'what was it ? ', 'document': ''}, 'default_prompt_name': 'document',
+            'similarity_fn_name': 'cosine', '__version__': {'sentence_transformers': '3.0.0'}})
     write_safetensors(folder, w.tensors)
     write_json(folder, 'config.json', config)
     write_json(folder, 'tokenizer.json', tokenizer)

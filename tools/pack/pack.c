@@ -243,7 +243,7 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *ch
         return tfm_fail(error, TFM_ERROR_FORMAT,
                         "%s: has no tensors; a tokenizer alone is packed with --tokenizer-only",
                         tfm_checkpoint_path(checkpoint));
-    const char *folder = tfm_checkpoint_path(checkpoint), *note = tfm_checkpoint_note(checkpoint);
+    const char *folder = tfm_checkpoint_home(checkpoint), *note = tfm_checkpoint_note(checkpoint);
     tfm_status status = find_importer(checkpoint, &importer, error);
     if (status != TFM_OK) return status;
     if (note) tfm_pack_note(&request->options, "%s", note);

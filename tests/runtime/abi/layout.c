@@ -102,7 +102,8 @@ SIZE(tfm_example, 88);
 AT(tfm_embed_params, size, 0);
 AT(tfm_embed_params, pooling, 8);
 AT(tfm_embed_params, normalize, 12);
-SIZE(tfm_embed_params, 16);
+AT(tfm_embed_params, prompt, 16);
+SIZE(tfm_embed_params, 24);
 
 AT(tfm_span, sequence, 0);
 AT(tfm_span, ids, 8);

@@ -88,6 +88,7 @@ void tfm_checkpoint_close(tfm_checkpoint **handle) {
     json_decref(checkpoint->config);
     json_decref(checkpoint->generation_config);
     json_decref(checkpoint->asked);
+    free(checkpoint->home);
     free(checkpoint->chat_template);
     free(checkpoint->entries);
     free(checkpoint->by_name);
@@ -98,6 +99,10 @@ void tfm_checkpoint_close(tfm_checkpoint **handle) {
 }
 
 /* ---- access ---- */
+
+const char *tfm_checkpoint_home(const tfm_checkpoint *checkpoint) {
+    return checkpoint->home ? checkpoint->home : checkpoint->path;
+}
 
 const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint) { return checkpoint->path; }
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint) { return checkpoint->format; }

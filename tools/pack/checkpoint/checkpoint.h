@@ -52,6 +52,8 @@ bool tfm_checkpoint_is_foreign(const char *path);
 
 /* The folder, or the file of a format of one file. */
 const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint);
+/* The folder that was opened: of sentence-transformers' older ones the model is in a folder of it. */
+const char *tfm_checkpoint_home(const tfm_checkpoint *checkpoint);
 /* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)", "gguf", ... */
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint);
 /* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */

@@ -31,6 +31,7 @@ typedef struct tfm_checkpoint_entry {
 
 struct tfm_checkpoint {
     char *path; /* a folder, or the file of a format of one file */
+    char *home; /* a folder around it that was opened, or NULL */
     const char *format;
     char *note;
     json_t *config, *generation_config;

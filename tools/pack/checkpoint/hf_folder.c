@@ -171,6 +171,29 @@ static tfm_status choose(tfm_checkpoint *checkpoint, container *which, tfm_error
                     folder);
 }
 
+/*
+ * sentence-transformers before its version 1 has the model in a folder of its own, which modules.json names first:
+ * that folder becomes the checkpoint's path.
+ */
+static tfm_status enter_module(tfm_checkpoint *checkpoint, tfm_error *error) {
+    json_t *modules;
+    if (tfm_hf_folder_has_weights(checkpoint->path)) return TFM_OK;
+    const tfm_path file = tfm_path_in(checkpoint->path, "modules.json");
+    tfm_status status = tfm_json_load(file.text, TFM_JSON_OPTIONAL, &modules, error);
+    const char *name = json_string_value(json_object_get(json_array_get(modules, 0), "path"));
+    if (status == TFM_OK && name && name[0]) {
+        char *inner = tfm_path_is_inside(name) ? strdup(tfm_path_in(checkpoint->path, name).text) : NULL;
+        if (!tfm_path_is_inside(name))
+            status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: path %.200s leaves the folder", file.text, name);
+        else if (!inner)
+            status = tfm_no_memory(error, "%s", checkpoint->path);
+        else
+            checkpoint->home = checkpoint->path, checkpoint->path = inner;
+    }
+    json_decref(modules);
+    return status;
+}
+
 static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     struct stat st;
     container which = CONTAINERS;
@@ -178,7 +201,9 @@ static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_
     tfm_status status = tfm_weight_files_begin(&files, checkpoint, error);
     if (status != TFM_OK) return status;
     if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    status = S_ISDIR(st.st_mode) ? choose(checkpoint, &which, error) : choose_named(checkpoint, &which, error);
+    if (S_ISDIR(st.st_mode)) status = enter_module(checkpoint, error);
+    if (status == TFM_OK)
+        status = S_ISDIR(st.st_mode) ? choose(checkpoint, &which, error) : choose_named(checkpoint, &which, error);
     if (status == TFM_OK)
         status = tfm_json_load(tfm_path_in(checkpoint->path, "config.json").text, TFM_JSON_OBJECT, &checkpoint->config,
                                error);

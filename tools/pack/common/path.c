@@ -34,6 +34,8 @@ bool tfm_path_is_file(const char *path) {
 
 bool tfm_path_has(const char *folder, const char *name) { return tfm_path_is_file(tfm_path_in(folder, name).text); }
 
+bool tfm_path_is_inside(const char *path) { return path[0] != '/' && !strstr(path, ".."); }
+
 bool tfm_path_ends_with(const char *name, const char *end) {
     const size_t n = strlen(name), n_end = strlen(end);
     return n > n_end && strcmp(name + n - n_end, end) == 0;

@@ -23,6 +23,9 @@ tfm_path tfm_path_folder(const char *path);
 bool tfm_path_is_file(const char *path);
 bool tfm_path_has(const char *folder, const char *name);
 
+/* Whether a path from a stranger's file stays inside the folder it is looked for in: not from the root, no "..". */
+bool tfm_path_is_inside(const char *path);
+
 /* Whether a name has this end, and something before it. */
 bool tfm_path_ends_with(const char *name, const char *end);
 

@@ -18,10 +18,35 @@ static const tfm_key generation_keys[] = {
 #include "generation_keys.def"
 };
 
+static const tfm_key pooling_keys[] = {
+#define POOLING_KEYS
+#include "sentence_transformers_keys.def"
+#undef POOLING_KEYS
+};
+static const tfm_key module_keys[] = {
+#define MODULE_KEYS
+#include "sentence_transformers_keys.def"
+#undef MODULE_KEYS
+};
+static const tfm_key sentence_bert_keys[] = {
+#define SENTENCE_BERT_KEYS
+#include "sentence_transformers_keys.def"
+#undef SENTENCE_BERT_KEYS
+};
+static const tfm_key sentence_transformers_keys[] = {
+#define SENTENCE_TRANSFORMERS_KEYS
+#include "sentence_transformers_keys.def"
+#undef SENTENCE_TRANSFORMERS_KEYS
+};
+
 #define TABLE(keys, elsewhere)                                                                                         \
     { keys, sizeof keys / sizeof *keys, elsewhere }
 const tfm_key_table tfm_generation_keys = TABLE(generation_keys, NULL);
 const tfm_key_table tfm_config_keys = TABLE(config_keys, &tfm_generation_keys);
+const tfm_key_table tfm_pooling_keys = TABLE(pooling_keys, NULL);
+const tfm_key_table tfm_module_keys = TABLE(module_keys, NULL);
+const tfm_key_table tfm_sentence_bert_keys = TABLE(sentence_bert_keys, NULL);
+const tfm_key_table tfm_sentence_transformers_keys = TABLE(sentence_transformers_keys, NULL);
 
 #undef READ
 #undef HARMLESS

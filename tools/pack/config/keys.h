@@ -31,6 +31,9 @@ typedef struct tfm_key_table {
 extern const tfm_key_table tfm_config_keys;     /* config.json */
 extern const tfm_key_table tfm_generation_keys; /* generation_config.json; also in config.json, in its older form */
 
+/* Of sentence-transformers: 1_Pooling/config.json, an entry of modules.json, and the files with the tables' names. */
+extern const tfm_key_table tfm_pooling_keys, tfm_module_keys, tfm_sentence_bert_keys, tfm_sentence_transformers_keys;
+
 /* Another name of a key of config.json for a model type (attribute_map of its class in transformers), or NULL. */
 const char *tfm_key_alias(const char *model_type, const char *key);
 

@@ -3,6 +3,7 @@
 
 #include "analysis_internal.h"
 #include "runtime/tfm.h"
+#include "tools/common/bytes.h"
 
 /* ---- what is asked ---- */
 
@@ -34,6 +35,25 @@ static tfm_status find_mask(tfm_analysis *a, tfm_error *error) {
     return status;
 }
 
+/* The prompt asked for by name; an unknown name is answered with those that there are. */
+static tfm_status find_prompt(tfm_analysis *a, tfm_error *error) {
+    const char *wanted = a->settings->analysis.prompt, *name, *text;
+    tfm_text names = {0};
+    bool ok = true;
+    if (!wanted) return TFM_OK;
+    a->embed.prompt = wanted[0] ? tfm_model_prompt(a->engine->model, wanted) : NULL;
+    if (!wanted[0] || a->embed.prompt) return TFM_OK;
+    for (size_t i = 0; ok && tfm_model_prompt_at(a->engine->model, i, &name, &text); i++)
+        ok = tfm_text_print(&names, "%s%s", i > 0 ? ", " : "", name);
+    tfm_status status = !ok ? tfm_no_memory(error, "--prompt")
+                        : names.size
+                            ? tfm_fail(error, TFM_ERROR_ARGUMENT,
+                                       "--prompt: the model has no prompt '%.60s'; it has: %s", wanted, names.data)
+                            : tfm_fail(error, TFM_ERROR_ARGUMENT, "--prompt: the model was packed without prompts");
+    tfm_text_free(&names);
+    return status;
+}
+
 tfm_status tfm_analysis_open(tfm_analysis *a, tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
     *a = (tfm_analysis){.engine = engine, .settings = settings, .mask_id = -1};
     a->action = tfm_analysis_action(engine, settings);
@@ -43,8 +63,9 @@ tfm_status tfm_analysis_open(tfm_analysis *a, tfm_engine *engine, const tfm_sett
     a->top = a->action == TFM_FILL_MASK || engine->interactive ? 5 : 1;
     a->all_classes = settings->json && !tfm_settings_given(settings, "top");
     if (tfm_settings_given(settings, "top")) a->top = settings->analysis.top;
-    tfm_status status = TFM_OK;
-    if (engine->info.has_tokenizer) status = tfm_tokenize(engine->model, TFM_SOURCE, "", 0, true, &a->around, error);
+    tfm_status status = find_prompt(a, error);
+    if (status == TFM_OK && engine->info.has_tokenizer)
+        status = tfm_tokenize(engine->model, TFM_SOURCE, "", 0, true, &a->around, error);
     if (status == TFM_OK && a->action == TFM_FILL_MASK) status = find_mask(a, error);
     return status;
 }
@@ -94,6 +115,20 @@ static tfm_status find_masks(const tfm_analysis *a, tfm_analysis_input *input, t
                     a->mask_text);
 }
 
+/* The ids of a text alone, behind the prompt where there is one. */
+static tfm_status read_text(const tfm_analysis *a, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
+    const char *prompt = a->settings->ids ? NULL : a->embed.prompt;
+    tfm_text whole = {0};
+    tfm_status status = TFM_OK;
+    if (!prompt || (a->action != TFM_EMBED && a->action != TFM_SIMILARITY))
+        return tfm_engine_input(a->engine, a->settings, text, n, ids, error);
+    if (!tfm_text_append(&whole, prompt, strlen(prompt)) || !tfm_text_append(&whole, text, n))
+        status = tfm_no_memory(error, "a text of %zu bytes", n);
+    if (status == TFM_OK) status = tfm_engine_input(a->engine, a->settings, whole.data, whole.size, ids, error);
+    tfm_text_free(&whole);
+    return status;
+}
+
 tfm_status tfm_analysis_read(const tfm_analysis *a, const char *text, size_t n, tfm_analysis_input *input,
                              tfm_error *error) {
     input->ids.size = input->types.size = input->masks.size = 0;
@@ -103,7 +138,7 @@ tfm_status tfm_analysis_read(const tfm_analysis *a, const char *text, size_t n, 
     if (tab)
         status = read_pair(a, text, n, (size_t)(tab - text), input, error);
     else
-        status = tfm_engine_input(a->engine, a->settings, text, n, &input->ids, error);
+        status = read_text(a, text, n, &input->ids, error);
     /* A text of nothing has its vector and its class too. */
     if (status == TFM_OK && !tab && !input->ids.size && !a->settings->ids)
         status = tfm_tokenize(a->engine->model, TFM_SOURCE, text, n, true, &input->ids, error);

@@ -35,6 +35,7 @@ static tfm_status check_action(const tfm_engine *engine, const tfm_settings *set
     } rules[] = {{"format", "embed", 1u << TFM_EMBED},
                  {"pooling", "embed or --similarity", 1u << TFM_EMBED | 1u << TFM_SIMILARITY},
                  {"normalize", "embed", 1u << TFM_EMBED},
+                 {"prompt", "embed or --similarity", 1u << TFM_EMBED | 1u << TFM_SIMILARITY},
                  {"top", "fill-mask or --classify", 1u << TFM_FILL_MASK | 1u << TFM_CLASSIFY},
                  {"mask-id", "fill-mask", 1u << TFM_FILL_MASK}};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -53,7 +54,7 @@ static tfm_status check_action(const tfm_engine *engine, const tfm_settings *set
 /* The first option given that is for models of another kind, or NULL. */
 static const char *misplaced(const tfm_settings *settings, bool encoder) {
     static const char *const ours[] = {"embed",  "similarity", "fill-mask", "classify", "top",
-                                       "format", "pooling",    "normalize", "mask-id"};
+                                       "format", "pooling",    "normalize", "mask-id",  "prompt"};
     for (size_t i = 0; !encoder && i < sizeof ours / sizeof *ours; i++)
         if (tfm_settings_given(settings, ours[i])) return ours[i];
     if (encoder && settings->attention) return "attention";

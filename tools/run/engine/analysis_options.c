@@ -51,6 +51,13 @@ const tfm_option tfm_analysis_options[TFM_N_ANALYSIS_OPTIONS] = {
      .name = "normalize",
      .offset = AT(normalize),
      .help = "Divide vectors by their length. Default: as packed with the model."},
+    {.kind = TFM_OPTION_STRING,
+     .name = "prompt",
+     .argument = "NAME",
+     .offset = AT(prompt),
+     .help =
+         "Which of the model's prompts is put before each text of a vector; an empty NAME: none. Default: as packed "
+         "with the model."},
     {.kind = TFM_OPTION_ID,
      .name = "mask-id",
      .argument = "ID",

@@ -13,12 +13,13 @@ typedef struct tfm_analysis_settings {
     int format;  /* tfm_vector_format */
     int pooling; /* tfm_pooling */
     bool normalize;
+    const char *prompt; /* a name; "": none */
     uint32_t top;
     int32_t mask_id;
 } tfm_analysis_settings;
 
 /* The options, in the order of --help; members of tfm_settings. */
-enum { TFM_N_ANALYSIS_OPTIONS = 10 };
+enum { TFM_N_ANALYSIS_OPTIONS = 11 };
 extern const tfm_option tfm_analysis_options[TFM_N_ANALYSIS_OPTIONS];
 
 /* A tfm_vector_format as it is typed. */

@@ -276,6 +276,30 @@ Test(analysis, vectors_of_known_states) {
 }
 
 /* Into a pipe, where no header can be written later; a row of NaNs keeps the place of an input that failed. */
+/* A prompt by name stands before each text as if it were typed there. */
+Test(analysis, prompts) {
+    static char model[1024];
+    snprintf(model, sizeof model, "%s/embedder.bin", getenv("TFM_TINY_MODELS"));
+    outcome typed = RUN("what was it ? a bird\nwhat was it ? a cat\n", model, "--embed");
+    outcome asked = RUN("a bird\na cat\n", model, "--embed", "--prompt", "query");
+    cr_assert_eq(typed.code, 0, "%s", typed.err);
+    cr_assert_str_eq(asked.out, typed.out);
+    free_outcome(&typed);
+    free_outcome(&asked);
+    outcome plain = RUN("a bird\n", model, "--embed"), none = RUN("a bird\n", model, "--embed", "--prompt", "");
+    cr_assert_str_eq(plain.out, none.out);
+    free_outcome(&plain);
+    free_outcome(&none);
+    outcome pair = RUN(NULL, model, "--similarity", "--prompt", "query", "a bird", "a bird");
+    cr_assert_str_eq(pair.out, "1.000000\n", "%s", pair.err);
+    free_outcome(&pair);
+    outcome unknown = RUN("a\n", model, "--embed", "--prompt", "poem");
+    cr_assert(unknown.code == 2 &&
+                  strstr(unknown.err, "--prompt: the model has no prompt 'poem'; it has: query, document"),
+              "%d %s", unknown.code, unknown.err);
+    free_outcome(&unknown);
+}
+
 Test(analysis, arrays_through_pipes) {
     const char *model = golden_model("distilbert");
     outcome file = RUN("2 5 7\n999\n2 6\n", model, "--ids", "--format=npy");

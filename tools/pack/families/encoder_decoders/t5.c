@@ -119,7 +119,8 @@ static tfm_status write_architecture(const import *m, tfm_writer *writer, tfm_er
         set_stack(m, table, &m->decoder);
         if (m->tied) tfm_table_set_f64(table, "output.scale", 1.0 / sqrt((double)m->family.d_model));
     } else {
-        status = tfm_sentence_transformers_set(m->family.checkpoint, table, error);
+        status = tfm_sentence_transformers_set(m->family.checkpoint, m->encoder.max_positions, table, m->family.options,
+                                               error);
     }
     return tfm_family_write_architecture(&table, status, writer, error);
 }

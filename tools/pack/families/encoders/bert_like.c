@@ -178,7 +178,9 @@ static tfm_status write_architecture(const import *m, tfm_writer *writer, tfm_er
     tfm_family_set_stack(table, &m->stack);
     if (m->token_types) tfm_family_set_u64(table, "encoder", "token_types", m->token_types);
     tfm_status status = set_head(m, table, error);
-    if (status == TFM_OK) status = tfm_sentence_transformers_set(m->family.checkpoint, table, error);
+    if (status == TFM_OK)
+        status = tfm_sentence_transformers_set(m->family.checkpoint, m->stack.max_positions, table, m->family.options,
+                                               error);
     return tfm_family_write_architecture(&table, status, writer, error);
 }
 
@@ -259,7 +261,6 @@ import m = {.like = like };
     if (status == TFM_OK) {
         find_head(&m);
         leave_out(&m);
-        status = tfm_sentence_transformers_note(checkpoint, m.stack.max_positions, options, error);
     }
     if (status == TFM_OK) status = plan_embeddings(&m, error);
     for (uint64_t i = 0; status == TFM_OK && i < m.stack.n_layers; i++)

@@ -531,6 +531,93 @@ Test(bert, sentence_embeddings) {
     scratch_remove(&folder);
 }
 
+/* A folder with pooling by the mean. */
+static char *sentence_folder(model *m) {
+    char *folder = packed_folder(CONFIG("bert", ""), m);
+    write_text_in(folder, "modules.json", FIRST ", " MODULE(1, "1_Pooling", "Pooling") "]");
+    const tfm_name pooling = tfm_name_format("%s/1_Pooling", folder);
+    cr_assert_eq(mkdir(pooling.text, 0777), 0);
+    write_text_in(pooling.text, "config.json", "{\"pooling_mode_mean_tokens\": true}");
+    return folder;
+}
+
+/* Removes a folder of a folder, and the files in it. */
+static void remove_folder(const char *folder, const char *name, const char *const *files) {
+    for (; *files; files++) cr_assert_eq(unlink(tfm_name_format("%s/%s/%s", folder, name, *files).text), 0);
+    cr_assert_eq(rmdir(in(folder, name)), 0);
+}
+
+Test(bert, sentence_prompts) {
+    static const struct {
+        const char *pooling, *text, *message; /* NULL: well */
+    } cases[] = {
+        {"{\"pooling_mode_mean_tokens\": true}", "{\"prompts\": {\"q\": \"ask: \"}, \"default_prompt_name\": \"r\"}",
+         "default_prompt_name is 'r', which is none of the prompts"},
+        {"{\"pooling_mode_mean_tokens\": true, \"include_prompt\": false}",
+         "{\"prompts\": {\"q\": \"ask: \"}, \"default_prompt_name\": \"q\"}", "include_prompt false"},
+        {"{\"pooling_mode_mean_tokens\": true, \"include_prompt\": false}",
+         "{\"prompts\": {\"q\": \"\"}, \"default_prompt_name\": \"q\"}", NULL},
+        {"{\"pooling_mode_mean_tokens\": true}", "{\"prompts\": {\"q\": 7}}", "prompts has one that is no string"},
+        {"{\"pooling_mode_mean_tokens\": true}", "{\"prompts\": null, \"default_prompt_name\": null}", NULL},
+        {"{\"pooling_mode_mean_tokens\": true}", "[]", "config_sentence_transformers.json: not a JSON object"},
+    };
+    model *m = make("");
+    char *folder = sentence_folder(m);
+    write_text_in(
+        folder, "config_sentence_transformers.json",
+        "{\"prompts\": {\"q\": \"ask: \", \"d\": \"\"}, \"default_prompt_name\": \"q\", \"truncate_dim\": 4}");
+    tfm_file *file = packed_open(folder);
+    const tfm_value *texts = tfm_table_find(tfm_file_table(file, "architecture"), "prompts.texts");
+    cr_assert(texts && texts->n == 2 && !strcmp(texts->data, "ask: "));
+    cr_assert_str_eq(packed_word(file, "prompts.default"), "q");
+    cr_assert(strstr(packed_notes, "the prompt 'q' is put before each text") &&
+                  strstr(packed_notes, "truncate_dim = 4"),
+              "%s", packed_notes);
+    tfm_file_close(&file);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tfm_error error;
+        write_text_in(tfm_name_format("%s/1_Pooling", folder).text, "config.json", cases[i].pooling);
+        write_text_in(folder, "config_sentence_transformers.json", cases[i].text);
+        const tfm_status status = packed_try(folder, TFM_F32, &error);
+        cr_expect_eq(status == TFM_OK, !cases[i].message, "%s", cases[i].text);
+        if (cases[i].message && status != TFM_OK)
+            cr_expect(strstr(error.message, cases[i].message), "%s: %s", cases[i].text, error.message);
+    }
+    remove_folder(folder, "1_Pooling", (const char *const[]){"config.json", NULL});
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
+/* Before version 1 the model lay in a folder of its own, whose module had the family's name. */
+Test(bert, sentence_folders_of_old) {
+    model *m = make("");
+    char *folder = sentence_folder(m);
+    const tfm_name inner = tfm_name_format("%s/0_BERT", folder);
+    cr_assert_eq(mkdir(inner.text, 0777), 0);
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const files[] = {"config.json", "model.safetensors"};
+        copy_file(folder, inner.text, files[i]);
+        cr_assert_eq(unlink(in(folder, files[i])), 0);
+    }
+    write_text_in(folder, "modules.json", "[" MODULE(0, "0_BERT", "BERT") ", " MODULE(1, "1_Pooling", "Pooling") "]");
+    write_text_in(folder, "config.json", "{\"__version__\": \"0.2.5\"}");
+    write_text_in(inner.text, "sentence_bert_config.json", "{\"max_seq_length\": 16}");
+    tfm_file *file = packed_open(folder);
+    cr_assert_str_eq(packed_word(file, "pooling"), "mean");
+    cr_assert(strstr(packed_notes, "--max-source-length 16"), "%s", packed_notes);
+    tfm_file_close(&file);
+    write_text_in(folder, "modules.json", "[" MODULE(0, "../0_BERT", "BERT") "]");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error),
+                  "modules.json: path ../0_BERT leaves the folder");
+    write_text_in(folder, "modules.json", "[" MODULE(0, "0_Other", "BERT") "]");
+    REQUIRE_ERROR(TFM_ERROR_IO, packed_try(folder, TFM_F32, error), "0_Other: has none of model.safetensors");
+    remove_folder(folder, "1_Pooling", (const char *const[]){"config.json", NULL});
+    remove_folder(folder, "0_BERT",
+                  (const char *const[]){"config.json", "model.safetensors", "sentence_bert_config.json", NULL});
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
 /* What is not known is refused by its name, with all that is known. */
 Test(bert, unknown_families_are_named) {
     model *m = make("bert.");

@@ -1,4 +1,4 @@
-/* positions_test.c - rotations and windows as configurations of different ages write them. */
+/* rotations_test.c - rotations and windows as configurations of different ages write them. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "tests/tools/pack/packed.h"
 #include "tools/pack/common/name_format.h"
 
-TestSuite(positions, .timeout = 120);
+TestSuite(rotations, .timeout = 120);
 
 enum { D = 32, LAYERS = 4, HEAD = 16, HEADS = 2, F = 8, V = 11 };
 
@@ -80,7 +80,7 @@ static uint64_t architecture_of(const char *type, const char *members) {
     return hash;
 }
 
-Test(positions, older_and_newer_forms) {
+Test(rotations, older_and_newer_forms) {
     static const struct {
         const char *type, *older, *newer;
     } pairs[] = {
@@ -140,7 +140,7 @@ static void check_frequencies(const char *members, const double *factors, double
  * YaRN ("YaRN: Efficient Context Window Extension", Peng et al. 2023), over 32 positions: feature
  * 16 ln(32 / (turns 2 pi)) / (2 ln 10000) makes 32 turns at -1.597 and one turn at 1.4140.
  */
-Test(positions, yarn) {
+Test(rotations, yarn) {
     const double whole[] = {1, 0.625, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25};
     const double end = 16 * log(32 / (2 * M_PI)) / (2 * log(10000)), ramp = 1 / end;
     const double parts[] = {1, 0.25 * ramp + 1 - ramp, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25};
@@ -157,7 +157,7 @@ Test(positions, yarn) {
     check_frequencies("{" YARN ", \"mscale\": 1.0, \"mscale_all_dim\": 0.5}}", whole, scale / (0.05 * log(4) + 1), 128);
 }
 
-Test(positions, windows) {
+Test(rotations, windows) {
     static const struct {
         const char *members;
         uint32_t windows[LAYERS]; /* all 0: there is no such option */
@@ -182,7 +182,7 @@ Test(positions, windows) {
 }
 
 /* Inputs beyond the trained length would take the other list of factors: the limit is that length, and it is said. */
-Test(positions, longrope) {
+Test(rotations, longrope) {
     tfm_file *file = open_with("phi3", "{\"max_position_embeddings\": 64, \"original_max_position_embeddings\": 16,"
                                        " \"rope_scaling\": {\"type\": \"longrope\","
                                        " \"short_factor\": [1, 1, 1, 1, 1, 1, 1, 2],"
@@ -194,7 +194,7 @@ Test(positions, longrope) {
 
 /* ---- what cannot be obeyed ---- */
 
-Test(positions, refused) {
+Test(rotations, refused) {
     check_refused("llama", "{\"rope_scaling\": {\"rope_type\": \"spiral\", \"factor\": 2.0}}", TFM_ERROR_UNSUPPORTED,
                   "config.json: rope_scaling.rope_type has a value that is not supported: \"spiral\"");
     check_refused("llama", "{\"rope_parameters\": {\"rope_type\": \"spiral\"}}", TFM_ERROR_UNSUPPORTED,
