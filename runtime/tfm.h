@@ -563,7 +563,7 @@ typedef struct tfm_logit_bias {
 typedef struct tfm_generate_params {
     size_t size;
     uint32_t num_beams;            /* 1: greedy */
-    uint32_t num_return_sequences; /* at most num_beams; of sampling: how many outputs are drawn */
+    uint32_t num_return_sequences; /* at most num_beams; of sampling: how many outputs are drawn; or alternatives */
     uint32_t max_length;
     uint32_t max_new_tokens; /* 0: max_length holds; else it wins over max_length */
     uint32_t min_length;
@@ -605,6 +605,22 @@ typedef struct tfm_generate_params {
     size_t n_stop_strings;
     bool keep_attention; /* fill tfm_hypothesis.attention */
     bool keep_log_probs; /* fill tfm_hypothesis.log_probs */
+
+    /* What CTranslate2 takes, under its names; transformers has nothing like it. */
+    /*
+     * Above 0 and below 1, with a prefix: no output must begin with the prefix, but it is drawn to it. While an output
+     * is its beginning, the probabilities p of the next token become (1 - beta) p, and beta more for the token of the
+     * prefix (after all processing). The tokens are scored and counted like any other. Not with do_sample.
+     */
+    double prefix_bias_beta;
+    /* Beam search keeps round(num_beams x patience) hypotheses, at least one, before it may end; 1: num_beams. */
+    double patience;
+    double min_alternative_expansion_prob; /* return_alternatives: less probable tokens are left out, but the best */
+    /*
+     * The outputs are alternatives for the token after the prefix: it is each of the num_return_sequences most probable
+     * tokens that end nothing, and each goes on by itself, greedily or drawn. Best first; needs num_beams 1.
+     */
+    bool return_alternatives;
 } tfm_generate_params;
 
 /* Sequences of a session that an input with these parameters takes: its beams, or the outputs that are drawn. */
@@ -641,7 +657,8 @@ typedef struct tfm_input {
     const int32_t *ids;
     size_t n;
     const int32_t *prefix; /* tokens the output must start with, after the start token (a decoder_input_ids prompt of
-                              transformers: not scored, counted in the lengths); may be NULL */
+                              transformers: not scored, counted in the lengths), or with prefix_bias_beta is drawn to;
+                              may be NULL */
     size_t n_prefix;
     /*
      * For a conversation with a decoder-only model (num_beams and num_return_sequences 1), else NULL: the sequence to

@@ -109,12 +109,17 @@ static tfm_status take_sequences(tfm_decode_batch *b, tfm_request *r, tfm_error 
     return status;
 }
 
-/* The tokens this input may be answered with: those of the shortlist, and the end. Forced tokens need no logits. */
+/*
+ * The tokens this input may be answered with: those of the shortlist, the end, and a prefix that the output is drawn
+ * to. Forced tokens need no logits.
+ */
 static void find_allowed(tfm_decode_batch *b, tfm_request *r) {
     for (size_t i = 0; i < r->params.n_eos_token_ids; i++) {
         uint32_t end = (uint32_t)r->params.eos_token_ids[i];
         if (end < r->search.vocab_size) tfm_vocab_subset_mark(&b->subset, &end, 1);
     }
+    for (size_t i = 0; i < r->search.n_bias; i++)
+        tfm_vocab_subset_mark(&b->subset, &(uint32_t){(uint32_t)r->search.bias[i]}, 1);
     r->n_allowed = tfm_shortlist_of(&b->session->model->shortlist, &b->subset, r->input->ids, r->input->n, r->allowed);
 }
 

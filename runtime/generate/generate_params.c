@@ -8,7 +8,7 @@
 #include "runtime/detokenizer.h"
 
 uint32_t tfm_generate_width(const tfm_generate_params *params) {
-    return params->do_sample ? params->num_return_sequences : params->num_beams;
+    return params->do_sample || params->return_alternatives ? params->num_return_sequences : params->num_beams;
 }
 
 bool tfm_is_end_token(const tfm_generate_params *params, int32_t id) {
@@ -19,6 +19,7 @@ bool tfm_is_end_token(const tfm_generate_params *params, int32_t id) {
 
 /* Larger numbers than any use of them has; they keep scores finite. */
 #define PENALTY_MAX 1e6
+#define PATIENCE_MAX 1e3
 /* Longer than any list is: such a number is a mistake. */
 #define LIST_MAX ((size_t)1 << 24)
 /* Every candidate of a step is compared with all end tokens, and every bad word of one token. */
@@ -53,6 +54,35 @@ static tfm_status check_lists(const tfm_generate_params *p, tfm_error *error) {
     return tfm_stop_strings_check(p->stop_strings, p->n_stop_strings, error);
 }
 
+uint32_t tfm_hypotheses_kept(const tfm_generate_params *p) {
+    double kept = round(p->num_beams * p->patience);
+    return kept < 1 ? 1 : (uint32_t)kept;
+}
+
+/* What CTranslate2 has. */
+static tfm_status check_ct2_options(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
+    if (!(p->prefix_bias_beta >= 0 && p->prefix_bias_beta < 1))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "prefix_bias_beta is %g; it must be from 0 to below 1",
+                        p->prefix_bias_beta);
+    if (p->prefix_bias_beta > 0 && (p->do_sample || p->return_alternatives))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "prefix_bias_beta does not go with %s",
+                        p->do_sample ? "do_sample" : "return_alternatives");
+    if (!(p->patience > 0 && p->patience <= PATIENCE_MAX))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "patience is %g; it must be above 0, and at most %g", p->patience,
+                        PATIENCE_MAX);
+    if (!(p->min_alternative_expansion_prob >= 0 && p->min_alternative_expansion_prob <= 1))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "min_alternative_expansion_prob is %g; it must be from 0 to 1",
+                        p->min_alternative_expansion_prob);
+    if (p->return_alternatives && p->num_beams > 1)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "return_alternatives with num_beams %u: each alternative goes on without beams; give 1",
+                        p->num_beams);
+    if (p->return_alternatives && p->num_return_sequences > session->model->arch.decoder.vocab_size)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%u alternatives are more than the %u tokens of the vocabulary",
+                        p->num_return_sequences, session->model->arch.decoder.vocab_size);
+    return TFM_OK;
+}
+
 static tfm_status check_counts(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
     uint32_t most = session->params.max_sequences;
     if (p->num_beams == 0 || p->num_beams > most)
@@ -60,12 +90,17 @@ static tfm_status check_counts(const tfm_session *session, const tfm_generate_pa
     if (p->do_sample && p->num_beams > 1)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "do_sample with num_beams %u: tokens are drawn without beams only",
                         p->num_beams);
-    if (p->do_sample && (p->num_return_sequences == 0 || p->num_return_sequences > most))
+    bool beams = !p->do_sample && !p->return_alternatives;
+    if (!beams && (p->num_return_sequences == 0 || p->num_return_sequences > most))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "num_return_sequences is %u; this session allows 1 to %u",
                         p->num_return_sequences, most);
-    if (!p->do_sample && (p->num_return_sequences == 0 || p->num_return_sequences > p->num_beams))
+    if (beams && (p->num_return_sequences == 0 || p->num_return_sequences > p->num_beams))
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "num_return_sequences is %u; it must be 1 to num_beams (%u)",
                         p->num_return_sequences, p->num_beams);
+    if (beams && p->num_return_sequences > tfm_hypotheses_kept(p))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "num_return_sequences is %u; with num_beams %u and patience %g there are %u hypotheses",
+                        p->num_return_sequences, p->num_beams, p->patience, tfm_hypotheses_kept(p));
     if ((unsigned)p->early_stopping > TFM_EARLY_NEVER)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "early_stopping is %d, which is none of tfm_early_stopping",
                         (int)p->early_stopping);
@@ -157,7 +192,8 @@ tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_gener
     const tfm_architecture *o = &session->model->arch;
     const char *path = tfm_file_path(session->model->file);
     if (!o->has_decoder) return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot generate", path);
-    tfm_status status = check_counts(session, p, error);
+    tfm_status status = check_ct2_options(session, p, error);
+    if (status == TFM_OK) status = check_counts(session, p, error);
     if (status == TFM_OK) status = check_lists(p, error);
     if (status == TFM_OK) status = check_lengths(session, p, error);
     if (status == TFM_OK) status = check_penalties(p, error);

@@ -14,6 +14,9 @@ static inline int32_t tfm_start_token(const tfm_generate_params *params) {
     return params->decoder_start_token_id >= 0 ? params->decoder_start_token_id : params->bos_token_id;
 }
 
+/* How many hypotheses beam search keeps, and has before it may end. Its parameters have been checked. */
+uint32_t tfm_hypotheses_kept(const tfm_generate_params *params);
+
 /*
  * Whether a minimum length that the request sets is more than the longest output (max_length tokens, or max_new_tokens
  * new ones). A minimum that is the model file's own is left as transformers has it: the output ends at its longest.

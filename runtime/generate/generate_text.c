@@ -27,6 +27,7 @@ typedef struct item {
     size_t first_prefix, n_prefix; /* in text_run.prefixes */
     uint32_t n_outputs;
     bool watched; /* its outputs are decoded as they come */
+    bool drawn;   /* to the prefix, whose tokens come like any other */
     const char *const *stop_strings;
     size_t n_stop_strings;
     stream *streams; /* (n_outputs) once the first token has come */
@@ -83,7 +84,8 @@ static tfm_status start_stream(text_run *run, const item *it, stream *out) {
         status = tfm_detokenizer_set_stop_strings(out->detokenizer, it->stop_strings, it->n_stop_strings, &run->error);
     if (status == TFM_OK && !model->arch.has_encoder && run->inputs[it->index].text)
         status = tfm_detokenizer_continue(out->detokenizer, run->ids.data + it->first_id, it->n_ids, &run->error);
-    if (status == TFM_OK && it->watched) status = push(run, out, run->prefixes.data + it->first_prefix, it->n_prefix);
+    if (status == TFM_OK && it->watched && !it->drawn)
+        status = push(run, out, run->prefixes.data + it->first_prefix, it->n_prefix);
     return status;
 }
 
@@ -162,6 +164,7 @@ static tfm_status prepare_item(text_run *run, item *it, size_t index, tfm_error 
     it->n_ids = run->ids.size - it->first_id;
     it->n_prefix = run->prefixes.size - it->first_prefix;
     it->n_outputs = params.num_return_sequences;
+    it->drawn = params.prefix_bias_beta > 0;
     it->stop_strings = params.stop_strings;
     it->n_stop_strings = params.n_stop_strings;
     it->watched = params.num_beams == 1 && (run->callbacks.on_text || params.n_stop_strings > 0);

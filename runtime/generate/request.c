@@ -13,7 +13,10 @@
 
 /* ---- checks ---- */
 
-static size_t prompt_length(const tfm_request *r) { return r->output_start + r->input->n_prefix; }
+/* Whether the output is drawn to its prefix, which is then no part of what is given. */
+static bool is_drawn(const tfm_request *r) { return r->params.prefix_bias_beta > 0 && r->input->n_prefix > 0; }
+
+static size_t prompt_length(const tfm_request *r) { return r->output_start + (is_drawn(r) ? 0 : r->input->n_prefix); }
 
 static tfm_status check_ids(const char *what, const int32_t *ids, size_t n, uint32_t vocab_size, tfm_error *error) {
     if (!ids && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu %s ids at NULL", n, what);
@@ -119,8 +122,10 @@ static void start_search(tfm_request *r, const tfm_session *session) {
         r->ids[0] = tfm_start_token(&r->params);
     else
         memcpy(r->ids, input->ids, input->n * sizeof *r->ids);
-    if (input->n_prefix) memcpy(r->ids + r->output_start, input->prefix, input->n_prefix * sizeof *r->ids);
+    if (input->n_prefix && !is_drawn(r))
+        memcpy(r->ids + r->output_start, input->prefix, input->n_prefix * sizeof *r->ids);
     tfm_search_start(&r->search, r->ids, prompt_length(r), r->output_start, r->max_length);
+    if (is_drawn(r)) tfm_search_draw_to(&r->search, input->prefix, input->n_prefix);
     /* The tokens that were given have no attention. */
     if (r->search.attention)
         memset(r->search.attention, 0, prompt_length(r) * session->params.max_source * sizeof *r->search.attention);

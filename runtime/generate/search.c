@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "generate_params.h"
+
 /* Score of the beams that do not exist yet in the first step: any real one beats them. */
 #define ABSENT (-1e9)
 
@@ -41,7 +43,8 @@ void tfm_search_allocate(tfm_search *search, tfm_arena *a, const tfm_generate_pa
     search->beams = tfm_arena_take(a, width, sizeof *search->beams);
     search->next = tfm_arena_take(a, width, sizeof *search->next);
     search->candidates = tfm_arena_take(a, width * k, sizeof *search->candidates);
-    search->finished = tfm_arena_take(a, width + 1, sizeof *search->finished);
+    search->n_kept = has_beams(p) ? tfm_hypotheses_kept(p) : (uint32_t)width;
+    search->finished = tfm_arena_take(a, (size_t)search->n_kept + 1, sizeof *search->finished);
     search->values = tfm_arena_take(a, width * k, sizeof *search->values);
     search->indices = tfm_arena_take(a, width * k, sizeof *search->indices);
     search->found = tfm_arena_take(a, width, sizeof *search->found);
@@ -76,12 +79,19 @@ void tfm_search_start(tfm_search *search, const int32_t *prompt, size_t n, size_
     search->n_nodes = 0;
     search->n_finished = 0;
     search->worst = 1e9;
+    search->n_bias = 0;
     int32_t node = -1;
     for (size_t i = 0; i < n; i++) node = add_node(search, prompt[i], node, 0, NULL);
     for (uint32_t b = 0; b < search->width; b++) {
         bool absent = has_beams(search->params) && b > 0;
         search->beams[b] = (tfm_beam){.score = absent ? ABSENT : 0, .output = b, .node = node, .sequence = -1};
     }
+}
+
+void tfm_search_draw_to(tfm_search *search, const int32_t *prefix, size_t n) {
+    search->bias = prefix;
+    search->n_bias = n;
+    for (uint32_t b = 0; b < search->n_beams; b++) search->beams[b].on_prefix = n > 0;
 }
 
 void tfm_search_path(const tfm_search *search, int32_t node, size_t n, int32_t *ids, float *log_probs) {
@@ -113,6 +123,55 @@ static void keep_top(tfm_search *search, uint32_t b, const float *row, float log
     }
 }
 
+/* Whether this step draws a beam to a token of the prefix. */
+static bool is_drawn(const tfm_search *search, const tfm_beam *beam) {
+    return beam->on_prefix && search->length - search->output_start < search->n_bias;
+}
+
+/* Whether a beam with one more token is still a beginning of the prefix. */
+static bool stays_on_prefix(const tfm_search *search, const tfm_beam *parent, int32_t token) {
+    return is_drawn(search, parent) && search->bias[search->length - search->output_start] == token;
+}
+
+/*
+ * Probabilities p become (1 - beta) p, and beta more for the token of the prefix. The row becomes log-probabilities;
+ * sums are the kernels', so that they are the same everywhere.
+ */
+static void draw_to_prefix(const tfm_search *search, float *row, const tfm_kernels *kernels) {
+    double beta = search->params->prefix_bias_beta;
+    int32_t token = search->bias[search->length - search->output_start];
+    float rest = (float)log1p(-beta);
+    kernels->log_softmax(row, row, search->vocab_size);
+    const float parts[] = {row[token] + rest, (float)log(beta)};
+    for (size_t i = 0; i < search->vocab_size; i++) row[i] += rest;
+    row[token] = kernels->log_sum_exp(parts, 2);
+}
+
+/* Whether this step chooses the alternatives that outputs begin with. */
+static bool is_expanding(const tfm_search *search) {
+    return search->params->return_alternatives && search->length == search->prompt_length;
+}
+
+/* Alternatives end nothing. */
+static void ban_ends(const tfm_search *search, float *row) {
+    for (size_t i = 0; i < search->params->n_eos_token_ids; i++) {
+        int32_t id = search->params->eos_token_ids[i];
+        if (id >= 0 && (size_t)id < search->vocab_size) row[id] = -INFINITY;
+    }
+}
+
+/* The most probable tokens, one for each output: all that are probable enough, and the best. */
+static void expand(tfm_search *search, const float *row, float log_total, const tfm_kernels *kernels) {
+    double least = search->params->min_alternative_expansion_prob;
+    size_t n = kernels->top_k(row, search->vocab_size, search->width, search->values, search->indices);
+    for (size_t i = 0; i < search->width; i++) {
+        bool possible = i < n && search->values[i] > -INFINITY;
+        if (possible) search->values[i] -= log_total;
+        search->found[i] = possible && (i == 0 || exp((double)search->values[i]) >= least);
+    }
+    while (search->n_beams > 1 && !search->found[search->n_beams - 1]) search->n_beams--;
+}
+
 static void draw(tfm_search *search, uint32_t b, const float *row, float log_total, const tfm_kernels *kernels,
                  tfm_sampler *sampler) {
     bool found = tfm_sampler_filter(sampler, search->params, kernels, row, search->vocab_size);
@@ -133,8 +192,15 @@ void tfm_search_score(tfm_search *search, uint32_t b, float *row, const tfm_kern
     bool beams = has_beams(search->params);
     if (beams) kernels->log_softmax(row, row, search->vocab_size);
     process(search, b, row, kernels);
-    float log_total = beams ? 0 : kernels->log_sum_exp(row, search->vocab_size);
+    if (is_expanding(search)) ban_ends(search, row);
+    bool drawn = is_drawn(search, &search->beams[b]);
+    if (drawn) draw_to_prefix(search, row, kernels);
+    float log_total = beams || drawn ? 0 : kernels->log_sum_exp(row, search->vocab_size);
     if (search->n_top) keep_top(search, b, row, log_total, kernels);
+    if (is_expanding(search)) {
+        expand(search, row, log_total, kernels);
+        return;
+    }
     if (search->params->do_sample) {
         draw(search, b, row, log_total, kernels, sampler);
         return;
@@ -165,6 +231,7 @@ static void choose_singly(tfm_search *search) {
                                      .parent = row,
                                      .output = beam->output,
                                      .ends = tfm_is_end_token(search->params, token),
+                                     .on_prefix = stays_on_prefix(search, beam, token),
                                      .node = add_node(search, token, beam->node, log_prob, &row)};
     }
     search->n_next = search->n_beams;
@@ -215,9 +282,9 @@ static size_t gather_candidates(tfm_search *search) {
 
 /* Keeps a hypothesis if there is room or it beats the worst. Among equals the newer one goes first. */
 static void keep(tfm_search *search, tfm_finished f) {
-    if (search->n_finished >= search->params->num_beams && f.score <= search->worst) return;
+    if (search->n_finished >= search->n_kept && f.score <= search->worst) return;
     search->finished[search->n_finished++] = f;
-    if (search->n_finished <= search->params->num_beams) {
+    if (search->n_finished <= search->n_kept) {
         if (f.score < search->worst) search->worst = f.score;
         return;
     }
@@ -234,7 +301,7 @@ static void keep(tfm_search *search, tfm_finished f) {
 /* Whether no continuation can be better than the worst hypothesis kept. best: the best candidate's sum. */
 static bool is_over(const tfm_search *search, double best) {
     const tfm_generate_params *p = search->params;
-    if (search->n_finished < p->num_beams) return false;
+    if (search->n_finished < search->n_kept) return false;
     if (p->early_stopping == TFM_EARLY_TRUE) return true;
     size_t n = search->length + 1 - search->prompt_length;
     if (p->early_stopping == TFM_EARLY_NEVER && p->length_penalty > 0) n = search->max_length - search->prompt_length;
@@ -263,6 +330,7 @@ static void choose_beams(tfm_search *search) {
             keep(search, (tfm_finished){score, c->score, node, 0, true});
         } else {
             search->next[n_next] = *c;
+            search->next[n_next].on_prefix = stays_on_prefix(search, &search->beams[c->parent], c->token);
             search->next[n_next].parent = row;
             search->next[n_next++].node = add_node(search, c->token, parent, c->log_prob, &row);
         }

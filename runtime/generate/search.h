@@ -26,6 +26,7 @@ typedef struct tfm_beam {
     uint32_t parent; /* which row of scores it was chosen from */
     uint32_t output; /* without beams: which of num_return_sequences it is */
     bool ends;       /* without beams: its token is the last */
+    bool on_prefix;  /* its output is a beginning of the prefix it is drawn to */
     int32_t node;
     int32_t sequence;
 } tfm_beam;
@@ -41,6 +42,8 @@ typedef struct tfm_search {
     const tfm_generate_params *params;
     size_t vocab_size, prompt_length, length, max_length;
     size_t output_start; /* tokens before the output; a prefix is a part of it */
+    const int32_t *bias; /* (n_bias) the prefix that outputs are drawn to, the caller's */
+    size_t n_bias;
     uint32_t width;      /* beams, or outputs drawn */
     uint32_t n_rows;     /* rows of scores the next step needs: 1 after the prompt, then n_beams */
     uint32_t n_beams;    /* width, less the outputs that have ended */
@@ -52,7 +55,8 @@ typedef struct tfm_search {
     tfm_beam *beams;        /* (width) */
     tfm_beam *next;         /* (width) chosen by tfm_search_choose */
     tfm_beam *candidates;   /* (width * n_candidates): of each row no more than the vocabulary has */
-    tfm_finished *finished; /* (width + 1) */
+    tfm_finished *finished; /* (n_kept + 1) */
+    uint32_t n_kept;        /* with beams: the most hypotheses that are kept; else width */
     uint32_t n_finished;
     double worst; /* score of the worst finished one */
     /* What tfm_search_score finds, for each beam; rows may be scored at the same time. */
@@ -74,6 +78,9 @@ void tfm_search_allocate(tfm_search *search, tfm_arena *arena, const tfm_generat
 
 /* Starts over with a prompt, of which the last n - output_start tokens are a prefix of the output. */
 void tfm_search_start(tfm_search *search, const int32_t *prompt, size_t n, size_t output_start, size_t max_length);
+
+/* Right after tfm_search_start: outputs are drawn to a prefix (prefix_bias_beta). */
+void tfm_search_draw_to(tfm_search *search, const int32_t *prefix, size_t n);
 
 /*
  * A step is: every row of logits scored (row b < n_rows is beam b's; overwritten), then the next tokens chosen. Rows

@@ -22,6 +22,7 @@ static const tfm_generate_params standard = {
     .temperature = 1.0,
     .top_p = 1.0,
     .typical_p = 1.0,
+    .patience = 1.0,
 };
 
 typedef enum field_kind { FIELD_U32, FIELD_ID, FIELD_FLAG, FIELD_DOUBLE } field_kind;
@@ -54,6 +55,12 @@ static const struct field {
     {.key = "top_p", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, top_p)},
     {.key = "min_p", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, min_p)},
     {.key = "typical_p", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, typical_p)},
+    {.key = "prefix_bias_beta", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, prefix_bias_beta)},
+    {.key = "patience", .kind = FIELD_DOUBLE, .offset = offsetof(tfm_generate_params, patience)},
+    {.key = "return_alternatives", .kind = FIELD_FLAG, .offset = offsetof(tfm_generate_params, return_alternatives)},
+    {.key = "min_alternative_expansion_prob",
+     .kind = FIELD_DOUBLE,
+     .offset = offsetof(tfm_generate_params, min_alternative_expansion_prob)},
 };
 
 static tfm_status refuse(const tfm_model *model, const char *key, const char *why, tfm_error *error) {

@@ -10,8 +10,7 @@ static bool is_side(tfm_side side) { return side == TFM_SOURCE || side == TFM_TA
 tfm_status tfm_model_need_tokenizer(const tfm_model *model, tfm_side side, const tfm_tokenizer **out,
                                     tfm_error *error) {
     *out = NULL;
-    if (!is_side(side))
-        return tfm_fail(error, TFM_ERROR_ARGUMENT, "side is %d, which is none of tfm_side", (int)side);
+    if (!is_side(side)) return tfm_fail(error, TFM_ERROR_ARGUMENT, "side is %d, which is none of tfm_side", (int)side);
     *out = tfm_model_tokenizer(model, side);
     if (*out) return TFM_OK;
     return tfm_fail(error, TFM_ERROR_STATE,

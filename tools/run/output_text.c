@@ -15,7 +15,9 @@ static tfm_status start(tfm_output_text *o, const tfm_engine *engine, const tfm_
                                                   decoding->n_stops, error);
     if (status == TFM_OK && tfm_engine_continues(engine) && !engine->chat)
         status = tfm_detokenizer_continue(o->detokenizer, input->data, input->size, error);
-    return status == TFM_OK ? tfm_output_text_push(o, engine->prefix.data, engine->prefix.size, error) : status;
+    /* A prefix that outputs are only drawn to comes, or does not, like the rest. */
+    if (status != TFM_OK || engine->params.prefix_bias_beta > 0) return status;
+    return tfm_output_text_push(o, engine->prefix.data, engine->prefix.size, error);
 }
 
 tfm_status tfm_output_texts_start(tfm_output_text **texts, const tfm_engine *engine, const tfm_settings *settings,

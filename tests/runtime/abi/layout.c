@@ -175,7 +175,11 @@ AT(tfm_generate_params, stop_strings, 232);
 AT(tfm_generate_params, n_stop_strings, 240);
 AT(tfm_generate_params, keep_attention, 248);
 AT(tfm_generate_params, keep_log_probs, 249);
-SIZE(tfm_generate_params, 256);
+AT(tfm_generate_params, prefix_bias_beta, 256);
+AT(tfm_generate_params, patience, 264);
+AT(tfm_generate_params, min_alternative_expansion_prob, 272);
+AT(tfm_generate_params, return_alternatives, 280);
+SIZE(tfm_generate_params, 288);
 
 AT(tfm_hypothesis, ids, 0);
 AT(tfm_hypothesis, n, 8);

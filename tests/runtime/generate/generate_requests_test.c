@@ -440,10 +440,20 @@ static tfm_generate_params odd_params(const fixture *f, uint64_t *random) {
     uint32_t *const counts[] = {&p.num_beams,      &p.num_return_sequences, &p.max_length,           &p.max_new_tokens,
                                 &p.min_length,     &p.min_new_tokens,       &p.no_repeat_ngram_size, &p.top_k,
                                 &p.n_top_log_probs};
-    double *const numbers[] = {&p.length_penalty, &p.repetition_penalty, &p.temperature,      &p.top_p,
-                               &p.min_p,          &p.typical_p,          &p.presence_penalty, &p.frequency_penalty};
+    double *const numbers[] = {&p.length_penalty,
+                               &p.repetition_penalty,
+                               &p.temperature,
+                               &p.top_p,
+                               &p.min_p,
+                               &p.typical_p,
+                               &p.presence_penalty,
+                               &p.frequency_penalty,
+                               &p.prefix_bias_beta,
+                               &p.patience,
+                               &p.min_alternative_expansion_prob};
     int32_t *const ids[] = {&p.decoder_start_token_id, &p.forced_bos_token_id, &p.forced_eos_token_id};
-    bool *const flags[] = {&p.do_sample, &p.renormalize_logits, &p.keep_log_probs, &p.keep_attention, &p.shortlist};
+    bool *const flags[] = {&p.do_sample,      &p.renormalize_logits, &p.keep_log_probs,
+                           &p.keep_attention, &p.shortlist,          &p.return_alternatives};
     const void *list;
     /* A few at a time: with more, nothing would ever run. */
     for (int k = 0; k < 4; k++) {
@@ -451,9 +461,9 @@ static tfm_generate_params odd_params(const fixture *f, uint64_t *random) {
         case 0:
         case 1:
         case 2: *counts[tiny_random(random) % 9] = odd_count(random); break;
-        case 3: *numbers[tiny_random(random) % 8] = odd_number(random); break;
+        case 3: *numbers[tiny_random(random) % 11] = odd_number(random); break;
         case 4: *ids[tiny_random(random) % 3] = some_ids[tiny_random(random) % 9]; break;
-        case 5: *flags[tiny_random(random) % 5] ^= true; break;
+        case 5: *flags[tiny_random(random) % 6] ^= true; break;
         case 6: p.early_stopping = (tfm_early_stopping)(tiny_random(random) % 4); break;
         case 7:
             list = some_words;

@@ -434,6 +434,17 @@ Test(generate, arguments_are_checked) {
     REFUSED(TFM_ERROR_ARGUMENT, (p.max_new_tokens = 4, p.min_new_tokens = 5), "min_new_tokens 5", "4");
     REFUSED(TFM_ERROR_ARGUMENT, p.min_new_tokens = 24, "input 0", "min_new_tokens 24", "23");
     REFUSED(TFM_ERROR_ARGUMENT, (p.max_new_tokens = 4, p.min_length = 6), "input 0", "min_length 6", "5");
+    REFUSED(TFM_ERROR_ARGUMENT, p.prefix_bias_beta = 1, "prefix_bias_beta is 1");
+    REFUSED(TFM_ERROR_ARGUMENT, p.prefix_bias_beta = -0.5, "prefix_bias_beta is -0.5");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.prefix_bias_beta = 0.5, p.do_sample = true), "prefix_bias_beta", "do_sample");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.prefix_bias_beta = 0.5, p.return_alternatives = true), "return_alternatives");
+    REFUSED(TFM_ERROR_ARGUMENT, p.patience = 0, "patience is 0");
+    REFUSED(TFM_ERROR_ARGUMENT, p.patience = (double)NAN, "patience");
+    REFUSED(TFM_ERROR_ARGUMENT, p.patience = 1001, "patience is 1001", "1000");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.num_beams = 4, p.num_return_sequences = 3, p.patience = 0.5), "3", "0.5", "2 hyp");
+    REFUSED(TFM_ERROR_ARGUMENT, p.min_alternative_expansion_prob = 1.5, "min_alternative_expansion_prob is 1.5");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.return_alternatives = true, p.num_beams = 2), "return_alternatives", "num_beams 2");
+    REFUSED(TFM_ERROR_ARGUMENT, (p.return_alternatives = true, p.num_return_sequences = 38), "38 alternatives", "37");
     REFUSED(TFM_ERROR_ARGUMENT, p.early_stopping = (tfm_early_stopping)3, "early_stopping is 3");
     REFUSED(TFM_ERROR_ARGUMENT, (input.ids = bad, input.n = 1), "input 0", "37");
     REFUSED(TFM_ERROR_ARGUMENT, (input.prefix = bad, input.n_prefix = 1), "prefix", "37");
@@ -450,6 +461,102 @@ Test(generate, arguments_are_checked) {
     p = good;
     p.max_length = 321; /* the last token is chosen, not fed */
     REQUIRE_OK(tfm_generate(f.session, &in.items[3], 1, &p, NULL, error));
+    fixture_close(&f);
+}
+
+/* ---- what CTranslate2 has ---- */
+
+/* log of the probabilities that logits stand for, drawn to a token (-1: none), in double precision. */
+static void drawn_log_probs(const float *logits, size_t n, double beta, int32_t token, double *out) {
+    double largest = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++) largest = fmax(largest, (double)logits[i]);
+    for (size_t i = 0; i < n; i++) sum += exp((double)logits[i] - largest);
+    for (size_t i = 0; i < n; i++) {
+        double p = exp((double)logits[i] - largest) / sum;
+        out[i] = log(token < 0 ? p : (1 - beta) * p + ((int32_t)i == token ? beta : 0));
+    }
+}
+
+/* Greedy outputs, from the logits of the decoder step by step: each token the most probable one, scores in double. */
+Test(generate, outputs_are_drawn_to_a_prefix) {
+    static const int32_t prefix[] = {5, 9, 5, 20};
+    static const double betas[] = {0.05, 0.4, 0.97};
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    size_t n_on = 0, n_off = 0;
+    for (size_t i = 0; i < 12; i++) {
+        tfm_generate_params p = params_of(&f, 1);
+        p.prefix_bias_beta = betas[i % 3];
+        tfm_input input = in.items[i];
+        input.prefix = prefix;
+        input.n_prefix = 4;
+        outputs *all;
+        REQUIRE_OK(outputs_generate(f.session, &input, 1, &p, &all, error));
+        const output *o = outputs_at(all, 0, 0);
+        int32_t sequence = fixture_sequence(&f, fixture_source(&f, input.ids, input.n)), last = TINY_START;
+        double sum = 0;
+        bool on_prefix = true;
+        for (size_t t = 0; t < o->n; t++) {
+            float logits[64];
+            double log_probs[64];
+            fixture_feed(&f, sequence, &last, 1, logits);
+            bool drawn = on_prefix && t < 4;
+            drawn_log_probs(logits, f.vocab, p.prefix_bias_beta, drawn ? prefix[t] : -1, log_probs);
+            last = o->ids[t];
+            for (size_t v = 0; v < f.vocab; v++) cr_assert(log_probs[v] <= log_probs[last] + 1e-5);
+            sum += log_probs[last];
+            on_prefix = drawn && last == prefix[t];
+            if (drawn) on_prefix ? n_on++ : n_off++;
+        }
+        cr_assert_float_eq(o->sum_log_prob, sum, 1e-4, "input %zu", i);
+        outputs_free(&all);
+        tfm_sequence_free(f.session, sequence);
+    }
+    cr_assert(n_on > 12 && n_off > 3, "%zu tokens of the prefix, left %zu times", n_on, n_off);
+    fixture_close(&f);
+}
+
+/* Alternatives, patience and drawn prefixes share batches, and none changes another by a bit. */
+Test(generate, options_of_ctranslate2_share_batches) {
+    static const int32_t prefix[] = {5, 9, 5, 20};
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p[N_INPUTS];
+    for (size_t i = 0; i < N_INPUTS; i++) {
+        p[i] = params_of(&f, i % 4 < 2 ? 1 : 3);
+        if (i % 4 == 0) p[i].return_alternatives = true;
+        if (i % 4 == 0) p[i].num_return_sequences = 3;
+        if (i % 4 == 0) p[i].min_alternative_expansion_prob = i % 8 ? 0.1 : 0;
+        if (i % 4 == 1 || i % 4 == 3) p[i].prefix_bias_beta = 0.3;
+        if (i % 4 >= 2) p[i].patience = i % 8 < 4 ? 2 : 0.5;
+        in.items[i].params = &p[i];
+        in.items[i].prefix = prefix;
+        in.items[i].n_prefix = i % 5;
+    }
+    outputs *singly, *together;
+    REQUIRE_OK(outputs_generate_singly(f.session, in.items, N_INPUTS, NULL, &singly, error));
+    REQUIRE_OK(outputs_generate(f.session, in.items, N_INPUTS, NULL, &together, error));
+    cr_assert(outputs_same(singly, together), "3 threads, all at once");
+    for (size_t i = 0; i < N_INPUTS; i += 8) {
+        cr_assert_eq(together->counts[i], 3);
+        for (size_t k = 0; k < 3; k++)
+            cr_assert(outputs_at(together, i, k)->ids[i % 5] != end_token[0] &&
+                      !memcmp(outputs_at(together, i, k)->ids, prefix, i % 5 * sizeof *prefix));
+    }
+    outputs_free(&together);
+    tfm_session_params few = {
+        .size = sizeof few, .max_sources = 2, .max_sequences = 5, .max_batch_tokens = 13, .max_source = 12};
+    tfm_session *session;
+    REQUIRE_OK(tfm_session_create(&session, f.model, &few, error));
+    REQUIRE_OK(outputs_generate(session, in.items, N_INPUTS, NULL, &together, error));
+    cr_assert(outputs_same(singly, together), "one thread, few places");
+    outputs_free(&together);
+    outputs_free(&singly);
+    tfm_session_free(&session);
     fixture_close(&f);
 }
 

@@ -178,6 +178,26 @@ Test(text, what_streams_is_the_result) {
 /* ---- texts ---- */
 
 /* A decoder's text is gone on with, and the output read as its continuation. */
+/* A prefix that outputs are drawn to is no text that is given: what comes streams like the rest. */
+Test(text, outputs_that_are_drawn_to_a_prefix_stream) {
+    static const double betas[] = {0.01, 0.5, 0.999};
+    text_bench b;
+    text_bench_open(&b, "chatter");
+    for (size_t i = 0; i < 3; i++) {
+        got *g = got_new(&b);
+        g->continues = true;
+        tfm_generate_params p = params_of(&b);
+        p.prefix_bias_beta = betas[i];
+        const tfm_text_input input = {.text = "a cat", .n = 5, .prefix = " and bird", .n_prefix = 9};
+        tfm_text_callbacks callbacks = callbacks_of(g);
+        REQUIRE_OK(tfm_generate_text(b.session, &input, 1, &p, &callbacks, error));
+        expect_streamed(g, 1);
+        if (i == 2) cr_assert(strstr(g->text[0][0], input.prefix), "\"%s\"", g->text[0][0]);
+        free(g);
+    }
+    text_bench_close(&b);
+}
+
 Test(text, continuations) {
     text_bench b;
     text_bench_open(&b, "chatter");

@@ -16,7 +16,9 @@
 typedef struct world {
     uint64_t seed;
     size_t vocab;
-    int steps; /* values are multiples of 1 / steps: few make ties; 0: all differ */
+    int steps;             /* values are multiples of 1 / steps: few make ties; 0: all differ */
+    const int32_t *prefix; /* (n_prefix) that outputs are drawn to */
+    size_t n_prefix;
 } world;
 
 static void scores_of(const world *w, const int32_t *ids, size_t n, float *row) {
@@ -64,6 +66,7 @@ static void run_search(const world *w, const tfm_generate_params *p, const int32
     size_t nodes = p->max_length * s.width * (p->num_beams > 1 ? 2 : 1);
     *out = (results){0};
     tfm_search_start(&s, prompt, n_prompt, n_prompt, p->max_length);
+    if (w->n_prefix) tfm_search_draw_to(&s, w->prefix, w->n_prefix);
     while (!s.done && !out->failed) {
         cr_assert(s.length < p->max_length && (size_t)s.n_nodes <= nodes);
         for (uint32_t b = 0; b < s.n_rows; b++) {
@@ -130,13 +133,18 @@ static bool is_end(const tfm_generate_params *p, int32_t token) {
     return false;
 }
 
+static size_t n_kept_of(const tfm_generate_params *p) {
+    size_t n = (size_t)lround(p->num_beams * p->patience);
+    return n ? n : 1;
+}
+
 static void keep(plain *s, const text *t, size_t n, double sum, bool ended) {
     double score = sum / pow((double)n, s->p->length_penalty);
-    if (s->n_kept >= s->p->num_beams && !(score > s->worst)) return;
+    if (s->n_kept >= n_kept_of(s->p) && !(score > s->worst)) return;
     found *f = &s->kept[s->n_kept++];
     *f = (found){.n = n, .score = score, .sum = sum, .ended = ended};
     memcpy(f->ids, t->ids + s->n_prompt, n * sizeof *f->ids);
-    if (s->n_kept > s->p->num_beams) { /* the oldest of the worst goes */
+    if (s->n_kept > n_kept_of(s->p)) { /* the oldest of the worst goes */
         size_t worst = 0;
         for (size_t i = 1; i < s->n_kept; i++)
             if (s->kept[i].score < s->kept[worst].score) worst = i;
@@ -147,6 +155,14 @@ static void keep(plain *s, const text *t, size_t n, double sum, bool ended) {
     for (size_t i = 0; i < s->n_kept; i++) s->worst = fmin(s->worst, s->kept[i].score);
 }
 
+/* The log-probability of a token, drawn to the prefix while the text is its beginning. */
+static double drawn(const plain *s, const text *t, double log_prob, size_t token) {
+    size_t at = s->length - s->n_prompt;
+    if (at >= s->w->n_prefix || memcmp(t->ids + s->n_prompt, s->w->prefix, at * sizeof *t->ids) != 0) return log_prob;
+    double beta = s->p->prefix_bias_beta;
+    return log((1 - beta) * exp(log_prob) + ((int32_t)token == s->w->prefix[at] ? beta : 0));
+}
+
 static size_t list_candidates(plain *s, candidate *all) {
     const tfm_kernels *kernels = tfm_kernels_get(TFM_ISA_SCALAR);
     size_t n = 0;
@@ -155,7 +171,7 @@ static size_t list_candidates(plain *s, candidate *all) {
         scores_of(s->w, s->beams[b].ids, s->length, row);
         kernels->log_softmax(row, row, s->w->vocab);
         for (size_t v = 0; v < s->w->vocab; v++)
-            all[n++] = (candidate){s->beams[b].sum + (double)row[v], b, (int32_t)v};
+            all[n++] = (candidate){s->beams[b].sum + drawn(s, &s->beams[b], (double)row[v], v), b, (int32_t)v};
     }
     qsort(all, n, sizeof *all, better);
     size_t per_beam = 1 + s->p->n_eos_token_ids;
@@ -184,7 +200,7 @@ static bool plain_step(plain *s, bool *failed) {
     if (*failed) return true;
     size_t n_new = s->length + 1 - s->n_prompt;
     bool over = false;
-    if (s->n_kept >= s->p->num_beams) {
+    if (s->n_kept >= n_kept_of(s->p)) {
         bool longest = s->p->early_stopping == TFM_EARLY_NEVER && s->p->length_penalty > 0;
         double attainable =
             all[0].sum / pow((double)(longest ? s->p->max_length - s->n_prompt : n_new), s->p->length_penalty);
@@ -237,6 +253,7 @@ static tfm_generate_params plain_params(uint32_t num_beams, uint32_t max_length)
                                  .num_return_sequences = 1,
                                  .max_length = max_length,
                                  .length_penalty = 1,
+                                 .patience = 1,
                                  .repetition_penalty = 1,
                                  .decoder_start_token_id = 1,
                                  .forced_bos_token_id = -1,
@@ -252,7 +269,9 @@ Test(search, beams_follow_the_rules) {
     size_t n_failed = 0, n_ended = 0, n_open = 0;
     for (uint64_t seed = 1; seed <= 4000; seed++) {
         uint64_t r = seed * 104729;
-        world w = {seed, 2 + tiny_random(&r) % 9, tiny_random(&r) % 3 ? 0 : 1 + (int)(tiny_random(&r) % 3)};
+        world w = {.seed = seed,
+                   .vocab = 2 + tiny_random(&r) % 9,
+                   .steps = tiny_random(&r) % 3 ? 0 : 1 + (int)(tiny_random(&r) % 3)};
         tfm_generate_params p = plain_params(2 + (uint32_t)(tiny_random(&r) % 5), 4 + (uint32_t)(tiny_random(&r) % 8));
         p.length_penalty = penalties[tiny_random(&r) % 6];
         p.early_stopping = (tfm_early_stopping)(tiny_random(&r) % 3);
@@ -269,6 +288,116 @@ Test(search, beams_follow_the_rules) {
               n_failed);
 }
 
+Test(search, patient_beams_keep_more_hypotheses) {
+    static const double patience[] = {0.1, 0.5, 1.4, 2, 3};
+    static const int32_t prompt[] = {1, 2};
+    static results got, expected, usual;
+    size_t n_better = 0, n_more = 0;
+    for (uint64_t seed = 1; seed <= 2000; seed++) {
+        uint64_t r = seed * 7919;
+        world w = {.seed = seed, .vocab = 4 + tiny_random(&r) % 9, .steps = tiny_random(&r) % 3 ? 0 : 2};
+        tfm_generate_params p = plain_params(2 + (uint32_t)(tiny_random(&r) % 4), 4 + (uint32_t)(tiny_random(&r) % 8));
+        p.early_stopping = (tfm_early_stopping)(tiny_random(&r) % 3);
+        run_search(&w, &p, prompt, 2, &usual);
+        p.patience = patience[tiny_random(&r) % 5];
+        run_search(&w, &p, prompt, 2, &got);
+        run_plain(&w, &p, prompt, 2, &expected);
+        compare(&got, &expected, "patience", seed);
+        if (got.failed || usual.failed || p.patience < 1) continue;
+        n_more += got.n > usual.n;
+        n_better += got.items[0].score > usual.items[0].score;
+        cr_assert_geq(got.items[0].score, usual.items[0].score, "seed %llu", (unsigned long long)seed);
+    }
+    cr_assert(n_more > 100 && n_better > 20, "%zu searches kept more, %zu found better", n_more, n_better);
+}
+
+Test(search, beams_are_drawn_to_a_prefix) {
+    static const double betas[] = {1e-3, 0.1, 0.5, 0.9, 0.999};
+    static const int32_t prompt[] = {1, 2};
+    static results got, expected, usual;
+    size_t n_whole = 0, n_left = 0, n_changed = 0;
+    for (uint64_t seed = 1; seed <= 1500; seed++) {
+        uint64_t r = seed * 6151;
+        int32_t prefix[3];
+        for (size_t i = 0; i < 3; i++) prefix[i] = (int32_t)(1 + tiny_random(&r) % 6);
+        world w = {.seed = seed, .vocab = 7 + tiny_random(&r) % 9};
+        tfm_generate_params p = plain_params(1 + (uint32_t)(tiny_random(&r) % 5), 5 + (uint32_t)(tiny_random(&r) % 6));
+        run_search(&w, &p, prompt, 2, &usual);
+        w.prefix = prefix;
+        w.n_prefix = 1 + tiny_random(&r) % 3;
+        p.prefix_bias_beta = betas[tiny_random(&r) % 5];
+        run_search(&w, &p, prompt, 2, &got);
+        if (p.num_beams > 1) { /* the plain search of one beam is another test's */
+            run_plain(&w, &p, prompt, 2, &expected);
+            cr_assert(got.failed == expected.failed && got.n == expected.n, "seed %llu", (unsigned long long)seed);
+            for (size_t i = 0; i < got.n; i++) {
+                const found *a = &got.items[i], *b = &expected.items[i];
+                cr_assert(
+                    a->n == b->n && !memcmp(a->ids, b->ids, a->n * sizeof *a->ids) && fabs(a->sum - b->sum) < 1e-4,
+                    "seed %llu: hypothesis %zu: %.9g, expected %.9g", (unsigned long long)seed, i, a->sum, b->sum);
+            }
+        }
+        if (got.failed || usual.failed) continue;
+        const found *best = &got.items[0];
+        bool whole = best->n >= w.n_prefix && !memcmp(best->ids, prefix, w.n_prefix * sizeof *prefix);
+        if (p.prefix_bias_beta > 0.99) cr_assert(whole, "seed %llu: not drawn", (unsigned long long)seed);
+        whole ? n_whole++ : n_left++;
+        n_changed +=
+            best->n != usual.items[0].n || memcmp(best->ids, usual.items[0].ids, best->n * sizeof *prefix) != 0;
+    }
+    cr_assert(n_whole > 300 && n_left > 100 && n_changed > 200, "%zu begin with the prefix, %zu do not, %zu changed",
+              n_whole, n_left, n_changed);
+}
+
+/* Every alternative is one of the best first tokens that end nothing, and goes on by itself. */
+Test(search, alternatives_go_on_by_themselves) {
+    static const int32_t prompt[] = {1, 2};
+    static results got;
+    const tfm_kernels *kernels = tfm_kernels_get(TFM_ISA_SCALAR);
+    size_t n_left_out = 0;
+    for (uint64_t seed = 1; seed <= 400; seed++) {
+        uint64_t r = seed * 3079;
+        world w = {.seed = seed, .vocab = 5 + tiny_random(&r) % 9, .steps = seed % 4 ? 0 : 2};
+        tfm_generate_params p = plain_params(1, 9);
+        p.return_alternatives = true;
+        p.num_return_sequences = 1 + (uint32_t)(tiny_random(&r) % 7);
+        p.min_alternative_expansion_prob = seed % 3 ? 0 : 0.15;
+        run_search(&w, &p, prompt, 2, &got);
+        float first[MAX_VOCAB];
+        scores_of(&w, prompt, 2, first);
+        first[0] = -INFINITY; /* the end token */
+        double total = 0;
+        for (size_t v = 0; v < w.vocab; v++) total += exp((double)first[v]);
+        size_t n = 0;
+        for (bool taken[MAX_VOCAB] = {true}; n < p.num_return_sequences; n++) {
+            size_t best = 0;
+            for (size_t v = 1; v < w.vocab; v++)
+                if (!taken[v] && (!best || first[v] > first[best])) best = v;
+            double log_prob = best ? (double)first[best] - log(total) : -INFINITY;
+            if (!best || (n > 0 && exp(log_prob) < p.min_alternative_expansion_prob)) break;
+            taken[best] = true;
+            text t = {.ids = {1, 2, (int32_t)best}, .sum = log_prob};
+            size_t length = 3;
+            while (length < 9 && t.ids[length - 1] != 0) {
+                float row[MAX_VOCAB];
+                scores_of(&w, t.ids, length, row);
+                size_t next = 0;
+                for (size_t v = 1; v < w.vocab; v++)
+                    if (row[v] > row[next]) next = v;
+                t.sum += (double)row[next] - (double)kernels->log_sum_exp(row, w.vocab);
+                t.ids[length++] = (int32_t)next;
+            }
+            const found *f = &got.items[n];
+            cr_assert(n < got.n && f->n == length - 2 && !memcmp(f->ids, t.ids + 2, f->n * sizeof *f->ids) &&
+                          fabs(f->sum - t.sum) < 1e-5,
+                      "seed %llu: alternative %zu", (unsigned long long)seed, n);
+        }
+        cr_assert_eq(got.n, n, "seed %llu: %zu alternatives, expected %zu", (unsigned long long)seed, got.n, n);
+        n_left_out += n < p.num_return_sequences;
+    }
+    cr_assert_gt(n_left_out, 60);
+}
+
 /* With a beam for every text and no early end the search sees all texts and must find the best. */
 Test(search, wide_beams_find_the_best_of_all) {
     static const int32_t prompt[] = {1};
@@ -276,7 +405,7 @@ Test(search, wide_beams_find_the_best_of_all) {
     const tfm_kernels *kernels = tfm_kernels_get(TFM_ISA_SCALAR);
     size_t n_complete = 0;
     for (uint64_t seed = 1; seed <= 60; seed++) {
-        world w = {seed, 3, 0};
+        world w = {.seed = seed, .vocab = 3};
         tfm_generate_params p = plain_params(16, 5); /* 2^4 texts do not end: no beam is ever lost */
         p.length_penalty = seed % 3 == 0 ? 0 : seed % 3 == 1 ? 1 : 0.5;
         p.early_stopping = TFM_EARLY_NEVER;
@@ -316,7 +445,7 @@ Test(search, greedy_takes_the_first_of_the_best) {
     static const int32_t prompt[] = {1};
     static results got;
     for (uint64_t seed = 1; seed <= 500; seed++) {
-        world w = {seed, 2 + seed % 9, seed % 2 ? 1 : 0};
+        world w = {.seed = seed, .vocab = 2 + seed % 9, .steps = seed % 2 ? 1 : 0};
         tfm_generate_params p = plain_params(1, 10);
         run_search(&w, &p, prompt, 1, &got);
         int32_t ids[MAX_LENGTH] = {1};

@@ -435,6 +435,24 @@ static long memory_over(const char *model, const char *line, size_t n) {
 #define UNDER_ASAN 0
 #endif
 
+/* What CTranslate2 has: alternatives after a prefix, those left out as empty lines; a prefix that is only a leaning. */
+Test(lines, options_of_ctranslate2) {
+    outcome run = RUN("Ein Mann schläft.\n", shipped_model(), "--prefix", "A man is", "--return-alternatives", "-n",
+                      "4", "--min-alternative-expansion-prob", "0.02");
+    expect_run(&run, 0, "A man is sleeping.\nA man is asleep.\n\n\n");
+    free_outcome(&run);
+    run = RUN("Ein Mann schläft.\n", shipped_model(), "--prefix", "A dog", "--prefix-bias-beta", "0.001");
+    expect_run(&run, 0, "A man is sleeping.\n");
+    free_outcome(&run);
+    run = RUN("Ein Mann schläft.\n", shipped_model(), "--prefix", "A dog", "--prefix-bias-beta", "0.9", "--patience",
+              "2");
+    expect_run(&run, 0, "A dog is sleeping.\n");
+    free_outcome(&run);
+    run = RUN("Ein Mann schläft.\n", shipped_model(), "--return-alternatives", "--num-beams", "2");
+    cr_expect(run.code != 0 && strstr(run.err, "return_alternatives with num_beams 2"), "%s", run.err);
+    free_outcome(&run);
+}
+
 Test(lines, without_end_take_no_more_memory) {
     const char *model = golden_model("marian");
     long few = memory_over(model, "9 81 0\n", 1000), many = memory_over(model, "9 81 0\n", 20000);

@@ -104,7 +104,7 @@ static bool implied_sampling(const tfm_settings *settings, const tfm_generate_pa
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (tfm_settings_given(settings, names[i])) return true;
     if (tfm_settings_given(settings, "num-beams") && params->num_beams > 1) return false;
-    bool several = params->num_return_sequences > 1 && params->num_beams == 1;
+    bool several = params->num_return_sequences > 1 && params->num_beams == 1 && !params->return_alternatives;
     return params->do_sample || (several && info->kind == TFM_KIND_DECODER);
 }
 
@@ -120,6 +120,8 @@ static tfm_status settle_sampling(const tfm_settings *settings, tfm_generate_par
         params->do_sample = false;
         params->temperature = 1;
     }
+    /* Alternatives have no beams either; beams that were asked for are the library's to refuse. */
+    if (params->return_alternatives && !tfm_settings_given(settings, "num-beams")) params->num_beams = 1;
     if (!params->do_sample || params->num_beams == 1) return TFM_OK;
     if (tfm_settings_given(settings, "num-beams"))
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
@@ -190,7 +192,7 @@ static tfm_status check_together(const tfm_settings *settings, const tfm_generat
                                  const tfm_model_info *info, tfm_error *error) {
     tfm_status status = check_own_counts(params, error);
     if (status != TFM_OK) return status;
-    if (!params->do_sample && params->num_return_sequences > params->num_beams)
+    if (!params->do_sample && !params->return_alternatives && params->num_return_sequences > params->num_beams)
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
                         "--num-return-sequences %u is more than --num-beams %u: beam search gives at most one output a "
                         "beam; --do-sample draws as many as you like",
