@@ -59,11 +59,7 @@ static void set_slopes(tfm_causal *c, tfm_config *config) {
 }
 
 static void read(tfm_causal *c, tfm_config *config) {
-    tfm_gpt_like like = bloom;
-    if (tfm_config_has(config, "n_embed")) like.keys.d_model = "n_embed";
-    if (tfm_config_has(config, "num_hidden_layers")) like.keys.n_layers = "num_hidden_layers";
-    if (tfm_config_has(config, "num_attention_heads")) like.keys.n_heads = "num_attention_heads";
-    tfm_read_gpt_like(c, config, &like);
+    tfm_read_gpt_like(c, config, &bloom);
     c->stack.max_positions = tfm_config_u64(config, "seq_length", 1, 1 << 14, 2048);
     c->stack.position = "alibi";
     c->stack.embed_norm = true;

@@ -35,10 +35,32 @@ typedef struct import {
     bool tied, has_pooler, unused_pooler;
     uint64_t token_types, classes;
     const tfm_bert_head *head; /* NULL: none */
+    const char *cross_encoder; /* the function of scores that sentence-transformers wrote down, or NULL */
     tfm_family_stack stack;
 } import;
 
 /* ---- configuration ---- */
+
+/*
+ * CrossEncoder of sentence-transformers keeps a class of PyTorch for its scores, first under one key and since its
+ * version 4 under another.
+ */
+static const char *read_cross_encoder(tfm_config *config) {
+    static const char *const functions[][2] = {{"torch.nn.modules.linear.Identity", "none"},
+                                               {"torch.nn.modules.activation.Sigmoid", "sigmoid"}};
+    tfm_config newer = tfm_config_within(config, "sentence_transformers");
+    const char *older = tfm_config_string(config, "sbert_ce_default_activation_function", NULL);
+    const char *class = tfm_config_string(&newer, "activation_fn", older);
+    for (size_t i = 0; class && i < sizeof functions / sizeof *functions; i++)
+        if (strcmp(class, functions[i][0]) == 0) return functions[i][1];
+    if (config->status == TFM_OK) config->status = newer.status;
+    if (class && class != older)
+        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "sentence_transformers.activation_fn",
+                        tfm_name_format("'%.80s' is not supported", class).text);
+    else if (class)
+        tfm_config_unsupported(config, "sbert_ce_default_activation_function");
+    return NULL;
+}
 
 static tfm_status read_config(import *m, tfm_error *error) {
     const tfm_bert_like *like = m->like;
@@ -79,6 +101,7 @@ static tfm_status read_config(import *m, tfm_error *error) {
     stack.attention_scale = 1.0 / sqrt((double)stack.head_dim);
     stack.max_positions -= stack.position_offset;
     m->stack = stack;
+    m->cross_encoder = read_cross_encoder(&config);
     return config.status;
 }
 
@@ -146,12 +169,14 @@ static tfm_status set_labels(const import *m, tfm_table_builder *table, tfm_erro
     return ok ? TFM_OK : tfm_no_memory(error, "%s", tfm_checkpoint_path(m->family.checkpoint));
 }
 
-/* As the pipelines of transformers choose it; heads with words of their own for classes have no say in config.json. */
+/* As CrossEncoder or the pipelines of transformers choose it; heads with words of their own for classes have no say in
+ * config.json. */
 static const char *score_function(const import *m) {
     const char *problem =
         json_string_value(json_object_get(tfm_checkpoint_config(m->family.checkpoint), "problem_type"));
     if (m->head->function) return m->head->function;
     if (strcmp(m->head->kind, "sequence") != 0) return "softmax";
+    if (m->cross_encoder) return m->cross_encoder;
     if (problem && strcmp(problem, "regression") == 0) return "none";
     return m->classes == 1 || (problem && strcmp(problem, "multi_label_classification") == 0) ? "sigmoid" : "softmax";
 }

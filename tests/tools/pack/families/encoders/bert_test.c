@@ -462,6 +462,12 @@ Test(bert, functions_of_scores) {
         {2, "{\"problem_type\": \"single_label_classification\"}", "softmax"},
         {2, "{\"problem_type\": \"multi_label_classification\"}", "sigmoid"},
         {1, "{\"problem_type\": null}", "sigmoid"},
+        {1, "{\"sbert_ce_default_activation_function\": \"torch.nn.modules.linear.Identity\"}", "none"},
+        {1,
+         "{\"sentence_transformers\": {\"activation_fn\": \"torch.nn.modules.linear.Identity\", \"version\": "
+         "\"4.1.0\"}}",
+         "none"},
+        {2, "{\"sentence_transformers\": {\"activation_fn\": \"torch.nn.modules.activation.Sigmoid\"}}", "sigmoid"},
         {1, "{\"problem_type\": \"regression\"}", "none"},
         {1, "{\"architectures\": [\"BertForTokenClassification\"]}", "softmax"},
     };
