@@ -8,21 +8,26 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "model_file.h"
 
 #define NAME_TRIES 100
+#define LINKS_MAX 40 /* as many as the system itself follows */
 
 struct tfm_output {
     int fd, directory;
-    char *path;
-    const char *base;    /* last part of path */
+    char *path;          /* as it was asked for */
+    char *target;        /* where it will lie: links followed */
+    const char *base;    /* last part of target */
     char temporary[256]; /* its name in the directory while it has one, else "" */
 };
 
@@ -53,12 +58,53 @@ static bool open_named(tfm_output *output) {
     return output->fd >= 0;
 }
 
+/* ---- where it will lie ---- */
+
+/*
+ * Whether a path lies in /proc, where links are not names: they lead to what a process has open, and what lies there
+ * under the name they seem to have may be something else, or nothing.
+ */
+static bool is_in_proc(const char *path) {
+    struct statfs info;
+    const int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    const bool in_proc = fd >= 0 && fstatfs(fd, &info) == 0 && info.f_type == PROC_SUPER_MAGIC;
+    if (fd >= 0) close(fd);
+    return in_proc;
+}
+
+/* What a link says, from the folder the link is in; NULL: no memory. */
+static char *join_link(const char *link, const char *said) {
+    const char *slash = strrchr(link, '/');
+    const int n = said[0] != '/' && slash ? (int)(slash - link + 1) : 0;
+    char *joined;
+    return asprintf(&joined, "%.*s%s", n, link, said) < 0 ? NULL : joined;
+}
+
+/* A link stays, and what it leads to is replaced or made. */
+static tfm_status follow_links(tfm_output *output, tfm_error *error) {
+    char said[PATH_MAX];
+    for (int i = 0; i < LINKS_MAX; i++) {
+        if (is_in_proc(output->target))
+            return tfm_fail(error, TFM_ERROR_IO,
+                            "%s: leads to what a process has open (%s), which cannot be replaced; name the file itself",
+                            output->path, output->target);
+        const ssize_t n = readlink(output->target, said, sizeof said - 1);
+        if (n < 0) return TFM_OK; /* no link, or nothing is there yet */
+        said[n] = '\0';
+        char *next = join_link(output->target, said);
+        if (!next) return tfm_no_memory(error, "%s", output->path);
+        free(output->target);
+        output->target = next;
+    }
+    return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be created: %s", output->path, strerror(ELOOP));
+}
+
 static tfm_status open_directory(tfm_output *output, tfm_error *error) {
-    char *slash = strrchr(output->path, '/');
-    char *directory = slash == output->path ? strdup("/")
-                      : slash               ? strndup(output->path, (size_t)(slash - output->path))
-                                            : strdup(".");
-    output->base = slash ? slash + 1 : output->path;
+    const char *slash = strrchr(output->target, '/');
+    char *directory = slash == output->target ? strdup("/")
+                      : slash                 ? strndup(output->target, (size_t)(slash - output->target))
+                                              : strdup(".");
+    output->base = slash ? slash + 1 : output->target;
     if (!directory) return tfm_no_memory(error, "%s", output->path);
     output->directory = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int reason = errno;
@@ -72,10 +118,12 @@ static tfm_status open_output(tfm_output *output, tfm_error *error) {
     struct stat info;
     if (output->path[0] == '\0' || output->path[strlen(output->path) - 1] == '/')
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "'%s' is not the name of a file", output->path);
-    if (stat(output->path, &info) == 0 && !S_ISREG(info.st_mode))
+    tfm_status status = follow_links(output, error);
+    if (status != TFM_OK) return status;
+    if (stat(output->target, &info) == 0 && !S_ISREG(info.st_mode))
         return tfm_fail(error, TFM_ERROR_IO, "%s: is there and is not a regular file; it will not be replaced",
                         output->path);
-    tfm_status status = open_directory(output, error);
+    status = open_directory(output, error);
     if (status == TFM_OK && !open_unnamed(output) && !open_named(output))
         status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot be created: %s", output->path, strerror(errno));
     return status;
@@ -84,13 +132,11 @@ static tfm_status open_output(tfm_output *output, tfm_error *error) {
 tfm_status tfm_output_create(tfm_output **output, const char *path, tfm_error *error) {
     tfm_output *made = calloc(1, sizeof *made);
     *output = NULL;
-    if (made) made->path = strdup(path);
-    if (!made || !made->path) {
-        free(made);
-        return tfm_no_memory(error, "%s", path);
-    }
+    if (!made) return tfm_no_memory(error, "%s", path);
     made->fd = made->directory = -1;
-    tfm_status status = open_output(made, error);
+    made->path = strdup(path);
+    made->target = strdup(path);
+    tfm_status status = made->path && made->target ? open_output(made, error) : tfm_no_memory(error, "%s", path);
     if (status != TFM_OK) tfm_output_abort(&made);
     *output = made;
     return status;
@@ -103,6 +149,7 @@ void tfm_output_abort(tfm_output **output) {
     if (o->fd >= 0) close(o->fd);
     if (o->directory >= 0) close(o->directory);
     free(o->path);
+    free(o->target);
     free(o);
     *output = NULL;
 }

@@ -10,7 +10,10 @@
 
 typedef struct tfm_output tfm_output;
 
-/* Begins a file that is to be called path. An existing path must be a regular file; it stays until the commit. */
+/*
+ * Begins a file that is to be called path. Links are followed to their end; one of /proc, which leads to what a process
+ * has open (as /dev/stdout does), is refused. What is there must be a regular file, and stays until the commit.
+ */
 tfm_status tfm_output_create(tfm_output **output, const char *path, tfm_error *error);
 /* The path given to create; "" for NULL. */
 const char *tfm_output_path(const tfm_output *output);

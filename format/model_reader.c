@@ -3,7 +3,6 @@
 #include "model_reader_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "disk.h"
 #include "names.h"
+#include "regular_file.h"
 
 #define ULL(x) ((unsigned long long)(x))
 
@@ -50,9 +50,6 @@ static tfm_status read_at(const tfm_file *file, void *data, size_t n, uint64_t o
 static tfm_status find_length(tfm_file *file, tfm_error *error) {
     struct stat info;
     if (fstat(file->fd, &info) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: %s", file->path, strerror(errno));
-    if (S_ISDIR(info.st_mode))
-        return tfm_fail(error, TFM_ERROR_IO, "%s: is a directory, not a model file; tfmpack makes one of a checkpoint",
-                        file->path);
     if (!S_ISREG(info.st_mode))
         return tfm_fail(error, TFM_ERROR_IO, "%s: is not a regular file and cannot be mapped", file->path);
     file->length = (uint64_t)info.st_size;
@@ -309,10 +306,9 @@ tfm_status tfm_file_open_with(tfm_file **file, const char *path, const tfm_map_g
     if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: model files can be used on little-endian machines only",
                         path);
-    /* O_NONBLOCK: opening a FIFO must not wait for a writer. It has no effect on a regular file. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    return tfm_file_open_fd(file, fd, path, guard, error);
+    int fd;
+    tfm_status status = tfm_open_regular(path, "a model file; tfmpack makes one of a checkpoint", &fd, NULL, error);
+    return status == TFM_OK ? tfm_file_open_fd(file, fd, path, guard, error) : status;
 }
 
 tfm_status tfm_file_open(tfm_file **file, const char *path, tfm_error *error) {

@@ -84,7 +84,7 @@ Test(reader, things_that_are_not_files, .timeout = 60) {
     char *empty = scratch_path(folder, "empty");
     cr_assert_eq(mkfifo(fifo, 0600), 0);
     image_write(&(image){.data = (unsigned char *)empty, .n = 0}, empty);
-    expect_path_error(folder, TFM_ERROR_IO, "directory");
+    expect_path_error(folder, TFM_ERROR_IO, "is a folder, not a model file; tfmpack makes one");
     expect_path_error(fifo, TFM_ERROR_IO, "not a regular file");
     expect_path_error("/dev/null", TFM_ERROR_IO, "not a regular file");
     expect_path_error(none, TFM_ERROR_IO, "No such file");

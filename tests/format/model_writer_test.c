@@ -1,6 +1,7 @@
 /* model_writer_test.c - writing model files: nothing half-done ever bears the target's name; the same input gives the
  * same bytes. */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -190,6 +191,52 @@ Test(writer, places_that_cannot_be) {
     free(slash);
     free(under_file);
     free(file);
+}
+
+static void write_empty_model(const char *name) {
+    tfm_writer *writer;
+    REQUIRE_OK(tfm_writer_create(&writer, name, error));
+    REQUIRE_OK(tfm_writer_commit(&writer, error));
+}
+
+static bool is_link(const char *name) {
+    struct stat info;
+    return lstat(name, &info) == 0 && S_ISLNK(info.st_mode);
+}
+
+static off_t size_of(const char *name) {
+    struct stat info;
+    return stat(name, &info) == 0 ? info.st_size : -1;
+}
+
+/* A link stays one, whether there is something at its end or not. */
+Test(writer, follows_links) {
+    cr_assert_eq(chdir(folder), 0);
+    cr_assert(mkdir("a", 0700) == 0 && mkdir("b", 0700) == 0);
+    cr_assert(symlink("../b/second", "a/first") == 0 && symlink("third", "b/second") == 0);
+    write_empty_model("a/first");
+    cr_expect_eq(size_of("b/third"), 128, "what the links lead to is made");
+    write_empty_model("a/first");
+    cr_expect(is_link("a/first") && is_link("b/second") && !is_link("b/third"));
+    cr_expect(size_of("b/third") == 128 && scratch_count("a") == 1 && scratch_count("b") == 2);
+    cr_assert(unlink("a/first") == 0 && unlink("b/second") == 0 && unlink("b/third") == 0);
+    tfm_writer *writer;
+    cr_assert(symlink("y", "x") == 0 && symlink("x", "y") == 0);
+    EXPECT(tfm_writer_create(&writer, "x", error), TFM_ERROR_IO, "Too many levels");
+}
+
+/* What /dev/stdout is: not a name but an open file. */
+Test(writer, replaces_no_links_of_proc) {
+    char link[60];
+    tfm_writer *writer;
+    cr_assert_eq(chdir(folder), 0);
+    const int fd = open("file", O_CREAT | O_RDWR, 0600);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    cr_assert_eq(symlink(link, "link"), 0);
+    EXPECT(tfm_writer_create(&writer, "link", error), TFM_ERROR_IO, "link: leads to what a process has open (/proc/");
+    EXPECT(tfm_writer_create(&writer, link, error), TFM_ERROR_IO, "name the file itself");
+    cr_expect(is_link("link") && size_of("file") == 0);
+    close(fd);
 }
 
 Test(writer, becomes_impossible_while_writing) {

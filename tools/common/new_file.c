@@ -58,16 +58,29 @@ static void set_mode(const tfm_new_file *file, const struct stat *before) {
     }
 }
 
+/* stdout or stderr, if one of them is this file: -1 if not. It has to be written behind what went there before. */
+static int standard_stream(const struct stat *facts) {
+    struct stat own;
+    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fstat(fd, &own) == 0 && own.st_dev == facts->st_dev && own.st_ino == facts->st_ino) return fd;
+    return -1;
+}
+
 tfm_status tfm_new_file_open(tfm_new_file *file, const char *path, tfm_error *error) {
     struct stat facts;
     bool there = stat(path, &facts) == 0;
     *file = (tfm_new_file){.path = path, .fd = -1};
     if (there && S_ISDIR(facts.st_mode)) return tfm_fail(error, TFM_ERROR_IO, "%s: is a folder", path);
-    file->in_place = there && !S_ISREG(facts.st_mode);
-    file->target = there ? realpath(path, NULL) : strdup(path);
-    if (!file->target) return tfm_no_memory(error, "%s", path);
-    if (there && access(path, W_OK) != 0)
+    if (!there && lstat(path, &facts) == 0)
+        return tfm_fail(error, TFM_ERROR_IO, "%s: is a link to a file that is not there", path);
+    const int standard = there ? standard_stream(&facts) : -1;
+    file->in_place = there && (standard >= 0 || !S_ISREG(facts.st_mode));
+    file->target = there && !file->in_place ? realpath(path, NULL) : strdup(path);
+    if (!file->target && errno == ENOMEM) return tfm_no_memory(error, "%s", path);
+    if (!file->target || (there && access(path, W_OK) != 0))
         file->fd = -1; /* what may not be written is not replaced */
+    else if (standard >= 0)
+        file->fd = fcntl(standard, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     else if (file->in_place)
         file->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
     else if (open_beside(file))

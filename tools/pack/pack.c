@@ -2,7 +2,6 @@
 #include "pack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include "format/disk.h"
 #include "format/names.h"
+#include "format/regular_file.h"
 #include "format/utf8.h"
 #include "runtime/tfm.h"
 #include "tools/common/bytes.h"
@@ -25,8 +25,8 @@
 
 static bool is_model_file(const char *path) {
     unsigned char start[8];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
+    int fd;
+    if (tfm_open_regular(path, "a model file", &fd, NULL, NULL) != TFM_OK) return false;
     ssize_t got = read(fd, start, sizeof start);
     close(fd);
     return got == 0 || (got == sizeof start && memcmp(start, TFM_DISK_MAGIC, sizeof start) == 0);

@@ -2,15 +2,13 @@
  * believed. */
 #include "safetensors.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "format/model_file.h"
+#include "format/regular_file.h"
 #include "tools/common/bytes.h"
 
 #define HEADER_MAX 100000000u
@@ -166,13 +164,8 @@ static tfm_status parse_header(tfm_safetensors *file, const json_t *header, uint
     return TFM_OK;
 }
 
-static tfm_status load_header(tfm_safetensors *file, tfm_error *error) {
-    struct stat st;
+static tfm_status load_header(tfm_safetensors *file, uint64_t size, tfm_error *error) {
     unsigned char prefix[8];
-    if (fstat(file->fd, &st) != 0)
-        return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
-    if (!S_ISREG(st.st_mode)) return tfm_fail(error, TFM_ERROR_IO, "%s: not a regular file", file->path);
-    uint64_t size = (uint64_t)st.st_size;
     if (size < 8) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: too short for a safetensors file", file->path);
     tfm_status status = tfm_read_at(file->fd, file->path, 0, prefix, sizeof prefix, error);
     if (status != TFM_OK) return status;
@@ -203,13 +196,13 @@ tfm_status tfm_safetensors_open(tfm_safetensors **result, const char *path, tfm_
     *result = NULL;
     tfm_safetensors *file = calloc(1, sizeof *file);
     if (!file) return tfm_no_memory(error, "%s", path);
+    uint64_t size = 0;
     file->fd = -1;
     file->path = strdup(path);
     tfm_status status = TFM_OK;
     if (!file->path) status = tfm_no_memory(error, "%s", path);
-    if (status == TFM_OK && (file->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-        status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (status == TFM_OK) status = load_header(file, error);
+    if (status == TFM_OK) status = tfm_open_regular(path, "a safetensors file", &file->fd, &size, error);
+    if (status == TFM_OK) status = load_header(file, size, error);
     if (status != TFM_OK)
         tfm_safetensors_close(&file);
     else

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -218,6 +219,74 @@ Test(command, failures) {
     check_run(RUN_TFMPACK("--export", other, in(folder, "config.json")), 1, "", "--force");
     check_run(RUN_TFMPACK("--export", other, in(folder, "none/x")), 1, "", "none/x");
     cr_assert_eq(count_files(folder), 3);
+    scratch_remove(&folder);
+}
+
+/* ---- what is opened ---- */
+
+#define POINTER "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+
+/* Files of a checkpoint folder, and of the folder of another format. */
+static const char *const names_in_folders[] = {"config.json",    "generation_config.json", "model.safetensors",
+                                               "tokenizer.json", "tokenizer_config.json",  "chat_template.jinja"};
+static const char *const names_of_files[] = {"m.safetensors", "m.gguf", "m.npz", "m.bin", "m.spm", "pytorch_model.bin"};
+
+static void expect_named(const char *source, const char *name, const char *reason) {
+    outcome o = RUN_TFMPACK("-q", source, "out.bin");
+    cr_expect_eq(o.code, 1, "%s: exit status %d", name, o.code);
+    const char *found = strstr(o.err, name);
+    cr_expect(found && strstr(found, reason), "%s: %s", name, o.err);
+    cr_expect_neq(access("out.bin", F_OK), 0, "%s", name);
+    free_outcome(&o);
+}
+
+/* Puts something else in the place of a file of a folder that is else in order. */
+static void expect_named_in_folder(const char *name, void (*put_there)(const char *path), const char *reason) {
+    char *folder = small_folder();
+    unlink(in(folder, name));
+    put_there(in(folder, name));
+    expect_named(folder, name, reason);
+    scratch_remove(&folder);
+}
+
+static void put_pipe(const char *path) { cr_assert_eq(mkfifo(path, 0600), 0); }
+static void put_pointer(const char *path) { write_file(path, POINTER, strlen(POINTER)); }
+static void put_dangling_link(const char *path) { cr_assert_eq(symlink("../../blobs/none", path), 0); }
+
+Test(command, opens_regular_files_only) {
+    for (size_t i = 0; i < sizeof names_in_folders / sizeof *names_in_folders; i++) {
+        expect_named_in_folder(names_in_folders[i], put_pipe, ": is a pipe, not a regular file");
+        expect_named_in_folder(names_in_folders[i], put_pointer, ": is a Git LFS pointer, not the file itself");
+        expect_named_in_folder(names_in_folders[i], put_dangling_link, ": cannot be opened: No such file");
+    }
+    for (size_t i = 0; i < sizeof names_of_files / sizeof *names_of_files; i++) {
+        put_pipe(names_of_files[i]);
+        expect_named(names_of_files[i], names_of_files[i], ": is a pipe, not a regular file");
+        unlink(names_of_files[i]);
+        put_pointer(names_of_files[i]);
+        expect_named(names_of_files[i], names_of_files[i], ": is a Git LFS pointer, not the file itself");
+        unlink(names_of_files[i]);
+    }
+    cr_assert_eq(mkdir("ct2", 0700), 0);
+    put_pointer("ct2/model.bin");
+    expect_named("ct2", "model.bin", ": is a Git LFS pointer, not the file itself");
+    unlink("ct2/model.bin");
+    put_pipe("ct2/model.bin");
+    expect_named("ct2", "model.bin", ": is a pipe, not a regular file");
+    check_run(RUN_TFMPACK("--inspect", "ct2/model.bin"), 1, "", "ct2/model.bin: is a pipe, not a regular file");
+    unlink("ct2/model.bin");
+}
+
+/* tfmpack SOURCE /dev/stdout > FILE would replace the link, and leave FILE empty. */
+Test(command, output_is_no_open_file) {
+    char *folder = small_folder();
+    cr_assert_eq(symlink("/proc/self/fd/1", "link"), 0);
+    const char *const words[] = {
+        "sh",   "-c", "exec $TFM_EMULATOR \"$0\" \"$@\" >file", getenv("TFM_PACK_TOOL"), "-q", "-f", folder,
+        "link", NULL};
+    check_run(run_program(words, NULL), 1, "", "link: leads to what a process has open (/proc/self/fd/1)");
+    struct stat facts;
+    cr_expect(lstat("link", &facts) == 0 && S_ISLNK(facts.st_mode), "the link is still a link");
     scratch_remove(&folder);
 }
 

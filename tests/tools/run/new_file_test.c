@@ -63,8 +63,26 @@ Test(new_file, refuses) {
     cr_expect_eq(write_new("no/such", "x", true, &error), TFM_ERROR_IO);
     cr_expect(strstr(error.message, "no/such: cannot create"), "%s", error.message);
     cr_expect_eq(write_new("/dev/null", "x", true, &error), TFM_OK, "%s", error.message);
+    cr_assert_eq(symlink("nothing", "link"), 0);
+    cr_expect_eq(write_new("link", "x", true, &error), TFM_ERROR_IO);
+    cr_expect(strstr(error.message, "link: is a link to a file that is not there"), "%s", error.message);
     cr_expect_eq(write_new("/dev/full", "x", true, &error), TFM_ERROR_IO);
     cr_expect(strstr(error.message, "/dev/full: cannot write"), "%s", error.message);
+}
+
+/* What stdout goes to is written where it is: a new file of that name would take away what it has already. */
+Test(new_file, where_stdout_goes) {
+    tfm_error error;
+    const int before = dup(STDOUT_FILENO), fd = open("out", O_CREAT | O_WRONLY, 0600);
+    cr_assert(dup2(fd, STDOUT_FILENO) == STDOUT_FILENO && write(STDOUT_FILENO, "first ", 6) == 6);
+    cr_assert_eq(symlink("/proc/self/fd/1", "link"), 0);
+    const tfm_status status = write_new("link", "second ", true, &error);
+    const tfm_status again = write_new("out", "third ", true, &error);
+    cr_assert(write(STDOUT_FILENO, "last", 4) == 4 && dup2(before, STDOUT_FILENO) == STDOUT_FILENO);
+    cr_expect(status == TFM_OK && again == TFM_OK, "%s", error.message);
+    expect_file("out", "first second third last");
+    close(before);
+    close(fd);
 }
 
 /* What --attention had begun when the run failed is not there afterwards, and what was there before is. */

@@ -7,9 +7,9 @@
 #include "format/names.h"
 #include "format/utf8.h"
 #include "runtime/chat.h"
-#include "tools/common/bytes.h"
 #include "tools/pack/common/json_file.h"
 #include "tools/pack/common/path.h"
+#include "tools/pack/common/source_file.h"
 
 #define FILE_MAX ((size_t)1 << 20) /* what runtime/chat reads at most */
 
@@ -44,7 +44,7 @@ static tfm_status check_text(const char *path, const char *text, size_t n, tfm_e
 
 static tfm_status read_text(chat_files *files, const char *path, const char *from, tfm_error *error) {
     tfm_text bytes = {0};
-    tfm_status status = tfm_read_file(path, FILE_MAX, &bytes, error);
+    tfm_status status = tfm_read_source(path, FILE_MAX, &bytes, error);
     if (status != TFM_OK) return status;
     status = check_text(path, bytes.data, bytes.size, error);
     char *text = status == TFM_OK ? strndup(bytes.data ? bytes.data : "", bytes.size) : NULL;

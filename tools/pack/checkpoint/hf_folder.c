@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "format/regular_file.h"
 #include "pytorch.h"
 #include "tools/pack/common/json_file.h"
 #include "tools/pack/common/path.h"
@@ -133,6 +135,14 @@ bool tfm_hf_folder_has_weights(const char *folder) {
     return false;
 }
 
+/* Why a file of no known format is none, where that can be seen: it is a pipe, or a pointer of Git LFS. */
+static tfm_status look_at(const char *path, tfm_error *error) {
+    int fd;
+    tfm_status status = tfm_open_regular(path, "a checkpoint", &fd, NULL, error);
+    if (status == TFM_OK) close(fd);
+    return status;
+}
+
 /* The user named the file of a container: the folder it is in becomes the checkpoint's path. */
 static tfm_status choose_named(tfm_checkpoint *checkpoint, container *which, tfm_error *error) {
     const char *slash = strrchr(checkpoint->path, '/'), *name = slash ? slash + 1 : checkpoint->path;
@@ -165,6 +175,10 @@ static tfm_status choose(tfm_checkpoint *checkpoint, container *which, tfm_error
         }
     }
     if (*which != CONTAINERS) return TFM_OK;
+    if (tfm_path_has(folder, "model.bin")) { /* not CTranslate2's, or this would not be asked */
+        tfm_status status = look_at(tfm_path_in(folder, "model.bin").text, error);
+        if (status != TFM_OK) return status;
+    }
     return tfm_fail(error, TFM_ERROR_IO,
                     "%s: has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, "
                     "pytorch_model.bin.index.json",
@@ -200,8 +214,8 @@ static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_
     tfm_weight_files *files;
     tfm_status status = tfm_weight_files_begin(&files, checkpoint, error);
     if (status != TFM_OK) return status;
-    if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (S_ISDIR(st.st_mode)) status = enter_module(checkpoint, error);
+    if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    status = S_ISDIR(st.st_mode) ? enter_module(checkpoint, error) : look_at(path, error);
     if (status == TFM_OK)
         status = S_ISDIR(st.st_mode) ? choose(checkpoint, &which, error) : choose_named(checkpoint, &which, error);
     if (status == TFM_OK)

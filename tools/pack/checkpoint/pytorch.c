@@ -2,7 +2,6 @@
 #include "pytorch.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/regular_file.h"
 #include "unpickle.h"
 
 #define PICKLE_MAX ((uint64_t)64 << 20)
@@ -175,8 +175,10 @@ static tfm_status locate_entries(tfm_weight_files *files, uint32_t index, const 
 static tfm_status open_zip(tfm_weight_files *files, uint32_t index, tfm_error *error) {
     tfm_weight_file *file = &files->files[index];
     int code = 0;
-    file->zip = zip_open(file->path, ZIP_RDONLY, &code);
-    if (!file->zip) {
+    file->zip = zip_fdopen(file->fd, 0, &code);
+    if (file->zip) {
+        file->fd = -1; /* it is the archive's now */
+    } else {
         zip_error_t reason;
         zip_error_init_with_code(&reason, code);
         tfm_status status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a usable zip file (is it truncated?): %s",
@@ -311,11 +313,8 @@ static tfm_status open_legacy(tfm_weight_files *files, uint32_t index, tfm_error
 tfm_status tfm_pytorch_add(tfm_weight_files *files, uint32_t index, const char **container, tfm_error *error) {
     tfm_weight_file *file = &files->files[index];
     unsigned char start[4] = {0};
-    struct stat st;
-    file->fd = open(file->path, O_RDONLY | O_CLOEXEC);
-    if (file->fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", file->path, strerror(errno));
-    if (fstat(file->fd, &st) != 0 || !S_ISREG(st.st_mode))
-        return tfm_fail(error, TFM_ERROR_IO, "%s: not a regular file", file->path);
+    tfm_status status = tfm_open_regular(file->path, "a file of torch.save", &file->fd, NULL, error);
+    if (status != TFM_OK) return status;
     ssize_t got = pread(file->fd, start, sizeof start, 0);
     if (got < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot read: %s", file->path, strerror(errno));
     if (got >= 2 && start[0] == 'P' && start[1] == 'K') {
@@ -326,6 +325,5 @@ tfm_status tfm_pytorch_add(tfm_weight_files *files, uint32_t index, const char *
         *container = "pytorch (legacy)";
         return open_legacy(files, index, error);
     }
-    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save (neither zip nor pickle)%s", file->path,
-                    got >= 4 && memcmp(start, "vers", 4) == 0 ? ": a Git LFS pointer; fetch the file itself" : "");
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: not a file of torch.save (neither zip nor pickle)", file->path);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "source_file.h"
 #include "tools/common/bytes.h"
 
 /* The largest tokenizer.json known has 35 MB. */
@@ -95,13 +96,11 @@ tfm_status tfm_json_load(const char *path, unsigned rules, json_t **json, tfm_er
     struct stat st;
     tfm_text text = {0};
     *json = NULL;
-    if (stat(path, &st) != 0) {
-        if (rules & TFM_JSON_OPTIONAL && (errno == ENOENT || errno == ENOTDIR)) return TFM_OK;
-        return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    }
-    if (S_ISREG(st.st_mode) && st.st_size > (off_t)MAX_MIB << 20)
-        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: too large (over %d MiB)", path, MAX_MIB);
-    tfm_status status = tfm_read_file(path, (size_t)MAX_MIB << 20, &text, error);
+    /* A link to nothing is something that is there, and cannot be read. */
+    if (rules & TFM_JSON_OPTIONAL && lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR)) return TFM_OK;
+    tfm_status status = tfm_read_source(path, (size_t)MAX_MIB << 20, &text, error);
+    if (status == TFM_ERROR_LIMIT)
+        status = tfm_fail(error, TFM_ERROR_FORMAT, "%s: too large (over %d MiB)", path, MAX_MIB);
     if (status == TFM_OK) status = parse(&text, path, rules, json, error);
     tfm_text_free(&text);
     if (status != TFM_OK) {

@@ -29,7 +29,8 @@ tfm_path tfm_path_folder(const char *path) {
 
 bool tfm_path_is_file(const char *path) {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+    if (stat(path, &st) == 0) return !S_ISDIR(st.st_mode);
+    return lstat(path, &st) == 0;
 }
 
 bool tfm_path_has(const char *folder, const char *name) { return tfm_path_is_file(tfm_path_in(folder, name).text); }

@@ -19,7 +19,10 @@ tfm_path tfm_path_in(const char *folder, const char *name);
 /* The folder a file is in: "a" of "a/b", "." of "b", "/" of "/b". */
 tfm_path tfm_path_folder(const char *path);
 
-/* Whether there is a regular file. */
+/*
+ * Whether something is there that is no folder. It need not be possible to read it: a link to nothing, as a download
+ * that was broken off leaves it, or a pipe is named by who then opens it, and not passed over as if it were not there.
+ */
 bool tfm_path_is_file(const char *path);
 bool tfm_path_has(const char *folder, const char *name);
 

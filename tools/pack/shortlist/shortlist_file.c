@@ -6,13 +6,13 @@
 #include "shortlist_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "format/grow.h"
+#include "format/regular_file.h"
 #include "tools/common/bytes.h"
 
 #define LINE_MAX_BYTES ((size_t)16 << 20)
@@ -269,9 +269,10 @@ static tfm_status read_lines(reading *r, int fd, bool (*stop)(void *user), void 
 tfm_status tfm_shortlist_file_read(tfm_shortlist_file *file, const char *path, bool (*stop)(void *user), void *user,
                                    tfm_error *error) {
     reading r = {.file = file, .path = path, .all_numbers = true, .error = error};
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    tfm_status status = read_lines(&r, fd, stop, user);
+    int fd;
+    tfm_status status = tfm_open_regular(path, "a shortlist", &fd, NULL, error);
+    if (status != TFM_OK) return status;
+    status = read_lines(&r, fd, stop, user);
     close(fd);
     if (status == TFM_OK) end_list(&r);
     free(r.numbers);

@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "format/tfm_error.h"
+#include "format/regular_file.h"
 #include "tools/pack/common/json_file.h"
 #include "tools/pack/common/path.h"
 
@@ -41,14 +42,19 @@ static tfm_status read_lines(folder *f, const char *name, bool trim, json_t **li
     const tfm_path path = tfm_path_in(f->path, name);
     char *line = NULL;
     size_t capacity = 0;
-    FILE *file = fopen(path.text, "re");
+    int fd;
+    *lines = NULL;
+    tfm_status status = tfm_open_regular(path.text, "a list of tokens", &fd, NULL, f->error);
+    if (status != TFM_OK) return status;
+    FILE *file = fdopen(fd, "r");
     *lines = json_array();
     if (!file || !*lines) {
-        if (file) fclose(file);
-        return !file ? tfm_fail(f->error, TFM_ERROR_IO, "%s: %s", path.text, strerror(errno))
-                     : tfm_no_memory(f->error, "%s", f->path);
+        if (file)
+            fclose(file);
+        else
+            close(fd);
+        return tfm_no_memory(f->error, "%s", f->path);
     }
-    tfm_status status = TFM_OK;
     for (ssize_t n; status == TFM_OK && (n = getline(&line, &capacity, file)) >= 0;) {
         while (n > 0 &&
                (line[n - 1] == '\n' || (trim && (line[n - 1] == '\r' || line[n - 1] == ' ' || line[n - 1] == '\t'))))

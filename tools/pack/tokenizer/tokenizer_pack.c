@@ -173,7 +173,7 @@ tfm_status tfm_pack_tokenizers(const char *path, tfm_writer *writer, bool requir
     tfm_path file;
     bool characters;
     if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
-    if (S_ISREG(st.st_mode)) return pack_file(path, NULL, writer, error);
+    if (!S_ISDIR(st.st_mode)) return pack_file(path, NULL, writer, error);
     if (tfm_path_has(path, "vocab.json") && tfm_path_has(path, "source.spm")) return pack_marian(path, writer, error);
     if (tfm_path_has(path, "tokenizer.json")) return pack_json(path, writer, error);
     if (find_file(path, &file)) {

@@ -135,7 +135,7 @@ Test(checkpoint, the_preferred_container_is_said) {
     unlink(in(folder, "model.safetensors"));
     unlink(in(folder, "pytorch_model.bin"));
     REQUIRE_ERROR(TFM_ERROR_IO, tfm_checkpoint_open(&checkpoint, folder, error), "has none of model.safetensors");
-    write_file(in(folder, "pytorch_model.bin"), "version https://git-lfs", 23);
+    write_text_in(folder, "pytorch_model.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n");
     REQUIRE_ERROR(TFM_ERROR_FORMAT, tfm_checkpoint_open(&checkpoint, folder, error), "Git LFS");
     unlink(in(folder, "config.json"));
     REQUIRE_ERROR(TFM_ERROR_IO, tfm_checkpoint_open(&checkpoint, folder, error), "config.json");

@@ -293,7 +293,7 @@ Test(shortlist, models_that_cannot_have_one) {
     request.shortlist.path = in(folder, "none");
     REQUIRE_ERROR(TFM_ERROR_IO, tfm_pack(&request, error), "none: cannot be opened");
     request.shortlist.path = folder;
-    REQUIRE_ERROR(TFM_ERROR_IO, tfm_pack(&request, error), "cannot be read");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_pack(&request, error), "is a folder, not a shortlist");
     scratch_remove(&folder);
 }
 

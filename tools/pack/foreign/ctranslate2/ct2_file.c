@@ -1,15 +1,13 @@
 /* ct2_file.c - the variables of CTranslate2's model.bin; see ct2_file.h. */
 #include "ct2_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/regular_file.h"
 #include "tools/common/bytes.h"
 
 #define VERSION_MIN 3
@@ -212,8 +210,8 @@ static void take_aliases(cursor *c, tfm_ct2_file *file) {
 
 bool tfm_ct2_file_is(const char *path) {
     unsigned char start[6 + 65];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return false;
+    int fd;
+    if (tfm_open_regular(path, "a model.bin", &fd, NULL, NULL) != TFM_OK) return false;
     const ssize_t got = read(fd, start, sizeof start);
     close(fd);
     if (got < 8) return false;
@@ -248,14 +246,10 @@ tfm_status tfm_ct2_file_open(tfm_ct2_file *file, const char *path, tfm_error *er
     memset(file, 0, sizeof *file);
     file->scales_of = TFM_CT2_NONE;
     file->path = strdup(path);
-    file->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
+    file->fd = -1;
     if (!file->path) return tfm_no_memory(error, "%s", path);
-    if (file->fd < 0 || fstat(file->fd, &st) != 0)
-        return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
-    if (!S_ISREG(st.st_mode)) return tfm_fail(error, TFM_ERROR_IO, "%s: not a file", path);
-    file->size = (uint64_t)st.st_size;
-    return read_header(file, error);
+    tfm_status status = tfm_open_regular(path, "a model.bin of CTranslate2", &file->fd, &file->size, error);
+    return status == TFM_OK ? read_header(file, error) : status;
 }
 
 void tfm_ct2_file_close(tfm_ct2_file *file) {

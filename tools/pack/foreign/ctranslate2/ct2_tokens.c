@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "ct2_model.h"
-#include "tools/common/bytes.h"
 #include "tools/pack/common/json_file.h"
+#include "tools/pack/common/source_file.h"
 #include "tools/pack/tokenizer/spm/spm_pair.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
 
@@ -34,7 +34,7 @@ static json_t *split_lines(const char *text, size_t n) {
 
 static tfm_status read_lines(const char *path, json_t **list, tfm_error *error) {
     tfm_text text = {0};
-    tfm_status status = tfm_read_file(path, VOCABULARY_MAX, &text, error);
+    tfm_status status = tfm_read_source(path, VOCABULARY_MAX, &text, error);
     if (status == TFM_OK) *list = split_lines(text.data, text.size);
     tfm_text_free(&text);
     return status;

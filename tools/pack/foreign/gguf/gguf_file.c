@@ -2,15 +2,14 @@
 #include "gguf_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/regular_file.h"
 #include "gguf_blocks.h"
 
 #define MAX_VALUES (1u << 16)
@@ -356,27 +355,25 @@ const tfm_gguf_tensor *tfm_gguf_tensor_find(const tfm_gguf *g, const char *name)
 
 bool tfm_gguf_is(const char *path) {
     char magic[4];
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return false;
+    int fd;
+    if (tfm_open_regular(path, "a GGUF file", &fd, NULL, NULL) != TFM_OK) return false;
     ssize_t got = read(fd, magic, sizeof magic);
     close(fd);
     return got == sizeof magic && memcmp(magic, "GGUF", sizeof magic) == 0;
 }
 
 static tfm_status map_file(tfm_gguf *g, tfm_error *error) {
-    struct stat st;
-    int fd = open(g->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", g->path, strerror(errno));
-    tfm_status status = TFM_OK;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-        status = tfm_fail(error, TFM_ERROR_IO, "%s: is not a file", g->path);
-    } else if (st.st_size > 0) {
-        void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int fd;
+    uint64_t size;
+    tfm_status status = tfm_open_regular(g->path, "a GGUF file", &fd, &size, error);
+    if (status != TFM_OK) return status;
+    if (size > 0) {
+        void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
         if (bytes == MAP_FAILED) {
             status = tfm_fail(error, TFM_ERROR_IO, "%s: cannot be mapped: %s", g->path, strerror(errno));
         } else {
             g->bytes = bytes;
-            g->size = (size_t)st.st_size;
+            g->size = (size_t)size;
         }
     }
     close(fd);

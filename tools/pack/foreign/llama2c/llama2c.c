@@ -2,14 +2,13 @@
 #include "llama2c.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/regular_file.h"
 #include "tools/pack/common/name_format.h"
 #include "tools/pack/common/path.h"
 #include "tools/pack/foreign/foreign_formats.h"
@@ -67,8 +66,8 @@ static bool is_llama2c(const char *path, bool is_folder) {
     uint64_t sizes[N_SIZES];
     bool tied;
     if (is_folder) return false;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return false;
+    int fd;
+    if (tfm_open_regular(path, "a checkpoint of llama2.c", &fd, NULL, NULL) != TFM_OK) return false;
     ssize_t got = read(fd, start, sizeof start);
     close(fd);
     if (got >= 8 && u32_at(start) == MARK) return true;
@@ -250,18 +249,16 @@ static void close_model(void *state) {
 }
 
 static tfm_status map_file(llama2c *m, tfm_error *error) {
-    struct stat st;
-    int fd = open(m->path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", m->path, strerror(errno));
-    void *bytes = MAP_FAILED;
-    errno = EINVAL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-        bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int fd;
+    uint64_t size;
+    tfm_status status = tfm_open_regular(m->path, "a checkpoint of llama2.c", &fd, &size, error);
+    if (status != TFM_OK) return status;
+    void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0); /* EINVAL where it is empty */
     int why = errno;
     close(fd);
     if (bytes == MAP_FAILED) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be mapped: %s", m->path, strerror(why));
     m->bytes = bytes;
-    m->size = (size_t)st.st_size;
+    m->size = (size_t)size;
     return TFM_OK;
 }
 

@@ -6,7 +6,7 @@
 
 #include "llama2c.h"
 #include "runtime/tokenizer/spm/spm.h"
-#include "tools/common/bytes.h"
+#include "tools/pack/common/source_file.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
 
@@ -65,7 +65,7 @@ tfm_status tfm_llama2c_write_tokenizer(const char *path, uint64_t vocab_size, tf
     reader r = {.path = path, .error = error};
     json_t *root = NULL;
     r.list = (tfm_piece_list){.what = path, .bos = 1, .eos = 2, .add_bos = true, .space_prefix = true};
-    tfm_status status = tfm_read_file(path, MAX_FILE, &r.file, error);
+    tfm_status status = tfm_read_source(path, MAX_FILE, &r.file, error);
     if (status == TFM_OK) status = take_pieces(&r, vocab_size);
     if (status == TFM_OK) status = tfm_piece_list_byte_pairs(&r.list, &root, error);
     if (status == TFM_OK) status = tfm_tokenizer_json_write(root, path, "tokenizer", writer, error);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "npz_file.h"
-#include "tools/common/bytes.h"
 #include "tools/pack/common/name_format.h"
 #include "tools/pack/common/path.h"
+#include "tools/pack/common/source_file.h"
 #include "tools/pack/foreign/array_views.h"
 #include "tools/pack/foreign/foreign_formats.h"
 #include "tools/pack/foreign/foreign_model.h"
@@ -272,7 +272,7 @@ static tfm_status read_vocabulary(model *m, tfm_error *error) {
     if (!find_vocabulary(m, &path)) return TFM_OK;
     m->vocabulary = json_object();
     tfm_status status =
-        m->vocabulary ? tfm_read_file(path.text, YAML_MAX, &text, error) : tfm_no_memory(error, "%s", path.text);
+        m->vocabulary ? tfm_read_source(path.text, YAML_MAX, &text, error) : tfm_no_memory(error, "%s", path.text);
     if (status == TFM_OK) status = tfm_npz_yaml(text.data, text.size, path.text, &strings, error);
     if (status == TFM_OK) status = take_ids(strings, path.text, m->vocabulary, error);
     json_decref(strings);

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "format/regular_file.h"
 
 #define HEADER_MAX 4096
 /* Deflate cannot make more than this of a byte. */
@@ -101,14 +104,20 @@ static tfm_status read_header(tfm_npz_file *file, tfm_npz_array *a, tfm_error *e
 
 /* ---- opening ---- */
 
-static zip_t *open_zip(const char *path) {
-    int code;
-    return zip_open(path, ZIP_RDONLY, &code);
+static tfm_status open_zip(const char *path, zip_t **zip, tfm_error *error) {
+    int code, fd;
+    *zip = NULL;
+    tfm_status status = tfm_open_regular(path, "an .npz", &fd, NULL, error);
+    if (status != TFM_OK) return status;
+    *zip = zip_fdopen(fd, 0, &code); /* the descriptor is the archive's then */
+    if (*zip) return TFM_OK;
+    close(fd);
+    return tfm_fail(error, TFM_ERROR_FORMAT, "%s: cannot be opened as a zip", path);
 }
 
 bool tfm_npz_file_is(const char *path) {
-    zip_t *zip = open_zip(path);
-    if (!zip) return false;
+    zip_t *zip;
+    if (open_zip(path, &zip, NULL) != TFM_OK) return false;
     const bool found = zip_name_locate(zip, "special:model.yml.npy", 0) >= 0;
     zip_discard(zip);
     return found;
@@ -143,15 +152,15 @@ tfm_status tfm_npz_file_open(tfm_npz_file *file, const char *path, tfm_error *er
     file->cached = TFM_NPZ_NONE;
     file->path = strdup(path);
     if (!file->path) return tfm_no_memory(error, "%s", path);
-    file->zip = open_zip(path);
-    if (!file->zip) return tfm_fail(error, TFM_ERROR_FORMAT, "%s: cannot be opened as a zip", path);
+    tfm_status status = open_zip(path, &file->zip, error);
+    if (status != TFM_OK) return status;
     const zip_int64_t n = zip_get_num_entries(file->zip, 0);
     if (n < 1 || n > 1 << 16)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: damaged: %" PRId64 " entries", path, (int64_t)n);
     file->arrays = calloc((size_t)n, sizeof *file->arrays);
     if (!file->arrays) return tfm_no_memory(error, "%s", file->path);
     for (zip_int64_t i = 0; i < n; i++) {
-        tfm_status status = add_entry(file, (uint64_t)i, error);
+        status = add_entry(file, (uint64_t)i, error);
         if (status != TFM_OK) return status;
     }
     qsort(file->arrays, file->n, sizeof *file->arrays, compare_arrays);

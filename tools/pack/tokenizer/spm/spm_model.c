@@ -10,7 +10,7 @@
 #include "runtime/tokenizer/common/trie.h"
 #include "runtime/tokenizer/spm/spm.h"
 #include "spm.pb-c.h"
-#include "tools/common/bytes.h"
+#include "tools/pack/common/source_file.h"
 
 #define MAX_FILE ((size_t)64 << 20)
 #define MAX_MEMORY ((size_t)512 << 20) /* a hostile file may ask for a hundred times its size */
@@ -225,7 +225,7 @@ tfm_status tfm_spm_model_parse(tfm_spm_model *model, const unsigned char *data, 
 tfm_status tfm_spm_model_read(tfm_spm_model *model, const char *path, tfm_error *error) {
     tfm_text bytes = {0};
     *model = (tfm_spm_model){0};
-    tfm_status status = tfm_read_file(path, MAX_FILE, &bytes, error);
+    tfm_status status = tfm_read_source(path, MAX_FILE, &bytes, error);
     if (status == TFM_OK)
         status = tfm_spm_model_parse(model, (const unsigned char *)bytes.data, bytes.size, path, error);
     tfm_text_free(&bytes);
