@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buffers.h"
 #include "format/grow.h"
 #include "plan_internal.h"
 
@@ -208,13 +209,6 @@ static void check_part(const tfm_plan_output *output, const tfm_plan_part *part,
     }
 }
 
-/* Position numbers 0, 1, 2, ... that older versions of transformers saved beside the weights. */
-static bool is_ignorable(const tfm_checkpoint_tensor *tensor) {
-    static const char tail[] = "position_ids";
-    size_t n = strlen(tensor->name), k = sizeof tail - 1;
-    return tensor->dtype == TFM_DTYPE_COUNT && n >= k && strcmp(tensor->name + n - k, tail) == 0;
-}
-
 static void append(char *text, size_t size, const problems *list) {
     size_t used = strlen(text);
     if (list->n == 0) return;
@@ -223,6 +217,7 @@ static void append(char *text, size_t size, const problems *list) {
 
 tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
     const char *path = tfm_checkpoint_path(plan->checkpoint);
+    const char *model_type = json_string_value(json_object_get(tfm_checkpoint_config(plan->checkpoint), "model_type"));
     problems missing = {"missing", 0, ""}, misshapen = {"of another shape than config.json says", 0, ""};
     problems mistyped = {"of a type that is not F32, F16 or BF16", 0, ""}, extra = {"not expected", 0, ""};
     if (plan->status == TFM_ERROR_MEMORY) return tfm_no_memory(error, "%s", path);
@@ -241,7 +236,7 @@ tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error) {
         }
     }
     for (size_t i = 0; i < tfm_checkpoint_count(plan->checkpoint); i++)
-        if (!plan->used[i] && !is_ignorable(tfm_checkpoint_at(plan->checkpoint, i)))
+        if (!plan->used[i] && !tfm_is_buffer(model_type, tfm_checkpoint_at(plan->checkpoint, i)))
             add_problem(&extra, "%s", tfm_checkpoint_at(plan->checkpoint, i)->name);
     if (missing.n + misshapen.n + mistyped.n + extra.n == 0) return TFM_OK;
     char text[sizeof(((tfm_error *)0)->message)] = "";

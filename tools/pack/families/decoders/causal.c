@@ -387,8 +387,6 @@ static void plan_layer(const tfm_causal *c, const char *prefix, uint64_t index) 
     plan_head_norm(c, TO("attention.k_norm"), prefix, names->k_norm, stack->n_kv_heads);
     plan_feed_forward(c, to, prefix, all || out_ffn || !strcmp(biases, "ffn"));
 #undef TO
-    for (size_t i = 0; i < sizeof names->ignore / sizeof *names->ignore && names->ignore[i]; i++)
-        tfm_plan_ignore(c->family.plan, tfm_name_format("%s%s", prefix, names->ignore[i]).text);
 }
 
 /* The family's prefix, or what is left of it in checkpoints of a bare body: "model.decoder.", "decoder.", "". */

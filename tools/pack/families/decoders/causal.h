@@ -28,7 +28,6 @@ typedef struct tfm_causal_names {
     const char *up, *gate, *down, *ffn_norm, *ffn_post_norm;
     const char *gate_up;   /* gate and up as one */
     bool transposed;       /* all linear layers of a layer are (inputs, outputs) */
-    const char *ignore[4]; /* tensors of a layer that may be there and are not used (buffers) */
 } tfm_causal_names;
 
 /* A decoder as config.json describes it; zeros are the defaults of docs/model-contents.md. */

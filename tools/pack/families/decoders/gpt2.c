@@ -16,7 +16,6 @@ static const tfm_causal_names names = {
     .down = "mlp.c_proj",
     .ffn_norm = "ln_2",
     .transposed = true,
-    .ignore = {"attn.bias", "attn.masked_bias"},
 };
 
 static const tfm_gpt_like gpt2 = {

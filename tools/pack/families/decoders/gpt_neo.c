@@ -16,7 +16,6 @@ static const tfm_causal_names names = {
     .up = "mlp.c_fc",
     .down = "mlp.c_proj",
     .ffn_norm = "ln_2",
-    .ignore = {"attn.attention.bias", "attn.attention.masked_bias"},
 };
 
 static const tfm_gpt_like gpt_neo = {

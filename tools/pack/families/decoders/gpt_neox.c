@@ -14,7 +14,6 @@ static const tfm_causal_names names = {
     .up = "mlp.dense_h_to_4h",
     .down = "mlp.dense_4h_to_h",
     .ffn_norm = "post_attention_layernorm",
-    .ignore = {"attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq"},
 };
 
 static const tfm_gpt_like gpt_neox = {

@@ -14,7 +14,6 @@ static const tfm_causal_names llama_names = {
     .gate = "mlp.gate_proj",
     .down = "mlp.down_proj",
     .ffn_norm = "post_attention_layernorm",
-    .ignore = {"self_attn.rotary_emb.inv_freq"},
 };
 
 static uint64_t or_else(uint64_t value, uint64_t standard) { return value ? value : standard; }

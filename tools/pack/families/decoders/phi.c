@@ -14,7 +14,6 @@ static const tfm_causal_names names = {
     .k_norm = "self_attn.k_layernorm",
     .up = "mlp.fc1",
     .down = "mlp.fc2",
-    .ignore = {"self_attn.rotary_emb.inv_freq"},
 };
 
 static const tfm_gpt_like phi = {

@@ -144,10 +144,6 @@ static tfm_status plan_positions(import *m, tfm_error *error) {
     const tfm_checkpoint_tensor *stored[2] = {NULL, NULL};
     for (int i = 0; i < 2 && kind != TFM_BART_FAIRSEQ; i++)
         stored[i] = tfm_checkpoint_find(m->family.checkpoint, names[i].text);
-    if (kind == TFM_BART_FAIRSEQ) { /* saved by older versions though they are computed anew */
-        tfm_plan_ignore(m->family.plan, tfm_name_format("%ss", names[0].text).text);
-        tfm_plan_ignore(m->family.plan, tfm_name_format("%ss", names[1].text).text);
-    }
     bool equal = false;
     if (stored[0] && stored[1]) {
         tfm_status status = tfm_checkpoint_equal(m->family.checkpoint, stored[0], stored[1], &equal, error);
