@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utf8proc.h>
 
@@ -46,11 +47,7 @@ bool tfm_write_all(int fd, const void *data, size_t n) {
     return true;
 }
 
-tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error) {
-    bool is_stdin = strcmp(path, "-") == 0;
-    const char *name = is_stdin ? "stdin" : path;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", name, strerror(errno));
+static tfm_status read_all(int fd, const char *name, size_t limit, tfm_text *bytes, tfm_error *error) {
     tfm_status status = TFM_OK;
     size_t start = bytes->size;
     for (;;) {
@@ -68,7 +65,28 @@ tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_er
             break;
         }
     }
+    return status;
+}
+
+tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error) {
+    bool is_stdin = strcmp(path, "-") == 0;
+    const char *name = is_stdin ? "stdin" : path;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", name, strerror(errno));
+    tfm_status status = read_all(fd, name, limit, bytes, error);
     if (!is_stdin) close(fd);
+    return status;
+}
+
+tfm_status tfm_read_regular_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error) {
+    struct stat facts;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe without a writer must not wait */
+    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    tfm_status status = TFM_OK;
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+        status = tfm_fail(error, TFM_ERROR_IO, "%s: is no regular file", path);
+    if (status == TFM_OK) status = read_all(fd, path, limit, bytes, error);
+    close(fd);
     return status;
 }
 

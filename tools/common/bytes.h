@@ -20,6 +20,8 @@ bool tfm_write_all(int fd, const void *data, size_t n);
 tfm_status tfm_read_at(int fd, const char *path, uint64_t offset, void *data, size_t n, tfm_error *error);
 /* Reads the whole file at path ("-": stdin), at most limit bytes. Errors: TFM_ERROR_IO, _MEMORY, _LIMIT. */
 tfm_status tfm_read_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error);
+/* The same, but nothing else than a regular file is read: no device, no pipe, no folder. */
+tfm_status tfm_read_regular_file(const char *path, size_t limit, tfm_text *bytes, tfm_error *error);
 
 /* Lines of a file descriptor, of any length up to a limit, with any bytes in them. */
 typedef struct tfm_lines {

@@ -52,24 +52,24 @@ const tfm_option *tfm_options_find(const tfm_option_table *table, const char *na
     return NULL;
 }
 
-/* Levenshtein distance of two names, both short. */
-static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
+size_t tfm_name_distance(const char *a, size_t na, const char *b, size_t nb) {
     enum { MOST = 40 };
     if (na > MOST || nb > MOST) return MOST;
-    size_t row[MOST + 1];
-    for (size_t j = 0; j <= nb; j++) row[j] = j;
+    size_t rows[3][MOST + 1]; /* of the last letters of a, by turns */
+    for (size_t j = 0; j <= nb; j++) rows[0][j] = j;
     for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
+        const size_t *above = rows[(i - 1) % 3], *over = rows[(i + 1) % 3];
+        size_t *row = rows[i % 3];
         row[0] = i;
         for (size_t j = 1; j <= nb; j++) {
-            size_t best = diagonal + (dashed(a[i - 1]) != b[j - 1]);
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
+            row[j] = above[j - 1] + (dashed(a[i - 1]) != b[j - 1]);
+            if (above[j] + 1 < row[j]) row[j] = above[j] + 1;
+            if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
+            bool swapped = i > 1 && j > 1 && dashed(a[i - 1]) == b[j - 2] && dashed(a[i - 2]) == b[j - 1];
+            if (swapped && over[j - 2] + 1 < row[j]) row[j] = over[j - 2] + 1;
         }
     }
-    return row[nb];
+    return rows[na % 3][nb];
 }
 
 const char *tfm_options_nearest(const tfm_option_table *table, const char *name, size_t n) {
@@ -82,7 +82,7 @@ const char *tfm_options_nearest(const tfm_option_table *table, const char *name,
         const char *other = option->name;
         size_t length = strlen(other);
         bool starts = n >= 4 && length > n && strncmp(other, name, n) == 0;
-        size_t d = starts ? 1 : distance(name, n, other, length);
+        size_t d = starts ? 1 : tfm_name_distance(name, n, other, length);
         if (d < least) {
             least = d;
             nearest = other;
@@ -223,7 +223,7 @@ tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool
 
 /* ---- help ---- */
 
-enum { HELP_COLUMN = 30 };
+enum { HELP_COLUMN = 30, NARROW = 60, NARROW_COLUMN = 8 };
 
 /* Appends text wrapped at width, each further line indented. The first line starts at column. */
 static bool wrap(tfm_text *out, const char *text, size_t column, size_t indent, size_t width) {
@@ -247,10 +247,11 @@ static bool wrap(tfm_text *out, const char *text, size_t column, size_t indent, 
     return ok && tfm_text_append(out, "\n", 1);
 }
 
-static bool help_option(tfm_text *out, const tfm_option *option, size_t width) {
+static bool help_option(tfm_text *out, const tfm_option *option, size_t width, bool dashes) {
     size_t start = out->size;
-    bool ok = option->letter ? tfm_text_print(out, "  -%c, --%s", option->letter, option->name)
-                             : tfm_text_print(out, "      --%s", option->name);
+    bool ok = !dashes          ? tfm_text_print(out, "  %s", option->name)
+              : option->letter ? tfm_text_print(out, "  -%c, --%s", option->letter, option->name)
+                               : tfm_text_print(out, "      --%s", option->name);
     if (option->argument) {
         ok = ok && tfm_text_print(out, " %s", option->argument);
     } else if (option->kind == TFM_OPTION_BOOL) {
@@ -259,24 +260,24 @@ static bool help_option(tfm_text *out, const tfm_option *option, size_t width) {
         for (int i = 0; option->choices[i]; i++)
             ok = ok && tfm_text_print(out, "%c%s", i ? '|' : ' ', option->choices[i]);
     }
-    size_t column = out->size - start;
-    if (column + 2 > HELP_COLUMN) {
+    size_t column = out->size - start, help = width < NARROW ? NARROW_COLUMN : HELP_COLUMN;
+    if (column + 2 > help) {
         ok = ok && tfm_text_append(out, "\n", 1);
         column = 0;
     }
-    ok = ok && tfm_text_print(out, "%*s", (int)(HELP_COLUMN - column), "");
-    return ok && wrap(out, option->help, HELP_COLUMN, HELP_COLUMN, width);
+    ok = ok && tfm_text_print(out, "%*s", (int)(help - column), "");
+    return ok && wrap(out, option->help, help, help, width);
 }
 
-char *tfm_options_help(const tfm_option_table *table, unsigned width) {
+static char *help_text(const tfm_option_table *table, unsigned width, bool dashes) {
     if (width > 100) width = 100;
-    if (width < 60) width = 60;
+    if (width < 40) width = 40;
     tfm_text out = {0};
     bool ok = true;
     const tfm_option *option;
     for (size_t i = 0; ok && (option = tfm_options_at(table, i)); i++) {
         if (option->kind != TFM_OPTION_GROUP) {
-            ok = help_option(&out, option, width);
+            ok = help_option(&out, option, width, dashes);
             continue;
         }
         ok = tfm_text_print(&out, "%s%s:\n", i ? "\n" : "", option->name);
@@ -285,3 +286,6 @@ char *tfm_options_help(const tfm_option_table *table, unsigned width) {
     if (!ok || !tfm_text_append(&out, "", 0)) tfm_text_free(&out);
     return out.data;
 }
+
+char *tfm_options_help(const tfm_option_table *table, unsigned width) { return help_text(table, width, true); }
+char *tfm_options_list(const tfm_option_table *table, unsigned width) { return help_text(table, width, false); }

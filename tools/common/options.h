@@ -61,10 +61,14 @@ tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool
 const tfm_option *tfm_options_find(const tfm_option_table *table, const char *name, size_t n);
 /* The name most like the one given, for "did you mean", or NULL. */
 const char *tfm_options_nearest(const tfm_option_table *table, const char *name, size_t n);
+/* How many slips lie between two short names: a letter too many, missing, wrong, or two swapped; _ of a is a dash. */
+size_t tfm_name_distance(const char *a, size_t na, const char *b, size_t nb);
 /* Sets one option. what: how messages call it. value NULL: none was given. */
 tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *what, const char *value,
                           tfm_error *error);
 /* The option's part of the help: its options by group, wrapped to width columns. The caller frees the text. */
 char *tfm_options_help(const tfm_option_table *table, unsigned width);
+/* The same for those who set them by name: names without dashes and letters. */
+char *tfm_options_list(const tfm_option_table *table, unsigned width);
 
 #endif

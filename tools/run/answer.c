@@ -2,7 +2,6 @@
 #include "answer.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,25 +10,8 @@
 #include "attention_file.h"
 #include "output_text.h"
 #include "runtime/tfm.h"
-
-/* ---- Ctrl-C ---- */
-
-static tfm_session *volatile running;     /* read by the signal handler */
-static volatile sig_atomic_t interrupted; /* ends the output at its next token */
-static volatile sig_atomic_t tokens_come; /* if not, the call is cancelled at once */
-
-static void on_interrupt(int number) {
-    (void)number;
-    tfm_session *session = running;
-    interrupted = 1;
-    if (session && !tokens_come) tfm_session_cancel(session);
-}
-
-void tfm_answer_catch_interrupts(void) {
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
-    sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-}
+#include "signals.h"
+#include "wrap.h"
 
 /* ---- showing ---- */
 
@@ -40,6 +22,8 @@ typedef struct answer {
     tfm_attention_file *attention; /* NULL: show the output */
     tfm_output_text *texts;        /* (num_return_sequences) */
     size_t n_shown;                /* bytes of the first one that are on the screen */
+    tfm_wrap wrap;                 /* of a terminal; width 0: what is shown goes out as it is */
+    tfm_text pending;              /* what goes out next */
     double first;                  /* when the first token came, or 0 */
     size_t n_tokens;
     bool wrote;        /* something is on the screen */
@@ -47,11 +31,31 @@ typedef struct answer {
     tfm_error error;
 } answer;
 
+static tfm_status put(answer *a, const char *text, size_t n) {
+    if (tfm_write_all(STDOUT_FILENO, text, n)) return TFM_OK;
+    return tfm_fail(&a->error, TFM_ERROR_IO, "cannot write the output: %s", strerror(errno));
+}
+
+/* What has come of words, to the screen. */
+static tfm_status put_pending(answer *a) {
+    tfm_status status = put(a, a->pending.data, a->pending.size);
+    a->pending.size = 0;
+    return status;
+}
+
 static tfm_status show(answer *a, const char *text, size_t n) {
     if (n == 0) return TFM_OK;
     a->wrote = true;
-    if (tfm_write_all(STDOUT_FILENO, text, n)) return TFM_OK;
-    return tfm_fail(&a->error, TFM_ERROR_IO, "cannot write the output: %s", strerror(errno));
+    if (!a->wrap.width) return put(a, text, n);
+    if (!tfm_wrap_push(&a->wrap, text, n, &a->pending)) return tfm_no_memory(&a->error, "output");
+    return put_pending(a);
+}
+
+/* Ends the last line. */
+static tfm_status show_end(answer *a) {
+    if (!tfm_wrap_finish(&a->wrap, &a->pending) || !tfm_text_append(&a->pending, "\n", 1))
+        return tfm_no_memory(&a->error, "output");
+    return put_pending(a);
 }
 
 /* Brings the screen up to what is certain of the only output. */
@@ -81,7 +85,7 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     (void)index;
     answer *a = user;
     if (a->first == 0) a->first = tfm_seconds();
-    tokens_come = 1;
+    tfm_signals_token_came();
     a->status = tfm_output_text_push(&a->texts[output], &id, 1, &a->error);
     if (a->status == TFM_OK && a->params.num_return_sequences == 1) {
         if (!tfm_ids_append(&a->request->ids, &id, 1))
@@ -90,7 +94,7 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
             a->status = show_growth(a);
     }
     if (a->status != TFM_OK) return TFM_CANCEL;
-    return a->texts[output].stopped || interrupted ? TFM_END_OUTPUT : TFM_GO_ON;
+    return a->texts[output].stopped || tfm_signals_interrupted() ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
 static tfm_status draw(answer *a, const tfm_hypothesis *hypothesis) {
@@ -123,7 +127,7 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
     a->status = result->status == TFM_OK ? complete(a, hypotheses, n)
                                          : tfm_fail(&a->error, result->status, "%s", result->message);
     if (n == 0 || a->status != TFM_OK) return a->status != TFM_OK;
-    a->request->ended = (hypotheses[0]->ended && !interrupted) || a->texts[0].stopped;
+    a->request->ended = (hypotheses[0]->ended && !tfm_signals_interrupted()) || a->texts[0].stopped;
     if (a->attention)
         a->status = draw(a, hypotheses[0]);
     else
@@ -135,15 +139,14 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
 
 static void show_timing(const answer *a, double start) {
     double end = tfm_seconds();
-    bool color = tfm_color_terminal(STDERR_FILENO);
     char first[64] = "", prompt[96] = "", seed[40] = "";
     if (a->first > 0) snprintf(first, sizeof first, ", first token after %.1f ms", 1e3 * (a->first - start));
     if (tfm_engine_continues(a->engine))
         snprintf(prompt, sizeof prompt, "; prompt of %zu tokens, %zu of them kept", a->request->input->size,
                  a->request->n_kept);
     if (a->params.do_sample) snprintf(seed, sizeof seed, "; seed %llu", (unsigned long long)a->params.seed);
-    fprintf(stderr, "%s%zu tokens in %.1f ms, %.0f tokens/s%s%s%s%s\n", color ? "\033[2m" : "", a->n_tokens,
-            1e3 * (end - start), (double)a->n_tokens / (end - start), first, prompt, seed, color ? "\033[0m" : "");
+    tfm_wrap_note(stderr, true, "%zu tokens in %.1f ms, %.0f tokens/s%s%s%s", a->n_tokens, 1e3 * (end - start),
+                  (double)a->n_tokens / (end - start), first, prompt, seed);
 }
 
 static tfm_status show_echo(answer *a, tfm_error *error) {
@@ -171,12 +174,10 @@ static tfm_status run(answer *a, tfm_engine *engine, tfm_error *error) {
                        .prefix = prefix->size ? prefix->data : NULL,
                        .n_prefix = prefix->size,
                        .sequence = a->request->sequence};
-    interrupted = tokens_come = 0;
-    tfm_session_clear_cancel(engine->session); /* an interrupt that came when the last answer was finished was for it */
-    running = engine->session;
+    tfm_signals_answer(engine->session);
     tfm_status status = tfm_generate(engine->session, &input, 1, &a->params, &callbacks, error);
-    running = NULL;
-    a->request->stopped = interrupted;
+    tfm_signals_answered();
+    a->request->stopped = tfm_signals_interrupted();
     if (a->status != TFM_OK) {
         *error = a->error;
         return a->status;
@@ -209,13 +210,14 @@ tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answ
         status = tfm_attention_open(&file, request->attention, error);
         a.attention = &file;
     }
+    if (isatty(STDOUT_FILENO)) a.wrap.width = tfm_terminal_columns(STDOUT_FILENO) - 1;
     a.params.keep_attention = request->attention;
     choose_seed(&a, engine);
     double begin = tfm_seconds();
     if (status == TFM_OK) status = start(&a, settings, error);
     if (status == TFM_OK) status = run(&a, engine, error);
     bool line = !request->attention && status != TFM_ERROR_IO && (a.wrote || status == TFM_OK);
-    if (line && show(&a, "\n", 1) != TFM_OK && status == TFM_OK) {
+    if (line && show_end(&a) != TFM_OK && status == TFM_OK) {
         status = a.error.status;
         *error = a.error;
     }
@@ -226,6 +228,9 @@ tfm_status tfm_answer(tfm_engine *engine, const tfm_settings *settings, tfm_answ
         *error = closing;
     }
     finish(&a);
+    tfm_text_free(&a.wrap.word);
+    tfm_text_free(&a.wrap.gap);
+    tfm_text_free(&a.pending);
     return status;
 }
 

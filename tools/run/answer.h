@@ -6,9 +6,6 @@
 
 #include "tools/run/engine/engine.h"
 
-/* Catches SIGINT from now on: it stops the running answer and nothing else. */
-void tfm_answer_catch_interrupts(void);
-
 typedef struct tfm_answer_request {
     const tfm_ids *input;
     const char *attention; /* NULL, or the path of a drawing to make instead of showing the output */

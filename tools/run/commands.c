@@ -1,158 +1,30 @@
-/* commands.c - the prompt's commands. */
+/* commands.c - the prompt's commands: which there are, what they take, what the page of help says. */
 #include "commands.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "attention_file.h"
+#include "commands_internal.h"
 #include "runtime/tfm.h"
 #include "tools/common/shown.h"
+#include "wrap.h"
 
-/* ---- settings ---- */
+enum { MESSAGE_BYTES = 16 << 20 };
 
-static const tfm_option *find_decoding(const char *name, size_t n) {
-    const tfm_option *option = tfm_options_find(&tfm_settings_table, name, n);
-    if (!option) {
-        const char *nearest = tfm_options_nearest(&tfm_settings_table, name, n);
-        if (nearest)
-            tfm_complain("there is no setting '%.*s'; did you mean %s?", (int)n, name, nearest);
-        else
-            tfm_complain("there is no setting '%.*s'; /show lists them", (int)n, name);
-    } else if (!tfm_settings_is_decoding(option)) {
-        tfm_complain("%s can only be given when the program is started", option->name);
-        option = NULL;
-    }
-    return option;
+/* What a prompt is for; a set of them says where a command means something. */
+enum { CHAT = 1, TEXT = 2, PAIR = 4, ENCODER = 8, GENERATES = CHAT | TEXT | PAIR, ANYWHERE = GENERATES | ENCODER };
+
+static unsigned place_of(const tfm_commands *c) {
+    if (c->engine->info.kind == TFM_KIND_ENCODER) return ENCODER;
+    if (!tfm_engine_continues(c->engine)) return PAIR;
+    return c->engine->chat ? CHAT : TEXT;
 }
 
-static bool print_setting(const tfm_commands *c, const tfm_option *option) {
-    tfm_text value = {0};
-    bool ok = tfm_settings_print(c->settings, option, &c->engine->params, &value);
-    bool given = *tfm_settings_mark(c->settings, option);
-    if (ok) tfm_say(stdout, "%-24s %.*s%s", option->name, (int)value.size, value.data, given ? "  (set)" : "");
-    tfm_text_free(&value);
-    return ok;
-}
-
-/* Settings say how to generate text. */
-static bool has_settings(const tfm_commands *c) {
-    if (c->engine->info.kind != TFM_KIND_ENCODER) return true;
-    printf("an encoder-only model generates no text and has no settings for that\n");
-    return false;
-}
-
-static void show(tfm_commands *c, const char *rest, size_t n) {
-    if (!has_settings(c)) return;
-    if (n > 0) {
-        const tfm_option *option = find_decoding(rest, n);
-        if (option) print_setting(c, option);
-        return;
-    }
-    const tfm_option *option;
-    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++)
-        if (tfm_settings_is_decoding(option)) print_setting(c, option);
-}
-
-/* Sets option; what cannot be used together with the rest is taken back. */
-static void change(tfm_commands *c, const tfm_option *option, const char *value) {
-    tfm_error error;
-    bool *given = tfm_settings_mark(c->settings, option);
-    bool was_given = *given;
-    tfm_generate_params before = c->settings->decoding.values;
-    tfm_settings_unset(c->settings, option); /* a list begins anew */
-    if (tfm_option_set(option, c->settings, option->name, value, &error) != TFM_OK) {
-        tfm_complain("%s", error.message);
-        *given = was_given;
-        return;
-    }
-    *given = true;
-    if (tfm_engine_configure(c->engine, c->settings, &error) == TFM_OK) {
-        if (strcmp(option->name, "seed") == 0) c->engine->n_answers = 0;
-        print_setting(c, option);
-        return;
-    }
-    tfm_complain("%s", error.message);
-    c->settings->decoding.values = before;
-    tfm_settings_unset(c->settings, option);
-    *given = was_given && option->kind != TFM_OPTION_CUSTOM; /* a list was replaced: the model's own holds again */
-    if (tfm_engine_configure(c->engine, c->settings, &error) != TFM_OK) tfm_complain("%s", error.message);
-}
-
-static void set(tfm_commands *c, const char *rest, size_t n) {
-    size_t name = strcspn(rest, " \t=");
-    if (!has_settings(c)) return;
-    if (n == 0) {
-        show(c, rest, 0);
-        return;
-    }
-    const tfm_option *option = find_decoding(rest, name);
-    if (!option) return;
-    const char *value = rest + name;
-    value += strspn(value, " \t");
-    if (*value == '=') value += 1 + strspn(value + 1, " \t");
-    change(c, option, *value ? value : NULL);
-}
-
-static void unset(tfm_commands *c, const char *rest, size_t n) {
-    if (!has_settings(c)) return;
-    if (n == 0) {
-        tfm_complain("/unset needs the name of a setting; /reset puts all back");
-        return;
-    }
-    const tfm_option *option = find_decoding(rest, n);
-    if (!option) return;
-    tfm_error error;
-    bool *given = tfm_settings_mark(c->settings, option), before = *given;
-    tfm_settings_unset(c->settings, option);
-    if (tfm_engine_configure(c->engine, c->settings, &error) == TFM_OK) {
-        print_setting(c, option);
-        return;
-    }
-    tfm_complain("%s", error.message);
-    *given = before;
-    if (tfm_engine_configure(c->engine, c->settings, &error) != TFM_OK) tfm_complain("%s", error.message);
-}
-
-/* Reads the command line again. */
-static tfm_status start_settings(const tfm_commands *c, tfm_settings *settings, tfm_error *error) {
-    size_t n_arguments;
-    char **argv = calloc((size_t)c->argc + 1, sizeof *argv); /* parsing moves arguments about */
-    bool ok = tfm_settings_init(settings) && argv;
-    tfm_status status = TFM_ERROR_MEMORY;
-    if (ok) {
-        memcpy(argv, c->argv, (size_t)c->argc * sizeof *argv);
-        status = tfm_options_parse(&tfm_settings_table, settings, settings->given, c->argc, argv, &n_arguments, error);
-    } else {
-        tfm_no_memory(error, "settings");
-    }
-    free(argv);
-    return status;
-}
-
-static void reset(tfm_commands *c, const char *rest, size_t n) {
-    (void)rest;
-    if (n > 0) {
-        tfm_complain("/reset puts all settings back and takes no name; see /unset");
-        return;
-    }
-    tfm_settings fresh;
-    tfm_error error;
-    tfm_status status = start_settings(c, &fresh, &error);
-    if (status == TFM_OK) status = tfm_engine_configure(c->engine, &fresh, &error);
-    if (status != TFM_OK) {
-        tfm_complain("%s", error.message);
-        tfm_settings_free(&fresh);
-        return;
-    }
-    tfm_settings_free(c->settings);
-    *c->settings = fresh;
-    c->engine->n_answers = 0;
-    printf("settings are as at the start\n");
-}
-
-/* ---- the others ---- */
+/* ---- facts, drawings, files ---- */
 
 static void info(tfm_commands *c, const char *rest, size_t n) {
     (void)rest;
@@ -197,111 +69,170 @@ static void attention(tfm_commands *c, const char *rest, size_t n) {
     if (status == TFM_OK) status = tfm_answer(c->engine, c->settings, &request, &error);
     tfm_answer_forget(&request);
     if (status == TFM_OK)
-        printf("wrote %s\n", rest);
+        tfm_say(stdout, "wrote %s", rest);
     else
         tfm_complain("%s", error.message);
 }
 
-/* ---- conversations ---- */
-
-static bool in_conversation(const tfm_commands *c) {
-    if (!c->engine->chat) tfm_complain("there is no conversation here: each input stands alone");
-    return c->engine->chat;
-}
-
-static void system_message(tfm_commands *c, const char *rest, size_t n) {
-    if (!in_conversation(c)) return;
-    tfm_text *system = &c->engine->system;
-    if (n > 0) {
-        system->size = 0;
-        if (strcmp(rest, "none") != 0 && !tfm_text_append(system, rest, n)) tfm_complain("out of memory");
+static void read_message(tfm_commands *c, const char *rest, size_t n) {
+    tfm_error error;
+    tfm_text *message = &c->message;
+    if (n == 0) {
+        tfm_complain("/read needs the name of a file, whose text is sent as if it were typed");
+        return;
     }
-    printf("%.*s\n", (int)system->size, system->size ? system->data : "");
+    message->size = 0;
+    tfm_status status = tfm_read_regular_file(rest, MESSAGE_BYTES, message, &error);
+    while (message->size && strchr("\r\n", message->data[message->size - 1])) message->size--;
+    if (status == TFM_OK && message->size && memchr(message->data, 0, message->size))
+        status = tfm_fail(&error, TFM_ERROR_ARGUMENT, "%s: is no text, a byte of it is 0", rest);
+    if (status == TFM_OK && message->size == 0)
+        status = tfm_fail(&error, TFM_ERROR_ARGUMENT, "%s: has nothing in it", rest);
+    if (status == TFM_OK) return;
+    tfm_complain("%s", error.message);
+    message->size = 0;
 }
 
-static void clear(tfm_commands *c, const char *rest, size_t n) {
-    (void)rest;
-    (void)n;
-    if (!in_conversation(c)) return;
-    tfm_conversation_clear(&c->conversation);
-    printf("the conversation is forgotten\n");
-}
-
-static void retry(tfm_commands *c, const char *rest, size_t n) {
-    (void)rest;
-    (void)n;
-    if (!in_conversation(c)) return;
-    tfm_error error = {0};
-    tfm_status status = tfm_conversation_retry(&c->conversation, &error);
-    if (status == TFM_ERROR_CANCELLED)
-        fprintf(stderr, "stopped\n");
-    else if (status != TFM_OK)
-        tfm_complain("%s", error.message);
-}
-
-static void undo(tfm_commands *c, const char *rest, size_t n) {
-    (void)rest;
-    (void)n;
-    if (!in_conversation(c)) return;
-    if (tfm_conversation_undo(&c->conversation))
-        printf("the last message and its answer are forgotten\n");
-    else
-        tfm_complain("there is no message to take back");
-}
-
-static void show_history(tfm_commands *c, const char *rest, size_t n) {
-    (void)rest;
-    (void)n;
-    if (!in_conversation(c)) return;
-    const tfm_text *system = &c->engine->system;
-    if (system->size) printf("system: %.*s\n", (int)system->size, system->data);
-    for (size_t i = 0; i < c->conversation.n; i++) {
-        const tfm_message *message = &c->conversation.messages[i];
-        printf("%s: %.*s\n", message->role, (int)message->n, message->content);
-    }
-}
-
-static void quit(tfm_commands *c, const char *rest, size_t n) {
+static void leave(tfm_commands *c, const char *rest, size_t n) {
     (void)rest;
     (void)n;
     c->leave = true;
 }
 
+/* ---- the table ---- */
+
 static void help(tfm_commands *c, const char *rest, size_t n);
 
+/* What stands behind a command's name, for Tab. */
+typedef enum argument { NOTHING, A_TEXT, A_FILE, A_SETTING, A_VALUE, A_TOPIC } argument;
+
 static const struct command {
-    const char *name, *argument, *what;
+    const char *name;
+    unsigned where; /* where it means something; elsewhere it says why it does not */
+    argument argument;
     void (*run)(tfm_commands *c, const char *rest, size_t n);
 } commands[] = {
-    {"help", "", "this list, and all settings", help},
-    {"set", "NAME VALUE", "change a setting, for example /set num-beams 1", set},
-    {"unset", "NAME", "let a setting fall back to the model's default", unset},
-    {"reset", "", "all settings as at the start", reset},
-    {"show", "[NAME]", "the settings in force", show},
-    {"info", "", "facts of the model", info},
-    {"system", "[TEXT]", "the system message of the conversation; a new one, or none", system_message},
-    {"history", "", "the conversation so far", show_history},
-    {"retry", "", "another answer to the last message", retry},
-    {"undo", "", "forget the last message and its answer", undo},
-    {"clear", "", "forget the conversation, but its system message", clear},
-    {"attention", "FILE", "draw what the last output looked at (.svg, .html)", attention},
-    {"quit", "", "leave; so does Ctrl-D", quit},
+    {.name = "help", .where = ANYWHERE, .argument = A_TOPIC, .run = help},
+    {.name = "set", .where = GENERATES, .argument = A_VALUE, .run = tfm_command_set},
+    {.name = "unset", .where = GENERATES, .argument = A_SETTING, .run = tfm_command_unset},
+    {.name = "reset", .where = GENERATES, .run = tfm_command_reset},
+    {.name = "show", .where = GENERATES, .argument = A_SETTING, .run = tfm_command_show},
+    {.name = "info", .where = ANYWHERE, .run = info},
+    {.name = "system", .where = CHAT, .argument = A_TEXT, .run = tfm_command_system},
+    {.name = "history", .where = CHAT, .run = tfm_command_history},
+    {.name = "retry", .where = CHAT, .run = tfm_command_retry},
+    {.name = "undo", .where = CHAT, .run = tfm_command_undo},
+    {.name = "clear", .where = CHAT, .run = tfm_command_clear},
+    {.name = "save", .where = CHAT, .argument = A_FILE, .run = tfm_command_save},
+    {.name = "load", .where = CHAT, .argument = A_FILE, .run = tfm_command_load},
+    {.name = "read", .where = ANYWHERE, .argument = A_FILE, .run = read_message},
+    {.name = "attention", .where = PAIR, .argument = A_FILE, .run = attention},
+    {.name = "exit", .where = ANYWHERE, .run = leave},
+    {.name = "quit", .where = ANYWHERE, .run = leave},
+};
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+/* Names that people know from other programs. "?" is a command of ours too. */
+static const struct {
+    const char *name, *ours;
+} other_names[] = {
+    {"?", "help"},           {"h", "help"},        {"bye", "exit"},   {"q", "exit"},          {"regen", "retry"},
+    {"regenerate", "retry"}, {"reload", "load"},   {"new", "clear"},  {"forget", "clear"},    {"file", "read"},
+    {"glob", "read"},        {"prompt", "system"}, {"model", "info"}, {"parameters", "show"}, {"params", "show"},
+    {"settings", "show"},    {"config", "show"},   {"get", "show"},   {"multiline", "help"},  {"back", "undo"},
 };
 
+static const struct command *find(const char *name, size_t n) {
+    if (n == 1 && *name == '?') return &commands[0];
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strlen(commands[i].name) == n && memcmp(commands[i].name, name, n) == 0) return &commands[i];
+    return NULL;
+}
+
+/* The name that was meant, perhaps, of those that mean something here. */
+static const char *nearest(const tfm_commands *c, const char *name, size_t n) {
+    for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+        if (strlen(other_names[i].name) == n && memcmp(other_names[i].name, name, n) == 0) return other_names[i].ours;
+    const char *best = NULL;
+    size_t least = n / 3 + 1; /* about one slip in three letters */
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        const char *other = commands[i].name;
+        size_t length = strlen(other);
+        bool starts = n >= 2 && length > n && memcmp(other, name, n) == 0;
+        size_t d = starts ? 1 : tfm_name_distance(name, n, other, length);
+        if (!(commands[i].where & place_of(c)) || d >= least) continue;
+        least = d;
+        best = other;
+    }
+    return best;
+}
+
+/* ---- help ---- */
+
+static const struct {
+    unsigned where;
+    const char *text;
+} help_lines[] = {
+    {CHAT, "Type a message and Enter; \"\"\" begins and ends one of several lines."},
+    {TEXT, "Type a text to go on with and Enter; \"\"\" begins and ends one of several lines."},
+    {PAIR | ENCODER, "Type a sentence and Enter; \"\"\" begins and ends a text of several lines."},
+    {ANYWHERE, "Ctrl-C stops an answer, Ctrl-D leaves, Tab completes what begins with /."},
+    {CHAT, "  /retry, /undo, /clear      another answer; forget the last turn, or all"},
+    {CHAT, "  /history, /system [TEXT]   the conversation so far; its system message"},
+    {CHAT, "  /save FILE, /load FILE     keep the conversation; go on with one"},
+    {PAIR, "  /attention FILE            draw what the last output looked at (.svg, .html)"},
+    {ANYWHERE, "  /read FILE                 send the text of a file"},
+    {GENERATES, "  /set NAME VALUE, /show     settings: /help set lists them"},
+    {ANYWHERE, "  /info, /exit               facts of the model; leave"},
+};
+
+static void help_settings(void) {
+    char *list = tfm_settings_decoding_help(tfm_terminal_columns(STDOUT_FILENO));
+    if (!list) {
+        tfm_complain("out of memory");
+        return;
+    }
+    tfm_wrap_note(stdout, false, "/set NAME VALUE changes a setting, for example /set num-beams 1");
+    tfm_wrap_note(stdout, false, "/unset NAME puts it back to the model's default, /reset all to the start's");
+    tfm_wrap_note(stdout, false, "/show [NAME] shows what is in force");
+    printf("\n%s", list);
+    free(list);
+}
+
+static void help_option(const char *name, size_t n) {
+    const tfm_option *option = tfm_options_find(&tfm_settings_table, name, n);
+    if (option && tfm_settings_is_decoding(option))
+        tfm_wrap_note(stdout, false, "%s: %s", option->name, option->help);
+    else
+        tfm_complain("there is no help about '%.*s': /help, /help set, or /help and the name of a setting", (int)n,
+                     name);
+}
+
 static void help(tfm_commands *c, const char *rest, size_t n) {
-    (void)rest;
-    (void)n;
-    printf("Type a text and Enter. Ctrl-C stops an answer, Ctrl-D leaves.\n"
-           "A text that starts with / needs a space before it.\n\n");
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        printf("  /%s%s%-*s %s\n", commands[i].name, *commands[i].argument ? " " : "",
-               (int)(18 - strlen(commands[i].name) - (*commands[i].argument != 0)), commands[i].argument,
-               commands[i].what);
-    if (c->engine->info.kind == TFM_KIND_ENCODER) return;
-    printf("\nSettings (as on the command line, see tfmrun --help):\n");
-    const tfm_option *option;
-    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++)
-        if (tfm_settings_is_decoding(option)) printf("  %-24s %s\n", option->name, option->help);
+    unsigned place = place_of(c);
+    if (n > 0 && *rest == '/') rest++, n--;
+    const struct command *command = find(rest, n);
+    if (command && command->argument >= A_SETTING && (command->where & place)) {
+        help_settings();
+        return;
+    }
+    if (n > 0 && !command) {
+        help_option(rest, n);
+        return;
+    }
+    for (size_t i = 0; i < sizeof help_lines / sizeof *help_lines; i++)
+        if (help_lines[i].where & place) tfm_wrap_note(stdout, false, "%s", help_lines[i].text);
+}
+
+/* ---- lines ---- */
+
+static void unknown(const tfm_commands *c, const char *name, size_t n) {
+    const char *meant = nearest(c, name, n);
+    if (meant)
+        tfm_complain("there is no command '/%.*s'; did you mean /%s?", (int)n, name, meant);
+    else
+        tfm_complain("there is no command '/%.*s'; /help lists them (a text that begins with / has a space before it)",
+                     (int)n, name);
 }
 
 void tfm_commands_run(tfm_commands *c, const char *line, size_t n) {
@@ -310,16 +241,66 @@ void tfm_commands_run(tfm_commands *c, const char *line, size_t n) {
         tfm_complain("out of memory");
         return;
     }
-    size_t name = strcspn(copy + 1, " \t");
+    size_t name = strcspn(copy + 1, " \t\n");
     char *rest = copy + 1 + name;
-    rest += strspn(rest, " \t");
-    const struct command *found = NULL;
-    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (strlen(commands[i].name) == name && memcmp(commands[i].name, copy + 1, name) == 0) found = &commands[i];
+    rest += strspn(rest, " \t\n");
+    const struct command *found = find(copy + 1, name);
     if (found)
         found->run(c, rest, strlen(rest));
     else
-        tfm_complain("there is no command '/%.*s'; /help lists them", (int)name, copy + 1);
+        unknown(c, copy + 1, name);
     fflush(stdout);
     free(copy);
+}
+
+/* ---- Tab ---- */
+
+static void complete_setting(tfm_completion_list *list, const char *word, size_t n, char end) {
+    const tfm_option *option;
+    tfm_completion_start(list, word, n, end);
+    for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++)
+        if (tfm_settings_is_decoding(option)) tfm_completion_add(list, option->name);
+}
+
+static void complete_value(tfm_completion_list *list, const char *name, size_t n_name, const char *word, size_t n) {
+    const tfm_option *option = tfm_options_find(&tfm_settings_table, name, n_name);
+    tfm_completion_start(list, word, n, 0);
+    if (!option) return;
+    static const char *const truths[] = {"true", "false", NULL};
+    const char *const *choices = option->kind == TFM_OPTION_BOOL ? truths : option->choices;
+    for (size_t i = 0; choices && choices[i]; i++) tfm_completion_add(list, choices[i]);
+    if (option->kind == TFM_OPTION_ID) tfm_completion_add(list, "none");
+}
+
+static void complete_name(const tfm_commands *c, tfm_completion_list *list, const char *word, size_t n) {
+    tfm_completion_start(list, word, n, ' ');
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (commands[i].where & place_of(c)) tfm_completion_add(list, commands[i].name);
+    if (list->n != 1) return;
+    const struct command *only = find(list->names[0], strlen(list->names[0]));
+    if (only && only->argument == NOTHING) list->end = 0;
+}
+
+void tfm_commands_complete(void *user, const char *line, size_t n, tfm_completion_list *list) {
+    const tfm_commands *c = user;
+    size_t n_name = strcspn(line + 1, " \t");
+    const char *word = line + 1 + n_name;
+    if (word == line + n) {
+        complete_name(c, list, line + 1, n_name);
+        return;
+    }
+    word += strspn(word, " \t");
+    size_t n_word = (size_t)(line + n - word), n_first = strcspn(word, " \t=");
+    const struct command *command = find(line + 1, n_name);
+    tfm_completion_start(list, word, n_word, 0);
+    if (!command || !(command->where & place_of(c))) return;
+    if (command->argument == A_FILE) {
+        tfm_completion_add_files(list);
+    } else if (command->argument >= A_SETTING && n_first == n_word) {
+        complete_setting(list, word, n_word, command->argument == A_VALUE ? ' ' : 0);
+        if (command->argument == A_TOPIC) tfm_completion_add(list, "set");
+    } else if (command->argument == A_VALUE) {
+        const char *value = word + n_first + strspn(word + n_first, " \t=");
+        complete_value(list, word, n_first, value, (size_t)(line + n - value));
+    }
 }

@@ -9,7 +9,9 @@
 #include <string.h>
 
 #include "answer.h"
+#include "messages.h"
 #include "runtime/tfm.h"
+#include "wrap.h"
 
 /* Tokens that are kept free for an answer whose length nobody limits. */
 enum { ROOM = 256 };
@@ -136,16 +138,17 @@ static void note_held(tfm_conversation *c, const tfm_ids *ids, const tfm_ids *an
 static void tell(const tfm_conversation *c, size_t dropped, const tfm_answer_request *request) {
     uint32_t context = c->engine->info.max_target;
     if (dropped)
-        fprintf(stderr, "the context of %u tokens is full: the conversation goes on without its first %zu messages\n",
-                context, dropped);
+        tfm_wrap_note(stderr, false,
+                      "the context of %u tokens is full: the conversation goes on without its first %zu messages",
+                      context, dropped);
     if (request->stopped) {
         fprintf(stderr, "stopped\n");
     } else if (!request->ended) {
         bool full = request->input->size + request->ids.size > context;
-        fprintf(stderr,
-                full ? "the answer ends here: the context of %u tokens is full\n"
-                     : "the answer ends here: it was not to be longer\n",
-                context);
+        if (full)
+            tfm_wrap_note(stderr, false, "the answer ends here: the context of %u tokens is full", context);
+        else
+            tfm_wrap_note(stderr, false, "the answer ends here: it was not to be longer");
     }
 }
 
@@ -170,6 +173,55 @@ static tfm_status answer(tfm_conversation *c, tfm_error *error) {
     tfm_ids_free(&ids);
     return status;
 }
+
+/* ---- files ---- */
+
+tfm_status tfm_conversation_save(const tfm_conversation *c, const char *path, tfm_error *error) {
+    const tfm_text *system = &c->engine->system;
+    size_t n = 0;
+    tfm_message *list = calloc(c->n + 1, sizeof *list);
+    if (!list) return tfm_no_memory(error, "conversation");
+    if (system->size) list[n++] = (tfm_message){.role = "system", .content = system->data, .n = system->size};
+    for (size_t i = 0; i < c->n; i++) list[n++] = c->messages[i];
+    tfm_status status = n ? tfm_messages_save(path, list, n, error)
+                          : tfm_fail(error, TFM_ERROR_STATE, "nothing has been said yet that could be saved");
+    free(list);
+    return status;
+}
+
+/* Takes the messages over; what is there stays below until all of them are. */
+static bool take(tfm_conversation *c, const tfm_messages *messages, size_t first) {
+    size_t before = c->n;
+    for (size_t i = first; i < messages->n; i++) {
+        const tfm_message *m = &messages->list[i];
+        if (push(c, (i - first) % 2 ? "assistant" : "user", m->content, m->n)) continue;
+        while (c->n > before) pop(c);
+        return false;
+    }
+    drop_first(c, before);
+    return true;
+}
+
+tfm_status tfm_conversation_load(tfm_conversation *c, const char *path, tfm_error *error) {
+    tfm_messages messages = {0};
+    tfm_text system = {0};
+    tfm_status status = tfm_messages_load(path, &messages, error);
+    size_t first = messages.n && strcmp(messages.list[0].role, "system") == 0;
+    if (status == TFM_OK) {
+        bool ok = first == 0 || tfm_text_append(&system, messages.list[0].content, messages.list[0].n);
+        if (!ok || !take(c, &messages, first)) status = tfm_no_memory(error, "%s", path);
+    }
+    if (status == TFM_OK) {
+        tfm_text_free(&c->engine->system);
+        c->engine->system = system;
+        system = (tfm_text){0};
+    }
+    tfm_text_free(&system);
+    tfm_messages_free(&messages);
+    return status;
+}
+
+/* ---- what is said ---- */
 
 tfm_status tfm_conversation_say(tfm_conversation *c, const char *text, size_t n, tfm_error *error) {
     if (!push(c, "user", text, n)) return tfm_no_memory(error, "conversation");

@@ -36,4 +36,11 @@ bool tfm_conversation_undo(tfm_conversation *c);
 /* Forgets all messages. */
 void tfm_conversation_clear(tfm_conversation *c);
 
+/*
+ * Writes the conversation, its system message first, to the file at path; reads one from there in the place of all
+ * that was said. See messages.h. After an error the conversation is as it was.
+ */
+tfm_status tfm_conversation_save(const tfm_conversation *c, const char *path, tfm_error *error);
+tfm_status tfm_conversation_load(tfm_conversation *c, const char *path, tfm_error *error);
+
 #endif

@@ -1,134 +1,19 @@
-/* prompt.c - the interactive prompt: line editing and history by libedit, commands that start with "/". */
+/* prompt.c - the interactive prompt: texts that are answered, and commands that start with "/". */
 #include "prompt.h"
 
-#include <errno.h>
-#include <histedit.h>
-#include <langinfo.h>
-#include <locale.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "commands.h"
+#include "line_editor.h"
 #include "runtime/tfm.h"
-#include "tools/common/shown.h"
+#include "signals.h"
+#include "wrap.h"
 #include "tools/run/analysis/analysis.h"
 
-enum { HISTORY_LINES = 1000 };
-
-typedef struct prompt {
-    EditLine *line;
-    History *history;
-    HistEvent event;
-    char *history_path;      /* NULL: not kept */
-    struct termios terminal; /* as it was found */
-    bool discarded;          /* Ctrl-C at the prompt */
-} prompt;
-
-/* ---- line editing ---- */
-
-static char *prompt_text(EditLine *line) {
-    (void)line;
-    static char text[] = "> ";
-    return text;
-}
-
-/* Ctrl-C at the prompt drops the line, as in a shell. */
-static unsigned char discard_line(EditLine *line, int key) {
-    (void)key;
-    prompt *p = NULL;
-    el_get(line, EL_CLIENTDATA, &p);
-    if (p) p->discarded = true;
-    (void)!write(STDOUT_FILENO, "^C\r\n", 4);
-    return CC_NEWLINE;
-}
-
-/* Ctrl-Z: signals from keys are off while a line is edited (Ctrl-C is a key there), so this one is sent by hand. */
-static unsigned char suspend(EditLine *line, int key) {
-    (void)key;
-    prompt *p = NULL;
-    el_get(line, EL_CLIENTDATA, &p);
-    el_set(line, EL_PREP_TERM, 0);
-    if (p) tcsetattr(STDIN_FILENO, TCSADRAIN, &p->terminal);
-    raise(SIGTSTP);
-    el_set(line, EL_PREP_TERM, 1);
-    return CC_REDISPLAY;
-}
-
-/* Text is UTF-8 here whatever the locale says; libedit goes by the locale. */
-static void use_utf8(void) {
-    if (setlocale(LC_CTYPE, "") && strcmp(nl_langinfo(CODESET), "UTF-8") == 0) return;
-    setlocale(LC_CTYPE, "C.UTF-8");
-}
-
-/* Creates the folders of path that are missing. */
-static void make_folders(char *path) {
-    for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = 0;
-        mkdir(path, 0700);
-        *slash = '/';
-    }
-}
-
-static char *history_file(void) {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    tfm_text path = {0};
-    bool ok = false;
-    if (state && state[0] == '/')
-        ok = tfm_text_print(&path, "%s/tfm/history", state);
-    else if (home && home[0] == '/')
-        ok = tfm_text_print(&path, "%s/.local/state/tfm/history", home);
-    if (ok) make_folders(path.data);
-    if (!ok) tfm_text_free(&path);
-    return path.data;
-}
-
-static bool open_prompt(prompt *p) {
-    use_utf8();
-    if (tcgetattr(STDIN_FILENO, &p->terminal) < 0) return false;
-    p->line = el_init("tfmrun", stdin, stdout, stderr);
-    p->history = history_init();
-    if (!p->line || !p->history) return false;
-    history(p->history, &p->event, H_SETSIZE, HISTORY_LINES);
-    history(p->history, &p->event, H_SETUNIQUE, 1);
-    p->history_path = history_file();
-    if (p->history_path) history(p->history, &p->event, H_LOAD, p->history_path);
-    el_set(p->line, EL_CLIENTDATA, p);
-    el_set(p->line, EL_PROMPT, prompt_text);
-    el_set(p->line, EL_EDITOR, "emacs");
-    el_set(p->line, EL_HIST, history, p->history);
-    el_set(p->line, EL_SIGNAL, 0);
-    /* The wide form: libedit copies narrow names and never frees the copies. */
-    el_wset(p->line, EL_ADDFN, L"tfm-discard-line", L"drop the line", discard_line);
-    el_wset(p->line, EL_ADDFN, L"tfm-suspend", L"suspend the program", suspend);
-    el_set(p->line, EL_BIND, "^C", "tfm-discard-line", NULL);
-    el_set(p->line, EL_BIND, "^Z", "tfm-suspend", NULL);
-    el_set(p->line, EL_BIND, "^R", "em-inc-search-prev", NULL);
-    el_set(p->line, EL_SETTY, "-d", "-isig", NULL);
-    /* While an answer runs, what is typed or pasted waits unseen, and lines of it may have any length. */
-    el_set(p->line, EL_SETTY, "-x", "-icanon", "-echo", NULL);
-    el_source(p->line, NULL); /* ~/.editrc */
-    return true;
-}
-
-static void close_prompt(prompt *p) {
-    if (p->history && p->history_path) {
-        mode_t before = umask(077);
-        history(p->history, &p->event, H_SAVE, p->history_path);
-        umask(before);
-        chmod(p->history_path, 0600);
-    }
-    if (p->line) el_end(p->line);
-    if (p->history) history_end(p->history);
-    free(p->history_path);
-}
-
-/* ---- the loop ---- */
+/* ---- answers ---- */
 
 /* An input that stands alone. */
 static tfm_status answer_alone(tfm_commands *c, const char *text, size_t n, tfm_error *error) {
@@ -159,53 +44,130 @@ static void answer_line(tfm_commands *c, const char *text, size_t n) {
         tfm_complain("%s", error.message);
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-
-/* Runs lines until the user leaves. */
-static void run(prompt *p, tfm_commands *c) {
-    while (!c->leave) {
-        int n = 0;
-        p->discarded = false;
-        errno = 0;
-        const char *text = el_gets(p->line, &n);
-        if (p->discarded) continue;
-        if (!text && n < 0 && errno == EINTR) continue;
-        if (!text || n <= 0) {
-            fputc('\n', stdout); /* Ctrl-D: the shell's prompt belongs on a line of its own */
-            return;
-        }
-        size_t length = (size_t)n;
-        while (length > 0 && is_space(text[length - 1])) length--;
-        if (length == 0) continue;
-        history(p->history, &p->event, H_ENTER, text);
-        if (text[0] == '/')
-            tfm_commands_run(c, text, length);
-        else
-            answer_line(c, text, length);
+/*
+ * A text of one or several lines. For a model that goes on with a text, or answers messages, it is one input; one that
+ * takes sentences gets each line, unless all of it was meant as one.
+ */
+static void answer_text(tfm_commands *c, const char *text, size_t n, bool one) {
+    bool lines = !one && !tfm_engine_continues(c->engine);
+    for (const char *end = text + n; text < end && !tfm_signals_end();) {
+        const char *newline = lines ? memchr(text, '\n', (size_t)(end - text)) : NULL;
+        const char *stop = newline ? newline : end;
+        if (stop > text) answer_line(c, text, (size_t)(stop - text));
+        text = newline ? newline + 1 : end;
     }
 }
 
+/* ---- the loop ---- */
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+static size_t trimmed(const char *text, size_t n) {
+    while (n > 0 && is_space(text[n - 1])) n--;
+    return n;
+}
+
+static const char quotes[] = "\"\"\"";
+enum { N_QUOTES = sizeof quotes - 1 };
+
+static bool ends_quoted(const tfm_text *text) {
+    size_t n = trimmed(text->data, text->size);
+    return n >= N_QUOTES && memcmp(text->data + n - N_QUOTES, quotes, N_QUOTES) == 0;
+}
+
+/*
+ * Reads on behind opening quotes until closing ones end a line: what stands between them is in *message. first: what
+ * was typed behind the opening ones.
+ */
+static tfm_typed read_quoted(tfm_line_editor *editor, const char *first, size_t n, tfm_text *message) {
+    tfm_typed typed = TFM_TYPED_LINE;
+    message->size = 0;
+    bool ok = tfm_text_append(message, first, n);
+    while (ok && typed == TFM_TYPED_LINE && !ends_quoted(message)) {
+        const char *text = NULL;
+        typed = tfm_line_editor_read(editor, "... ", &text, &n);
+        if (typed == TFM_TYPED_LINE) ok = tfm_text_append(message, "\n", 1) && tfm_text_append(message, text, n);
+    }
+    if (!ok) tfm_complain("out of memory");
+    if (!ok || typed != TFM_TYPED_LINE) return ok ? typed : TFM_TYPED_DISCARDED;
+    message->size = trimmed(message->data, trimmed(message->data, message->size) - N_QUOTES);
+    if (message->size && message->data[0] == '\n') {
+        message->size--;
+        memmove(message->data, message->data + 1, message->size);
+    }
+    return typed;
+}
+
+/* A text between quotes, kept in the history as it was typed. */
+static tfm_typed answer_quoted(tfm_line_editor *editor, tfm_commands *c, const char *text, size_t n) {
+    tfm_text message = {0}, entry = {0};
+    tfm_typed typed = read_quoted(editor, text + N_QUOTES, n - N_QUOTES, &message);
+    if (typed == TFM_TYPED_LINE && message.size) {
+        bool ok = tfm_text_append(&entry, quotes, N_QUOTES) && tfm_text_append(&entry, message.data, message.size) &&
+                  tfm_text_append(&entry, quotes, N_QUOTES);
+        if (ok) tfm_line_editor_remember(editor, entry.data, entry.size);
+        answer_text(c, message.data, message.size, true);
+    }
+    tfm_text_free(&message);
+    tfm_text_free(&entry);
+    return typed;
+}
+
+static tfm_typed take_line(tfm_line_editor *editor, tfm_commands *c) {
+    const char *text = NULL;
+    size_t n = 0;
+    tfm_typed typed = tfm_line_editor_read(editor, "> ", &text, &n);
+    if (typed != TFM_TYPED_LINE) return typed;
+    n = trimmed(text, n);
+    if (n == 0) return typed;
+    if (n >= N_QUOTES && memcmp(text, quotes, N_QUOTES) == 0) return answer_quoted(editor, c, text, n);
+    tfm_line_editor_remember(editor, text, n);
+    if (text[0] != '/') {
+        answer_text(c, text, n, false);
+        return typed;
+    }
+    tfm_commands_run(c, text, n);
+    if (c->message.size) answer_text(c, c->message.data, c->message.size, false);
+    c->message.size = 0;
+    return typed;
+}
+
+/* Runs lines until the user leaves. */
+static void run(tfm_line_editor *editor, tfm_commands *c) {
+    while (!c->leave && !tfm_signals_end())
+        if (take_line(editor, c) == TFM_TYPED_END) {
+            fputc('\n', stdout); /* Ctrl-D: the shell's prompt belongs on a line of its own */
+            fflush(stdout);
+            return;
+        }
+}
+
+static void greet(const tfm_engine *engine) {
+    tfm_wrap_note(stderr, false, "%s, %llu parameters. Type %s, or /help; Ctrl-D leaves.",
+                  engine->info.family[0] ? engine->info.family : "model", (unsigned long long)engine->info.n_parameters,
+                  engine->chat                   ? "a message"
+                  : tfm_engine_continues(engine) ? "a text to go on with"
+                                                 : "a sentence");
+}
+
 int tfm_prompt_run(tfm_engine *engine, tfm_settings *settings, int argc, char **argv) {
-    prompt p = {0};
     tfm_commands c = {.engine = engine,
                       .settings = settings,
                       .argc = argc,
                       .argv = argv,
                       .conversation = {.engine = engine, .settings = settings, .sequence = -1}};
+    tfm_line_editor *editor = tfm_signals_catch() ? tfm_line_editor_open(tfm_commands_complete, &c) : NULL;
     int result = TFM_EXIT_OK;
-    if (open_prompt(&p)) {
-        tfm_answer_catch_interrupts();
-        tfm_say(stderr, "%s, %llu parameters. Type %s, or /help; Ctrl-D leaves.",
-                engine->info.family[0] ? engine->info.family : "model", (unsigned long long)engine->info.n_parameters,
-                engine->chat                   ? "a message"
-                : tfm_engine_continues(engine) ? "a text to go on with"
-                                               : "a sentence");
-        run(&p, &c);
+    if (editor) {
+        greet(engine);
+        run(editor, &c);
     } else {
         result = tfm_complain("cannot set up line editing");
     }
-    close_prompt(&p);
+    tfm_line_editor_close(editor);
     tfm_conversation_free(&c.conversation);
     tfm_ids_free(&c.last);
+    tfm_text_free(&c.message);
+    tfm_signals_die();
     return result;
 }

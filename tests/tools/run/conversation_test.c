@@ -189,3 +189,32 @@ Test(chat, without_a_template_goes_on_with_texts) {
     expect(&c, "seed ");
     leave(&c);
 }
+
+/* A conversation that is kept in a file goes on where it was. */
+Test(chat, is_kept_in_a_file) {
+    pack_chatting();
+    child c = start(CHATTING, "--max-new-tokens=20", "--system=Short");
+    command(&c, "/save chat.json", "wrote chat.json"); /* a system message is something */
+    char *first = say(&c, "Hello", NULL);
+    command(&c, "/save chat.json", "wrote chat.json");
+    char *second = say(&c, "Tell a story", NULL);
+    leave(&c);
+    c = start(CHATTING, "--max-new-tokens=20", NULL);
+    command(&c, "/save no.json", "nothing has been said yet");
+    free(say(&c, "Something else", NULL));
+    command(&c, "/load nothing.json", "nothing.json: cannot open");
+    command(&c, "/load template.jinja", "is no JSON");
+    send_text(&c, "/history\n");
+    expect(&c, "user: Something else");
+    command(&c, "/load chat.json", "2 messages of chat.json");
+    char *again = say(&c, "Tell a story", NULL);
+    cr_expect_str_eq(again, second);
+    send_text(&c, "/history\n");
+    expect(&c, "system: Short");
+    expect(&c, "user: Hello");
+    expect(&c, first);
+    leave(&c);
+    free(first);
+    free(second);
+    free(again);
+}

@@ -51,9 +51,10 @@ Test(prompt, uses_beams_and_lists_them) {
 
 Test(prompt, has_commands) {
     child c = start("--length-penalty=0.5");
-    send_text(&c, "/help\n");
-    static const char *const commands[] = {"/help", "/set NAME VALUE", "/unset", "/reset",    "/show",
-                                           "/info", "/attention FILE", "/quit",  "num-beams", "do-sample"};
+    send_text(&c, "/help\n/help set\n");
+    static const char *const commands[] = {"/attention FILE", "/read FILE", "/set NAME VALUE", "/show",
+                                           "/info",           "/exit",      "/unset",          "/reset",
+                                           "num-beams",       "do-sample"};
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) expect(&c, commands[i]);
     send_text(&c, "/show\n");
     static const char *const shown[] = {"num-beams                4\r",     "length-penalty           0.5  (set)",

@@ -44,6 +44,9 @@ void tfm_settings_free(tfm_settings *settings);
 /* Is it one of the options that say how to decode, which can be changed while the program runs? */
 bool tfm_settings_is_decoding(const tfm_option *option);
 
+/* The help of those, wrapped to width columns. The caller frees it; NULL when memory is out. */
+char *tfm_settings_decoding_help(unsigned width);
+
 /* Where it is noted whether an option of the table was given. */
 bool *tfm_settings_mark(const tfm_settings *settings, const tfm_option *option);
 /* Was the option of this name given? */

@@ -377,3 +377,8 @@ bool tfm_settings_is_decoding(const tfm_option *option) {
     return option >= decoding_options && option < decoding_options + COUNT(decoding_options) &&
            option->kind != TFM_OPTION_GROUP;
 }
+
+char *tfm_settings_decoding_help(unsigned width) {
+    const tfm_option_table alone = {.options = decoding_options, .n = COUNT(decoding_options)};
+    return tfm_options_list(&alone, width);
+}
