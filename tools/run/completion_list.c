@@ -81,9 +81,13 @@ size_t tfm_completion_finish(tfm_completion_list *list) {
     }
     list->n = kept;
     const char *first = list->names[0], *last = list->names[kept - 1];
-    size_t common = list->n_word;
-    while (first[common] && first[common] == last[common]) common++;
-    while (common > list->n_word && ((unsigned char)first[common] & 0xC0) == 0x80) common--; /* whole characters */
+    size_t common = list->n_word, n = strlen(first);
+    while (common < n) { /* whole characters */
+        uint32_t code;
+        size_t length = tfm_character(first + common, n - common, &code);
+        if (length == 0 || strncmp(first + common, last + common, length) != 0) break;
+        common += length;
+    }
     return common - list->n_word;
 }
 

@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "history.h"
+#include "line_history.h"
 #include "signals.h"
 #include "tools/common/cli.h"
 
@@ -21,7 +21,7 @@ enum { PASTE_BYTES = 16 << 20, CTRL_C = 3 };
 
 struct tfm_line_editor {
     EditLine *line;
-    tfm_history *history;
+    tfm_line_history *history;
     tfm_complete_line complete;
     void *user;
     const char *prompt;
@@ -232,7 +232,7 @@ tfm_line_editor *tfm_line_editor_open(tfm_complete_line complete, void *user) {
     e->user = user;
     e->brackets = term && *term && strcmp(term, "dumb") != 0 && strncmp(term, "vt", 2) != 0; /* those are older */
     if (tcgetattr(STDIN_FILENO, &e->terminal) == 0) e->line = el_init("tfmrun", stdin, stdout, stderr);
-    if (e->line) e->history = tfm_history_open();
+    if (e->line) e->history = tfm_line_history_open();
     if (!e->history) {
         tfm_line_editor_close(e);
         return NULL;
@@ -240,7 +240,7 @@ tfm_line_editor *tfm_line_editor_open(tfm_complete_line complete, void *user) {
     el_set(e->line, EL_CLIENTDATA, e);
     el_set(e->line, EL_PROMPT, prompt_text);
     el_set(e->line, EL_EDITOR, "emacs");
-    el_set(e->line, EL_HIST, history, tfm_history_list(e->history));
+    el_set(e->line, EL_HIST, history, tfm_line_history_list(e->history));
     el_set(e->line, EL_SIGNAL, 0);
     el_set(e->line, EL_GETCFN, read_character);
     bind_keys(e->line);
@@ -254,7 +254,7 @@ tfm_line_editor *tfm_line_editor_open(tfm_complete_line complete, void *user) {
 void tfm_line_editor_close(tfm_line_editor *e) {
     if (!e) return;
     if (e->line) el_end(e->line);
-    tfm_history_close(e->history);
+    tfm_line_history_close(e->history);
     free(e);
 }
 
@@ -274,4 +274,6 @@ tfm_typed tfm_line_editor_read(tfm_line_editor *e, const char *prompt, const cha
     return TFM_TYPED_LINE;
 }
 
-void tfm_line_editor_remember(tfm_line_editor *e, const char *text, size_t n) { tfm_history_add(e->history, text, n); }
+void tfm_line_editor_remember(tfm_line_editor *e, const char *text, size_t n) {
+    tfm_line_history_add(e->history, text, n);
+}

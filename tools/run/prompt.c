@@ -10,8 +10,8 @@
 #include "line_editor.h"
 #include "runtime/tfm.h"
 #include "signals.h"
-#include "wrap.h"
 #include "tools/run/analysis/analysis.h"
+#include "wrap.h"
 
 /* ---- answers ---- */
 

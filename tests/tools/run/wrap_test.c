@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "format/utf8.h"
 #include "tools/run/wrap.h"
 
 static void expect_wrapped(unsigned width, const char *text, const char *want) {
@@ -11,8 +12,8 @@ static void expect_wrapped(unsigned width, const char *text, const char *want) {
         tfm_text out = {0};
         for (size_t at = 0; at < n;) {
             size_t length = piece < n - at ? piece : n - at;
-            while (at + length < n && ((unsigned char)text[at + length] & 0xC0) == 0x80)
-                length++; /* whole characters */
+            while (at + length < n && tfm_utf8_continues(text[at + length])) length++; /* whole characters */
+            length++;                                                                  /* whole characters */
             cr_assert(tfm_wrap_push(&wrap, text + at, length, &out));
             at += length;
         }

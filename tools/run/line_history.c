@@ -1,5 +1,5 @@
-/* history.c - see history.h. */
-#include "history.h"
+/* line_history.c - see line_history.h. */
+#include "line_history.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 enum { LINES = 1000, FILE_BYTES = 16 << 20 };
 
-struct tfm_history {
+struct tfm_line_history {
     History *list;
     HistEvent event;
     char *path;   /* NULL: not kept */
@@ -56,8 +56,8 @@ static History *load(const char *path, HistEvent *event) {
     return list;
 }
 
-tfm_history *tfm_history_open(void) {
-    tfm_history *h = calloc(1, sizeof *h);
+tfm_line_history *tfm_line_history_open(void) {
+    tfm_line_history *h = calloc(1, sizeof *h);
     if (!h) return NULL;
     h->path = find_path();
     h->list = load(h->path, &h->event);
@@ -67,9 +67,9 @@ tfm_history *tfm_history_open(void) {
     return NULL;
 }
 
-History *tfm_history_list(tfm_history *history) { return history->list; }
+History *tfm_line_history_list(tfm_line_history *history) { return history->list; }
 
-void tfm_history_add(tfm_history *h, const char *text, size_t n) {
+void tfm_line_history_add(tfm_line_history *h, const char *text, size_t n) {
     char *copy = strndup(text, n);
     if (copy) history(h->list, &h->event, H_ENTER, copy);
     if (copy && tfm_grow(&h->added, &h->capacity, h->n, 1, sizeof *h->added))
@@ -105,7 +105,7 @@ static void write_list(History *list, HistEvent *event, const char *path) {
     tfm_new_file_close(&file, ok, &error);
 }
 
-static void save(tfm_history *h) {
+static void save(tfm_line_history *h) {
     int lock = lock_beside(h->path);
     HistEvent event;
     History *whole = load(h->path, &event);
@@ -115,7 +115,7 @@ static void save(tfm_history *h) {
     if (lock >= 0) close(lock);
 }
 
-void tfm_history_close(tfm_history *h) {
+void tfm_line_history_close(tfm_line_history *h) {
     if (!h) return;
     if (h->path && h->n) save(h);
     for (size_t i = 0; i < h->n; i++) free(h->added[i]);
