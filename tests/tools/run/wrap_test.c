@@ -13,7 +13,6 @@ static void expect_wrapped(unsigned width, const char *text, const char *want) {
         for (size_t at = 0; at < n;) {
             size_t length = piece < n - at ? piece : n - at;
             while (at + length < n && tfm_utf8_continues(text[at + length])) length++; /* whole characters */
-            length++;                                                                  /* whole characters */
             cr_assert(tfm_wrap_push(&wrap, text + at, length, &out));
             at += length;
         }
