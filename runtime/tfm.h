@@ -167,7 +167,8 @@ typedef struct tfm_model_info {
     uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */
     tfm_score_function score_function;
     bool has_pooler;
-    uint64_t hash; /* of the whole file: two files with the same hash are the same */
+    uint64_t hash;     /* of the whole file: two files with the same hash are the same */
+    const char *dtype; /* the type that most weights have ("f32", "int8"); "" of a tokenizer alone */
 } tfm_model_info;
 
 /* Facts of a model, at most `size` bytes of them, to *info; the strings live as long as the model. */

@@ -118,6 +118,8 @@ tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error);
 void tfm_weights_release(tfm_model *model);
 /* Parameters of the checkpoint. */
 uint64_t tfm_weights_count(const tfm_file *file);
+/* The name of the type that most elements of tensors have; "" without tensors. */
+const char *tfm_weights_dtype(const tfm_file *file);
 
 /* ---- generation_defaults.c ---- */
 

@@ -31,6 +31,7 @@ void tfm_model_info_read(const tfm_model *model, tfm_model_info *info, size_t si
         .score_function = (tfm_score_function)arch->head.function,
         .has_pooler = arch->head.pooler != 0,
         .hash = tfm_file_hash(model->file),
+        .dtype = tfm_weights_dtype(model->file),
     };
     memcpy(info, &own, size < sizeof own ? size : sizeof own);
     if (size > sizeof own) memset((char *)info + sizeof own, 0, size - sizeof own);

@@ -243,15 +243,31 @@ tfm_status tfm_weights_bind(tfm_model *model, tfm_error *error) {
 }
 
 /* Position tables that tfmpack computed are no parameters of the checkpoint; section origin does not have them. */
+static uint64_t element_count(const tfm_tensor *tensor) {
+    uint64_t count = 1;
+    for (uint32_t j = 0; j < tensor->rank; j++) count *= tensor->shape[j];
+    return count;
+}
+
+const char *tfm_weights_dtype(const tfm_file *file) {
+    uint64_t counts[TFM_DTYPE_COUNT] = {0};
+    size_t best = 0;
+    for (size_t i = 0; i < tfm_file_tensor_count(file); i++) {
+        const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
+        counts[tensor->dtype] += element_count(tensor);
+    }
+    for (size_t i = 1; i < TFM_DTYPE_COUNT; i++)
+        if (counts[i] > counts[best]) best = i;
+    return counts[best] ? tfm_dtype_name((tfm_dtype)best) : "";
+}
+
 uint64_t tfm_weights_count(const tfm_file *file) {
     const tfm_table *origin = tfm_file_table(file, "origin");
     uint64_t n_parameters = 0;
     for (size_t i = 0; i < tfm_file_tensor_count(file); i++) {
         const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
         if (origin && !tfm_table_find(origin, tensor->name)) continue;
-        uint64_t count = 1;
-        for (uint32_t j = 0; j < tensor->rank; j++) count *= tensor->shape[j];
-        n_parameters += count;
+        n_parameters += element_count(tensor);
     }
     return n_parameters;
 }

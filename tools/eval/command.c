@@ -36,9 +36,13 @@ bool tfm_command_begin(const tfm_command *command, tfm_command_settings *setting
         *code = print_help(command);
         return false;
     }
-    if (n_arguments == command->n_arguments) return true;
-    if (n_arguments > command->n_arguments)
-        *code = tfm_complain_usage("%s: unexpected argument '%s'", argv[0], argv[command->n_arguments + 1]);
+    size_t most = command->n_arguments + command->n_optional;
+    argv[n_arguments + 1] = NULL; /* argv[argc] is, and what is no option has moved to the front */
+    if (n_arguments >= command->n_arguments && n_arguments <= most) return true;
+    if (n_arguments > most)
+        *code = tfm_complain_usage("%s: unexpected argument '%s'", argv[0], argv[most + 1]);
+    else if (n_arguments > 0)
+        *code = tfm_complain_usage("%s: an argument is missing; usage: tfmeval %s", argv[0], command->usage);
     else
         *code = tfm_complain_usage("%s: the model file is missing; usage: tfmeval %s", argv[0], command->usage);
     return false;

@@ -13,6 +13,7 @@ typedef struct tfm_command {
     const char *examples;    /* the same, or NULL */
     tfm_option_table options;
     size_t n_arguments; /* besides options */
+    size_t n_optional;  /* more of them that may be there */
 } tfm_command;
 
 /* The first member of every command's settings, so that every command has the same first option. */
@@ -23,7 +24,8 @@ extern const tfm_option_table tfm_help_option;
 
 /*
  * Reads the arguments of a command (argv[0] is its name) into settings; argv[1 .. n_arguments] are then those that
- * are no options. false: the command has nothing to do but return *code.
+ * are no options, and behind them stand the optional ones, up to a NULL. false: the command has nothing to do but
+ * return *code.
  */
 bool tfm_command_begin(const tfm_command *command, tfm_command_settings *settings, int argc, char **argv, int *code);
 
@@ -33,10 +35,12 @@ int tfm_command_fail(const tfm_error *error);
 int tfm_command_end(void);
 
 /* argv[0] is the command's name. Each returns the exit code. */
+int tfm_command_bench(int argc, char **argv);
 int tfm_command_bleu(int argc, char **argv);
 int tfm_command_chrf(int argc, char **argv);
 int tfm_command_logits(int argc, char **argv);
 int tfm_command_perplexity(int argc, char **argv);
+int tfm_command_similarity(int argc, char **argv);
 int tfm_command_tokenize(int argc, char **argv);
 
 #endif

@@ -1,4 +1,4 @@
-/* command_tokenize.c - tfmeval tokenize: token ids of texts, and texts of token ids. */
+/* command_tokenize.c - tfmeval tokenize: pieces and ids of a text; token ids of texts, and texts of token ids. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,12 +8,13 @@
 #include "record.h"
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
+#include "tools/common/shown.h"
 
 typedef struct settings {
     tfm_model_command_settings base;
     const char *in, *out;
     int side;
-    bool no_special, keep_special;
+    bool no_special, keep_special, json;
 } settings;
 
 static const char *const side_names[] = {[TFM_SOURCE] = "source", [TFM_TARGET] = "target", NULL};
@@ -45,19 +46,28 @@ static const tfm_option options[] = {
      .name = "keep-special",
      AT(keep_special),
      .help = "Spell out control tokens in \"text\"; they are left out otherwise."},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "json",
+     AT(json),
+     .help = "Of a TEXT: one line of JSON with ids, pieces and text."},
 };
 
 static const tfm_command command = {
-    .usage = "tokenize [OPTION]... MODEL [--in IN.jsonl]",
-    .description = "Answers each line of JSON with {\"ids\": [...], \"text\": \"...\"}: the token ids, and the\n"
-                   "text that these ids decode to. A line asks with one of\n"
-                   "  {\"text\": \"...\"}       a text\n"
-                   "  {\"bytes_hex\": \"...\"}  a text that need not be UTF-8, two hexadecimal digits a byte\n"
-                   "  {\"ids\": [...]}        token ids\n",
-    .examples = "  echo '{\"text\": \"Ein Hund.\"}' | tfmeval tokenize model.bin\n"
+    .usage = "tokenize [OPTION]... MODEL [TEXT | --in IN.jsonl]",
+    .description =
+        "Shows the tokens of TEXT, a line each: its id, and its piece as the vocabulary\n"
+        "spells it.\n\n"
+        "Without TEXT: answers each line of JSON with {\"ids\": [...], \"text\": \"...\"}: the token ids, and the\n"
+        "text that these ids decode to. A line asks with one of\n"
+        "  {\"text\": \"...\"}       a text\n"
+        "  {\"bytes_hex\": \"...\"}  a text that need not be UTF-8, two hexadecimal digits a byte\n"
+        "  {\"ids\": [...]}        token ids\n",
+    .examples = "  tfmeval tokenize model.bin 'Ein Hund.'\n"
+                "  echo '{\"text\": \"Ein Hund.\"}' | tfmeval tokenize model.bin\n"
                 "  tfmeval tokenize model.bin --in cases.jsonl --out answers.jsonl --no-special\n",
     .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_model_options},
-    .n_arguments = 1};
+    .n_arguments = 1,
+    .n_optional = 1};
 
 typedef struct answerer {
     const settings *settings;
@@ -155,13 +165,61 @@ static tfm_status answer(answerer *a, tfm_slice line, tfm_error *error) {
     return print_answer(a, error);
 }
 
-static tfm_status answer_all(answerer *a, const char *path, tfm_error *error) {
+/* ---- one text ---- */
+
+static tfm_status print_tokens(answerer *a, size_t n_bytes, tfm_error *error) {
+    for (size_t i = 0; i < a->ids.size; i++) {
+        size_t n = 0;
+        const char *piece = tfm_token_piece(a->model.model, a->settings->side, a->ids.data[i], &n);
+        a->bytes.size = 0;
+        if (!tfm_text_append_shown(&a->bytes, piece ? piece : "", n, "")) return tfm_no_memory(error, "a token");
+        printf("%7d  %s\n", a->ids.data[i], a->bytes.data ? a->bytes.data : "");
+    }
+    printf("%zu tokens of %zu bytes\n", a->ids.size, n_bytes);
+    return TFM_OK;
+}
+
+static tfm_status print_tokens_json(answerer *a, tfm_error *error) {
+    json_t *ids = json_array(), *pieces = json_array();
+    bool ok = ids && pieces;
+    for (size_t i = 0; ok && i < a->ids.size; i++) {
+        size_t n = 0;
+        const char *piece = tfm_token_piece(a->model.model, a->settings->side, a->ids.data[i], &n);
+        ok = json_array_append_new(ids, json_integer(a->ids.data[i])) == 0 &&
+             json_array_append_new(pieces, tfm_json_text(piece ? piece : "", n)) == 0;
+    }
+    json_t *text = tfm_json_text(a->text.data ? a->text.data : "", a->text.size);
+    json_t *object = json_pack("{s:o?, s:o?, s:o?}", "ids", ids, "pieces", pieces, "text", text);
+    a->bytes.size = 0;
+    ok = ok && text && object && tfm_json_line(object, 0, &a->bytes);
+    json_decref(object);
+    if (!ok) return tfm_no_memory(error, "tokens");
+    fwrite(a->bytes.data, 1, a->bytes.size, stdout); /* tfm_command_end says if that failed */
+    return TFM_OK;
+}
+
+static tfm_status show_text(answerer *a, const char *text, tfm_error *error) {
+    const settings *chosen = a->settings;
+    tfm_status status =
+        tfm_tokenize(a->model.model, chosen->side, text, strlen(text), !chosen->no_special, &a->ids, error);
+    if (status == TFM_OK && chosen->json)
+        status = tfm_detokenize(a->model.model, chosen->side, a->ids.data, a->ids.size, !chosen->keep_special, &a->text,
+                                error);
+    if (status != TFM_OK) return status;
+    return chosen->json ? print_tokens_json(a, error) : print_tokens(a, strlen(text), error);
+}
+
+/* ---- lines ---- */
+
+/* text: of the command line, or NULL. */
+static tfm_status answer_all(answerer *a, const char *path, const char *text, tfm_error *error) {
     const settings *chosen = a->settings;
     tfm_model_settings model = chosen->base.model;
     model.choice.threads = 1;
     tfm_status status = tfm_opened_open(&a->model, path, &model, error);
     if (status != TFM_OK) return status;
     if (!a->model.info.has_tokenizer) return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer", path);
+    if (text) return show_text(a, text, error);
     status = tfm_text_file_open(&a->in, chosen->in, error);
     if (status != TFM_OK) return status;
     a->out = strcmp(chosen->out, "-") == 0 ? stdout : fopen(chosen->out, "we");
@@ -181,9 +239,13 @@ int tfm_command_tokenize(int argc, char **argv) {
     settings set = {.in = "-", .out = "-"};
     int code;
     if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
+    if (argv[2] && (strcmp(set.in, "-") != 0 || strcmp(set.out, "-") != 0))
+        return tfm_complain_usage("tokenize: a text does not go with --in and --out");
+    if (!argv[2] && set.json)
+        return tfm_complain_usage("tokenize: --json is for a TEXT on the command line: answers to lines are JSON");
     tfm_error error = {0};
     answerer a = {.settings = &set, .in = {.fd = -1}};
-    tfm_status status = answer_all(&a, argv[1], &error);
+    tfm_status status = answer_all(&a, argv[1], argv[2], &error);
     if (a.out && a.out != stdout && fclose(a.out) != 0 && status == TFM_OK)
         status = tfm_fail(&error, TFM_ERROR_IO, "%s: cannot write: %s", set.out, strerror(errno));
     code = tfm_command_end(); /* the answers before a wrong line stand */

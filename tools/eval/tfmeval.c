@@ -15,6 +15,8 @@ static const named_command commands[] = {
     {"perplexity", "how well a model predicts given translations", tfm_command_perplexity},
     {"logits", "encoder states and logits of a model, as a safetensors file", tfm_command_logits},
     {"tokenize", "token ids of texts, and texts of token ids", tfm_command_tokenize},
+    {"similarity", "texts ranked by how close they are to a query, with an encoder", tfm_command_similarity},
+    {"bench", "how fast a model runs here: a table for prompts, decoding, batches, depth", tfm_command_bench},
 };
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 

@@ -44,7 +44,8 @@ AT(tfm_model_info, n_outputs, 80);
 AT(tfm_model_info, score_function, 84);
 AT(tfm_model_info, has_pooler, 88);
 AT(tfm_model_info, hash, 96);
-SIZE(tfm_model_info, 104);
+AT(tfm_model_info, dtype, 104);
+SIZE(tfm_model_info, 112);
 
 AT(tfm_ids, data, 0);
 AT(tfm_ids, size, 8);
