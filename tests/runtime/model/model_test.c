@@ -168,6 +168,7 @@ Test(model, info) {
     for (size_t i = 0; i < f.tiny->n; i++)
         n_parameters += f.tiny->tensors[i].rows * (f.tiny->tensors[i].columns ? f.tiny->tensors[i].columns : 1);
     cr_assert(info.n_parameters == n_parameters);
+    cr_assert_str_eq(info.dtype, "f32");
     tfm_ids ids = {0};
     REQUIRE_ERROR(TFM_ERROR_STATE, tfm_tokenize(f.model, TFM_SOURCE, "x", 1, true, &ids, error), f.path, "tokenizer");
     cr_assert_null(tfm_token_piece(f.model, TFM_SOURCE, 0, &(size_t){0}));
