@@ -31,14 +31,14 @@ void tfm_plan_embedding(tfm_plan *plan, const char *name, const char *part, uint
 void tfm_plan_vector(tfm_plan *plan, const char *name, size_t n_parts, const char *const *parts, const uint64_t *rows);
 /*
  * A part that is not a whole tensor in its own order. The part's row r is row first + r / block * stride + r % block of
- * a tensor with `total` rows (block 0: row first + r); `plus` is added to every element. transposed: the tensor is (k,
- * total), read whole into memory.
+ * a tensor with `total` rows (block 0: row first + r); `plus` is added to every element, which is then divided by
+ * `over` unless that is 0. transposed: the tensor is (k, total), read whole into memory.
  */
 typedef struct tfm_plan_slice {
     const char *name;
     uint64_t rows, total, first, block, stride;
     bool transposed;
-    float plus;
+    float plus, over;
 } tfm_plan_slice;
 /* As tfm_plan_matrix and tfm_plan_vector. What is rearranged in this way cannot be exported. */
 void tfm_plan_matrix_slices(tfm_plan *plan, const char *name, size_t n_parts, const tfm_plan_slice *parts, uint64_t k);

@@ -72,6 +72,7 @@ static tfm_status read_slice(run *r, const tfm_plan_part *part, uint64_t row, ui
             status = tfm_checkpoint_read(r->plan->checkpoint, part->tensor, from, count, rows + done * k, r->error);
     }
     for (uint64_t i = 0; status == TFM_OK && i < n * k; i++) rows[i] += slice->plus;
+    for (uint64_t i = 0; status == TFM_OK && slice->over != 0 && i < n * k; i++) rows[i] /= slice->over;
     return status;
 }
 

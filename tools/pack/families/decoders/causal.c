@@ -312,7 +312,8 @@ static void plan_norm(const tfm_causal *c, const char *output, const char *prefi
     }
 }
 
-static void plan_qkv(const tfm_causal *c, const char *output, const char *prefix, bool has_bias) {
+/* Scores that are divided by something are those of queries that are divided by it. */
+static void plan_qkv(const tfm_causal *c, const char *output, const char *prefix, float over, bool has_bias) {
     const tfm_causal_names *names = &c->names;
     const tfm_family_stack *stack = &c->stack;
     const uint64_t e = stack->head_dim, q = stack->n_heads * e, kv = stack->n_kv_heads * e, total = q + 2 * kv;
@@ -321,14 +322,19 @@ static void plan_qkv(const tfm_causal *c, const char *output, const char *prefix
                                {.name = names->qkv[2], .rows = kv, .total = kv}};
     size_t n = 3;
     if (names->qkv_layout == TFM_QKV_JOINED || names->qkv_layout == TFM_QKV_TRANSPOSED) {
-        parts[0].rows = parts[0].total = total;
+        parts[0].total = total;
         parts[0].transposed = names->qkv_layout == TFM_QKV_TRANSPOSED;
-        n = 1;
+        parts[1] = parts[0];
+        parts[1].first = q;
+        parts[1].rows = 2 * kv;
+        if (over == 0) parts[0].rows = total;
+        n = over == 0 ? 1 : 2;
     } else if (names->qkv_layout == TFM_QKV_PER_HEAD) {
         for (uint64_t i = 0; i < 3; i++)
             parts[i] = (tfm_plan_slice){
                 .name = names->qkv[0], .rows = q, .total = 3 * q, .first = i * e, .block = e, .stride = 3 * e};
     }
+    parts[0].over = over;
     plan_slices(c, output, prefix, n, parts, c->family.d_model, has_bias);
 }
 
@@ -378,7 +384,8 @@ static void plan_layer(const tfm_causal *c, const char *prefix, uint64_t index) 
     const tfm_name name = tfm_name_format("decoder.%llu", (unsigned long long)index);
     const char *to = name.text;
 #define TO(part) tfm_name_format("%s." part, to).text
-    plan_qkv(c, TO("attention.qkv"), prefix, attention || !strcmp(biases, "qkv"));
+    plan_qkv(c, TO("attention.qkv"), prefix, c->over_layer ? (float)(index + 1) : 0,
+             attention || !strcmp(biases, "qkv"));
     plan_linear(c, TO("attention.out"), prefix, names->out, c->family.d_model, stack->n_heads * stack->head_dim,
                 attention || out_ffn);
     plan_norm(c, TO("attention.norm"), prefix, names->norm);

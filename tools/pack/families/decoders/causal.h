@@ -39,6 +39,7 @@ typedef struct tfm_causal {
     bool no_norm_bias, head_bias, tied; /* tied: the embedding is the projection */
     bool qk_norm_bias;
     float norm_plus; /* added to weights of norms */
+    bool over_layer; /* scores of layer i are divided by i + 1 */
     double residual_scale, soft_cap, output_scale, output_soft_cap;
     uint64_t rope_dim; /* 0: no rotations */
     bool rope_interleaved;

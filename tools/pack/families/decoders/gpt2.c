@@ -46,8 +46,7 @@ static void read(tfm_causal *c, tfm_config *config) {
     tfm_read_gpt_like(c, config, &gpt2);
     c->stack.position = "table";
     if (!tfm_config_bool(config, "scale_attn_weights", true)) c->stack.attention_scale = 1;
-    if (tfm_config_bool(config, "scale_attn_by_inverse_layer_idx", false))
-        tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "scale_attn_by_inverse_layer_idx", "is not supported");
+    c->over_layer = tfm_config_bool(config, "scale_attn_by_inverse_layer_idx", false);
     if (tfm_config_bool(config, "add_cross_attention", false))
         tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, "add_cross_attention", "is not supported");
     if (tfm_checkpoint_get_hints(c->family.checkpoint)->linear_not_transposed) {

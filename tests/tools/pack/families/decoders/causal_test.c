@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "tests/support/data.h"
 #include "tests/tools/pack/families/encoder_reference.h"
 #include "tests/tools/pack/packed.h"
 #include "tools/pack/common/name_format.h"
@@ -277,4 +278,30 @@ Test(causal, qwen3) {
     model *m = make(&qwen3);
     check(&qwen3, m);
     model_free(&m);
+}
+
+/* GPT-2 may divide the scores of layer i by i + 1: then its queries are, and nothing else. */
+Test(causal, gpt2_scores_by_layer) {
+    char *folder = scratch_make();
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    for (size_t i = 0; i < 2; i++) copy_file(golden_path("gpt2"), folder, files[i]);
+    tfm_file *plain = packed_open(folder);
+    packed_configure(folder, "{\"scale_attn_by_inverse_layer_idx\": true}");
+    tfm_file *scaled = packed_open(folder);
+    size_t n_other = 0;
+    cr_assert_eq(tfm_file_tensor_count(plain), tfm_file_tensor_count(scaled));
+    for (size_t i = 0; i < tfm_file_tensor_count(plain); i++) {
+        const tfm_tensor *a = tfm_file_tensor_at(plain, i), *b = tfm_file_tensor_at(scaled, i);
+        cr_assert_str_eq(a->name, b->name);
+        const bool is_qkv = strstr(a->name, "decoder.1.attention.qkv.") != NULL;
+        n_other += !is_qkv && a->hash != b->hash;
+        for (uint64_t row = 0; is_qkv && row < 192; row++) {
+            const float right = packed_at(a, row, 0) / (row < 64 ? 2.0f : 1.0f), got = packed_at(b, row, 0);
+            cr_assert(got == right, "%s: row %d: %g, not %g", a->name, (int)row, (double)got, (double)right);
+        }
+    }
+    cr_expect_eq(n_other, 0);
+    tfm_file_close(&plain);
+    tfm_file_close(&scaled);
+    scratch_remove(&folder);
 }
