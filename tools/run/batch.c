@@ -6,6 +6,7 @@
 #include "batch.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,20 +14,31 @@
 
 #include "answer.h"
 #include "attention_file.h"
+#include "json_input.h"
 #include "output_text.h"
 #include "result.h"
 #include "runtime/tfm.h"
+#include "tools/run/engine/report.h"
 #include "tools/run/engine/windows.h"
 
 enum {
     WINDOW_ITEMS = 4096,
     WINDOW_BATCHES = 8, /* a window has this many times --batch-tokens */
-    KEPT_IDS = 65536,   /* larger lists go back to the system */
+    PREFIX_BYTES = 16 << 20,
+    KEPT_IDS = 65536, /* larger lists go back to the system */
     WRITE_BYTES = 64 * 1024
 };
 
+/* An input under settings of its own. */
+typedef struct variation {
+    tfm_json_input input;
+    tfm_engine engine; /* if the input has options */
+} variation;
+
 typedef struct item {
     uint64_t number;
+    size_t n_bytes;
+    variation *own; /* NULL: as all others */
     tfm_ids ids;
     bool done, limited; /* limited: its output could go beyond the context, so batch.limited holds for it */
     tfm_text output, drawing;
@@ -48,11 +60,62 @@ typedef struct batch {
     tfm_text out;
     double started, last_write;
     tfm_attention_file attention;
+    tfm_lines prefixes; /* of --prefix-file; fd -1: none */
+    tfm_report report;
+    bool watched;        /* an input has stop strings */
     bool attention_full; /* an SVG has its pair */
     bool failed;         /* an input had an error: exit status 1 */
     tfm_status status;   /* what went wrong inside a callback */
     tfm_error error;
 } batch;
+
+/* ---- inputs of their own ---- */
+
+static bool varies(const item *it) { return it->own && it->own->input.has_options; }
+static const tfm_engine *engine_of(const batch *b, const item *it) { return varies(it) ? &it->own->engine : b->engine; }
+static const tfm_settings *settings_of(const batch *b, const item *it) {
+    return varies(it) ? &it->own->input.settings : b->settings;
+}
+
+static void forget_variation(item *it) {
+    if (!it->own) return;
+    if (it->own->input.has_options) tfm_engine_end_variation(&it->own->engine);
+    tfm_json_input_free(&it->own->input);
+    free(it->own);
+    it->own = NULL;
+}
+
+/* Brings the options that the input has into force. */
+static tfm_status vary(batch *b, item *it, tfm_error *error) {
+    if (!it->own->input.has_options) return TFM_OK;
+    return tfm_engine_vary(b->engine, &it->own->input.settings, &it->own->engine, error);
+}
+
+/* The next line of --prefix-file is this input's prefix. */
+static tfm_status read_prefix(batch *b, item *it, tfm_error *error) {
+    const char *line = NULL;
+    size_t n = 0;
+    tfm_line what = tfm_lines_next(&b->prefixes, -1, &line, &n);
+    if (what == TFM_LINE_END)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s has no line for it", b->settings->prefix_file);
+    if (what != TFM_LINE_READ)
+        return tfm_fail(error, what == TFM_LINE_TOO_LONG ? TFM_ERROR_ARGUMENT : TFM_ERROR_IO,
+                        "%s: line %llu cannot be read", b->settings->prefix_file,
+                        (unsigned long long)b->prefixes.number);
+    tfm_json_input *input = &it->own->input;
+    char *text = strndup(line, n);
+    const char *name = b->settings->ids ? "prefix-ids" : "prefix";
+    const tfm_option *option = tfm_options_find(&tfm_settings_table, name, strlen(name));
+    input->has_options = true;
+    tfm_status status =
+        text && tfm_settings_copy(b->settings, &input->settings) ? TFM_OK : tfm_no_memory(error, "prefix");
+    if (status == TFM_OK && *text) {
+        status = tfm_option_set(option, &input->settings, "its prefix", text, error);
+        *tfm_settings_mark(&input->settings, option) = true;
+    }
+    free(text);
+    return status == TFM_OK ? vary(b, it, error) : status;
+}
 
 /* ---- output ---- */
 
@@ -92,11 +155,13 @@ static tfm_status give_out(batch *b, tfm_error *error) {
 static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *error) {
     char whole[600];
     snprintf(whole, sizeof whole, "%s %llu: %s", b->noun, (unsigned long long)it->number, message);
+    tfm_report_hide(&b->report);
     tfm_complain("%s", whole);
+    tfm_report_done(&b->report, it->n_bytes, 0);
     b->failed = true;
     it->done = true;
     it->output.size = 0;
-    return tfm_result_print_error(b->engine, b->settings, whole, &it->output, error);
+    return tfm_result_print_error(engine_of(b, it), b->settings, whole, &it->output, error);
 }
 
 /* ---- running a window ---- */
@@ -105,7 +170,7 @@ static tfm_status finish_texts(batch *b, item *it, const tfm_hypothesis *const *
                                tfm_error *error) {
     if (!tfm_result_has_text(b->engine, b->settings)) return TFM_OK;
     tfm_status status =
-        it->texts ? TFM_OK : tfm_output_texts_start(&it->texts, b->engine, b->settings, &it->ids, error);
+        it->texts ? TFM_OK : tfm_output_texts_start(&it->texts, engine_of(b, it), settings_of(b, it), &it->ids, error);
     for (size_t i = 0; i < n && status == TFM_OK; i++)
         status = tfm_output_text_finish(&it->texts[i], hypotheses[i], error);
     return status;
@@ -115,11 +180,14 @@ static tfm_status finish(batch *b, item *it, const tfm_hypothesis *const *hypoth
     double seconds = tfm_seconds() - b->started;
     tfm_status status = n ? finish_texts(b, it, hypotheses, n, error) : TFM_OK;
     if (status == TFM_OK)
-        status =
-            tfm_result_print(b->engine, b->settings, &it->ids, hypotheses, it->texts, n, seconds, &it->output, error);
+        status = tfm_result_print(engine_of(b, it), b->settings, &it->ids, hypotheses, it->texts, n, seconds,
+                                  &it->output, error);
     if (status == TFM_OK && n && tfm_attention_is_open(&b->attention) && !b->attention_full)
         status = tfm_attention_draw(&b->attention, b->engine, &it->ids, hypotheses[0], it->number, &it->drawing, error);
     it->done = status == TFM_OK;
+    size_t n_tokens = 0;
+    for (size_t i = 0; i < n; i++) n_tokens += hypotheses[i]->n;
+    tfm_report_done(&b->report, it->n_bytes, n_tokens);
     return status;
 }
 
@@ -128,7 +196,7 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
     item *it = &b->items[b->order[index]];
     b->status = result->status == TFM_OK ? finish(b, it, result->hypotheses, result->n, &b->error)
                                          : fail_item(b, it, result->message, &b->error);
-    tfm_output_texts_free(&it->texts, b->engine);
+    tfm_output_texts_free(&it->texts, engine_of(b, it));
     if (b->status == TFM_OK) b->status = give_out(b, &b->error);
     return b->status != TFM_OK;
 }
@@ -138,7 +206,7 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     batch *b = user;
     item *it = &b->items[b->order[index]];
     tfm_output_text *texts = it->texts;
-    if (!texts) b->status = tfm_output_texts_start(&texts, b->engine, b->settings, &it->ids, &b->error);
+    if (!texts) b->status = tfm_output_texts_start(&texts, engine_of(b, it), settings_of(b, it), &it->ids, &b->error);
     it->texts = texts;
     if (b->status == TFM_OK) b->status = tfm_output_text_push(&texts[output], &id, 1, &b->error);
     if (b->status != TFM_OK) return TFM_CANCEL;
@@ -148,13 +216,14 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
 /* Runs what is pending, in one call. */
 static tfm_status generate(batch *b, tfm_error *error) {
     b->status = TFM_OK;
-    tfm_generate_callbacks callbacks = {.size = sizeof callbacks,
-                                        .on_token = b->settings->decoding.n_stops ? on_token : NULL,
-                                        .on_result = on_result,
-                                        .user = b};
+    tfm_generate_callbacks callbacks = {
+        .size = sizeof callbacks, .on_token = b->watched ? on_token : NULL, .on_result = on_result, .user = b};
     tfm_status status =
         tfm_generate(b->engine->session, b->inputs, b->n_pending, &b->engine->params, &callbacks, error);
-    for (size_t i = 0; i < b->n_pending; i++) tfm_output_texts_free(&b->items[b->order[i]].texts, b->engine);
+    for (size_t i = 0; i < b->n_pending; i++) {
+        item *it = &b->items[b->order[i]];
+        tfm_output_texts_free(&it->texts, engine_of(b, it));
+    }
     if (b->status == TFM_OK) return status;
     *error = b->error; /* a callback stopped it */
     return b->status;
@@ -175,6 +244,7 @@ static void forget_items(batch *b) {
         if (it->output.capacity > WRITE_BYTES) tfm_text_free(&it->output);
         if (it->drawing.capacity > WRITE_BYTES) tfm_text_free(&it->drawing);
         it->output.size = it->drawing.size = 0;
+        forget_variation(it);
         it->done = it->limited = false;
     }
     b->n = b->n_tokens = b->n_pending = b->written = 0;
@@ -188,12 +258,15 @@ static tfm_status run_window(void *user, tfm_error *error) {
     qsort_r(b->order, b->n_pending, sizeof *b->order, longer_first, b);
     for (size_t i = 0; i < b->n_pending; i++) {
         const item *it = &b->items[b->order[i]];
-        const tfm_ids *prefix = &b->engine->prefix;
+        const tfm_ids *prefix = &engine_of(b, it)->prefix;
+        const tfm_generate_params *own = varies(it) ? &it->own->engine.params : NULL;
         b->inputs[i] = (tfm_input){.ids = it->ids.data,
                                    .n = it->ids.size,
                                    .prefix = prefix->size ? prefix->data : NULL,
                                    .n_prefix = prefix->size,
-                                   .params = it->limited ? &b->limited : NULL};
+                                   .params = own           ? own
+                                             : it->limited ? &b->limited
+                                                           : NULL};
     }
     b->started = tfm_seconds();
     tfm_status status = generate(b, error);
@@ -216,19 +289,62 @@ static bool window_full(const void *user) {
 
 static size_t n_waiting(const void *user) { return ((const batch *)user)->n; }
 
-static tfm_status add_text(void *user, uint64_t number, const char *text, size_t n, tfm_error *error) {
-    batch *b = user;
+static item *new_item(batch *b, uint64_t number, size_t n_bytes) {
     item *it = &b->items[b->n++];
     it->number = number;
-    tfm_status status = b->whole ? tfm_engine_prompt(b->engine, b->settings, text, n, &it->ids, error)
-                                 : tfm_engine_input(b->engine, b->settings, text, n, &it->ids, error);
-    if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT) {
+    it->n_bytes = n_bytes;
+    return it;
+}
+
+static tfm_status read_plain(batch *b, item *it, const char *text, size_t n, tfm_error *error) {
+    const tfm_engine *engine = engine_of(b, it);
+    return b->whole ? tfm_engine_prompt(engine, settings_of(b, it), text, n, &it->ids, error)
+                    : tfm_engine_input(engine, settings_of(b, it), text, n, &it->ids, error);
+}
+
+/* A line of --json-in; one with nothing in it is an input with nothing in it. */
+static tfm_status read_json(batch *b, item *it, const char *text, size_t n, tfm_error *error) {
+    size_t blank = 0;
+    while (blank < n && strchr(" \t\r\n", text[blank])) blank++;
+    if (blank == n) return TFM_OK;
+    tfm_json_input *input = &it->own->input;
+    tfm_status status = tfm_json_input_read(b->settings, text, n, input, error);
+    if (status == TFM_OK) status = vary(b, it, error);
+    if (status == TFM_OK && input->messages.n)
+        return tfm_engine_messages(engine_of(b, it), settings_of(b, it), input->messages.list, input->messages.n,
+                                   &it->ids, error);
+    const tfm_text *own = &input->text;
+    return status == TFM_OK ? read_plain(b, it, own->data ? own->data : "", own->size, error) : status;
+}
+
+/* The input's ids, and what is its own. */
+static tfm_status read_item(batch *b, item *it, const char *text, size_t n, tfm_error *error) {
+    bool json = b->settings->json_in;
+    tfm_status status = TFM_OK;
+    it->ids.size = 0;
+    if (json || b->prefixes.fd >= 0) it->own = calloc(1, sizeof *it->own);
+    if ((json || b->prefixes.fd >= 0) && !it->own) return tfm_no_memory(error, "input");
+    if (b->prefixes.fd >= 0) status = read_prefix(b, it, error);
+    if (status == TFM_OK) status = json ? read_json(b, it, text, n, error) : read_plain(b, it, text, n, error);
+    return status;
+}
+
+static tfm_status add_text(void *user, uint64_t number, const char *text, size_t n, tfm_error *error) {
+    batch *b = user;
+    item *it = new_item(b, number, n + 1);
+    tfm_status status = read_item(b, it, text, n, error);
+    if (status == TFM_ERROR_LIMIT || status == TFM_ERROR_ARGUMENT || status == TFM_ERROR_UNSUPPORTED) {
         it->ids.size = 0;
+        forget_variation(it);
         return fail_item(b, it, error->message, error);
     }
     if (status != TFM_OK) return status;
-    tfm_generate_params params = tfm_engine_params(b->engine, it->ids.size, &it->limited);
-    if (it->limited) b->limited = params; /* the same for all of them */
+    b->watched |= settings_of(b, it)->decoding.n_stops > 0;
+    tfm_generate_params params = tfm_engine_params(engine_of(b, it), it->ids.size, &it->limited);
+    if (varies(it))
+        it->own->engine.params = params;
+    else if (it->limited)
+        b->limited = params; /* the same for all of them */
     b->n_tokens += it->ids.size;
     b->started = tfm_seconds();
     return it->ids.size ? TFM_OK : finish(b, it, NULL, 0, error);
@@ -236,9 +352,10 @@ static tfm_status add_text(void *user, uint64_t number, const char *text, size_t
 
 static tfm_status add_too_long(void *user, uint64_t number, const char *message, tfm_error *error) {
     batch *b = user;
-    item *it = &b->items[b->n++];
-    it->number = number;
-    return fail_item(b, it, message, error);
+    const char *line = NULL;
+    size_t n = 0;
+    if (b->prefixes.fd >= 0) tfm_lines_next(&b->prefixes, -1, &line, &n); /* its prefix is not another's */
+    return fail_item(b, new_item(b, number, 0), message, error);
 }
 
 static tfm_windows windows_of(batch *b) {
@@ -259,8 +376,9 @@ static tfm_status run_lines(batch *b, tfm_error *error) {
 /* Is the output one text, printed as it is? */
 static bool is_single(const batch *b, size_t n) {
     const tfm_settings *settings = b->settings;
-    return tfm_engine_continues(b->engine) && n == 1 && !settings->json && !settings->ids &&
-           b->engine->params.num_return_sequences == 1;
+    bool plain = !settings->json && !settings->ids && !settings->json_in && !settings->prefix_file &&
+                 !settings->scores && !settings->alignment;
+    return tfm_engine_continues(b->engine) && n == 1 && plain && b->engine->params.num_return_sequences == 1;
 }
 
 /* One text whose output appears as it comes, line breaks and all. */
@@ -287,23 +405,49 @@ static void free_batch(batch *b) {
         tfm_ids_free(&b->items[i].ids);
         tfm_text_free(&b->items[i].output);
         tfm_text_free(&b->items[i].drawing);
+        forget_variation(&b->items[i]);
     }
     free(b->items);
     free(b->order);
     free(b->inputs);
     tfm_text_free(&b->out);
+    tfm_lines_close(&b->prefixes);
+    if (b->prefixes.fd >= 0) close(b->prefixes.fd);
+}
+
+static tfm_status open_prefixes(batch *b, tfm_error *error) {
+    const char *path = b->settings->prefix_file;
+    if (!path) return TFM_OK;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot open: %s", path, strerror(errno));
+    tfm_lines_open(&b->prefixes, fd, PREFIX_BYTES);
+    return TFM_OK;
+}
+
+/* Lines that are left over belong to inputs that are not there: two files that do not go together. */
+static void check_prefixes(batch *b) {
+    const char *line = NULL;
+    size_t n = 0;
+    if (b->prefixes.fd < 0 || tfm_lines_next(&b->prefixes, -1, &line, &n) == TFM_LINE_END) return;
+    tfm_complain("%s has more lines than there are inputs", b->settings->prefix_file);
+    b->failed = true;
 }
 
 int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {
     batch b = {
         .engine = engine, .settings = settings, .noun = texts ? "argument" : "line", .attention = {.file = {.fd = -1}}};
     tfm_error error = {0};
+    b.prefixes.fd = -1;
     tfm_status status = make_room(&b, &error);
+    if (status == TFM_OK) status = open_prefixes(&b, &error);
+    tfm_report_start(&b.report, settings, !texts);
     if (status == TFM_OK && settings->attention) status = tfm_attention_open(&b.attention, settings->attention, &error);
     if (status == TFM_OK && texts)
         status = is_single(&b, n) ? run_single(&b, texts[0], &error) : run_texts(&b, texts, n, &error);
     else if (status == TFM_OK)
         status = run_lines(&b, &error);
+    tfm_report_end(&b.report);
+    if (status == TFM_OK) check_prefixes(&b);
     tfm_error closing = {0};
     if (tfm_attention_close(&b.attention, status == TFM_OK, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;

@@ -61,15 +61,69 @@ static bool print_ids(const tfm_hypothesis *hypothesis, tfm_text *out) {
     return ok;
 }
 
+/* ---- alignment ---- */
+
+/* The tokens of the input that are its text's: those that the tokenizer puts around are left out. */
+static tfm_status text_tokens(const printer *p, size_t *first, size_t *end) {
+    size_t n_last = 0;
+    const tfm_ids *input = p->input;
+    tfm_status status = TFM_OK;
+    *first = 0;
+    if (p->settings->ids)
+        n_last = input->size && tfm_is_end_token(&p->engine->params, input->data[input->size - 1]);
+    else
+        status = tfm_special_counts(p->engine->model, TFM_SOURCE, first, &n_last, p->error);
+    *end = input->size > n_last ? input->size - n_last : 0;
+    return status;
+}
+
+/*
+ * The pairs of a hypothesis: for each of its tokens but the end token, the token of the text that it looked at most.
+ * pair gets both, counted from 0.
+ */
+static tfm_status each_pair(const printer *p, const tfm_hypothesis *h, bool (*pair)(void *, size_t, size_t),
+                            void *user) {
+    size_t first, end;
+    tfm_status status = text_tokens(p, &first, &end);
+    if (status != TFM_OK || !h->attention) return status;
+    for (size_t t = 0; t < h->n; t++) {
+        const float *row = h->attention + t * p->input->size;
+        size_t best = first;
+        for (size_t s = first; s < end; s++)
+            if (row[s] > row[best]) best = s;
+        if (first >= end || row[best] <= 0 || tfm_is_end_token(&p->engine->params, h->ids[t])) continue;
+        if (!pair(user, best - first, t)) return tfm_no_memory(p->error, "alignment");
+    }
+    return TFM_OK;
+}
+
+static bool print_pair(void *user, size_t source, size_t target) {
+    tfm_text *out = user;
+    bool first = out->size == 0 || out->data[out->size - 1] == '\t';
+    return tfm_text_print(out, "%s%zu-%zu", first ? "" : " ", source, target);
+}
+
+static bool add_pair(void *user, size_t source, size_t target) {
+    json_t *pair = json_pack("[I, I]", (json_int_t)source, (json_int_t)target);
+    return json_array_append_new(user, pair) == 0;
+}
+
+/* ---- plain lines, continued ---- */
+
 /* As many lines as results have, empty ones where there is none. */
 static tfm_status print_lines(const printer *p, tfm_text *out) {
     tfm_text prompt = {0};
     tfm_status status = p->n && p->settings->echo && !p->settings->ids ? prompt_text(p, &prompt) : TFM_OK;
     for (size_t i = 0; i < p->engine->params.num_return_sequences && status == TFM_OK; i++) {
-        bool ok = true;
-        if (i < p->n)
+        bool ok = i >= p->n || !p->settings->scores || tfm_text_print(out, "%.6f\t", p->hypotheses[i]->score);
+        if (i < p->n && ok)
             ok = p->settings->ids ? print_ids(p->hypotheses[i], out)
                                   : print_flat(p, &prompt, out) && print_flat(p, &p->texts[i].text, out);
+        if (i < p->n && p->settings->alignment && ok) {
+            ok = tfm_text_append(out, "\t", 1);
+            if (ok) status = each_pair(p, p->hypotheses[i], print_pair, out);
+            if (status != TFM_OK) break;
+        }
         if (!ok || !tfm_text_append(out, "\n", 1)) status = tfm_no_memory(p->error, "result");
     }
     tfm_text_free(&prompt);
@@ -128,6 +182,12 @@ static tfm_status add_hypothesis(json_t *object, const printer *p, size_t i) {
     failed |= json_object_set_new(object, "score", exists ? tfm_json_number(h->score) : json_null()) != 0;
     if (p->settings->log_probs) failed |= json_object_set_new(object, "token_log_probs", log_probs) != 0;
     if (p->settings->top_log_probs) failed |= json_object_set_new(object, "top_log_probs", top_list(p, h)) != 0;
+    if (p->settings->alignment) {
+        json_t *pairs = json_array();
+        failed |= json_object_set_new(object, "alignment", pairs) != 0;
+        tfm_status status = exists && !failed ? each_pair(p, h, add_pair, pairs) : TFM_OK;
+        if (status != TFM_OK) return status;
+    }
     if (exists && tfm_engine_continues(p->engine))
         failed |= json_object_set_new(object, "finish", json_string(finish)) != 0;
     return failed ? tfm_no_memory(p->error, "result") : TFM_OK;

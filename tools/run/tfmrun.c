@@ -54,6 +54,10 @@ static int check_usage(const tfm_settings *settings, size_t n_arguments, bool in
     if (settings->top_log_probs && !settings->json) return tfm_complain_usage("--top-log-probs needs --json");
     if (settings->prompt_file && n_arguments > 1)
         return tfm_complain_usage("--prompt-file is the input: no TEXT goes with it");
+    if (settings->json_in && (settings->prefix_file || settings->prompt_file))
+        return tfm_complain_usage("--json-in has it in its objects: leave --%s out",
+                                  settings->prefix_file ? "prefix-file" : "prompt-file");
+    if (settings->progress && settings->quiet) return tfm_complain_usage("give either --progress or --quiet");
     if (settings->system && settings->system_file) return tfm_complain_usage("give either --system or --system-file");
     if (settings->chat && settings->completion) return tfm_complain_usage("give either --chat or --completion");
     tfm_error error;
@@ -136,7 +140,8 @@ int main(int argc, char **argv) {
         result = print_version(&settings);
     } else {
         bool interactive = n == 1 && !settings.prompt_file && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) &&
-                           !settings.json && !settings.ids;
+                           !settings.json && !settings.ids && !settings.json_in && !settings.prefix_file &&
+                           !settings.scores && !settings.alignment;
         result = check_usage(&settings, n, interactive);
         if (result == TFM_EXIT_OK) result = run(&settings, arguments + 1, n, interactive, argc, argv);
     }

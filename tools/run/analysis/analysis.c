@@ -10,6 +10,7 @@
 
 #include "analysis_internal.h"
 #include "runtime/tfm.h"
+#include "tools/run/engine/report.h"
 #include "tools/run/engine/windows.h"
 
 enum {
@@ -22,6 +23,7 @@ enum {
 
 typedef struct item {
     uint64_t number;
+    size_t n_bytes;               /* of its line */
     tfm_analysis_input inputs[2]; /* similarities have two */
     float *results[2];
     bool failed;
@@ -43,6 +45,7 @@ typedef struct windows {
     size_t capacity; /* of results */
     tfm_text out;
     tfm_vector_file file;
+    tfm_report report;
     bool failed; /* an input had an error: exit status 1 */
 } windows;
 
@@ -91,6 +94,7 @@ static tfm_status print_items(windows *w, item *items, size_t n, tfm_error *erro
     tfm_status status = TFM_OK;
     for (size_t k = 0; status == TFM_OK && k < n; k++) {
         const item *it = &items[k];
+        tfm_report_done(&w->report, it->n_bytes, it->failed ? 0 : it->inputs[0].ids.size + it->inputs[1].ids.size);
         if (!it->failed)
             status = tfm_analysis_print(&w->a, it->inputs, it->results, &w->out, error);
         else if (!tfm_text_append(&w->out, it->output.data, it->output.size))
@@ -162,6 +166,7 @@ static tfm_status fail_item(windows *w, item *it, const char *message, tfm_error
     char whole[600];
     if (!w->noun) return error->status;
     snprintf(whole, sizeof whole, "%s %llu: %s", w->noun, (unsigned long long)it->number, message);
+    tfm_report_hide(&w->report);
     tfm_complain("%s", whole);
     w->failed = it->failed = true;
     return tfm_analysis_print_error(&w->a, whole, &it->output, error);
@@ -181,6 +186,7 @@ static tfm_status read_item(windows *w, item *it, const text_part *texts, size_t
 static tfm_status add_text(void *user, uint64_t number, const char *text, size_t n, tfm_error *error) {
     windows *w = user;
     item *it = new_item(w, number);
+    it->n_bytes = n + 1;
     const char *tab = memchr(text, '\t', n);
     if (w->a.action != TFM_SIMILARITY) return read_item(w, it, &(text_part){text, n}, 1, error);
     if (!tab || memchr(tab + 1, '\t', n - (size_t)(tab - text) - 1)) {
@@ -236,7 +242,9 @@ int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *con
     if (status == TFM_OK) status = make_room(&w, WINDOW_ITEMS, &error);
     if (status == TFM_OK) status = tfm_vector_file_open(&w.file, &w.a, &error);
     bool usage = status == TFM_ERROR_ARGUMENT;
+    tfm_report_start(&w.report, settings, !texts);
     if (status == TFM_OK) status = run_inputs(&w, texts, n, &error);
+    tfm_report_end(&w.report);
     if (tfm_vector_file_close(&w.file, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;
         error = closing;

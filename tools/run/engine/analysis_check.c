@@ -59,6 +59,10 @@ static const char *misplaced(const tfm_settings *settings, bool encoder) {
         if (tfm_settings_given(settings, ours[i])) return ours[i];
     if (encoder && settings->attention) return "attention";
     if (encoder && settings->log_probs) return "log-probs";
+    if (encoder && settings->json_in) return "json-in";
+    if (encoder && settings->prefix_file) return "prefix-file";
+    if (encoder && settings->scores) return "scores";
+    if (encoder && settings->alignment) return "alignment";
     const tfm_option *option;
     for (size_t i = 0; encoder && (option = tfm_options_at(&tfm_settings_table, i)); i++)
         if (settings->given[i] && tfm_settings_is_decoding(option)) return option->name;

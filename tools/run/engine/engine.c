@@ -143,7 +143,9 @@ static tfm_session_params session_sizes(const tfm_engine *engine, const tfm_sett
     uint64_t target =
         params->max_new_tokens ? 1 + (uint64_t)engine->prefix.size + params->max_new_tokens : params->max_length;
     if (continues && params->max_new_tokens) target = UINT64_MAX; /* prompts may have any length */
-    if (target < engine->info.max_target && !engine->interactive) sizes.max_target = most(2, (uint32_t)target);
+    bool varies = settings->json_in || settings->prefix_file;     /* lines may ask for more */
+    if (target < engine->info.max_target && !engine->interactive && !varies)
+        sizes.max_target = most(2, (uint32_t)target);
     return sizes;
 }
 
@@ -223,8 +225,8 @@ static void settle_length(tfm_engine *engine, const tfm_settings *settings) {
 static tfm_status check_continuing(const tfm_engine *engine, tfm_error *error) {
     if (engine->params.keep_attention)
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        "--attention draws what an output saw of an encoder's input, and "
-                        "this model has no encoder");
+                        "--attention and --alignment tell what an output saw of an encoder's input, and this model has "
+                        "no encoder");
     if (engine->params.shortlist)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--shortlist is for models with an encoder");
     if (engine->chat && engine->interactive && engine->params.num_return_sequences > 1)
@@ -248,12 +250,9 @@ static tfm_status make_encoder_session(tfm_engine *engine, const tfm_settings *s
     return tfm_session_create(&engine->session, engine->model, &sizes, error);
 }
 
-tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
-    tfm_status status = tfm_analysis_check(engine, settings, error);
-    if (status != TFM_OK) return status;
-    if (engine->info.kind == TFM_KIND_ENCODER) return make_encoder_session(engine, settings, error);
-    status = engine->session ? TFM_OK : choose_chat(engine, settings, error);
-    if (status == TFM_OK) status = tfm_settings_params(settings, engine->model, &engine->params, error);
+/* Parameters and prefix as the settings say. */
+static tfm_status settle(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    tfm_status status = tfm_settings_params(settings, engine->model, &engine->params, error);
     if (status != TFM_OK) return status;
     if (!tfm_settings_given(settings, "seed")) engine->params.seed = engine->seed;
     status = set_prefix(engine, settings, error);
@@ -263,9 +262,33 @@ tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings
     } else if (status == TFM_OK) {
         status = check_prefix(engine, settings, error);
     }
+    return status;
+}
+
+tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+    tfm_status status = tfm_analysis_check(engine, settings, error);
+    if (status != TFM_OK) return status;
+    if (engine->info.kind == TFM_KIND_ENCODER) return make_encoder_session(engine, settings, error);
+    status = engine->session ? TFM_OK : choose_chat(engine, settings, error);
+    if (status == TFM_OK) status = settle(engine, settings, error);
     if (status == TFM_OK) status = make_session(engine, settings, error);
     return status;
 }
+
+tfm_status tfm_engine_vary(const tfm_engine *engine, const tfm_settings *settings, tfm_engine *varied,
+                           tfm_error *error) {
+    *varied = *engine;
+    varied->prefix = (tfm_ids){0};
+    tfm_status status = settle(varied, settings, error);
+    uint32_t width = tfm_generate_width(&varied->params);
+    if (status == TFM_OK && width > engine->sizes.max_sequences)
+        status =
+            tfm_fail(error, TFM_ERROR_ARGUMENT, "%u beams or outputs at once are more than the %u there is room for",
+                     width, engine->sizes.max_sequences);
+    return status;
+}
+
+void tfm_engine_end_variation(tfm_engine *varied) { tfm_ids_free(&varied->prefix); }
 
 tfm_generate_params tfm_engine_params(const tfm_engine *engine, size_t n, bool *limited) {
     tfm_generate_params params = engine->params;
@@ -351,6 +374,14 @@ tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settin
     ids->size = 0;
     if (is_blank(text, n)) return TFM_OK;
     return tfm_engine_prompt(engine, settings, text, n, ids, error);
+}
+
+tfm_status tfm_engine_messages(const tfm_engine *engine, const tfm_settings *settings, const tfm_message *messages,
+                               size_t n, tfm_ids *ids, tfm_error *error) {
+    if (!engine->info.has_chat_template)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "messages need a chat template, and the model has none");
+    tfm_status status = tfm_engine_render(engine, messages, n, ids, error);
+    return status == TFM_OK ? limit_length(engine, settings, ids, error) : status;
 }
 
 tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,

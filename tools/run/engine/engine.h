@@ -34,6 +34,15 @@ void tfm_engine_close(tfm_engine *engine);
  */
 tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error);
 
+/*
+ * The engine under other settings, for single inputs: it shares everything with engine, which must stay, but parameters
+ * and prefix; those of settings are pointed to. tfm_engine_end_variation also after a failure. Errors as above, and
+ * TFM_ERROR_ARGUMENT where the session is too small.
+ */
+tfm_status tfm_engine_vary(const tfm_engine *engine, const tfm_settings *settings, tfm_engine *varied,
+                           tfm_error *error);
+void tfm_engine_end_variation(tfm_engine *varied);
+
 /* Is it a decoder-only model: does it go on with its inputs? */
 bool tfm_engine_continues(const tfm_engine *engine);
 
@@ -58,6 +67,10 @@ tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settin
 /* The same, but a text with nothing in it is a prompt like others: for a model that goes on with its inputs. */
 tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
                              tfm_ids *ids, tfm_error *error);
+
+/* The same for a conversation that is given whole. Errors: also those of tfm_chat_render. */
+tfm_status tfm_engine_messages(const tfm_engine *engine, const tfm_settings *settings, const tfm_message *messages,
+                               size_t n, tfm_ids *ids, tfm_error *error);
 
 /* Words for the kind of a model. */
 const char *tfm_engine_kind_name(tfm_kind kind);

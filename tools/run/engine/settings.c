@@ -31,6 +31,15 @@ void tfm_settings_free(tfm_settings *settings) {
     *settings = (tfm_settings){0};
 }
 
+bool tfm_settings_copy(const tfm_settings *from, tfm_settings *to) {
+    size_t n = tfm_options_count(&tfm_settings_table);
+    *to = *from;
+    to->given = calloc(n, sizeof *to->given);
+    bool ok = tfm_copy_lists(&from->decoding, &to->decoding) && to->given;
+    if (ok) memcpy(to->given, from->given, n * sizeof *to->given);
+    return ok;
+}
+
 void tfm_settings_unset(tfm_settings *settings, const tfm_option *option) {
     *tfm_settings_mark(settings, option) = false;
     tfm_clear_list(&settings->decoding, option);
@@ -238,7 +247,7 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     params->n_logit_bias = decoding->n_logit_bias;
     params->n_top_log_probs = settings->top_log_probs;
     params->keep_log_probs = settings->log_probs;
-    params->keep_attention = settings->attention;
+    params->keep_attention = settings->attention || settings->alignment;
     tfm_model_info info = tfm_model_get_info(model);
     tfm_status status = settle_sampling(settings, params, &info, error);
     if (status == TFM_OK) status = check_together(settings, params, &info, error);

@@ -27,12 +27,13 @@ typedef struct tfm_settings {
     tfm_decoding decoding;
     bool *given; /* by tfm_options_index of the table */
     tfm_model_choice model;
-    const char *attention, *prompt_file, *system, *system_file;
+    const char *attention, *prompt_file, *prefix_file, *system, *system_file;
     uint32_t batch_tokens, max_source_length, top_log_probs;
     tfm_analysis_settings analysis;
     int kv_dtype; /* tfm_kv_type */
     bool ids, json, log_probs, no_timing, truncate, help, version;
     bool chat, completion, echo;
+    bool json_in, scores, alignment, progress, quiet;
 } tfm_settings;
 
 extern const tfm_option_table tfm_settings_table;
@@ -40,6 +41,8 @@ extern const tfm_option_table tfm_settings_table;
 /* All defaults, nothing given. false when memory is out. */
 bool tfm_settings_init(tfm_settings *settings);
 void tfm_settings_free(tfm_settings *settings);
+/* Everything, lists too; tfm_settings_free also after a failure. False when memory is out. */
+bool tfm_settings_copy(const tfm_settings *from, tfm_settings *to);
 
 /* Is it one of the options that say how to decode, which can be changed while the program runs? */
 bool tfm_settings_is_decoding(const tfm_option *option);

@@ -192,6 +192,28 @@ tfm_status tfm_parse_seed(void *user, const tfm_option *option, const char *what
     return tfm_parse_u64(what, value, 0, INT64_MAX, &((tfm_settings *)user)->decoding.values.seed, error);
 }
 
+bool tfm_copy_lists(const tfm_decoding *from, tfm_decoding *to) {
+    *to = (tfm_decoding){.values = from->values};
+    bool ok = tfm_ids_append(&to->eos_token_ids, from->eos_token_ids.data, from->eos_token_ids.size) &&
+              tfm_ids_append(&to->suppress_tokens, from->suppress_tokens.data, from->suppress_tokens.size) &&
+              tfm_ids_append(&to->prefix_ids, from->prefix_ids.data, from->prefix_ids.size) &&
+              tfm_ids_append(&to->bad_words, from->bad_words.data, from->bad_words.size);
+    if (ok && from->bad_word_list) ok = (to->bad_word_list = word_views(&to->bad_words, from->n_bad_words));
+    to->n_bad_words = to->bad_word_list ? from->n_bad_words : 0;
+    if (ok && from->prefix) ok = (to->prefix = strdup(from->prefix));
+    for (size_t i = 0; ok && i < from->n_stops; i++) {
+        ok = tfm_grow(&to->stops, &to->stop_capacity, to->n_stops, 1, sizeof *to->stops) &&
+             (to->stops[to->n_stops] = strdup(from->stops[i]));
+        to->n_stops += ok;
+    }
+    if (ok && from->n_logit_bias) {
+        ok = tfm_grow(&to->logit_bias, &to->logit_bias_capacity, 0, from->n_logit_bias, sizeof *to->logit_bias);
+        if (ok) memcpy(to->logit_bias, from->logit_bias, from->n_logit_bias * sizeof *to->logit_bias);
+        to->n_logit_bias = ok ? from->n_logit_bias : 0;
+    }
+    return ok;
+}
+
 void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option) {
     if (option->parse == tfm_parse_stop) {
         for (size_t i = 0; i < decoding->n_stops; i++) free(decoding->stops[i]);

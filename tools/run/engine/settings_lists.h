@@ -24,6 +24,8 @@ tfm_status tfm_parse_logit_bias(void *settings, const tfm_option *option, const 
 tfm_status tfm_parse_seed(void *settings, const tfm_option *option, const char *what, const char *value,
                           tfm_error *error);
 
+/* Sets *to to a copy with lists of its own; false, with part of them, when memory is out. */
+bool tfm_copy_lists(const tfm_decoding *from, tfm_decoding *to);
 /* Empties what an appending option collected; nothing for the others. */
 void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option);
 
