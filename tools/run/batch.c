@@ -18,7 +18,7 @@
 #include "output_text.h"
 #include "result.h"
 #include "runtime/tfm.h"
-#include "tools/run/engine/report.h"
+#include "tools/run/engine/line_report.h"
 #include "tools/run/engine/windows.h"
 
 enum {
@@ -61,7 +61,7 @@ typedef struct batch {
     double started, last_write;
     tfm_attention_file attention;
     tfm_lines prefixes; /* of --prefix-file; fd -1: none */
-    tfm_report report;
+    tfm_line_report report;
     bool watched;        /* an input has stop strings */
     bool attention_full; /* an SVG has its pair */
     bool failed;         /* an input had an error: exit status 1 */
@@ -155,9 +155,9 @@ static tfm_status give_out(batch *b, tfm_error *error) {
 static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *error) {
     char whole[600];
     snprintf(whole, sizeof whole, "%s %llu: %s", b->noun, (unsigned long long)it->number, message);
-    tfm_report_hide(&b->report);
+    tfm_line_report_hide(&b->report);
     tfm_complain("%s", whole);
-    tfm_report_done(&b->report, it->n_bytes, 0);
+    tfm_line_report_done(&b->report, it->n_bytes, 0);
     b->failed = true;
     it->done = true;
     it->output.size = 0;
@@ -187,7 +187,7 @@ static tfm_status finish(batch *b, item *it, const tfm_hypothesis *const *hypoth
     it->done = status == TFM_OK;
     size_t n_tokens = 0;
     for (size_t i = 0; i < n; i++) n_tokens += hypotheses[i]->n;
-    tfm_report_done(&b->report, it->n_bytes, n_tokens);
+    tfm_line_report_done(&b->report, it->n_bytes, n_tokens);
     return status;
 }
 
@@ -440,13 +440,13 @@ int tfm_batch_run(tfm_engine *engine, const tfm_settings *settings, char *const 
     b.prefixes.fd = -1;
     tfm_status status = make_room(&b, &error);
     if (status == TFM_OK) status = open_prefixes(&b, &error);
-    tfm_report_start(&b.report, settings, !texts);
+    tfm_line_report_start(&b.report, settings, !texts);
     if (status == TFM_OK && settings->attention) status = tfm_attention_open(&b.attention, settings->attention, &error);
     if (status == TFM_OK && texts)
         status = is_single(&b, n) ? run_single(&b, texts[0], &error) : run_texts(&b, texts, n, &error);
     else if (status == TFM_OK)
         status = run_lines(&b, &error);
-    tfm_report_end(&b.report);
+    tfm_line_report_end(&b.report);
     if (status == TFM_OK) check_prefixes(&b);
     tfm_error closing = {0};
     if (tfm_attention_close(&b.attention, status == TFM_OK, &closing) != TFM_OK && status == TFM_OK) {

@@ -89,8 +89,8 @@ static tfm_status each_pair(const printer *p, const tfm_hypothesis *h, bool (*pa
     for (size_t t = 0; t < h->n; t++) {
         const float *row = h->attention + t * p->input->size;
         size_t best = first;
-        for (size_t s = first; s < end; s++)
-            if (row[s] > row[best]) best = s;
+        for (size_t i = first; i < end; i++)
+            if (row[i] > row[best]) best = i;
         if (first >= end || row[best] <= 0 || tfm_is_end_token(&p->engine->params, h->ids[t])) continue;
         if (!pair(user, best - first, t)) return tfm_no_memory(p->error, "alignment");
     }

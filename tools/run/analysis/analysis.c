@@ -10,7 +10,7 @@
 
 #include "analysis_internal.h"
 #include "runtime/tfm.h"
-#include "tools/run/engine/report.h"
+#include "tools/run/engine/line_report.h"
 #include "tools/run/engine/windows.h"
 
 enum {
@@ -45,7 +45,7 @@ typedef struct windows {
     size_t capacity; /* of results */
     tfm_text out;
     tfm_vector_file file;
-    tfm_report report;
+    tfm_line_report report;
     bool failed; /* an input had an error: exit status 1 */
 } windows;
 
@@ -94,7 +94,7 @@ static tfm_status print_items(windows *w, item *items, size_t n, tfm_error *erro
     tfm_status status = TFM_OK;
     for (size_t k = 0; status == TFM_OK && k < n; k++) {
         const item *it = &items[k];
-        tfm_report_done(&w->report, it->n_bytes, it->failed ? 0 : it->inputs[0].ids.size + it->inputs[1].ids.size);
+        tfm_line_report_done(&w->report, it->n_bytes, it->failed ? 0 : it->inputs[0].ids.size + it->inputs[1].ids.size);
         if (!it->failed)
             status = tfm_analysis_print(&w->a, it->inputs, it->results, &w->out, error);
         else if (!tfm_text_append(&w->out, it->output.data, it->output.size))
@@ -166,7 +166,7 @@ static tfm_status fail_item(windows *w, item *it, const char *message, tfm_error
     char whole[600];
     if (!w->noun) return error->status;
     snprintf(whole, sizeof whole, "%s %llu: %s", w->noun, (unsigned long long)it->number, message);
-    tfm_report_hide(&w->report);
+    tfm_line_report_hide(&w->report);
     tfm_complain("%s", whole);
     w->failed = it->failed = true;
     return tfm_analysis_print_error(&w->a, whole, &it->output, error);
@@ -242,9 +242,9 @@ int tfm_analysis_run(tfm_engine *engine, const tfm_settings *settings, char *con
     if (status == TFM_OK) status = make_room(&w, WINDOW_ITEMS, &error);
     if (status == TFM_OK) status = tfm_vector_file_open(&w.file, &w.a, &error);
     bool usage = status == TFM_ERROR_ARGUMENT;
-    tfm_report_start(&w.report, settings, !texts);
+    tfm_line_report_start(&w.report, settings, !texts);
     if (status == TFM_OK) status = run_inputs(&w, texts, n, &error);
-    tfm_report_end(&w.report);
+    tfm_line_report_end(&w.report);
     if (tfm_vector_file_close(&w.file, &closing) != TFM_OK && status == TFM_OK) {
         status = closing.status;
         error = closing;
