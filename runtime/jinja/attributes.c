@@ -31,7 +31,7 @@ static bool own_attribute(jinja_context *c, jinja_value object, const jinja_stri
     }
     if (object.type == JINJA_LOOP && tfm_jinja_loop_attribute(c, object.loop, name, value)) return true;
     if (object.type == JINJA_NAMESPACE) {
-        const jinja_value *found = tfm_jinja_dict_get_name(object.dict, name->data, name->n);
+        const jinja_value *found = tfm_jinja_dict_get_name(&c->state, object.dict, name->data, name->n);
         if (found) *value = *found;
         return found != NULL;
     }
@@ -47,7 +47,7 @@ jinja_value tfm_jinja_get_attribute(jinja_context *c, jinja_value object, const 
     if (!tfm_jinja_charge(&c->state, 1) || tfm_jinja_fail_if_undefined(&c->state, object)) return JINJA_UNDEFINED_VALUE;
     if (own_attribute(c, object, name, &value)) return value;
     if (object.type == JINJA_DICT) {
-        const jinja_value *found = tfm_jinja_dict_get_name(object.dict, name->data, name->n);
+        const jinja_value *found = tfm_jinja_dict_get_name(&c->state, object.dict, name->data, name->n);
         if (found) return *found;
     }
     return tfm_jinja_no_such(c, name);

@@ -55,7 +55,7 @@ typedef enum jinja_signal { JINJA_GO_ON, JINJA_BREAK, JINJA_CONTINUE } jinja_sig
 jinja_signal tfm_jinja_execute(jinja_context *c, const jinja_node *statements);
 void tfm_jinja_assign(jinja_context *c, const jinja_node *target, jinja_value value);
 void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value value);
-bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_value *value);
+bool tfm_jinja_lookup(jinja_context *c, const jinja_string *name, jinja_value *value);
 /* loop.NAME; false: there is no such thing. */
 bool tfm_jinja_loop_attribute(jinja_context *c, jinja_loop *loop, const jinja_string *name, jinja_value *value);
 

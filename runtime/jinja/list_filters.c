@@ -224,8 +224,8 @@ static const jinja_list *rest(jinja_context *c, const jinja_list *positional, si
 }
 
 static jinja_value map(jinja_context *c, jinja_value self, const jinja_arguments *a) {
-    const jinja_value *path = tfm_jinja_dict_get_name(a->keyword, "attribute", 9);
-    const jinja_value *otherwise = tfm_jinja_dict_get_name(a->keyword, "default", 7);
+    const jinja_value *path = tfm_jinja_dict_get_name(&c->state, a->keyword, "attribute", 9);
+    const jinja_value *otherwise = tfm_jinja_dict_get_name(&c->state, a->keyword, "default", 7);
     const jinja_list *from = tfm_jinja_iterate(&c->state, self);
     jinja_value list_ = tfm_jinja_new_list(&c->state, JINJA_KIND_ITERATOR, from->n);
     bool by_attribute = a->positional->n == 0 && path;

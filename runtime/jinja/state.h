@@ -30,6 +30,9 @@ void tfm_jinja_fail(jinja_state *state, tfm_status status, const char *format, .
     __attribute__((format(printf, 3, 4)));
 /* n elements of this size, zeroed; NULL after a failure. */
 void *tfm_jinja_alloc(jinja_state *state, size_t n, size_t size);
+/* Names that are compared for one unit of work. */
+#define JINJA_NAMES_A_STEP 8
+
 /* Charges work; false after a failure. Bytes that are looked at cost 1/16 of a unit each. */
 bool tfm_jinja_charge(jinja_state *state, uint64_t n);
 bool tfm_jinja_charge_bytes(jinja_state *state, size_t n);

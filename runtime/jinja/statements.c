@@ -5,16 +5,21 @@
 
 /* ---- variables ---- */
 
-static jinja_variable *find(const jinja_scope *scope, const jinja_string *name) {
-    for (jinja_variable *v = scope->variables; v; v = v->next) {
-        if (v->name->n == name->n && memcmp(v->name->data, name->data, name->n) == 0) return v;
+/* Names that were passed over count as work: a scope may have any number of them. */
+static jinja_variable *find(jinja_context *c, const jinja_scope *scope, const jinja_string *name) {
+    uint64_t n = 0;
+    jinja_variable *v = scope->variables;
+    while (v && (v->name->n != name->n || memcmp(v->name->data, name->data, name->n) != 0)) {
+        v = v->next;
+        n++;
     }
-    return NULL;
+    tfm_jinja_charge(&c->state, n / JINJA_NAMES_A_STEP);
+    return v;
 }
 
-bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_value *value) {
+bool tfm_jinja_lookup(jinja_context *c, const jinja_string *name, jinja_value *value) {
     for (const jinja_scope *scope = c->scope; scope; scope = scope->outer) {
-        const jinja_variable *variable = find(scope, name);
+        const jinja_variable *variable = find(c, scope, name);
         if (!variable) continue;
         *value = variable->value;
         return true;
@@ -24,7 +29,7 @@ bool tfm_jinja_lookup(const jinja_context *c, const jinja_string *name, jinja_va
 
 void tfm_jinja_define(jinja_context *c, const jinja_string *name, jinja_value value) {
     if (c->state.status != TFM_OK) return;
-    jinja_variable *variable = find(c->scope, name);
+    jinja_variable *variable = find(c, c->scope, name);
     if (!variable) {
         variable = tfm_jinja_alloc(&c->state, 1, sizeof *variable);
         if (!variable) return;

@@ -61,7 +61,7 @@ static void put_field(jinja_context *c, jinja_buffer *text, const char *field, s
         tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "the form {%.*s} in format() is not known",
                        (int)(n < 60 ? n : 60), field);
     if (!digits)
-        value = tfm_jinja_dict_get_name(a->keyword, field, n);
+        value = tfm_jinja_dict_get_name(&c->state, a->keyword, field, n);
     else if (n == 0)
         number = (*next)++;
     if (digits && number < a->positional->n) value = &a->positional->items[number];

@@ -136,7 +136,8 @@ const jinja_value *tfm_jinja_dict_get(jinja_state *state, const jinja_dict *dict
     return entry ? &entry->value : NULL;
 }
 
-const jinja_value *tfm_jinja_dict_get_name(const jinja_dict *dict, const char *name, size_t n) {
+const jinja_value *tfm_jinja_dict_get_name(jinja_state *state, const jinja_dict *dict, const char *name, size_t n) {
+    if (!tfm_jinja_charge(state, dict->n / JINJA_NAMES_A_STEP)) return NULL;
     for (size_t i = 0; i < dict->n; i++) {
         const jinja_value key = dict->entries[i].key;
         if (key.type == JINJA_STRING && key.string->n == n && memcmp(key.string->data, name, n) == 0)

@@ -110,7 +110,8 @@ jinja_value tfm_jinja_new_dict(jinja_state *state);
 void tfm_jinja_dict_set(jinja_state *state, jinja_dict *dict, jinja_value key, jinja_value value);
 /* NULL if there is none. */
 const jinja_value *tfm_jinja_dict_get(jinja_state *state, const jinja_dict *dict, jinja_value key);
-const jinja_value *tfm_jinja_dict_get_name(const jinja_dict *dict, const char *name, size_t n);
+/* The same by the name of an attribute or an argument. */
+const jinja_value *tfm_jinja_dict_get_name(jinja_state *state, const jinja_dict *dict, const char *name, size_t n);
 
 bool tfm_jinja_truth(jinja_value value);
 bool tfm_jinja_equal(jinja_state *state, jinja_value a, jinja_value b);
