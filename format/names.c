@@ -15,8 +15,8 @@ bool tfm_name_chars(const char *text, size_t n) {
 bool tfm_section_extension(const char *name) { return name[0] == 'x' && name[1] == '-'; }
 
 bool tfm_section_known(const char *name) {
-    static const char *const known[] = {"architecture", "generation", "tokenizer", "tokenizer.target",
-                                        "chat",         "shortlist",  "metadata",  "origin"};
+    static const char *const known[] = {"architecture", "generation", "tokenizer", "tokenizer.target", "chat",
+                                        "shortlist",    "metadata",   "origin",    "languages"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcmp(name, known[i]) == 0) return true;
     return false;

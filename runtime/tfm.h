@@ -242,6 +242,17 @@ TFM_API tfm_status tfm_tokenize_pair(const tfm_model *model, const char *a, size
                                      bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
 
 /*
+ * The i-th language of a translation model of many ("deu_Latn", "de_DE", "de"), in the order of codes; NULL past the
+ * last, and for every other model. Lives as long as the model.
+ */
+TFM_API const char *tfm_language(const tfm_model *model, size_t i);
+/*
+ * The token of a language, by its code. Errors: TFM_ERROR_ARGUMENT (there is none of this code; the message names the
+ * nearest), TFM_ERROR_STATE (the model has no languages).
+ */
+TFM_API tfm_status tfm_language_token(const tfm_model *model, const char *code, int32_t *id, tfm_error *error);
+
+/*
  * Appends the text of n ids to *text. skip_special leaves control tokens (end, padding) out.
  * Errors: TFM_ERROR_ARGUMENT (an id outside the vocabulary), TFM_ERROR_STATE, TFM_ERROR_MEMORY.
  */
@@ -622,6 +633,12 @@ typedef struct tfm_generate_params {
      * tokens that end nothing, and each goes on by itself, greedily or drawn. Best first; needs num_beams 1.
      */
     bool return_alternatives;
+    /*
+     * Of a model of many languages (tfm_language): that of texts, and that of outputs, as codes; NULL: as the model
+     * file says. The source's counts where a text becomes ids (tfm_generate_text, tfm_tokenize_input), the target's in
+     * place of forced_bos_token_id or decoder_start_token_id, wherever the model looks for it.
+     */
+    const char *source_language, *target_language;
 } tfm_generate_params;
 
 /* Sequences of a session that an input with these parameters takes: its beams, or the outputs that are drawn. */
@@ -639,6 +656,13 @@ static inline tfm_generate_params tfm_generate_params_default(const tfm_model *m
     tfm_generate_params_init(&params, sizeof params, model);
     return params;
 }
+
+/*
+ * tfm_tokenize of an input, with what the model wants around it, in the languages of params (NULL: the model's
+ * defaults). Errors: those of tfm_tokenize and tfm_language_token.
+ */
+TFM_API tfm_status tfm_tokenize_input(const tfm_model *model, const tfm_generate_params *params, const char *text,
+                                      size_t n, tfm_ids *ids, tfm_error *error);
 
 typedef struct tfm_hypothesis {
     const int32_t *ids;  /* new tokens, up to and including the end token; a prefix comes first in them */

@@ -231,6 +231,7 @@ static tfm_status take_params(generation *g, const tfm_generate_params *params,
         status = tfm_fail(g->error, TFM_ERROR_ARGUMENT, "there are %zu inputs at NULL", g->n);
     bool used = false;
     for (size_t i = 0; status == TFM_OK && i < g->n; i++) used |= !g->inputs[i].params;
+    if (status == TFM_OK && used) status = tfm_languages_apply(g->session->model, &g->params, g->error);
     if (status == TFM_OK && used) status = tfm_generate_params_check(g->session, &g->params, g->error);
     if (status == TFM_OK && used) status = check_stop_strings(g, &g->params, g->error);
     return status;

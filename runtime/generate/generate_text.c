@@ -159,8 +159,7 @@ static tfm_status prepare_item(text_run *run, item *it, size_t index, tfm_error 
         params = model->defaults;
         status = tfm_params_take(&params, sizeof params, input->params, "tfm_generate_params", error);
     }
-    if (status == TFM_OK)
-        status = tfm_text_input_tokenize(model, input, params.bos_token_id, &run->ids, &run->prefixes, error);
+    if (status == TFM_OK) status = tfm_text_input_tokenize(model, input, &params, &run->ids, &run->prefixes, error);
     it->n_ids = run->ids.size - it->first_id;
     it->n_prefix = run->prefixes.size - it->first_prefix;
     it->n_outputs = params.num_return_sequences;

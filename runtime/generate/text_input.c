@@ -26,8 +26,8 @@ static tfm_status start_somewhere(const tfm_model *model, int32_t bos, tfm_ids *
     return tfm_ids_append(ids, &bos, 1) ? TFM_OK : tfm_no_memory(error, "token ids");
 }
 
-static tfm_status tokenize(const tfm_model *model, const tfm_text_input *input, int32_t bos, tfm_ids *ids,
-                           tfm_ids *prefix, tfm_error *error) {
+static tfm_status tokenize(const tfm_model *model, const tfm_text_input *input, const tfm_generate_params *params,
+                           tfm_ids *ids, tfm_ids *prefix, tfm_error *error) {
     size_t before = ids->size;
     tfm_status status = tfm_params_check_reserved(input->reserved, "tfm_text_input", error);
     if (status != TFM_OK) return status;
@@ -37,18 +37,20 @@ static tfm_status tokenize(const tfm_model *model, const tfm_text_input *input, 
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "there is a prefix of %zu bytes at NULL", input->n_prefix);
     if (input->messages)
         status = tokenize_conversation(model, input, ids, error);
+    else if (input->no_special)
+        status = tfm_tokenize(model, TFM_SOURCE, input->text, input->n, false, ids, error);
     else
-        status = tfm_tokenize(model, TFM_SOURCE, input->text, input->n, !input->no_special, ids, error);
-    if (status == TFM_OK && ids->size == before) status = start_somewhere(model, bos, ids, error);
+        status = tfm_tokenize_input(model, params, input->text, input->n, ids, error);
+    if (status == TFM_OK && ids->size == before) status = start_somewhere(model, params->bos_token_id, ids, error);
     if (status == TFM_OK && input->prefix)
         status = tfm_tokenize(model, TFM_TARGET, input->prefix, input->n_prefix, false, prefix, error);
     return status;
 }
 
-tfm_status tfm_text_input_tokenize(const tfm_model *model, const tfm_text_input *input, int32_t bos, tfm_ids *ids,
-                                   tfm_ids *prefix, tfm_error *error) {
+tfm_status tfm_text_input_tokenize(const tfm_model *model, const tfm_text_input *input,
+                                   const tfm_generate_params *params, tfm_ids *ids, tfm_ids *prefix, tfm_error *error) {
     size_t n_ids = ids->size, n_prefix = prefix->size;
-    tfm_status status = tokenize(model, input, bos, ids, prefix, error);
+    tfm_status status = tokenize(model, input, params, ids, prefix, error);
     if (status == TFM_OK) return TFM_OK;
     ids->size = n_ids;
     prefix->size = n_prefix;

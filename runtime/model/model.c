@@ -23,6 +23,13 @@ static tfm_status choose_kernels(const char *name, const tfm_kernels **kernels, 
     return status;
 }
 
+/* Ids that a side's tokenizer may be given to decode; the first serves both sides where there is no second. */
+static size_t count_rows(const tfm_model *model, bool both) {
+    const tfm_model_info info = tfm_model_get_info(model);
+    const bool source = both && info.source_vocab_size > info.target_vocab_size;
+    return source ? info.source_vocab_size : info.target_vocab_size;
+}
+
 static tfm_status open_tokenizers(tfm_model *model, const char *path, tfm_error *error) {
     static const char *const names[2] = {"tokenizer", "tokenizer.target"};
     tfm_tokenizer **const out[2] = {&model->tokenizer, &model->target_tokenizer};
@@ -33,8 +40,16 @@ static tfm_status open_tokenizers(tfm_model *model, const char *path, tfm_error 
         snprintf(what, sizeof what, "%s: %s", path, names[i]);
         tfm_status status = tfm_tokenizer_open(out[i], table, what, error);
         if (status != TFM_OK) return status;
+        tfm_tokenizer_set_rows(*out[i], count_rows(model, i == 0));
     }
     return TFM_OK;
+}
+
+/* A target that the checkpoint names counts unless its decoding defaults name another. */
+static void set_target_language(tfm_model *model) {
+    const tfm_languages *languages = &model->languages;
+    if (languages->target_default >= 0 && model->defaults.forced_bos_token_id < 0)
+        model->defaults.target_language = languages->codes[languages->target_default];
 }
 
 /* The sections in the order in which a text goes through them; last, what lies in none: the bytes of the tensors. */
@@ -44,9 +59,12 @@ static tfm_status read_model(tfm_model *model, const char *path, const tfm_model
     if (status == TFM_OK && model->arch.kind != TFM_KIND_TOKENIZER) status = tfm_weights_bind(model, error);
     if (status == TFM_OK) status = open_tokenizers(model, path, error);
     if (status == TFM_OK)
+        status = tfm_languages_read(&model->languages, tfm_file_table(file, "languages"), &model->arch, path, error);
+    if (status == TFM_OK)
         status = tfm_chat_read(&model->chat, tfm_file_table(file, "chat"), path, model->chat_tokens,
                                &model->n_chat_tokens, error);
     if (status == TFM_OK) status = tfm_generation_defaults_read(model, error);
+    if (status == TFM_OK) set_target_language(model);
     if (status == TFM_OK)
         status = tfm_shortlist_read(&model->shortlist, tfm_file_table(file, "shortlist"), &model->arch, path, error);
     if (status == TFM_OK && !model->lazy) {
@@ -95,6 +113,7 @@ void tfm_model_close(tfm_model **out) {
     tfm_tokenizer_close(&model->tokenizer);
     tfm_tokenizer_close(&model->target_tokenizer);
     tfm_chat_close(&model->chat);
+    tfm_languages_free(&model->languages);
     tfm_weights_release(model);
     free(model->lists);
     free(model->words);

@@ -8,6 +8,7 @@
 
 #include "architecture.h"
 #include "format/model_file.h"
+#include "languages.h"
 #include "runtime/chat.h"
 #include "runtime/tfm.h"
 #include "runtime/tokenizer/tokenizer.h"
@@ -100,6 +101,8 @@ struct tfm_model {
     tfm_chat *chat;                              /* NULL: no template */
     tfm_chat_token chat_tokens[4];
     size_t n_chat_tokens;
+
+    tfm_languages languages; /* section languages */
 
     /* How outputs are chosen: sections generation and shortlist. */
     tfm_generate_params defaults;

@@ -64,7 +64,7 @@ static void drop_known(tfm_text_stream *stream, tfm_text *out, size_t start) {
 }
 
 tfm_status tfm_text_stream_check(const tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_error *error) {
-    size_t size = tfm_tokenizer_size(stream->tokenizer);
+    size_t size = stream->tokenizer->rows;
     if (stream->failed) return tfm_fail(error, TFM_ERROR_STATE, "the text has had no memory before; it needs a reset");
     if (!ids && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu token ids at NULL", n);
     for (size_t i = 0; i < n; i++) {
@@ -74,9 +74,19 @@ tfm_status tfm_text_stream_check(const tfm_text_stream *stream, const int32_t *i
     return TFM_OK;
 }
 
-static bool put(tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_text *out) {
+static bool put_known(tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_text *out) {
     return stream->tokenizer->is_spm ? tfm_spm_decoder_put(&stream->spm, ids, n, stream->skip_special, out)
                                      : tfm_pipeline_decoder_put(&stream->pipeline, ids, n, stream->skip_special, out);
+}
+
+/* Ids that only pad the vocabulary have no text: as if they were not there. */
+static bool put(tfm_text_stream *stream, const int32_t *ids, size_t n, tfm_text *out) {
+    const size_t size = tfm_tokenizer_size(stream->tokenizer);
+    for (size_t from = 0, to; from < n; from = to + 1) {
+        for (to = from; to < n && (size_t)ids[to] < size; to++) continue;
+        if (to > from && !put_known(stream, ids + from, to - from, out)) return false;
+    }
+    return true;
 }
 
 static bool end(tfm_text_stream *stream, tfm_text *out) {

@@ -38,6 +38,7 @@ tfm_status tfm_tokenizer_open(tfm_tokenizer **tokenizer, const tfm_table *table,
         free(t);
         return status;
     }
+    tfm_tokenizer_set_rows(t, 0);
     *tokenizer = t;
     return TFM_OK;
 }
@@ -53,6 +54,11 @@ void tfm_tokenizer_close(tfm_tokenizer **tokenizer) {
 
 size_t tfm_tokenizer_size(const tfm_tokenizer *tokenizer) {
     return tokenizer->is_spm ? tokenizer->spm.size : tokenizer->pipeline.size;
+}
+
+void tfm_tokenizer_set_rows(tfm_tokenizer *tokenizer, size_t rows) {
+    const size_t size = tfm_tokenizer_size(tokenizer);
+    tokenizer->rows = rows > size ? rows : size;
 }
 
 static tfm_status check_text(const char *text, size_t n, tfm_error *error) {
@@ -82,11 +88,29 @@ tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char 
     return tfm_pipeline_encode(&tokenizer->pipeline, a ? a : "", n_a, b ? b : "", n_b, special, ids, types, error);
 }
 
+static tfm_status decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
+                         tfm_text *text, tfm_error *error) {
+    if (tokenizer->is_spm) return tfm_spm_decode(&tokenizer->spm, ids, n, skip_special, text, error);
+    return tfm_pipeline_decode(&tokenizer->pipeline, ids, n, skip_special, text, error);
+}
+
 tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,
                                 tfm_text *text, tfm_error *error) {
     if (!ids && n > 0) return tfm_fail(error, TFM_ERROR_ARGUMENT, "there are %zu token ids at NULL", n);
-    if (tokenizer->is_spm) return tfm_spm_decode(&tokenizer->spm, ids, n, skip_special, text, error);
-    return tfm_pipeline_decode(&tokenizer->pipeline, ids, n, skip_special, text, error);
+    const size_t size = tfm_tokenizer_size(tokenizer);
+    size_t first = 0; /* id that has no text, though the model has it */
+    while (first < n && !(ids[first] >= 0 && (size_t)ids[first] >= size && (size_t)ids[first] < tokenizer->rows))
+        first++;
+    if (first == n) return decode(tokenizer, ids, n, skip_special, text, error);
+    tfm_ids known = {0};
+    bool ok = tfm_ids_append(&known, ids, first);
+    for (size_t i = first; ok && i < n; i++)
+        if (ids[i] < 0 || (size_t)ids[i] < size || (size_t)ids[i] >= tokenizer->rows)
+            ok = tfm_ids_append(&known, &ids[i], 1);
+    tfm_status status = ok ? decode(tokenizer, known.data, known.size, skip_special, text, error)
+                           : tfm_no_memory(error, "the text of %zu tokens", n);
+    tfm_ids_free(&known);
+    return status;
 }
 
 static tfm_spellings spellings(const tfm_tokenizer *tokenizer) {

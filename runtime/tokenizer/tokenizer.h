@@ -22,6 +22,12 @@ void tfm_tokenizer_close(tfm_tokenizer **tokenizer);
 /* Number of ids; every id from encode is below it. */
 size_t tfm_tokenizer_size(const tfm_tokenizer *tokenizer);
 
+/*
+ * Says that the model has `rows` ids: those beyond the tokenizer's own have no text, and are passed over in decoding.
+ * To be called before anybody else knows the tokenizer.
+ */
+void tfm_tokenizer_set_rows(tfm_tokenizer *tokenizer, size_t rows);
+
 /* tfm_tokenize and tfm_detokenize of tfm.h are these two. */
 tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special, tfm_ids *ids,
                                 tfm_error *error);

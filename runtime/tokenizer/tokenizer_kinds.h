@@ -15,6 +15,7 @@ struct tfm_tokenizer {
         tfm_spm spm;
         tfm_pipeline pipeline;
     };
+    size_t rows;            /* ids that may come, those without text included; at least the number of ids */
     tfm_piece_index *index; /* of tfm_tokenizer_id; it fills itself, while the tokenizer never changes */
 };
 

@@ -44,7 +44,7 @@ ORDER = [
     ['tools/safetensors'],
     ['tools/pack/common'],
     ['tools/pack/config'],
-    ['tools/pack/tokenizer/spm'],
+    ['tools/pack/tokenizer/spm', 'tools/pack/tokenizer/settings'],
     ['tools/pack/tokenizer'],
     ['tools/pack/checkpoint'],
     ['tools/pack/plan'],

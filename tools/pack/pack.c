@@ -20,6 +20,7 @@
 #include "tools/pack/families/importer.h"
 #include "tools/pack/foreign/llama2c/llama2c.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
+#include "tools/pack/tokenizer/vocabulary_rows.h"
 
 /* ---- where to write ---- */
 
@@ -185,8 +186,10 @@ static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_checkpoin
                                   tfm_error *error) {
     const char *path = request->tokenizer;
     size_t n = path ? strlen(path) : 0;
-    if (!path) return tfm_checkpoint_write_tokenizers(checkpoint, writer, error);
-    if (n < 4 || strcmp(path + n - 4, ".bin") != 0) return tfm_pack_tokenizers(path, writer, true, error);
+    if (path && strcmp(path, "none") == 0) return TFM_OK;
+    if (!path) return tfm_checkpoint_write_tokenizers(checkpoint, writer, &request->options, error);
+    if (n < 4 || strcmp(path + n - 4, ".bin") != 0)
+        return tfm_pack_tokenizers(path, writer, true, &request->options, error);
     json_int_t size = json_integer_value(json_object_get(tfm_checkpoint_config(checkpoint), "vocab_size"));
     return tfm_llama2c_write_tokenizer(path, (uint64_t)size, writer, error);
 }
@@ -195,7 +198,7 @@ static tfm_status write_tokenizer(const tfm_pack_request *request, tfm_checkpoin
 static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_checkpoint *checkpoint, tfm_writer *writer,
                                  tfm_error *error) {
     tfm_status status = checkpoint ? write_tokenizer(request, checkpoint, writer, error)
-                                   : tfm_pack_tokenizers(request->source, writer, true, error);
+                                   : tfm_pack_tokenizers(request->source, writer, true, &request->options, error);
     size_t n;
     if (status == TFM_OK && !tfm_writer_section_data(writer, "tokenizer", &n))
         status = tfm_fail(error, TFM_ERROR_IO, "%s: has no tokenizer", request->source);
@@ -251,6 +254,7 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *ch
     if (status == TFM_OK)
         status = tfm_pack_chat_template(checkpoint, request->chat_template, writer, &request->options, error);
     if (status == TFM_OK) status = importer->import(importer, checkpoint, writer, &request->options, error);
+    if (status == TFM_OK) status = tfm_vocabulary_rows_check(writer, folder, error);
     if (status == TFM_OK && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
     if (status == TFM_OK) status = write_metadata(writer, request, folder, tfm_checkpoint_container(checkpoint), error);

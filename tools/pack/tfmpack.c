@@ -87,7 +87,7 @@ static const tfm_option options[] = {
      .offset = AT(tokenizer),
      .help = "Take the tokenizer from PATH, not from SRC: a folder with tokenizer files, a .spm or .model file, or a "
              "tokenizer "
-             "of llama2.c (.bin)."},
+             "of llama2.c (.bin); none: pack the weights without one."},
     {.kind = TFM_OPTION_STRING,
      .name = "shortlist",
      .argument = "FILE",

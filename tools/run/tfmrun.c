@@ -8,6 +8,7 @@
 #include "batch.h"
 #include "prompt.h"
 #include "runtime/tfm.h"
+#include "tools/common/shown.h"
 #include "tools/run/analysis/analysis.h"
 
 enum { PROMPT_BYTES = 64 << 20 }; /* longest --prompt-file */
@@ -83,6 +84,12 @@ static char *read_prompt(const char *path, tfm_error *error) {
     return bytes.data;
 }
 
+static int print_languages(const tfm_engine *engine, const char *path) {
+    if (!tfm_language(engine->model, 0)) return tfm_complain("%s: has no languages to choose from", path);
+    for (size_t i = 0; tfm_language(engine->model, i); i++) tfm_say(stdout, "%s", tfm_language(engine->model, i));
+    return tfm_finish_output(TFM_EXIT_OK);
+}
+
 static int run_texts(tfm_engine *engine, const tfm_settings *settings, char *const *texts, size_t n) {
     if (engine->info.kind == TFM_KIND_ENCODER) return tfm_analysis_run(engine, settings, texts, n);
     return tfm_batch_run(engine, settings, texts, n);
@@ -104,6 +111,11 @@ static int run(tfm_settings *settings, char **arguments, size_t n_arguments, boo
     int result = TFM_EXIT_FAILURE;
     tfm_status status = tfm_engine_open(&engine, arguments[0], settings, &error);
     engine.interactive = interactive;
+    if (status == TFM_OK && settings->languages) {
+        result = print_languages(&engine, arguments[0]);
+        tfm_engine_close(&engine);
+        return result;
+    }
     if (status == TFM_OK) {
         status = tfm_engine_configure(&engine, settings, &error);
         if (status == TFM_ERROR_ARGUMENT) result = TFM_EXIT_USAGE;

@@ -180,7 +180,9 @@ AT(tfm_generate_params, prefix_bias_beta, 256);
 AT(tfm_generate_params, patience, 264);
 AT(tfm_generate_params, min_alternative_expansion_prob, 272);
 AT(tfm_generate_params, return_alternatives, 280);
-SIZE(tfm_generate_params, 288);
+AT(tfm_generate_params, source_language, 288);
+AT(tfm_generate_params, target_language, 296);
+SIZE(tfm_generate_params, 304);
 
 AT(tfm_hypothesis, ids, 0);
 AT(tfm_hypothesis, n, 8);

@@ -354,7 +354,7 @@ Test(hostile, other_kinds_of_files_and_tables) {
     cr_expect_eq(pack_bytes("hello", 5, &p, &error), TFM_ERROR_FORMAT);
     cr_expect_eq(pack("/nowhere/at/all", &p, &error), TFM_ERROR_IO);
     char folder[4096];
-    snprintf(folder, sizeof(folder), "%s", scratch());
+    snprintf(folder, sizeof folder, "%s", scratch());
     remove_scratch();
     cr_expect_eq(pack(folder, &p, &error), TFM_ERROR_IO);
 

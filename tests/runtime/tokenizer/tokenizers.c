@@ -63,7 +63,7 @@ tfm_status pack(const char *path, packed *result, tfm_error *error) {
     tfm_writer *writer;
     tfm_status status = tfm_writer_create(&writer, bin, error);
     if (status != TFM_OK) return status;
-    status = tfm_pack_tokenizers(path, writer, true, error);
+    status = tfm_pack_tokenizers(path, writer, true, NULL, error);
     if (status != TFM_OK) {
         tfm_writer_abort(&writer);
         return status;

@@ -123,9 +123,10 @@ tfm_config tfm_checkpoint_read_config(const tfm_checkpoint *checkpoint, tfm_erro
 const tfm_checkpoint_hints *tfm_checkpoint_get_hints(const tfm_checkpoint *checkpoint) { return &checkpoint->hints; }
 const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint) { return checkpoint->chat_template; }
 
-tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer, tfm_error *error) {
+tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer,
+                                           const tfm_pack_options *options, tfm_error *error) {
     const tfm_checkpoint_reader *reader = &checkpoint->reader;
-    return reader->write_tokenizers ? reader->write_tokenizers(reader->state, writer, error) : TFM_OK;
+    return reader->write_tokenizers ? reader->write_tokenizers(reader->state, writer, options, error) : TFM_OK;
 }
 
 size_t tfm_checkpoint_count(const tfm_checkpoint *checkpoint) { return checkpoint->n_entries; }

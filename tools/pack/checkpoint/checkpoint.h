@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "format/model_file.h"
+#include "tools/pack/common/pack_options.h"
 #include "tools/pack/config/config.h"
 
 typedef struct tfm_checkpoint tfm_checkpoint;
@@ -67,7 +68,8 @@ const tfm_checkpoint_hints *tfm_checkpoint_get_hints(const tfm_checkpoint *check
 /* The chat template a file of a foreign format has in itself (Jinja), or NULL. */
 const char *tfm_checkpoint_chat_template(const tfm_checkpoint *checkpoint);
 /* Writes the sections of the checkpoint's tokenizer; nothing where it has none. */
-tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer, tfm_error *error);
+tfm_status tfm_checkpoint_write_tokenizers(tfm_checkpoint *checkpoint, tfm_writer *writer,
+                                           const tfm_pack_options *options, tfm_error *error);
 
 size_t tfm_checkpoint_count(const tfm_checkpoint *checkpoint);
 const tfm_checkpoint_tensor *tfm_checkpoint_at(const tfm_checkpoint *checkpoint, size_t i);

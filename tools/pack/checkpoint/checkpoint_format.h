@@ -16,7 +16,7 @@ typedef struct tfm_checkpoint_reader {
      * are within the tensor. Values that are not finite are found by the caller. */
     tfm_status (*read)(void *state, uint64_t key, uint64_t row0, uint64_t n_rows, float *rows, tfm_error *error);
     /* NULL: no tokenizer. */
-    tfm_status (*write_tokenizers)(void *state, tfm_writer *writer, tfm_error *error);
+    tfm_status (*write_tokenizers)(void *state, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error);
     void (*close)(void *state); /* NULL: nothing to close */
 } tfm_checkpoint_reader;
 

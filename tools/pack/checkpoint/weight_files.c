@@ -220,9 +220,9 @@ static tfm_status read_values(void *state, uint64_t key, uint64_t row0, uint64_t
 
 /* ---- the reader ---- */
 
-static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
+static tfm_status write_tokenizers(void *state, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
     const tfm_weight_files *files = state;
-    return tfm_pack_tokenizers(files->checkpoint->path, writer, false, error);
+    return tfm_pack_tokenizers(files->checkpoint->path, writer, false, options, error);
 }
 
 static void close_files(void *state) {

@@ -12,7 +12,7 @@ tfm_dtype tfm_pack_embed_dtype(const tfm_pack_options *options) {
 void tfm_pack_note(const tfm_pack_options *options, const char *format, ...) {
     char text[1200];
     va_list arguments;
-    if (!options->note) return;
+    if (!options || !options->note) return;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);

@@ -1,4 +1,4 @@
-/* base64.c - RFC 4648 base64 into bytes. */
+/* base64.c - RFC 4648 base64 into bytes and back. */
 #include "base64.h"
 
 #include <stdlib.h>
@@ -32,4 +32,20 @@ tfm_status tfm_base64_decode(const char *text, size_t n, unsigned char **data, s
     *data = out;
     *n_data = size - padding;
     return TFM_OK;
+}
+
+char *tfm_base64_encode(const unsigned char *data, size_t n) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char *out = malloc((n + 2) / 3 * 4 + 1), *to = out;
+    for (size_t i = 0; out && i < n; i += 3) {
+        const size_t left = n - i;
+        const unsigned value =
+            (unsigned)data[i] << 16 | (left > 1 ? (unsigned)data[i + 1] << 8 : 0) | (left > 2 ? data[i + 2] : 0u);
+        *to++ = digits[value >> 18];
+        *to++ = digits[value >> 12 & 63];
+        *to++ = left > 1 ? digits[value >> 6 & 63] : '=';
+        *to++ = left > 2 ? digits[value & 63] : '=';
+    }
+    if (out) *to = 0;
+    return out;
 }

@@ -5,14 +5,14 @@
 #ifndef TFM_TOOLS_PACK_TOKENIZER_LEGACY_TOKENIZER_FILES_H
 #define TFM_TOOLS_PACK_TOKENIZER_LEGACY_TOKENIZER_FILES_H
 
-#include <jansson.h>
-#include <stdbool.h>
-
-#include "format/tfm_error.h"
+#include "tools/pack/tokenizer/settings/tokenizer_files.h"
 
 /* Whether a folder has such files. */
 bool tfm_legacy_tokenizer_is_in(const char *folder);
-/* *root is what tokenizer.json would hold. Errors: TFM_ERROR_IO, _FORMAT, _UNSUPPORTED, _MEMORY. */
-tfm_status tfm_legacy_tokenizer_read(const char *folder, json_t **root, tfm_error *error);
+/*
+ * *root is what tokenizer.json would hold; the caller's to decref. A class of files, if there is one, must be one made
+ * of such files. Errors: TFM_ERROR_IO, _FORMAT, _UNSUPPORTED (no class says how words are found), _MEMORY.
+ */
+tfm_status tfm_legacy_tokenizer_read(const tfm_tokenizer_files *files, json_t **root);
 
 #endif

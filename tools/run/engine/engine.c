@@ -393,7 +393,7 @@ tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *setti
     else if (engine->chat)
         status = render_message(engine, text, n, ids, error);
     else
-        status = tfm_tokenize(engine->model, TFM_SOURCE, text, n, true, ids, error);
+        status = tfm_tokenize_input(engine->model, engine->params.size ? &engine->params : NULL, text, n, ids, error);
     if (status == TFM_OK) status = start_somewhere(engine, ids, error);
     if (status == TFM_OK) status = limit_length(engine, settings, ids, error);
     return status;

@@ -27,6 +27,7 @@ void tfm_settings_free(tfm_settings *settings) {
     tfm_ids_free(&decoding->bad_words);
     free(decoding->bad_word_list);
     free(decoding->prefix);
+    for (size_t i = 0; i < 2; i++) free(decoding->languages[i]);
     free(settings->given);
     *settings = (tfm_settings){0};
 }
@@ -211,8 +212,26 @@ static tfm_status check_together(const tfm_settings *settings, const tfm_generat
                         params->num_beams);
     if (settings->decoding.n_stops && !info->has_tokenizer)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--stop is a text, and the model has no tokenizer");
-    if (info->kind == TFM_KIND_ENCODER_DECODER && params->decoder_start_token_id < 0)
+    if (info->kind == TFM_KIND_ENCODER_DECODER && params->decoder_start_token_id < 0 && !params->target_language)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "the model names no start token: give --decoder-start-token-id");
+    return TFM_OK;
+}
+
+/* Codes that the model does not have are said before any input is read. */
+static tfm_status check_languages(const tfm_settings *settings, const tfm_model *model,
+                                  const tfm_generate_params *params, tfm_error *error) {
+    const char *const names[] = {"source-lang", "target-lang"};
+    const char *const codes[] = {params->source_language, params->target_language};
+    for (size_t i = 0; i < 2; i++) {
+        int32_t id;
+        tfm_error own;
+        if (!tfm_settings_given(settings, names[i]) || !codes[i]) continue;
+        if (i == 0 && settings->ids)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "--source-lang is for texts: with --ids the ids say their language themselves");
+        if (tfm_language_token(model, codes[i], &id, &own) != TFM_OK)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--%s: %s", names[i], own.message);
+    }
     return TFM_OK;
 }
 
@@ -242,6 +261,8 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     /* Who types a maximum means it, whichever of the two the model file has. */
     if (tfm_settings_given(settings, "max-length") && !tfm_settings_given(settings, "max-new-tokens"))
         params->max_new_tokens = 0;
+    if (tfm_settings_given(settings, "source-lang")) params->source_language = decoding->languages[0];
+    if (tfm_settings_given(settings, "target-lang")) params->target_language = decoding->languages[1];
     if (tfm_settings_given(settings, "seed")) params->seed = decoding->values.seed;
     params->logit_bias = decoding->logit_bias;
     params->n_logit_bias = decoding->n_logit_bias;
@@ -249,7 +270,8 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     params->keep_log_probs = settings->log_probs;
     params->keep_attention = settings->attention || settings->alignment;
     tfm_model_info info = tfm_model_get_info(model);
-    tfm_status status = settle_sampling(settings, params, &info, error);
+    tfm_status status = check_languages(settings, model, params, error);
+    if (status == TFM_OK) status = settle_sampling(settings, params, &info, error);
     if (status == TFM_OK) status = check_together(settings, params, &info, error);
     if (status == TFM_OK) status = check_lengths(settings, params, error);
     if (status == TFM_OK) status = settle_length(settings, params, &info, error);
@@ -269,6 +291,11 @@ static bool print_list(const tfm_settings *settings, const tfm_option *option, c
     if (option->parse == tfm_parse_stop) return tfm_print_stops(decoding, out);
     if (option->parse == tfm_parse_logit_bias) return tfm_print_logit_bias(params, out);
     if (option->parse == tfm_parse_seed) return tfm_text_print(out, "%llu", (unsigned long long)params->seed);
+    if (option->parse == tfm_parse_language) {
+        const bool is_source = option->offset == DECODING(source_language);
+        const char *code = is_source ? params->source_language : params->target_language;
+        return tfm_text_print(out, "%s", code ? code : "none");
+    }
     if (option->parse == tfm_parse_prefix) {
         const char *prefix = given && decoding->prefix ? decoding->prefix : "";
         return tfm_text_print(out, "%s", *prefix ? prefix : "none");

@@ -16,8 +16,9 @@ typedef struct tfm_decoding {
     tfm_ids bad_words;         /* each as its length followed by its ids */
     tfm_tokens *bad_word_list; /* views into bad_words */
     size_t n_bad_words;
-    char *prefix; /* text */
-    char **stops; /* (n_stops) texts that end an output before them; none is empty */
+    char *prefix;       /* text */
+    char *languages[2]; /* codes of the source and the target; NULL: as the model says */
+    char **stops;       /* (n_stops) texts that end an output before them; none is empty */
     size_t n_stops, stop_capacity;
     tfm_logit_bias *logit_bias;
     size_t n_logit_bias, logit_bias_capacity;
@@ -31,7 +32,7 @@ typedef struct tfm_settings {
     uint32_t batch_tokens, max_source_length, top_log_probs;
     tfm_analysis_settings analysis;
     int kv_dtype; /* tfm_kv_type */
-    bool ids, json, log_probs, no_timing, truncate, help, version;
+    bool ids, json, log_probs, no_timing, truncate, help, version, languages;
     bool chat, completion, echo;
     bool json_in, scores, alignment, progress, quiet;
 } tfm_settings;

@@ -102,6 +102,18 @@ tfm_status tfm_parse_prefix(void *user, const tfm_option *option, const char *wh
     return TFM_OK;
 }
 
+tfm_status tfm_parse_language(void *user, const tfm_option *option, const char *what, const char *value,
+                              tfm_error *error) {
+    tfm_decoding *decoding = &((tfm_settings *)user)->decoding;
+    const bool is_source = option->offset == offsetof(tfm_settings, decoding.values.source_language);
+    char **kept = &decoding->languages[!is_source];
+    char *copy = strcmp(value, "none") != 0 ? strdup(value) : NULL;
+    if (!copy && strcmp(value, "none") != 0) return tfm_no_memory(error, "%s", what);
+    free(*kept);
+    *kept = copy;
+    return TFM_OK;
+}
+
 /* In place: \n, \t and \\ become what they stand for; other backslashes stay. */
 static void unescape(char *text) {
     char *out = text;

@@ -15,6 +15,9 @@ tfm_status tfm_parse_bad_words(void *settings, const tfm_option *option, const c
                                tfm_error *error);
 tfm_status tfm_parse_prefix(void *settings, const tfm_option *option, const char *what, const char *value,
                             tfm_error *error);
+/* The code of a language; none: as the model says. */
+tfm_status tfm_parse_language(void *settings, const tfm_option *option, const char *what, const char *value,
+                              tfm_error *error);
 /* A text with \n, \t and \\ for newline, tab and backslash. Appends. */
 tfm_status tfm_parse_stop(void *settings, const tfm_option *option, const char *what, const char *value,
                           tfm_error *error);

@@ -35,7 +35,7 @@ static void write_model(const char *name, const tiny_piece *pieces) {
 
 static tfm_status pack_scratch(packed *p, tfm_error *error) {
     char folder[4096];
-    snprintf(folder, sizeof(folder), "%s", scratch());
+    snprintf(folder, sizeof folder, "%s", scratch());
     return pack(folder, p, error);
 }
 

@@ -25,16 +25,6 @@ Test(tokenizer_pack, nothing_to_find) {
     scratch_remove(&folder);
 }
 
-/* Ids of the SentencePiece file alone would be wrong. */
-Test(tokenizer_pack, pieces_with_ids_of_their_own) {
-    char *folder = scratch_make();
-    write_text_in(folder, "config.json", "{\"model_type\": \"xlm-roberta\"}");
-    write_text_in(folder, "sentencepiece.bpe.model", "");
-    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, pack_tokenizer(folder, in(folder, "t.bin"), error),
-                  "type 'xlm-roberta' are others than this file's");
-    scratch_remove(&folder);
-}
-
 /* Characters in config.json make a tokenizer for each side; what does not hold together is refused. */
 Test(tokenizer_pack, characters) {
     marian small = marian_default();

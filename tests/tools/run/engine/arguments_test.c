@@ -93,7 +93,7 @@ Test(arguments, every_option_checks_its_value) {
     const tfm_option *option;
     for (size_t i = 0; (option = tfm_options_at(&tfm_settings_table, i)); i++) {
         if (option->kind == TFM_OPTION_GROUP || option->kind == TFM_OPTION_STRING ||
-            strcmp(option->name, "prefix") == 0 || strcmp(option->name, "stop") == 0)
+            strcmp(option->name, "prefix") == 0 || strstr(option->name, "-lang") || strcmp(option->name, "stop") == 0)
             continue;
         char word[64];
         snprintf(word, sizeof word, "--%s=x", option->name);

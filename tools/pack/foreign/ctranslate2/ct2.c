@@ -19,8 +19,8 @@ static tfm_status read_values(void *state, uint64_t key, uint64_t row0, uint64_t
     return tfm_array_views_read(&((tfm_ct2_model *)state)->views, key, row0, n_rows, rows, error);
 }
 
-static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
-    return tfm_ct2_write_tokenizers(state, writer, error);
+static tfm_status write_tokenizers(void *state, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
+    return tfm_ct2_write_tokenizers(state, writer, options, error);
 }
 
 static tfm_array_shape array_shape(void *state, uint32_t array) {

@@ -123,6 +123,7 @@ void tfm_ct2_read_encoder(tfm_ct2_model *m);
 /* Reads the vocabularies beside model.bin. */
 tfm_status tfm_ct2_read_vocabularies(tfm_ct2_model *m, tfm_error *error);
 /* Writes the tokenizer from files beside model.bin, whose ids are those of the vocabulary. */
-tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error);
+tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, const tfm_pack_options *options,
+                                    tfm_error *error);
 
 #endif

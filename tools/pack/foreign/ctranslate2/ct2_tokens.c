@@ -109,12 +109,13 @@ static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *e
     return status;
 }
 
-tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
+tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, const tfm_pack_options *options,
+                                    tfm_error *error) {
     const bool named = m->source_tokens && m->target_tokens;
     if (named && has_file(m, "source.spm")) return write_sides(m, writer, error);
     /* These give ids of their own, which are the model's where both come from one Hugging Face folder. */
     if (has_file(m, "tokenizer.json") || has_file(m, "tokenizer.model") || has_file(m, "spiece.model") ||
         (has_file(m, "vocab.json") && has_file(m, "merges.txt")) || has_file(m, "vocab.txt"))
-        return tfm_pack_tokenizers(m->folder.text, writer, false, error);
+        return tfm_pack_tokenizers(m->folder.text, writer, false, options, error);
     return TFM_OK;
 }

@@ -179,7 +179,8 @@ static tfm_status add_tensors(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm
 
 /* ---- opening ---- */
 
-static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
+static tfm_status write_tokenizers(void *state, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
+    (void)options;
     const tfm_gguf_model *m = state;
     return tfm_gguf_write_tokenizer(m->gguf, writer, error);
 }

@@ -231,7 +231,8 @@ static bool find_tokenizer(const llama2c *m, tfm_path *path) {
     return tfm_path_is_file(path->text) || tfm_path_search(folder.text, "tok", ".bin", path) == 1;
 }
 
-static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
+static tfm_status write_tokenizers(void *state, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
+    (void)options;
     const llama2c *m = state;
     tfm_path path;
     return find_tokenizer(m, &path) ? tfm_llama2c_write_tokenizer(path.text, m->sizes[VOCABULARY], writer, error)

@@ -288,7 +288,8 @@ static tfm_status make_side(const model *m, const char *name, tfm_table_builder 
     return tfm_spm_pair_numbered_side(path.text, numbers, (int64_t)m->target_size, NULL, table, error);
 }
 
-static tfm_status write_tokenizers(void *state, tfm_writer *writer, tfm_error *error) {
+static tfm_status write_tokenizers(void *state, tfm_writer *writer, const tfm_pack_options *options, tfm_error *error) {
+    (void)options;
     const model *m = state;
     const char *name = m->vocabulary ? "source.spm" : "vocab.spm";
     tfm_table_builder *source = NULL, *target = NULL;

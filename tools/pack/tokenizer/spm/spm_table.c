@@ -189,7 +189,7 @@ tfm_status tfm_spm_table(const tfm_spm_model *model, const tfm_vocabulary *vocab
                          tfm_table_builder *table, tfm_error *error) {
     layout l = {model, vocabulary, what, table, error};
     tfm_table_set_string(table, "type", model->byte_pairs ? "sentencepiece-bpe" : "sentencepiece-unigram");
-    tfm_table_set_string(table, "join", vocabulary ? "marian" : "sentencepiece");
+    tfm_table_set_string(table, "join", vocabulary && !vocabulary->plain_join ? "marian" : "sentencepiece");
     tfm_table_set_u64(table, "language_codes", vocabulary != NULL && vocabulary->has_codes);
     tfm_table_set_u64(table, "merge_in_words", merges_stay_in_words(model));
     tfm_table_set_string(table, "unknown.surface", model->unknown_surface);

@@ -22,7 +22,8 @@ typedef struct tfm_vocabulary {
     tfm_trie_key *spellings;       /* sorted; value: id + 1 */
     size_t n_spellings;
     uint32_t unknown_id, end_id;
-    bool has_codes; /* some spelling is a language code, >>xx<< */
+    bool has_codes;  /* some spelling is a language code, >>xx<< */
+    bool plain_join; /* decoded pieces are joined in SentencePiece's manner, not in Marian's */
 } tfm_vocabulary;
 
 /*

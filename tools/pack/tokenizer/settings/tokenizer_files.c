@@ -1,0 +1,73 @@
+/* tokenizer_files.c - see tokenizer_files.h. */
+#include "tokenizer_files.h"
+
+#include "tools/pack/common/json_file.h"
+#include "tools/pack/common/path.h"
+
+static tfm_status load(const tfm_tokenizer_files *f, const char *name, json_t **json) {
+    return tfm_json_load(tfm_path_in(f->folder, name).text, TFM_JSON_OPTIONAL | TFM_JSON_NUL, json, f->error);
+}
+
+static void find_class(tfm_tokenizer_files *f) {
+    const char *name = json_string_value(json_object_get(f->settings, "tokenizer_class"));
+    f->class_file = "tokenizer_config.json";
+    if (!name) {
+        name = json_string_value(json_object_get(f->config, "tokenizer_class"));
+        f->class_file = "config.json";
+    }
+    f->class_name = name;
+    const char *type = json_string_value(json_object_get(f->config, "model_type"));
+    if (name)
+        f->class = tfm_tokenizer_class_find(name);
+    else if (type)
+        f->class = tfm_tokenizer_class_of_model(type);
+}
+
+static tfm_status check_class(const tfm_tokenizer_files *f) {
+    if (!f->class || f->class->source != TFM_SOURCE_LACKING) return TFM_OK;
+    return tfm_fail(f->error, TFM_ERROR_UNSUPPORTED,
+                    "%s/%s: the tokenizer class %s needs %s, which tfmpack does not have: its ids would be others; "
+                    "--tokenizer none packs the weights alone",
+                    f->folder, f->class_file, f->class->name, f->class->lacks);
+}
+
+tfm_status tfm_tokenizer_files_open(tfm_tokenizer_files *files, const char *folder, const tfm_pack_options *options,
+                                    tfm_error *error) {
+    *files = (tfm_tokenizer_files){.folder = folder, .options = options, .error = error};
+    tfm_status status = load(files, "config.json", &files->config);
+    if (status == TFM_OK) status = load(files, "tokenizer_config.json", &files->settings);
+    if (status == TFM_OK) status = load(files, "special_tokens_map.json", &files->map);
+    if (status == TFM_OK) status = load(files, "added_tokens.json", &files->added);
+    if (status != TFM_OK) return status;
+    find_class(files);
+    return check_class(files);
+}
+
+void tfm_tokenizer_files_close(tfm_tokenizer_files *files) {
+    json_decref(files->config);
+    json_decref(files->settings);
+    json_decref(files->map);
+    json_decref(files->added);
+}
+
+bool tfm_tokenizer_flag(const tfm_tokenizer_files *files, const char *name, bool fallback, bool *said) {
+    const json_t *value = json_object_get(files->settings, name);
+    if (said) *said = json_is_boolean(value);
+    return json_is_boolean(value) ? json_is_true(value) : fallback;
+}
+
+const char *tfm_token_content(const json_t *token) {
+    if (json_is_object(token)) token = json_object_get(token, "content");
+    return json_string_value(token);
+}
+
+const json_t *tfm_special_token(const tfm_tokenizer_files *files, const char *role) {
+    const json_t *token = json_object_get(files->settings, role);
+    bool complete = json_is_object(json_object_get(files->settings, "added_tokens_decoder"));
+    return token || complete ? token : json_object_get(files->map, role);
+}
+
+const char *tfm_special_token_text(const tfm_tokenizer_files *files, const char *role, const char *fallback) {
+    const json_t *token = tfm_special_token(files, role);
+    return token ? tfm_token_content(token) : fallback;
+}
