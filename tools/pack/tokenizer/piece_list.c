@@ -1,6 +1,7 @@
 /* piece_list.c - lists of pieces as tokenizer.json; see piece_list.h. */
 #include "piece_list.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "format/names.h"
 #include "format/utf8.h"
 #include "runtime/tokenizer/spm/spm_normalizer.h"
+#include "tools/pack/common/word_list.h"
 
 tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabulary, tfm_error *error) {
     *vocabulary = json_object();
@@ -25,6 +27,13 @@ tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabu
     return TFM_OK;
 }
 
+/* Words: separated by spaces. */
+static bool is_one_of(const tfm_spm_piece *p, const char *words) {
+    char text[40];
+    snprintf(text, sizeof text, "%.*s", p->n < sizeof text ? (int)p->n : 0, p->text);
+    return tfm_word_list_has(words, text);
+}
+
 tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabulary, json_t **added,
                                 tfm_error *error) {
     *added = json_array();
@@ -36,10 +45,11 @@ tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabu
         const json_t *id = p->n > 0 ? json_object_getn(vocabulary, p->text, p->n) : NULL;
         if (!id || json_integer_value(id) != (json_int_t)i) continue; /* an earlier token has its spelling */
         /* A symbol with U+2581 is found where spaces have become that. */
+        const bool strip = list->strip_after_added && !is_one_of(p, "<unk> <s> <|endoftext|>");
         bool normalized = memmem(p->text, p->n, TFM_SPM_SPACE, 3) != NULL;
         json_t *token =
             json_pack("{s:I, s:s%, s:b, s:b, s:b, s:b, s:b}", "id", (json_int_t)i, "content", p->text, (size_t)p->n,
-                      "single_word", 0, "lstrip", 0, "rstrip", 0, "normalized", normalized, "special", special);
+                      "single_word", 0, "lstrip", 0, "rstrip", strip, "normalized", normalized, "special", special);
         if (!token || json_array_append_new(*added, token) != 0)
             return tfm_no_memory(error, "%s: the tokenizer", list->what);
     }
@@ -166,8 +176,14 @@ static bool put_spaces(const tfm_piece_list *list, json_t *root) {
                              TFM_SPM_SPACE, "content", " ", "type", "ByteFallback", "type", "Fuse");
     json_t *steps = json_array();
     bool ok = true;
+    if (list->squeeze_spaces) {
+        ok = json_array_append_new(
+                 steps, json_pack("{s:s, s:b, s:b}", "type", "Strip", "strip_left", 1, "strip_right", 1)) == 0;
+        ok &= json_array_append_new(steps, json_pack("{s:s, s:{s:s}, s:s}", "type", "Replace", "pattern", "Regex",
+                                                     " {2,}", "content", " ")) == 0;
+    }
     if (list->space_prefix) {
-        ok = json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", TFM_SPM_SPACE)) == 0;
+        ok &= json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Prepend", "prepend", TFM_SPM_SPACE)) == 0;
         json_t *strip = json_pack("{s:s, s:s, s:i, s:i}", "type", "Strip", "content", " ", "start", 1, "stop", 0);
         ok &= json_array_append_new(back, strip) == 0;
     }

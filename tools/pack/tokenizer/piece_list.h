@@ -16,6 +16,8 @@ typedef struct tfm_piece_list {
     int64_t unknown, bos, eos; /* ids, -1: none */
     bool add_bos, add_eos;     /* around an input */
     bool space_prefix;         /* a text begins as if a space stood before it */
+    bool squeeze_spaces;       /* spaces around a text are taken away, and of several together one stays */
+    bool strip_after_added;    /* white space after added tokens belongs to them, but for <unk>, <s>, <|endoftext|> */
 } tfm_piece_list;
 
 /* {"spelling": id, ...}. Of equal spellings the first counts. Errors: TFM_ERROR_FORMAT (no UTF-8), _MEMORY. */

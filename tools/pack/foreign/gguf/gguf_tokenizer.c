@@ -9,8 +9,8 @@
 
 #include "format/names.h"
 #include "format/utf8.h"
+#include "gguf_pretokenizers.h"
 #include "runtime/tokenizer/spm/spm_normalizer.h"
-#include "tools/pack/common/word_list.h"
 #include "tools/pack/tokenizer/piece_list.h"
 #include "tools/pack/tokenizer/tokenizer_json.h"
 
@@ -46,9 +46,9 @@ static bool get_bool(const tfm_gguf *gguf, const char *name, bool fallback) {
     return value && !value->is_array && value->type == TFM_GGUF_BOOL ? value->data[0] != 0 : fallback;
 }
 
-/* A short text in memory of the caller's. */
-static const char *get_word(const tfm_gguf *gguf, const char *name, char *word, size_t size) {
-    const tfm_gguf_value *value = find(gguf, name);
+/* A short text in memory of the caller's; "" if there is none under this key. */
+static const char *get_text(const tfm_gguf *gguf, const char *key, char *word, size_t size) {
+    const tfm_gguf_value *value = tfm_gguf_find(gguf, key);
     word[0] = '\0';
     if (value && !value->is_array && value->type == TFM_GGUF_STRING) {
         const uint8_t *at = value->data;
@@ -59,6 +59,19 @@ static const char *get_word(const tfm_gguf *gguf, const char *name, char *word, 
     for (char *c = word; *c; c++)
         if ((unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e) *c = '?';
     return word;
+}
+
+static const char *get_word(const tfm_gguf *gguf, const char *name, char *word, size_t size) {
+    char key[80];
+    snprintf(key, sizeof key, KEY "%s", name);
+    return get_text(gguf, key, word, size);
+}
+
+/* Tokens that llama.cpp takes where a file does not name them; -1: none. */
+static int64_t default_id(const char *model, const char *name) {
+    if (strcmp(model, "llama") == 0) return strcmp(name, "bos_token_id") == 0 ? 1 : 2;
+    if (strcmp(model, "bert") == 0) return strcmp(name, "bos_token_id") == 0 ? 101 : -1;
+    return -1; /* 11 there, which ends texts in the vocabulary of Falcon and is a comma in that of GPT-2 */
 }
 
 /* UTF-8 without NUL. What is not is left to the tokenizer to complain of. */
@@ -98,80 +111,13 @@ static tfm_status read_tokens(vocabulary *v) {
 
 /* ---- byte-level BPE ---- */
 
-#define CONTRACTIONS "(?i:'s|'t|'re|'ve|'m|'ll|'d)"
-#define SPACES "|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define UPPER "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
-#define LOWER "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
-#define LLAMA3 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES
-#define QWEN2 CONTRACTIONS "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*" SPACES
-#define TEKKEN                                                                                                         \
-    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER                                \
-    "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
-#define GPT_4O                                                                                                         \
-    "[^\\r\\n\\p{L}\\p{N}]?" UPPER "*" LOWER "+" CONTRACTIONS "?|[^\\r\\n\\p{L}\\p{N}]?" UPPER "+" LOWER               \
-    "*" CONTRACTIONS "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES
-#define BLOOM " ?[^(\\s|.,!?…。，、।۔،)]+"
-
-/* Pre-tokenizers by the names that tokenizer.ggml.pre has for them. */
-static const struct {
-    const char *names;   /* separated by spaces */
-    const char *pattern; /* words; NULL: those of GPT-2 */
-    bool digits;         /* each digit is a word of its own */
-    bool falcon;         /* punctuation apart, digits by threes */
-    bool nfc, ignore_merges, bos;
-} presets[] = {
-    {.names = "gpt-2 gpt2 phi-2 roberta-bpe jina-es jina-de jina-v2-es jina-v2-de"},
-    {.names = "olmo mpt gpt-neox dbrx-neox", .nfc = true},
-    {.names = "smollm starcoder refact codeshell", .digits = true},
-    {.names = "command-r", .digits = true, .nfc = true},
-    {.names = "llama-bpe llama3 llama-v3 falcon3", .pattern = LLAMA3, .ignore_merges = true, .bos = true},
-    {.names = "dbrx smaug-bpe", .pattern = LLAMA3},
-    {.names = "qwen2 deepseek-r1-qwen", .pattern = QWEN2, .nfc = true},
-    {.names = "tekken", .pattern = TEKKEN, .ignore_merges = true, .bos = true},
-    {.names = "gpt-4o", .pattern = GPT_4O},
-    {.names = "bloom", .pattern = BLOOM},
-    {.names = "falcon default", .falcon = true},
-};
-#define N_PRESETS (sizeof presets / sizeof *presets)
-
-static json_t *split(const char *pattern) {
-    return json_pack("{s:s, s:{s:s}, s:s, s:b}", "type", "Split", "pattern", "Regex", pattern, "behavior", "Isolated",
-                     "invert", 0);
-}
-
-/* The pre_tokenizer of a preset. */
-static json_t *make_pretokenizer(size_t preset) {
-    json_t *steps = json_array();
-    bool ok = true, own = presets[preset].pattern != NULL;
-    if (own) ok = json_array_append_new(steps, split(presets[preset].pattern)) == 0;
-    if (presets[preset].digits)
-        ok &= json_array_append_new(steps, json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 1)) == 0;
-    if (presets[preset].falcon)
-        ok &=
-            json_array_append_new(steps, json_pack("{s:s, s:s}", "type", "Punctuation", "behavior", "Contiguous")) == 0;
-    ok &= json_array_append_new(
-              steps, json_pack("{s:s, s:b, s:b}", "type", "ByteLevel", "add_prefix_space", 0, "use_regex", !own)) == 0;
-    if (presets[preset].falcon) {
-        ok &= json_array_append_new(steps, json_pack("{s:s, s:b}", "type", "Digits", "individual_digits", 0)) == 0;
-        ok &= json_array_append_new(steps, split("[0-9][0-9][0-9]")) == 0;
-    }
-    json_t *words = json_pack("{s:s, s:O}", "type", "Sequence", "pretokenizers", steps);
-    json_decref(steps);
-    if (ok) return words;
-    json_decref(words);
-    return NULL;
-}
-
-static tfm_status find_preset(const vocabulary *v, size_t *preset) {
-    char known[500] = "";
-    size_t used = 0;
-    for (*preset = 0; *preset < N_PRESETS; ++*preset) {
-        if (tfm_word_list_has(presets[*preset].names, v->pre[0] ? v->pre : "default")) return TFM_OK;
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? " " : "", presets[*preset].names);
-    }
+static tfm_status find_pretokenizer(const vocabulary *v, const tfm_gguf_pretokenizer **words) {
+    *words = tfm_gguf_pretokenizer_find(v->pre);
+    if (*words) return TFM_OK;
     return tfm_fail(v->error, TFM_ERROR_UNSUPPORTED,
-                    "%s: " KEY "pre is '%s': how it finds words is not known here; known are %s", v->gguf->path, v->pre,
-                    known);
+                    "%s: " KEY "pre is '%s': how it finds words is not known here; docs/checkpoints.md has the names "
+                    "that are",
+                    v->gguf->path, v->pre);
 }
 
 /* "left right" as one text each. */
@@ -194,24 +140,23 @@ static tfm_status read_merges(const vocabulary *v, json_t **merges) {
 
 static tfm_status byte_level(vocabulary *v, json_t **root) {
     json_t *pieces = NULL, *added = NULL, *merges = NULL, *words = NULL;
-    size_t preset;
-    tfm_status status = find_preset(v, &preset);
+    const tfm_gguf_pretokenizer *chosen;
+    tfm_status status = find_pretokenizer(v, &chosen);
     if (status != TFM_OK) return status;
-    v->list.add_bos = get_bool(v->gguf, "add_bos_token", presets[preset].bos);
+    v->list.add_bos = get_bool(v->gguf, "add_bos_token", chosen->bos);
     v->list.add_eos = get_bool(v->gguf, "add_eos_token", false);
     status = tfm_piece_list_vocabulary(&v->list, &pieces, v->error);
     if (status == TFM_OK) status = tfm_piece_list_added(&v->list, pieces, &added, v->error);
     if (status == TFM_OK) status = read_merges(v, &merges);
-    if (status == TFM_OK && !(words = make_pretokenizer(preset)))
+    if (status == TFM_OK && !(words = tfm_gguf_pretokenizer_json(chosen)))
         status = tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     if (status == TFM_OK) {
         *root = json_pack("{s:O, s:O, s:{s:s}, s:{s:s, s:n, s:b, s:b, s:b, s:O, s:O}}", "added_tokens", added,
                           "pre_tokenizer", words, "decoder", "type", "ByteLevel", "model", "type", "BPE", "unk_token",
-                          "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", presets[preset].ignore_merges, "vocab",
-                          pieces, "merges", merges);
+                          "fuse_unk", 0, "byte_fallback", 0, "ignore_merges", chosen->ignore_merges, "vocab", pieces,
+                          "merges", merges);
         bool ok = *root != NULL;
-        if (ok && presets[preset].nfc)
-            ok = json_object_set_new(*root, "normalizer", json_pack("{s:s}", "type", "NFC")) == 0;
+        if (ok && chosen->nfc) ok = json_object_set_new(*root, "normalizer", json_pack("{s:s}", "type", "NFC")) == 0;
         status = ok ? tfm_piece_list_template(&v->list, *root, v->error)
                     : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
     }
@@ -274,8 +219,8 @@ static tfm_status word_pieces(vocabulary *v, json_t **root) {
     list->unknown = get_id(g, "unknown_token_id", 100);
     list->bos = get_id(g, "cls_token_id", get_id(g, "bos_token_id", 101));
     list->eos = get_id(g, "seperator_token_id", get_id(g, "separator_token_id", get_id(g, "eos_token_id", 102)));
-    list->add_bos = get_bool(g, "add_bos_token", true);
-    list->add_eos = get_bool(g, "add_eos_token", true);
+    list->add_bos = list->add_eos = true; /* whatever add_bos_token, add_eos_token and add_sep_token say, as there */
+    const bool lower_case = get_bool(g, "normalizer.lowercase", true);
     if ((uint64_t)list->unknown >= list->n || (uint64_t)list->bos >= list->n || (uint64_t)list->eos >= list->n)
         return wrong(v, "tokens", "lacks one of the tokens that stand for unknown words, begin and end");
     tfm_status status = spell(v, &texts);
@@ -285,22 +230,19 @@ static tfm_status word_pieces(vocabulary *v, json_t **root) {
         const tfm_spm_piece *unknown = &list->pieces[list->unknown], *cls = &list->pieces[list->bos],
                             *sep = &list->pieces[list->eos];
         const char *normalizer = "BertNormalizer";
-        *root = json_pack(
-            "{s:O, s:{s:s, s:b, s:b, s:n, s:b}, s:{s:s}, s:{s:s, s:s, s:b}, s:{s:s, s:s%, s:s, s:i, s:O}}",
-            "added_tokens", added, "normalizer", "type", normalizer, "clean_text", 1, "handle_chinese_chars", 1,
-            "strip_accents", "lowercase", 1, "pre_tokenizer", "type", "BertPreTokenizer", "decoder", "type",
-            "WordPiece", "prefix", "##", "cleanup", 1, "model", "type", "WordPiece", "unk_token", unknown->text,
-            (size_t)unknown->n, "continuing_subword_prefix", "##", "max_input_chars_per_word", 100, "vocab", pieces);
+        *root =
+            json_pack("{s:O, s:{s:s, s:b, s:b, s:b, s:b}, s:{s:s}, s:{s:s, s:s, s:b}, s:{s:s, s:s%, s:s, s:i, s:O}}",
+                      "added_tokens", added, "normalizer", "type", normalizer, "clean_text", 1, "handle_chinese_chars",
+                      1, "strip_accents", get_bool(g, "normalizer.strip_accents", lower_case), "lowercase", lower_case,
+                      "pre_tokenizer", "type", "BertPreTokenizer", "decoder", "type", "WordPiece", "prefix", "##",
+                      "cleanup", 1, "model", "type", "WordPiece", "unk_token", unknown->text, (size_t)unknown->n,
+                      "continuing_subword_prefix", "##", "max_input_chars_per_word", 100, "vocab", pieces);
         json_t *post =
             json_pack("{s:s, s:[s%, I], s:[s%, I]}", "type", "BertProcessing", "cls", cls->text, (size_t)cls->n,
                       (json_int_t)list->bos, "sep", sep->text, (size_t)sep->n, (json_int_t)list->eos);
-        if (list->add_bos && list->add_eos)
-            status = *root && json_object_set(*root, "post_processor", post) == 0
-                         ? TFM_OK
-                         : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
-        else
-            status = *root ? tfm_piece_list_template(list, *root, v->error)
-                           : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
+        status = *root && json_object_set(*root, "post_processor", post) == 0
+                     ? TFM_OK
+                     : tfm_no_memory(v->error, "%s: the tokenizer", v->gguf->path);
         json_decref(post);
     }
     json_decref(pieces);
@@ -317,6 +259,11 @@ static tfm_status byte_pairs(vocabulary *v, json_t **root) {
     list->add_bos = get_bool(v->gguf, "add_bos_token", true);
     list->add_eos = get_bool(v->gguf, "add_eos_token", false);
     list->space_prefix = get_bool(v->gguf, "add_space_prefix", true);
+    list->squeeze_spaces = get_bool(v->gguf, "remove_extra_whitespaces", false);
+    if (find(v->gguf, "precompiled_charsmap"))
+        return tfm_fail(v->error, TFM_ERROR_UNSUPPORTED,
+                        "%s: key '" KEY "precompiled_charsmap' is not supported with " KEY "model '%s'", v->gguf->path,
+                        v->model);
     list->unknown = get_id(v->gguf, "unknown_token_id", 0);
     for (size_t i = 0; i < list->n; i++) {
         /* Whatever the types say, there is one unknown piece. */
@@ -328,6 +275,22 @@ static tfm_status byte_pairs(vocabulary *v, json_t **root) {
 }
 
 /* ---- all ---- */
+
+/* A token that should stand around an input must be known. */
+static tfm_status check_ends(const vocabulary *v) {
+    if (v->list.add_bos && v->list.bos < 0) return wrong(v, "bos_token_id", "is missing, and inputs should begin so");
+    if (v->list.add_eos && v->list.eos < 0) return wrong(v, "eos_token_id", "is missing, and inputs should end so");
+    return TFM_OK;
+}
+
+/* Whether white space after the tokens of chats belongs to them: what the files do not say, the model's name does. */
+static bool is_phi3(const tfm_gguf *gguf, const char *model) {
+    char name[200], architecture[40];
+    get_text(gguf, "general.name", name, sizeof name);
+    get_text(gguf, "general.architecture", architecture, sizeof architecture);
+    return strcasestr(name, "phi-3") || strcasestr(name, "phi3") ||
+           (strcmp(architecture, "phi3") == 0 && strcmp(model, "llama") == 0);
+}
 
 tfm_status tfm_gguf_tokenizer(const tfm_gguf *gguf, json_t **root, tfm_error *error) {
     static const struct {
@@ -341,12 +304,14 @@ tfm_status tfm_gguf_tokenizer(const tfm_gguf *gguf, json_t **root, tfm_error *er
     v.pre = get_word(gguf, "pre", pre, sizeof pre);
     if (!model[0] || strcmp(model, "no_vocab") == 0 || strcmp(model, "none") == 0) return TFM_OK;
     v.list = (tfm_piece_list){.what = gguf->path, .unknown = -1};
-    v.list.bos = get_id(gguf, "bos_token_id", strcmp(model, "llama") == 0 ? 1 : -1);
-    v.list.eos = get_id(gguf, "eos_token_id", strcmp(model, "llama") == 0 ? 2 : -1);
+    v.list.bos = get_id(gguf, "bos_token_id", default_id(model, "bos_token_id"));
+    v.list.eos = get_id(gguf, "eos_token_id", default_id(model, "eos_token_id"));
+    v.list.strip_after_added = is_phi3(gguf, model);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(model, kinds[i].model) != 0) continue;
         tfm_status status = read_tokens(&v);
         if (status == TFM_OK) status = kinds[i].make(&v, root);
+        if (status == TFM_OK) status = check_ends(&v);
         free(v.list.pieces);
         if (status != TFM_OK) {
             json_decref(*root);
@@ -390,9 +355,23 @@ static bool add_end(json_t *ends, int64_t id) {
     return json_array_append_new(ends, json_integer(id)) == 0;
 }
 
-/* Chat models end their turns with tokens that older files name nowhere but in the vocabulary. */
+/* Texts and turns end with tokens that many files name nowhere but in the vocabulary; llama.cpp has this list. */
 static bool add_turn_ends(const tfm_gguf *gguf, json_t *ends) {
-    static const char *const words[] = {"<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>"};
+    static const char *const words[] = {"<|eot_id|>",
+                                        "<|im_end|>",
+                                        "<|end|>",
+                                        "<end_of_turn>",
+                                        "<|endoftext|>",
+                                        "<|eom_id|>",
+                                        "<EOT>",
+                                        "_<EOT>",
+                                        "[EOT]",
+                                        "[EOS]",
+                                        "<eos>",
+                                        "<|end_of_text|>",
+                                        "<end_of_utterance>",
+                                        "<\xEF\xBD\x9C"
+                                        "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"};
     const tfm_gguf_value *tokens = find(gguf, "tokens"), *types = find(gguf, "token_type");
     if (!tokens || tokens->type != TFM_GGUF_STRING || !types || types->count != tokens->count) return true;
     const uint8_t *at = tokens->data;
@@ -401,7 +380,7 @@ static bool add_turn_ends(const tfm_gguf *gguf, json_t *ends) {
         size_t n;
         int64_t kind;
         const char *text = tfm_gguf_next_string(&at, &n);
-        if (n < 7 || n > 13 || !tfm_gguf_integer(types, i, &kind) || kind != TFM_PIECE_CONTROL) continue;
+        if (n < 5 || n > 30 || !tfm_gguf_integer(types, i, &kind) || kind != TFM_PIECE_CONTROL) continue;
         for (size_t k = 0; k < sizeof words / sizeof *words; k++)
             if (n == strlen(words[k]) && memcmp(text, words[k], n) == 0) ok = add_end(ends, (int64_t)i);
     }
@@ -410,13 +389,15 @@ static bool add_turn_ends(const tfm_gguf *gguf, json_t *ends) {
 
 json_t *tfm_gguf_generation(const tfm_gguf *gguf) {
     json_t *config = json_object(), *ends = json_array();
+    char model[40];
     const int64_t bos = get_id(gguf, "bos_token_id", -1), pad = get_id(gguf, "padding_token_id", -1);
     bool ok = config && ends;
     if (bos >= 0) ok = ok && json_object_set_new(config, "bos_token_id", json_integer(bos)) == 0;
     if (pad >= 0) ok = ok && json_object_set_new(config, "pad_token_id", json_integer(pad)) == 0;
-    ok = ok && add_end(ends, get_id(gguf, "eos_token_id", -1)) && add_end(ends, get_id(gguf, "eot_token_id", -1)) &&
-         add_end(ends, get_id(gguf, "eom_token_id", -1));
-    if (ok && tfm_gguf_find(gguf, "tokenizer.chat_template")) ok = add_turn_ends(gguf, ends);
+    get_word(gguf, "model", model, sizeof model);
+    ok = ok && add_end(ends, get_id(gguf, "eos_token_id", default_id(model, "eos_token_id"))) &&
+         add_end(ends, get_id(gguf, "eot_token_id", -1)) && add_end(ends, get_id(gguf, "eom_token_id", -1));
+    ok = ok && add_turn_ends(gguf, ends);
     if (ok && json_array_size(ends) > 0) ok = json_object_set(config, "eos_token_id", ends) == 0;
     json_decref(ends);
     if (ok) return config;

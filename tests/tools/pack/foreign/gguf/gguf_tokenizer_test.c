@@ -8,6 +8,7 @@
 #include "runtime/tokenizer/tokenizer.h"
 #include "tests/support/program.h"
 #include "tools/pack/common/name_format.h"
+#include "tools/pack/foreign/gguf/gguf_tokenizer.h"
 #include "tools/pack/pack.h"
 
 TestSuite(gguf_tokenizer, .timeout = 120);
@@ -125,11 +126,13 @@ Test(gguf_tokenizer, pretokenizers) {
     static const struct {
         const char *pre;
         bool joined, bos; /* "12" is one word; a text begins with bos */
-    } cases[] = {{"gpt-2", true, false},   {"llama-bpe", true, true},   {"qwen2", false, false},
-                 {"smollm", false, false}, {"falcon", true, false},     {"tekken", false, true},
-                 {"gpt-4o", true, false},  {"command-r", false, false}, {"olmo", true, false},
-                 {"default", true, false}, {NULL, true, false},         {"dbrx", true, false},
-                 {"bloom", true, false}};
+    } cases[] = {{"gpt-2", true, false},           {"llama-bpe", true, true},    {"qwen2", false, false},
+                 {"smollm", false, false},         {"falcon", true, false},      {"tekken", false, true},
+                 {"gpt-4o", true, false},          {"command-r", false, false},  {"olmo", true, false},
+                 {"default", true, false},         {NULL, true, false},          {"dbrx", true, false},
+                 {"bloom", true, false},           {"viking", false, false},     {"deepseek-llm", true, false},
+                 {"deepseek-coder", false, false}, {"deepseek-v3", true, false}, {"deepseek-r1-qwen", false, false},
+                 {"stablelm2", false, false},      {"glm4", true, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         gguf_writer w = bpe_begin(cases[i].pre);
         opened o = open_writer(&w);
@@ -144,6 +147,102 @@ Test(gguf_tokenizer, pretokenizers) {
             EXPECT(&o, "ab", true, 5);
         opened_close(&o);
     }
+}
+
+/* Digits are looked for in the text: the second byte of a letter may be spelled like one. */
+Test(gguf_tokenizer, default_works_on_the_text) {
+    static const char *const tokens[] = {"\xC3\x83", "\xC2\xB2", "\xC3\x83\xC2\xB2"}, *const merges[] = {
+                                                                                          "\xC3\x83 \xC2\xB2"};
+    static const int32_t types[] = {1, 1, 1};
+    static const char *const names[] = {NULL, "default", "falcon"};
+    for (size_t i = 0; i < 3; i++) {
+        gguf_writer w = gguf_begin();
+        gguf_string(&w, "general.architecture", "llama");
+        gguf_string(&w, "tokenizer.ggml.model", "gpt2");
+        if (names[i]) gguf_string(&w, "tokenizer.ggml.pre", names[i]);
+        gguf_strings(&w, "tokenizer.ggml.tokens", tokens, 3);
+        gguf_i32s(&w, "tokenizer.ggml.token_type", types, 3);
+        gguf_strings(&w, "tokenizer.ggml.merges", merges, 1);
+        opened o = open_writer(&w);
+        if (i < 2)
+            EXPECT(&o, "\xC3\xB2", false, 2);
+        else
+            EXPECT(&o, "\xC3\xB2", false, 0, 1); /* as tokenizer.json of Falcon has it */
+        opened_close(&o);
+    }
+}
+
+/* White space after the tokens of Phi-3's chats belongs to them. */
+Test(gguf_tokenizer, phi3_strips_after_tokens) {
+    static const char *const names[] = {"Other", "Phi-3 mini", "my_phi3"};
+    for (size_t i = 0; i < 3; i++) {
+        gguf_writer w = spm_begin();
+        put_spm(&w);
+        gguf_string(&w, "general.name", names[i]);
+        opened o = open_writer(&w);
+        if (i == 0)
+            EXPECT(&o, "ab<sep> ab", false, 7, 8, 3, 7);
+        else
+            EXPECT(&o, "ab<sep> \n ab", false, 7, 8, 7);
+        EXPECT(&o, "<s> ab", false, 1, 3, 7);
+        opened_close(&o);
+    }
+}
+
+Test(gguf_tokenizer, extra_spaces) {
+    gguf_writer w = spm_begin();
+    put_spm(&w);
+    gguf_bool(&w, "tokenizer.ggml.remove_extra_whitespaces", true);
+    opened o = open_writer(&w);
+    EXPECT(&o, "  ab   ab ", false, 7, 7);
+    opened_close(&o);
+}
+
+/* Case as the file says; [CLS] and [SEP] whatever it says. */
+Test(gguf_tokenizer, word_pieces_keep_case) {
+    static const char *const tokens[] = {"[UNK]", "[CLS]", "[SEP]", "\342\226\201ab", "\342\226\201AB"};
+    static const int32_t types[] = {3, 3, 3, 1, 1};
+    for (int cased = 0; cased < 2; cased++) {
+        gguf_writer w = gguf_begin();
+        gguf_string(&w, "general.architecture", "bert");
+        gguf_string(&w, "tokenizer.ggml.model", "bert");
+        gguf_strings(&w, "tokenizer.ggml.tokens", tokens, 5);
+        gguf_i32s(&w, "tokenizer.ggml.token_type", types, 5);
+        gguf_u32(&w, "tokenizer.ggml.unknown_token_id", 0);
+        gguf_u32(&w, "tokenizer.ggml.cls_token_id", 1);
+        gguf_u32(&w, "tokenizer.ggml.seperator_token_id", 2);
+        gguf_bool(&w, "tokenizer.ggml.add_eos_token", false);
+        if (cased) gguf_bool(&w, "tokenizer.ggml.normalizer.lowercase", false);
+        opened o = open_writer(&w);
+        EXPECT(&o, "AB", true, 1, cased ? 4 : 3, 2);
+        opened_close(&o);
+    }
+}
+
+static void expect_ends(gguf_writer *w, const int32_t *ids, size_t n) {
+    char *folder = scratch_make();
+    tfm_gguf *gguf;
+    gguf_save(w, in(folder, "v.gguf"));
+    REQUIRE_OK(tfm_gguf_open(&gguf, in(folder, "v.gguf"), error));
+    json_t *generation = tfm_gguf_generation(gguf), *ends = json_object_get(generation, "eos_token_id");
+    cr_expect_eq(json_array_size(ends), n);
+    for (size_t i = 0; i < n; i++) cr_expect_eq(json_integer_value(json_array_get(ends, i)), ids[i]);
+    json_decref(generation);
+    tfm_gguf_close(&gguf);
+    scratch_remove(&folder);
+}
+
+/* What ends an output where the file does not say so: the token of the kind of vocabulary, and what is spelled so. */
+Test(gguf_tokenizer, ends_that_are_not_named) {
+    gguf_writer w = spm_begin();
+    put_spm(&w);
+    expect_ends(&w, (const int32_t[]){2}, 1);
+    w = spm_begin();
+    put_spm(&w);
+    gguf_u32(&w, "tokenizer.ggml.eos_token_id", 8);
+    expect_ends(&w, (const int32_t[]){8}, 1);
+    w = bpe_begin("gpt-2");
+    expect_ends(&w, (const int32_t[]){8}, 1);
 }
 
 static void refuse(gguf_writer *w, tfm_status status, const char *text) {
@@ -175,6 +274,13 @@ Test(gguf_tokenizer, refusals) {
     put_spm(&w);
     gguf_u32(&w, "tokenizer.ggml.bos_token_id", 9);
     refuse(&w, TFM_ERROR_FORMAT, "not in the vocabulary");
+    w = spm_begin();
+    put_spm(&w);
+    gguf_i32s(&w, "tokenizer.ggml.precompiled_charsmap", spm_types, 9);
+    refuse(&w, TFM_ERROR_UNSUPPORTED, "precompiled_charsmap' is not supported with tokenizer.ggml.model 'llama'");
+    w = bpe_begin("gpt-2");
+    gguf_bool(&w, "tokenizer.ggml.add_eos_token", true);
+    refuse(&w, TFM_ERROR_FORMAT, "key 'tokenizer.ggml.eos_token_id' is missing, and inputs should end so");
     const char *broken[] = {"<unk>", "\xff", "a"};
     w = spm_begin();
     gguf_strings(&w, "tokenizer.ggml.tokens", broken, 3);
