@@ -67,17 +67,48 @@ static tfm_status read_settings(tfm_ct2_model *m, tfm_error *error) {
     const tfm_path path = tfm_path_in(m->folder.text, "config.json");
     const unsigned rules = TFM_JSON_OPTIONAL | TFM_JSON_OBJECT;
     tfm_status status = tfm_json_load(path.text, rules, &m->settings, error);
+    if (status == TFM_OK && !m->settings && !(m->settings = json_object()))
+        return tfm_no_memory(error, "%s", path.text);
     if (status == TFM_OK && json_integer_value(json_object_get(m->settings, "quantization_type")) != 0)
         status =
             tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: quantization_type: AWQ weights are not supported", path.text);
     return status;
 }
 
+/* Special tokens, which the model file has before version 6: variables of texts and flags, each with its default. What
+ * a config.json beside such a file says stands where the file says nothing. */
+static void read_old_settings(tfm_ct2_model *m) {
+    static const char *const tokens[][2] = {{"unk_token", "<unk>"}, {"bos_token", "<s>"}, {"eos_token", "</s>"}};
+    static const char *const flags[][2] = {{"add_source_bos", "with_source_bos"},
+                                           {"add_source_eos", "with_source_eos"}};
+    char text[TFM_CT2_NAME_MAX];
+    for (size_t i = 0; i < 3; i++) {
+        const char *beside = json_string_value(json_object_get(m->settings, tokens[i][0]));
+        const char *token = tfm_ct2_text(m, beside ? beside : tokens[i][1], tokens[i][0], text, sizeof text);
+        if (token != beside) tfm_foreign_set_string(&m->foreign, m->settings, tokens[i][0], token);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        const bool beside = json_is_true(json_object_get(m->settings, flags[i][0]));
+        tfm_foreign_set_bool(&m->foreign, m->settings, flags[i][0], tfm_ct2_flag(m, beside, flags[i][1]));
+    }
+    const bool by_user = tfm_ct2_flag(m, false, "user_decoder_start_tokens");
+    const bool is_bos = tfm_ct2_flag(m, true, "with_target_bos");
+    const json_t *start = json_object_get(m->settings, is_bos ? "bos_token" : "eos_token");
+    if (!json_object_get(m->settings, "decoder_start_token"))
+        tfm_foreign_set(&m->foreign, m->settings, "decoder_start_token",
+                        by_user ? json_null() : json_string(json_string_value(start)));
+}
+
+static bool is_seq2seq(const char *spec) {
+    return !strcmp(spec, "TransformerSpec") || !strcmp(spec, "TransformerBase") || !strcmp(spec, "TransformerBig");
+}
+
 static void read_kind(tfm_ct2_model *m) {
     const char *spec = m->file.spec;
-    if (!strcmp(spec, "TransformerSpec") && tfm_ct2_has(m, "encoder/layer_0/self_attention/relative_attention_bias"))
+    if (m->file.version < 6) read_old_settings(m);
+    if (is_seq2seq(spec) && tfm_ct2_has(m, "encoder/layer_0/self_attention/relative_attention_bias"))
         tfm_ct2_read_t5(m);
-    else if (!strcmp(spec, "TransformerSpec"))
+    else if (is_seq2seq(spec))
         tfm_ct2_read_seq2seq(m);
     else if (!strcmp(spec, "TransformerDecoderSpec"))
         tfm_ct2_read_decoder(m);
@@ -91,6 +122,16 @@ static void read_kind(tfm_ct2_model *m) {
     tfm_ct2_finish(m);
 }
 
+/* Who adds a token where the tokenizer beside the model is one of a Hugging Face folder: it has rules of its own. */
+static void note_frame(tfm_ct2_model *m) {
+    if (!tfm_path_has(m->folder.text, "tokenizer.json") && !tfm_path_has(m->folder.text, "vocab.json")) return;
+    if (json_is_true(json_object_get(m->settings, "add_source_bos")) ||
+        json_is_true(json_object_get(m->settings, "add_source_eos")))
+        tfm_foreign_note(&m->foreign,
+                         "add_source_bos and add_source_eos are not obeyed: what stands around an input is "
+                         "as the tokenizer beside the model says");
+}
+
 static tfm_status open_ct2(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     tfm_ct2_model *m = NULL;
     tfm_status status = start(checkpoint, path, &m, error);
@@ -98,13 +139,14 @@ static tfm_status open_ct2(tfm_checkpoint *checkpoint, const char *path, tfm_err
     if (status == TFM_OK) status = tfm_ct2_read_vocabularies(m, error);
     if (status != TFM_OK) return status;
     read_kind(m);
+    note_frame(m);
     m->foreign.error = NULL; /* it was of this call */
     return m->foreign.status;
 }
 
 const tfm_checkpoint_format tfm_ct2_format = {
     .name = "ctranslate2",
-    .what = "CTranslate2 model folder (model.bin of versions 3 to 6)",
+    .what = "CTranslate2 model folder (model.bin of versions 2 to 6)",
     .matches = is_ct2,
     .open = open_ct2,
 };

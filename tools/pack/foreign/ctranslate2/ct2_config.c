@@ -24,7 +24,7 @@ static uint64_t count_layers(tfm_ct2_model *m, const char *stack) {
 }
 
 static uint64_t read_heads(tfm_ct2_model *m, const char *stack) {
-    const int64_t heads = tfm_ct2_integer(m, 0, tfm_ct2_option(m, stack, "num_heads").text);
+    const int64_t heads = tfm_ct2_integer(m, m->implied_heads, tfm_ct2_option(m, stack, "num_heads").text);
     if (heads >= 1 && heads <= 4096) return (uint64_t)heads;
     tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "variable '%s/num_heads' is missing or absurd", stack);
     return 1;

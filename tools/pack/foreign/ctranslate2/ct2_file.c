@@ -8,9 +8,10 @@
 #include <unistd.h>
 
 #include "format/regular_file.h"
+#include "format/utf8.h"
 #include "tools/common/bytes.h"
 
-#define VERSION_MIN 3
+#define VERSION_MIN 2
 #define VERSION_MAX 6
 /* A variable takes this many bytes at least, an alias that many: what bounds their numbers. */
 #define VARIABLE_BYTES 9
@@ -201,9 +202,6 @@ static void take_aliases(cursor *c, tfm_ct2_file *file) {
         if (compare_aliases(&file->aliases[i - 1], &file->aliases[i]) == 0)
             c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: variable '%s' is there twice", file->path,
                                  file->aliases[i].name);
-    if (c->status == TFM_OK && remaining(c) > 0)
-        c->status = tfm_fail(c->error, TFM_ERROR_FORMAT, "%s: damaged: %" PRIu64 " bytes after its end", file->path,
-                             remaining(c));
 }
 
 /* ---- opening ---- */
@@ -220,7 +218,9 @@ bool tfm_ct2_file_is(const char *path) {
     if (start[0] < 2 || start[1] || start[2] || start[3] || n < 5 || 6 + n > (size_t)got) return false;
     for (size_t i = 0; i + 1 < n; i++)
         if (start[6 + i] < '0' || start[6 + i] > 'z') return false;
-    return start[6 + n - 1] == 0 && memcmp(start + 6 + n - 5, "Spec", 4) == 0;
+    if (start[6 + n - 1] != 0) return false;
+    const char *name = (const char *)start + 6;
+    return memcmp(name + n - 5, "Spec", 4) == 0 || !strcmp(name, "TransformerBase") || !strcmp(name, "TransformerBig");
 }
 
 static tfm_status read_header(tfm_ct2_file *file, tfm_error *error) {
@@ -236,7 +236,10 @@ static tfm_status read_header(tfm_ct2_file *file, tfm_error *error) {
     take_name(c, file->spec);
     file->revision = take_number(c, 4);
     if (c->status == TFM_OK) take_variables(c, file);
-    if (c->status == TFM_OK) take_aliases(c, file);
+    if (c->status == TFM_OK && file->version >= 3) take_aliases(c, file);
+    if (c->status == TFM_OK && remaining(c) > 0)
+        c->status =
+            tfm_fail(error, TFM_ERROR_FORMAT, "%s: damaged: %" PRIu64 " bytes after its end", file->path, remaining(c));
     tfm_status status = c->status;
     free(c);
     return status;
@@ -362,5 +365,16 @@ tfm_status tfm_ct2_file_number(tfm_ct2_file *file, uint32_t variable, double *nu
     if (status != TFM_OK) return status;
     widen(v->type, data, 1, 1.0f, &value);
     *number = value;
+    return TFM_OK;
+}
+
+tfm_status tfm_ct2_file_text(tfm_ct2_file *file, uint32_t variable, char *text, size_t size, tfm_error *error) {
+    const tfm_ct2_variable *v = &file->variables[variable];
+    bool good = v->type == TFM_CT2_I8 && v->rank == 1 && v->count < size;
+    tfm_status status = good ? read_at(file, v->offset, text, (size_t)v->count, error) : TFM_OK;
+    if (status != TFM_OK) return status;
+    if (good) text[v->count] = '\0';
+    if (!good || memchr(text, 0, (size_t)v->count) || tfm_utf8_valid_prefix(text, (size_t)v->count) != v->count)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: variable '%s' is not a short text", file->path, v->name);
     return TFM_OK;
 }

@@ -1,5 +1,5 @@
 /*
- * ct2_file.h - the variables of CTranslate2's model.bin, versions 3 to 6: names, shapes, values as floats.
+ * ct2_file.h - the variables of CTranslate2's model.bin, versions 2 to 6: names, shapes, values as floats.
  */
 #ifndef TFM_TOOLS_PACK_FOREIGN_CTRANSLATE2_CT2_FILE_H
 #define TFM_TOOLS_PACK_FOREIGN_CTRANSLATE2_CT2_FILE_H
@@ -73,5 +73,7 @@ tfm_status tfm_ct2_file_read(tfm_ct2_file *file, uint32_t variable, uint64_t row
                              tfm_error *error);
 /* The single number of a variable without dimensions. */
 tfm_status tfm_ct2_file_number(tfm_ct2_file *file, uint32_t variable, double *number, tfm_error *error);
+/* The text of a variable that is one: bytes of UTF-8, fewer than size. */
+tfm_status tfm_ct2_file_text(tfm_ct2_file *file, uint32_t variable, char *text, size_t size, tfm_error *error);
 
 #endif

@@ -52,6 +52,14 @@ bool tfm_ct2_flag(tfm_ct2_model *m, bool fallback, const char *name) {
     return number != 0;
 }
 
+const char *tfm_ct2_text(tfm_ct2_model *m, const char *fallback, const char *name, char *text, size_t size) {
+    tfm_ct2_variable *v = find(m, name);
+    if (!v) return fallback;
+    v->used = true;
+    m->foreign.status = tfm_ct2_file_text(&m->file, index_of(m, v), text, size, m->foreign.error);
+    return m->foreign.status != TFM_OK ? fallback : text;
+}
+
 bool tfm_ct2_is_flag(tfm_ct2_model *m, const char *name) {
     const tfm_ct2_variable *v = find(m, name);
     return v && v->type == TFM_CT2_I8;

@@ -20,8 +20,9 @@ typedef struct tfm_ct2_model {
     json_t *source_tokens, *target_tokens; /* arrays of strings, or NULL: not there */
     json_t *config, *generation;           /* ours; owned by the checkpoint */
     tfm_array_views views;
-    bool shared_options; /* an early revision, whose options of a stack may be "num_heads" for "encoder/num_heads" */
-    bool has_padding;    /* a row was added for a token "<pad>" after all others */
+    int64_t implied_heads; /* of models whose files do not say how many: by the name of their kind; 0: not implied */
+    bool shared_options;   /* an early revision, whose options of a stack may be "num_heads" for "encoder/num_heads" */
+    bool has_padding;      /* a row was added for a token "<pad>" after all others */
 } tfm_ct2_model;
 
 /* ---- variables; names are formatted ---- */
@@ -32,6 +33,8 @@ __attribute__((format(printf, 2, 3))) bool tfm_ct2_has(tfm_ct2_model *m, const c
 double tfm_ct2_real(tfm_ct2_model *m, double fallback, const char *name);
 int64_t tfm_ct2_integer(tfm_ct2_model *m, int64_t fallback, const char *name);
 bool tfm_ct2_flag(tfm_ct2_model *m, bool fallback, const char *name);
+/* A text, or the fallback if it is not there; lives in `text`. */
+const char *tfm_ct2_text(tfm_ct2_model *m, const char *fallback, const char *name, char *text, size_t size);
 /* Whether it is there as a flag, where some files have a number instead. */
 bool tfm_ct2_is_flag(tfm_ct2_model *m, const char *name);
 /* Dimension of an array that must be there. */

@@ -75,9 +75,10 @@ static void read_stack(reader *r, stack_options *stack) {
 
 static void read_options(reader *r) {
     tfm_ct2_model *m = r->model;
-    if (m->file.revision < 3)
+    if (m->file.revision < 2)
         tfm_foreign_fail(&m->foreign, TFM_ERROR_UNSUPPORTED,
-                         "revision %u of TransformerSpec is not supported; 3 and later are", m->file.revision);
+                         "revision %u of TransformerSpec is not supported; 2 and later are", m->file.revision);
+    if (m->file.revision < 3) m->implied_heads = !strcmp(m->file.spec, "TransformerBig") ? 16 : 8;
     m->shared_options = m->file.revision < 5;
     if (tfm_ct2_has(m, "encoder/embeddings_1/weight"))
         tfm_foreign_fail(&m->foreign, TFM_ERROR_UNSUPPORTED,

@@ -4,6 +4,7 @@
 #include "ct2_model.h"
 #include "tools/pack/common/json_file.h"
 #include "tools/pack/common/source_file.h"
+#include "tools/pack/tokenizer/spm/spm_model.h"
 #include "tools/pack/tokenizer/spm/spm_pair.h"
 #include "tools/pack/tokenizer/tokenizer_pack.h"
 
@@ -94,25 +95,63 @@ static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json
     json_t *numbers = number(tokens);
     if (!numbers) return tfm_no_memory(error, "%s", m->folder.text);
     const int64_t padding = m->has_padding ? (int64_t)json_array_size(tokens) : -1;
+    /* Marian's models end their inputs, whoever is to add the token. */
+    if (m->has_padding && json_object_set_new(m->settings, "add_source_eos", json_true()) != 0) {
+        json_decref(numbers);
+        return tfm_no_memory(error, "%s", m->folder.text);
+    }
     return tfm_spm_pair_numbered_side(tfm_path_in(m->folder.text, file).text, numbers, padding, m->settings, table,
                                       error);
 }
 
-static tfm_status write_sides(tfm_ct2_model *m, tfm_writer *writer, tfm_error *error) {
+/* source, target: files; they may be one. */
+static tfm_status write_sides(tfm_ct2_model *m, const char *source_file, const char *target_file, tfm_writer *writer,
+                              tfm_error *error) {
     tfm_table_builder *source = NULL, *target = NULL;
-    tfm_status status = make_side(m, "source.spm", m->source_tokens, &source, error);
-    if (status == TFM_OK && has_file(m, "target.spm"))
-        status = make_side(m, "target.spm", m->target_tokens, &target, error);
+    tfm_status status = make_side(m, source_file, m->source_tokens, &source, error);
+    if (status == TFM_OK && has_file(m, target_file))
+        status = make_side(m, target_file, m->target_tokens, &target, error);
     if (status == TFM_OK) status = tfm_spm_pair_write(writer, source, target, error);
     tfm_table_builder_free(&source);
     tfm_table_builder_free(&target);
     return status;
 }
 
+/* Whether ids are other than the numbers of the pieces: what comes behind these is not of the file. */
+static tfm_status is_ordered_anew(const tfm_ct2_model *m, const char *file, bool *anew, tfm_error *error) {
+    tfm_spm_model spm;
+    tfm_status status = tfm_spm_model_read(&spm, tfm_path_in(m->folder.text, file).text, error);
+    *anew = false;
+    for (size_t i = 0; status == TFM_OK && i < spm.n && !*anew; i++) {
+        const json_t *token = json_array_get(m->source_tokens, i), *other = json_array_get(m->target_tokens, i);
+        const char *text = json_string_value(token);
+        *anew = !text || strlen(text) != spm.pieces[i].n || memcmp(text, spm.pieces[i].text, spm.pieces[i].n) != 0 ||
+                !json_equal(token, other);
+    }
+    if (status == TFM_OK) tfm_spm_model_free(&spm);
+    return status;
+}
+
+/* The one SentencePiece file of the folder under a name that is usual, or NULL. */
+static const char *find_pieces(const tfm_ct2_model *m) {
+    static const char *const names[] = {"spiece.model", "sentencepiece.bpe.model", "sentencepiece.model",
+                                        "tokenizer.model"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (has_file(m, names[i])) return names[i];
+    return NULL;
+}
+
 tfm_status tfm_ct2_write_tokenizers(tfm_ct2_model *m, tfm_writer *writer, const tfm_pack_options *options,
                                     tfm_error *error) {
     const bool named = m->source_tokens && m->target_tokens;
-    if (named && has_file(m, "source.spm")) return write_sides(m, writer, error);
+    const char *pieces = named && !has_file(m, "tokenizer.json") ? find_pieces(m) : NULL;
+    bool anew = false;
+    if (named && has_file(m, "source.spm")) return write_sides(m, "source.spm", "target.spm", writer, error);
+    if (pieces) {
+        tfm_status status = is_ordered_anew(m, pieces, &anew, error);
+        if (status != TFM_OK) return status;
+    }
+    if (anew) return write_sides(m, pieces, pieces, writer, error);
     /* These give ids of their own, which are the model's where both come from one Hugging Face folder. */
     if (has_file(m, "tokenizer.json") || has_file(m, "tokenizer.model") || has_file(m, "spiece.model") ||
         (has_file(m, "vocab.json") && has_file(m, "merges.txt")) || has_file(m, "vocab.txt"))

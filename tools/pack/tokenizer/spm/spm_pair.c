@@ -34,6 +34,22 @@ static json_t *number_pieces(const tfm_spm_model *spm) {
     return object;
 }
 
+/* What stands around an input. */
+static tfm_status frame_inputs(tfm_vocabulary *vocabulary, const json_t *settings, const char *path, tfm_error *error) {
+    const char *begin = json_string_value(json_object_get(settings, "bos_token"));
+    if (!begin) begin = "<s>";
+    vocabulary->no_end = json_is_false(json_object_get(settings, "add_source_eos"));
+    vocabulary->has_begin = json_is_true(json_object_get(settings, "add_source_bos"));
+    if (!vocabulary->has_begin) return TFM_OK;
+    const int64_t id = tfm_vocabulary_find(vocabulary, begin, strlen(begin));
+    if (id < 0)
+        return tfm_fail(error, TFM_ERROR_FORMAT, "%s: its vocabulary lacks %.60s, with which inputs begin", path,
+                        begin);
+    vocabulary->begin_id = (uint32_t)id;
+    vocabulary->entries[id].special = true;
+    return TFM_OK;
+}
+
 tfm_status tfm_spm_pair_numbered_side(const char *path, json_t *numbers, int64_t padding, const json_t *settings,
                                       tfm_table_builder **table, tfm_error *error) {
     tfm_spm_model spm;
@@ -46,6 +62,7 @@ tfm_status tfm_spm_pair_numbered_side(const char *path, json_t *numbers, int64_t
         json_object_set_new(numbers, "<pad>", json_integer((json_int_t)padding)) != 0)
         status = tfm_no_memory(error, "%s", path);
     if (status == TFM_OK) status = tfm_vocabulary_make(&vocabulary, json_incref(numbers), path, settings, NULL, error);
+    if (status == TFM_OK) status = frame_inputs(&vocabulary, settings, path, error);
     if (status == TFM_OK) status = make_table(&spm, &vocabulary, path, table, error);
     json_decref(numbers);
     tfm_vocabulary_free(&vocabulary);

@@ -15,7 +15,8 @@ tfm_status tfm_spm_pair_side(const char *path, const tfm_vocabulary *vocabulary,
                              tfm_error *error);
 /*
  * The same with the ids of numbers, {token: id}, which is taken over; NULL: the numbers of its pieces. padding: id of
- * "<pad>" if that is not among them; -1: none. settings: names of special tokens, or NULL.
+ * "<pad>" if that is not among them; -1: none. settings: names of special tokens, and add_source_bos (else
+ * false) and add_source_eos (else true), which say what stands around an input; or NULL.
  */
 tfm_status tfm_spm_pair_numbered_side(const char *path, json_t *numbers, int64_t padding, const json_t *settings,
                                       tfm_table_builder **table, tfm_error *error);

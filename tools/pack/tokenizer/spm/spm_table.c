@@ -198,7 +198,8 @@ tfm_status tfm_spm_table(const tfm_spm_model *model, const tfm_vocabulary *vocab
     if (status == TFM_OK) status = put_ids(&l);
     if (status == TFM_OK) status = put_vocabulary(&l);
     if (status == TFM_OK && vocabulary) {
-        tfm_table_set_array(table, "suffix.ids", TFM_VALUE_U32S, &vocabulary->end_id, 1);
+        if (vocabulary->has_begin) tfm_table_set_array(table, "prefix.ids", TFM_VALUE_U32S, &vocabulary->begin_id, 1);
+        if (!vocabulary->no_end) tfm_table_set_array(table, "suffix.ids", TFM_VALUE_U32S, &vocabulary->end_id, 1);
         status = put_others(&l);
     }
     if (status == TFM_OK) status = put_normalizer(&l, "normalizer", &model->normalizer, model->whitespace_as_suffix);

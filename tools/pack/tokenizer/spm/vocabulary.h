@@ -22,7 +22,10 @@ typedef struct tfm_vocabulary {
     tfm_trie_key *spellings;       /* sorted; value: id + 1 */
     size_t n_spellings;
     uint32_t unknown_id, end_id;
-    bool has_codes;  /* some spelling is a language code, >>xx<< */
+    bool has_codes; /* some spelling is a language code, >>xx<< */
+    bool no_end;    /* end_id does not stand behind an input */
+    bool has_begin; /* begin_id stands before an input */
+    uint32_t begin_id;
     bool plain_join; /* decoded pieces are joined in SentencePiece's manner, not in Marian's */
 } tfm_vocabulary;
 

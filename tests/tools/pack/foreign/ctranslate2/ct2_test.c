@@ -146,6 +146,110 @@ Test(ct2, model_that_ships) {
     scratch_remove(&folder);
 }
 
+/* With one SentencePiece file under another name, ids are those of the vocabulary too. */
+Test(ct2, vocabulary_orders_the_pieces) {
+    const char *from = getenv("TFM_MODEL");
+    cr_assert(from);
+    tfm_file *files[2];
+    char *folders[2];
+    for (int i = 0; i < 2; i++) {
+        folders[i] = ct2_convert(from, 6, TFM_CT2_F32);
+        unlink(in(folders[i], "vocabulary.txt"));
+        write_vocabulary(from, folders[i]);
+        copy_file(from, folders[i], "source.spm");
+        if (i == 1) cr_assert_eq(rename(in(folders[i], "source.spm"), in(folders[i], "spiece.model")), 0);
+        write_text_in(folders[i], "config.json", "{\"eos_token\": \"</s>\", \"unk_token\": \"<unk>\"}");
+        files[i] = packed_file(folders[i], in(folders[i], "m.bin"));
+    }
+    packed_compare_section(files[0], files[1], "tokenizer", NULL);
+    for (int i = 0; i < 2; i++) {
+        tfm_file_close(&files[i]);
+        scratch_remove(&folders[i]);
+    }
+}
+
+/* ---- settings of early versions ---- */
+
+#define NAMES "<unk>\n<s>\n</s>\n<end>\n"
+
+static void expect_tokens(ct2_writer *w, int64_t bos, int64_t eos, int64_t start) {
+    char *folder = scratch_make();
+    tfm_checkpoint *checkpoint;
+    ct2_finish(&w, folder);
+    write_text_in(folder, "shared_vocabulary.txt", NAMES);
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    const json_t *generation = tfm_checkpoint_generation_config(checkpoint),
+                 *first = json_object_get(generation, "decoder_start_token_id");
+    cr_expect_eq(json_integer_value(json_object_get(generation, "bos_token_id")), bos);
+    cr_expect_eq(json_integer_value(json_object_get(generation, "eos_token_id")), eos);
+    cr_expect_eq(first ? json_integer_value(first) : -1, start);
+    tfm_checkpoint_close(&checkpoint);
+    scratch_remove(&folder);
+}
+
+Test(ct2, tokens_of_early_versions) {
+    const char *from = golden_path("bart");
+    expect_tokens(ct2_model(from, 5, TFM_CT2_F32), 1, 2, 1);
+    ct2_writer *w = ct2_model(from, 4, TFM_CT2_F32);
+    ct2_number(w, "with_target_bos", TFM_CT2_I8, 0);
+    ct2_number(w, "with_source_eos", TFM_CT2_I8, 1);
+    ct2_text(w, "eos_token", "<end>");
+    expect_tokens(w, 1, 3, 3);
+    w = ct2_model(from, 3, TFM_CT2_F32);
+    ct2_number(w, "user_decoder_start_tokens", TFM_CT2_I8, 1);
+    expect_tokens(w, 1, 2, -1);
+}
+
+/* Version 2 has no aliases, and its kinds of models no number of heads. */
+Test(ct2, version_2) {
+    static const char *const kinds[] = {"TransformerBase", "TransformerBig"};
+    for (unsigned i = 0; i < 2; i++) {
+        marian small = marian_default();
+        small.shared = small.tied = true;
+        small.d = 16;
+        char *folder = marian_folder(&small);
+        ct2_writer *w = ct2_model(folder, 2, TFM_CT2_F32);
+        w->spec = kinds[i];
+        w->revision = 2;
+        scratch_remove(&folder);
+        folder = scratch_make();
+        ct2_finish(&w, folder);
+        tfm_checkpoint *checkpoint;
+        REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+        const json_t *config = tfm_checkpoint_config(checkpoint);
+        cr_expect_eq(json_integer_value(json_object_get(config, "encoder_attention_heads")), i == 0 ? 8 : 16);
+        cr_expect_eq(json_integer_value(json_object_get(config, "decoder_attention_heads")), i == 0 ? 8 : 16);
+        cr_expect(tfm_checkpoint_find(checkpoint, "model.decoder.layers.0.fc1.weight"));
+        tfm_checkpoint_close(&checkpoint);
+        scratch_remove(&folder);
+    }
+}
+
+/* What is said to stand around an input does. */
+Test(ct2, source_tokens_are_added) {
+    const char *from = getenv("TFM_MODEL");
+    cr_assert(from);
+    static const char *const configs[] = {
+        "{\"add_source_bos\": true, \"bos_token\": \"<unk>\", \"add_source_eos\": true}",
+        "{\"add_source_bos\": false, \"add_source_eos\": false}"};
+    for (int i = 0; i < 2; i++) {
+        char *folder = ct2_convert(golden_path("bart"), 6, TFM_CT2_F32);
+        unlink(in(folder, "vocabulary.txt"));
+        write_vocabulary(from, folder);
+        copy_file(from, folder, "source.spm");
+        write_text_in(folder, "config.json", configs[i]);
+        tfm_pack_request request = {.source = folder, .out = in(folder, "t.bin"), .tokenizer_only = true};
+        REQUIRE_OK(tfm_pack(&request, error));
+        tfm_file *file;
+        REQUIRE_OK(tfm_file_open(&file, in(folder, "t.bin"), error));
+        const tfm_table *table = tfm_file_table(file, "tokenizer");
+        cr_expect_eq(tfm_table_find(table, "prefix.ids") != NULL, i == 0);
+        cr_expect_eq(tfm_table_find(table, "suffix.ids") != NULL, i == 0);
+        tfm_file_close(&file);
+        scratch_remove(&folder);
+    }
+}
+
 /* ---- misfits ---- */
 
 /* A small encoder-decoder of one layer each. */
@@ -203,7 +307,7 @@ static void add_alias_of_nothing(ct2_writer *w) { ct2_alias(w, "a", "b"); }
 static void add_unknown_alias(ct2_writer *w) { ct2_alias(w, "encoder/other", "decoder/embeddings/weight"); }
 static void change_spec(ct2_writer *w) { w->spec = "WhisperSpec"; }
 static void change_version(ct2_writer *w) { w->version = 7; }
-static void change_revision(ct2_writer *w) { w->revision = 2; }
+static void change_revision(ct2_writer *w) { w->revision = 1; }
 static void count_too_many(ct2_writer *w) { w->n_variables = UINT32_MAX; }
 static void count_too_few(ct2_writer *w) { w->n_aliases--; }
 static void add_bytes(ct2_writer *w) { put_byte(&w->aliases, 0); }
@@ -218,7 +322,7 @@ Test(ct2, misfits) {
     misfit(add_unknown_alias, TFM_ERROR_UNSUPPORTED, "'encoder/other'");
     misfit(change_spec, TFM_ERROR_UNSUPPORTED, "'WhisperSpec' are not supported");
     misfit(change_version, TFM_ERROR_UNSUPPORTED, "version 7");
-    misfit(change_revision, TFM_ERROR_UNSUPPORTED, "revision 2");
+    misfit(change_revision, TFM_ERROR_UNSUPPORTED, "revision 1");
     misfit(count_too_many, TFM_ERROR_FORMAT, "do not fit in the file");
     misfit(count_too_few, TFM_ERROR_FORMAT, "bytes after its end");
     misfit(add_bytes, TFM_ERROR_FORMAT, "bytes after its end");

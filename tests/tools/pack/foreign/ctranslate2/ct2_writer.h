@@ -28,6 +28,8 @@ typedef struct ct2_writer {
 ct2_writer *ct2_start(const char *spec, uint32_t revision, uint32_t version, tfm_ct2_type type);
 /* A single number; before version 4 whole numbers are bytes or 16 bits wide. */
 void ct2_number(ct2_writer *w, const char *name, tfm_ct2_type type, double value);
+/* A text, as bytes. */
+void ct2_text(ct2_writer *w, const char *name, const char *text);
 /* Takes the values over. rank 1: rows only. */
 void ct2_values(ct2_writer *w, const char *name, uint32_t rank, uint64_t rows, uint64_t columns, float *values);
 void ct2_alias(ct2_writer *w, const char *name, const char *target);
