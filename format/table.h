@@ -63,6 +63,8 @@ void tfm_table_set_f64(tfm_table_builder *builder, const char *key, double value
 void tfm_table_set_string(tfm_table_builder *builder, const char *key, const char *value);
 void tfm_table_set_array(tfm_table_builder *builder, const char *key, tfm_value_type type, const void *data, size_t n);
 void tfm_table_set_strings(tfm_table_builder *builder, const char *key, const char *const *strings, size_t n);
+/* Sets all values of a table (NULL: none). */
+void tfm_table_set_all(tfm_table_builder *builder, const tfm_table *table);
 /* The bytes of the table, in memory the caller frees; the same values give the same bytes. */
 tfm_status tfm_table_build(const tfm_table_builder *builder, void **data, size_t *n, tfm_error *error);
 

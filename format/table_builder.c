@@ -197,6 +197,30 @@ void tfm_table_set_strings(tfm_table_builder *builder, const char *key, const ch
     insert(builder, made);
 }
 
+/* Strings of a list that was opened, which are valid and lie one after the other. */
+static uint64_t strings_size(const tfm_value *value) {
+    const char *at = value->data;
+    for (size_t i = 0; i < value->n; i++) at += strlen(at) + 1;
+    return (uint64_t)(at - (const char *)value->data);
+}
+
+void tfm_table_set_all(tfm_table_builder *builder, const tfm_table *table) {
+    for (size_t i = 0; table && i < tfm_table_count(table); i++) {
+        const tfm_value *value = tfm_table_at(table, i);
+        item *made;
+        switch (value->type) {
+        case TFM_VALUE_U64: tfm_table_set_u64(builder, value->key, value->u64); break;
+        case TFM_VALUE_F64: tfm_table_set_f64(builder, value->key, value->f64); break;
+        case TFM_VALUE_STRING: tfm_table_set_string(builder, value->key, value->data); break;
+        case TFM_VALUE_STRINGS:
+            made = make_item(builder, value->key, TFM_VALUE_STRINGS);
+            if (made) set_bytes(builder, made, value->data, value->n, strings_size(value));
+            break;
+        default: tfm_table_set_array(builder, value->key, value->type, value->data, value->n);
+        }
+    }
+}
+
 /* ---- writing ---- */
 
 static bool has_bytes(const item *it) { return it->type > TFM_VALUE_F64; }

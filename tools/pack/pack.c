@@ -1,5 +1,5 @@
 /* pack.c - a checkpoint folder becomes a model file. */
-#include "pack.h"
+#include "pack_internal.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,13 +24,14 @@
 
 /* ---- where to write ---- */
 
-static bool is_model_file(const char *path) {
+/* or_empty: a file without a byte passes for one. */
+static bool is_model_file(const char *path, bool or_empty) {
     unsigned char start[8];
     int fd;
     if (tfm_open_regular(path, "a model file", &fd, NULL, NULL) != TFM_OK) return false;
     ssize_t got = read(fd, start, sizeof start);
     close(fd);
-    return got == 0 || (got == sizeof start && memcmp(start, TFM_DISK_MAGIC, sizeof start) == 0);
+    return (or_empty && got == 0) || (got == sizeof start && memcmp(start, TFM_DISK_MAGIC, sizeof start) == 0);
 }
 
 /* Replacing an older model file is what people expect; replacing a checkpoint or anything else is a slip. */
@@ -42,7 +43,7 @@ static tfm_status check_out(const tfm_pack_request *request, tfm_error *error) {
                         request->out, request->out);
     if (stat(request->source, &source) == 0 && source.st_dev == out.st_dev && source.st_ino == out.st_ino)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: source and output are the same file", request->out);
-    if (!request->force && S_ISREG(out.st_mode) && !is_model_file(request->out))
+    if (!request->force && S_ISREG(out.st_mode) && !is_model_file(request->out, true))
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
                         "%s: exists and is not a model file; it is replaced only with --force", request->out);
     return TFM_OK;
@@ -126,17 +127,19 @@ static tfm_status set_ignored(tfm_table_builder *table, const json_t *ignored, t
     return ok ? TFM_OK : tfm_no_memory(error, "section metadata");
 }
 
+/* before: what a model file that is packed again had, where its source and its licence are; NULL: none. */
 static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *request, const char *folder,
-                                 const char *format, tfm_error *error) {
-    char name[256], created_by[64], command[800];
-    tfm_status status = folder_name(folder, name, sizeof name, error);
+                                 const char *format, const tfm_table *before, tfm_error *error) {
+    char name[256] = "", created_by[64], command[800];
+    tfm_status status = before ? TFM_OK : folder_name(folder, name, sizeof name, error);
     if (status != TFM_OK) return status;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) return tfm_no_memory(error, "section metadata");
     describe_command(request, command, sizeof command);
     snprintf(created_by, sizeof created_by, "tfmpack %s", tfm_version());
-    tfm_table_set_string(table, "source", name);
-    tfm_table_set_string(table, "source_format", format);
+    tfm_table_set_all(table, before);
+    if (!before) tfm_table_set_string(table, "source", name);
+    if (!before) tfm_table_set_string(table, "source_format", format);
     tfm_table_set_string(table, "created_by", created_by);
     tfm_table_set_string(table, "command", command);
     if (request->license) tfm_table_set_string(table, "license", request->license);
@@ -203,7 +206,7 @@ static tfm_status pack_tokenizer(const tfm_pack_request *request, tfm_checkpoint
     if (status == TFM_OK && !tfm_writer_section_data(writer, "tokenizer", &n))
         status = tfm_fail(error, TFM_ERROR_IO, "%s: has no tokenizer", request->source);
     if (status == TFM_OK) status = write_tokenizer_kind(writer, error);
-    if (status == TFM_OK) status = write_metadata(writer, request, request->source, "tokenizer", error);
+    if (status == TFM_OK) status = write_metadata(writer, request, request->source, "tokenizer", NULL, error);
     return status;
 }
 
@@ -257,7 +260,34 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *ch
     if (status == TFM_OK) status = tfm_vocabulary_rows_check(writer, folder, error);
     if (status == TFM_OK && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
-    if (status == TFM_OK) status = write_metadata(writer, request, folder, tfm_checkpoint_container(checkpoint), error);
+    if (status == TFM_OK)
+        status = write_metadata(writer, request, folder, tfm_checkpoint_container(checkpoint), NULL, error);
+    return status;
+}
+
+/* `auto` keeps the type that the file has. */
+static void keep_dtype(tfm_pack_request *request, const tfm_file *file) {
+    tfm_pack_facts facts;
+    tfm_pack_get_facts(file, &facts);
+    for (int dtype = 0; request->dtype_auto && dtype < TFM_DTYPE_COUNT; dtype++)
+        if (strcmp(tfm_dtype_name((tfm_dtype)dtype), facts.dtype) == 0) request->options.dtype = (tfm_dtype)dtype;
+}
+
+static tfm_status pack_again(tfm_pack_request *request, tfm_error *error) {
+    tfm_file *file;
+    tfm_writer *writer = NULL;
+    tfm_status status = tfm_file_open(&file, request->source, error);
+    if (status != TFM_OK) return status;
+    keep_dtype(request, file);
+    const tfm_table *metadata = tfm_file_table(file, "metadata");
+    status = tfm_writer_create(&writer, request->out, error);
+    if (status == TFM_OK) status = tfm_repack(request, file, writer, error);
+    if (status == TFM_OK) status = write_metadata(writer, request, request->source, "tfm", metadata, error);
+    if (status == TFM_OK)
+        status = tfm_writer_commit(&writer, error);
+    else
+        tfm_writer_abort(&writer);
+    tfm_file_close(&file);
     return status;
 }
 
@@ -269,6 +299,11 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     tfm_status status = check_out(request, error);
     copy.options.ignored = json_array();
     if (status == TFM_OK && !copy.options.ignored) status = tfm_no_memory(error, "%s", request->source);
+    if (status == TFM_OK && is_model_file(request->source, false)) {
+        status = pack_again(&copy, error);
+        json_decref(copy.options.ignored);
+        return status;
+    }
     if (status == TFM_OK && (!request->tokenizer_only || tfm_checkpoint_is_foreign(request->source)))
         status = tfm_checkpoint_open(&checkpoint, request->source, error);
     if (status == TFM_OK && !request->tokenizer_only) choose_dtype(&copy, checkpoint);
@@ -289,8 +324,7 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     return status;
 }
 
-/* Embeddings and the vocabulary projection, as docs/model-contents.md names them. */
-static bool is_embedding(const char *name) {
+bool tfm_pack_is_embedding(const char *name) {
     return strcmp(name, "embed") == 0 || strcmp(name, "encoder.embed") == 0 || strcmp(name, "decoder.embed") == 0 ||
            strcmp(name, "output.weight") == 0;
 }
@@ -310,7 +344,7 @@ void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
         uint64_t count = 1;
         for (uint32_t k = 0; k < tensor->rank; k++) count *= tensor->shape[k];
         if (tfm_table_find(origin, tensor->name)) facts->n_parameters += count;
-        char *dtype = is_embedding(tensor->name) ? facts->dtype_embed : facts->dtype;
+        char *dtype = tfm_pack_is_embedding(tensor->name) ? facts->dtype_embed : facts->dtype;
         if (tensor->layout == TFM_LAYOUT_PANELS && !dtype[0])
             snprintf(dtype, sizeof facts->dtype, "%s", tfm_dtype_name(tensor->dtype));
     }

@@ -29,7 +29,8 @@ typedef struct tfm_pack_request {
  */
 tfm_status tfm_pack_check_metadata(const char *what, const char *pair, tfm_error *error);
 
-/* Packs a checkpoint folder, or only its tokenizer. Nothing appears at out unless all is well. */
+/* Packs a checkpoint folder, or only its tokenizer, or a model file in other types. Nothing appears at out unless all
+ * is well. */
 tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error);
 
 /* Facts of a model file for summaries. */

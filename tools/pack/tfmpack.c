@@ -422,11 +422,12 @@ static int run_help(void) {
     if (!text) return tfm_complain("out of memory");
     printf(
         "Usage: tfmpack [OPTION]... SRC OUT.bin\n"
+        "       tfmpack [OPTION]... MODEL.bin OUT.bin\n"
         "       tfmpack --tokenizer-only SRC OUT.bin\n"
         "       tfmpack --inspect FILE | --verify FILE | --export FILE OUT.safetensors | --list\n"
         "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
         "their index, or pytorch_model.bin; tokenizer files beside it), a GGUF file or another format (--list) into\n"
-        "one model file for tfmrun and libtfm.\n"
+        "one model file for tfmrun and libtfm. A model file is packed again in other types.\n"
         "The same checkpoint and options give the same bytes. A run that fails or is interrupted leaves no file.\n"
         "\n%s\n"
         "Exit status: 0 if all is well, 1 on failure, 2 on wrong usage.\n"

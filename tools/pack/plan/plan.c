@@ -130,6 +130,11 @@ void tfm_plan_computed(tfm_plan *plan, const char *name, uint64_t n, uint64_t d,
     output->fill = fill;
 }
 
+void tfm_plan_set_origin(tfm_plan *plan, const tfm_table *origin) {
+    plan->has_origin = true;
+    plan->origin = origin;
+}
+
 void tfm_plan_alias(tfm_plan *plan, const char *name) {
     if (plan->n_outputs == 0) return;
     tfm_plan_output *output = &plan->outputs[plan->n_outputs - 1];

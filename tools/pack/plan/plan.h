@@ -55,6 +55,9 @@ void tfm_plan_alias(tfm_plan *plan, const char *name);
 /* A tensor of the checkpoint that is not used, though it may be there. */
 void tfm_plan_ignore(tfm_plan *plan, const char *name);
 
+/* The section origin as it is to be written, for tensors whose names here are not the checkpoint's; NULL: none. */
+void tfm_plan_set_origin(tfm_plan *plan, const tfm_table *origin);
+
 /* Everything there, of the right shape and type, and nothing else. */
 tfm_status tfm_plan_check(tfm_plan *plan, tfm_error *error);
 /* Checks, writes all tensors in the order they were added, and the section origin. */

@@ -35,7 +35,9 @@ struct tfm_plan {
     tfm_checkpoint *checkpoint;
     tfm_plan_output *outputs;
     size_t n_outputs, capacity;
-    bool *used; /* tensors of the checkpoint that have a place */
+    bool *used;      /* tensors of the checkpoint that have a place */
+    bool has_origin; /* `origin` counts, and not the names of the parts */
+    const tfm_table *origin;
     tfm_status status;
 };
 

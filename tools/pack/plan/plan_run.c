@@ -255,9 +255,11 @@ static void describe_part(const tfm_plan_output *output, const tfm_plan_part *pa
 }
 
 static tfm_status write_origin(run *r) {
+    if (r->plan->has_origin && !r->plan->origin) return TFM_OK;
     tfm_table_builder *table = tfm_table_builder_new();
     if (!table) return tfm_no_memory(r->error, "section origin");
-    for (size_t i = 0; i < r->plan->n_outputs; i++) {
+    tfm_table_set_all(table, r->plan->origin);
+    for (size_t i = 0; !r->plan->has_origin && i < r->plan->n_outputs; i++) {
         const tfm_plan_output *output = &r->plan->outputs[i];
         char texts[TFM_PLAN_PARTS + TFM_PLAN_ALIASES][176];
         const char *list[TFM_PLAN_PARTS + TFM_PLAN_ALIASES];
