@@ -162,7 +162,27 @@ tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *
 
 /* ---- the command line ---- */
 
+static bool same_name(const char *a, const char *b, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!a[i] || dashed(a[i]) != dashed(b[i])) return false;
+    return a[n] == 0;
+}
+
+static const tfm_foreign_option *find_foreign(const tfm_foreign_options *foreign, const char *name, size_t n) {
+    skip_dashes(&name, &n);
+    for (size_t i = 0; foreign && i < foreign->n; i++)
+        if (same_name(foreign->options[i].name, name, n)) return &foreign->options[i];
+    return NULL;
+}
+
 static tfm_status unknown(const tfm_option_table *table, const char *word, size_t n, tfm_error *error) {
+    const tfm_foreign_option *foreign = find_foreign(table->foreign, word, n);
+    if (foreign && foreign->ours)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "unknown option %.*s, which is of %s: here it is --%s", (int)n, word,
+                        foreign->program, foreign->ours);
+    if (foreign)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "unknown option %.*s, which is of %s: %s", (int)n, word,
+                        foreign->program, foreign->advice);
     const char *nearest = tfm_options_nearest(table, word, n);
     if (nearest)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "unknown option %.*s; did you mean --%s?", (int)(n > 80 ? 80 : n),
@@ -175,6 +195,28 @@ static const tfm_option *find_letter(const tfm_option_table *table, char letter)
     for (size_t i = 0; (option = tfm_options_at(table, i)); i++)
         if (option->letter && option->letter == letter) return option;
     return NULL;
+}
+
+/*
+ * Sets the flags that stand before the last letter of a word of letters, "-jqt4"; moves *word to the place before what
+ * is left. Nothing is set of a word that is none: it may be an option of another program, "-ngl".
+ */
+static tfm_status parse_flags(const tfm_option_table *table, void *settings, bool *given, char **word,
+                              tfm_error *error) {
+    const tfm_option *option;
+    size_t n = 1;
+    for (; (option = find_letter(table, (*word)[n])) && option->kind == TFM_OPTION_FLAG && (*word)[n + 1]; n++)
+        ;
+    if (!option || n == 1) return TFM_OK;
+    for (size_t i = 1; i < n; i++) {
+        char what[3] = {'-', (*word)[i], 0};
+        option = find_letter(table, (*word)[i]);
+        tfm_status status = tfm_option_set(option, settings, what, NULL, error);
+        if (status != TFM_OK) return status;
+        if (given) given[tfm_options_index(table, option)] = true;
+    }
+    *word += n - 1;
+    return TFM_OK;
 }
 
 /* Reads the option at argv[*i]; moves *i to the last word it used. */
@@ -191,8 +233,13 @@ static tfm_status parse_word(const tfm_option_table *table, void *settings, bool
         if (word[n] == '=') value = word + n + 1;
         snprintf(what, sizeof what, "--%s", option->name);
     } else {
+        bool foreign = word[2] && find_foreign(table->foreign, word, strlen(word)); /* one word: -ngl */
+        if (foreign) return unknown(table, word, strlen(word), error);
+        tfm_status status = parse_flags(table, settings, given, &word, error);
+        if (status != TFM_OK) return status;
         option = find_letter(table, word[1]);
-        if (!option) return unknown(table, word, strlen(word), error);
+        if (!option || (word[2] && option->kind == TFM_OPTION_FLAG))
+            return unknown(table, argv[*i], strlen(argv[*i]), error);
         if (word[2]) value = word + 2;
         snprintf(what, sizeof what, "-%c", word[1]);
     }

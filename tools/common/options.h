@@ -2,8 +2,8 @@
  * options.h - command-line options from one table, which also writes the help and takes settings by name.
  *
  * Names are written with dashes in the table; underscores are taken for dashes. Accepted: --name value, --name=value,
- * -l value; flags take no value; booleans may leave theirs out ("true"). Options and other arguments may be mixed;
- * after "--" nothing is an option.
+ * -l value, and flags by their letters in one word (-jq), of which the last may take a value; flags take no value;
+ * booleans may leave theirs out ("true"). Options and other arguments may be mixed; after "--" nothing is an option.
  */
 #ifndef TFM_TOOLS_COMMON_OPTIONS_H
 #define TFM_TOOLS_COMMON_OPTIONS_H
@@ -36,11 +36,24 @@ typedef struct tfm_option {
                         tfm_error *error);
 } tfm_option;
 
+/* An option of another program, for those who know it by that name. */
+typedef struct tfm_foreign_option {
+    const char *name;    /* without dashes before it; _ and - are the same */
+    const char *program; /* whose it is */
+    const char *ours;    /* the option here, or NULL */
+    const char *advice;  /* what to do instead, if ours is NULL */
+} tfm_foreign_option;
+typedef struct tfm_foreign_options {
+    const tfm_foreign_option *options;
+    size_t n;
+} tfm_foreign_options;
+
 /* Options of one settings structure; a table may go on in another, so that each part stands beside what it is about. */
 typedef struct tfm_option_table {
     const tfm_option *options;
     size_t n;
     const struct tfm_option_table *next;
+    const tfm_foreign_options *foreign; /* of the first table: what others call options; or NULL */
 } tfm_option_table;
 
 /* Options of a table and those after it, counted together: how many, the i-th (NULL past the last), the place of one.

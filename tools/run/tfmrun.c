@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attention_file.h"
@@ -104,6 +105,21 @@ static int run_prompt_file(tfm_engine *engine, const tfm_settings *settings) {
     return result;
 }
 
+/* What to do about a MODEL that is none, for who is here for the first time. */
+static void advise(char *const *arguments, size_t n) {
+    struct stat facts;
+    tfm_text config = {0};
+    bool there = stat(arguments[0], &facts) == 0, folder = there && S_ISDIR(facts.st_mode);
+    bool checkpoint = folder && tfm_text_print(&config, "%s/config.json", arguments[0]) && !access(config.data, F_OK);
+    tfm_text_free(&config);
+    if (checkpoint) tfm_note("pack it first: tfmpack %s model.bin; then tfmrun model.bin", arguments[0]);
+    for (size_t i = 1; !there && i < n; i++)
+        if (stat(arguments[i], &facts) == 0) {
+            tfm_note("the model comes first: tfmrun %s TEXT", arguments[i]);
+            return;
+        }
+}
+
 /* argv: as given; arguments: the model, then texts. */
 static int run(tfm_settings *settings, char **arguments, size_t n_arguments, bool interactive, int argc, char **argv) {
     tfm_engine engine;
@@ -111,23 +127,26 @@ static int run(tfm_settings *settings, char **arguments, size_t n_arguments, boo
     int result = TFM_EXIT_FAILURE;
     tfm_status status = tfm_engine_open(&engine, arguments[0], settings, &error);
     engine.interactive = interactive;
-    if (status == TFM_OK && settings->languages) {
+    bool opened = status == TFM_OK;
+    if (opened && settings->languages) {
         result = print_languages(&engine, arguments[0]);
         tfm_engine_close(&engine);
         return result;
     }
-    if (status == TFM_OK) {
+    if (opened) {
         status = tfm_engine_configure(&engine, settings, &error);
         if (status == TFM_ERROR_ARGUMENT) result = TFM_EXIT_USAGE;
     }
-    if (status != TFM_OK)
+    if (status != TFM_OK) {
         tfm_complain("%s", error.message);
-    else if (interactive)
+        if (!opened) advise(arguments, n_arguments);
+    } else if (interactive) {
         result = tfm_prompt_run(&engine, settings, argc, argv);
-    else if (settings->prompt_file)
+    } else if (settings->prompt_file) {
         result = run_prompt_file(&engine, settings);
-    else
+    } else {
         result = run_texts(&engine, settings, n_arguments > 1 ? arguments + 1 : NULL, n_arguments - 1);
+    }
     tfm_engine_close(&engine);
     return result;
 }

@@ -35,10 +35,11 @@ void tfm_settings_free(tfm_settings *settings) {
 bool tfm_settings_copy(const tfm_settings *from, tfm_settings *to) {
     size_t n = tfm_options_count(&tfm_settings_table);
     *to = *from;
+    to->decoding = (tfm_decoding){0};
     to->given = calloc(n, sizeof *to->given);
-    bool ok = tfm_copy_lists(&from->decoding, &to->decoding) && to->given;
-    if (ok) memcpy(to->given, from->given, n * sizeof *to->given);
-    return ok;
+    if (!to->given) return false;
+    memcpy(to->given, from->given, n * sizeof *to->given);
+    return tfm_copy_lists(&from->decoding, &to->decoding);
 }
 
 void tfm_settings_unset(tfm_settings *settings, const tfm_option *option) {

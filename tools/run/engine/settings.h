@@ -38,6 +38,8 @@ typedef struct tfm_settings {
 } tfm_settings;
 
 extern const tfm_option_table tfm_settings_table;
+/* What other programs call these options (foreign_options.c). */
+extern const tfm_foreign_options tfm_settings_foreign;
 
 /* All defaults, nothing given. false when memory is out. */
 bool tfm_settings_init(tfm_settings *settings);

@@ -213,6 +213,8 @@ bool tfm_copy_lists(const tfm_decoding *from, tfm_decoding *to) {
     if (ok && from->bad_word_list) ok = (to->bad_word_list = word_views(&to->bad_words, from->n_bad_words));
     to->n_bad_words = to->bad_word_list ? from->n_bad_words : 0;
     if (ok && from->prefix) ok = (to->prefix = strdup(from->prefix));
+    for (size_t i = 0; i < 2 && ok; i++)
+        if (from->languages[i]) ok = (to->languages[i] = strdup(from->languages[i]));
     for (size_t i = 0; ok && i < from->n_stops; i++) {
         ok = tfm_grow(&to->stops, &to->stop_capacity, to->n_stops, 1, sizeof *to->stops) &&
              (to->stops[to->n_stops] = strdup(from->stops[i]));

@@ -418,7 +418,7 @@ static const tfm_option_table analysis_table = {
     .options = tfm_analysis_options, .n = TFM_N_ANALYSIS_OPTIONS, .next = &running_table};
 static const tfm_option_table io_table = {.options = io_options, .n = COUNT(io_options), .next = &analysis_table};
 const tfm_option_table tfm_settings_table = {
-    .options = decoding_options, .n = COUNT(decoding_options), .next = &io_table};
+    .options = decoding_options, .n = COUNT(decoding_options), .next = &io_table, .foreign = &tfm_settings_foreign};
 
 bool tfm_settings_is_decoding(const tfm_option *option) {
     return option >= decoding_options && option < decoding_options + COUNT(decoding_options) &&

@@ -248,3 +248,56 @@ Test(arguments, files_that_cannot_be_opened) {
     cr_expect(strstr(isa.err, "mmx"), "%s", isa.err);
     free_outcome(&isa);
 }
+
+/* ---- names of others, and first steps ---- */
+
+Test(arguments, know_what_others_call_them) {
+    for (size_t i = 0; i < tfm_settings_foreign.n; i++) {
+        const tfm_foreign_option *other = &tfm_settings_foreign.options[i];
+        cr_expect(!tfm_options_find(&tfm_settings_table, other->name, strlen(other->name)), "%s is ours", other->name);
+        cr_expect(!other->ours || tfm_options_find(&tfm_settings_table, other->ours, strlen(other->ours)),
+                  "%s: there is no --%s", other->name, other->ours);
+        cr_expect((other->ours != NULL) != (other->advice != NULL), "%s", other->name);
+    }
+    static const struct {
+        const char *word, *message;
+    } cases[] = {{"--beam_size", "here it is --num-beams"},
+                 {"--beam-size=4", "here it is --num-beams"},
+                 {"--temp", "here it is --temperature"},
+                 {"--n-predict", "here it is --max-new-tokens"},
+                 {"-p", "give the text itself"},
+                 {"-ngl", "on the processor alone"},
+                 {"--max_decoding_length", "--max-new-tokens"},
+                 {"--n-best", "here it is --num-return-sequences"},
+                 {"--max_tokens", "--max-new-tokens"},
+                 {"--num-baems", "did you mean --num-beams?"},
+                 {"-x", "unknown option -x"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome run = RUN(NULL, "model.bin", cases[i].word, "x");
+        cr_expect(run.code == 2 && strstr(run.err, cases[i].message), "%s: %s", cases[i].word, run.err);
+        free_outcome(&run);
+    }
+}
+
+Test(arguments, letters_in_one_word) {
+    outcome run = RUN("", shipped_model(), "-jqt1", "--no-timing", "Ein Hund.");
+    cr_expect_eq(run.code, 0, "%s", run.err);
+    cr_expect_eq(strncmp(run.out, "{\"text\":\"A dog.\"", 16), 0, "%s", run.out);
+    outcome value = RUN("", shipped_model(), "-jn2", "Ein Hund.");
+    cr_expect(strstr(value.out, "\"sequences\""), "%s", value.out);
+    outcome wrong = RUN("", shipped_model(), "-jx", "Ein Hund.");
+    cr_expect(wrong.code == 2 && strstr(wrong.err, "unknown option -jx"), "%s", wrong.err);
+    free_outcome(&run);
+    free_outcome(&value);
+    free_outcome(&wrong);
+}
+
+Test(arguments, what_is_no_model) {
+    outcome folder = RUN("", shipped_folder(), "Ein Hund.");
+    cr_expect(folder.code == 1 && strstr(folder.err, "is a folder") && strstr(folder.err, "pack it first: tfmpack "),
+              "%s", folder.err);
+    outcome swapped = RUN("", "Ein Hund.", shipped_model());
+    cr_expect(swapped.code == 1 && strstr(swapped.err, "the model comes first: tfmrun "), "%s", swapped.err);
+    free_outcome(&folder);
+    free_outcome(&swapped);
+}
