@@ -188,6 +188,7 @@ static tfm_status write_tokenizers(void *state, tfm_writer *writer, const tfm_pa
 static void close_model(void *state) {
     tfm_gguf_model *m = state;
     tfm_gguf_close(&m->gguf);
+    json_decref(m->asked);
     free(m->entries);
     free(m);
 }
@@ -235,8 +236,9 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
     checkpoint->config = json_object();
     checkpoint->chat_template = get_text(m->gguf, "tokenizer.chat_template");
     m->config = checkpoint->config;
+    m->asked = json_object();
     tfm_status status = TFM_OK;
-    if (!checkpoint->config || !tfm_gguf_special_tokens(m->gguf, checkpoint->hints.special_tokens))
+    if (!checkpoint->config || !m->asked || !tfm_gguf_special_tokens(m->gguf, checkpoint->hints.special_tokens))
         status = tfm_no_memory(error, "%s", m->gguf->path);
     else if (checkpoint->chat_template && !is_utf8(checkpoint->chat_template))
         status =
@@ -260,7 +262,10 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
     const char *note = tfm_gguf_tokenizer_note(m->gguf);
     if (status == TFM_OK && note && !(checkpoint->note = strdup(note)))
         status = tfm_no_memory(error, "%s", m->gguf->path);
-    return status == TFM_OK ? add_tensors(checkpoint, m, error) : status;
+    if (status == TFM_OK) status = add_tensors(checkpoint, m, error);
+    if (status != TFM_OK) return status;
+    tfm_gguf_check_keys(m);
+    return m->foreign.status;
 }
 
 static tfm_status open_gguf(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {

@@ -17,6 +17,7 @@ void tfm_gguf_config_fail(tfm_gguf_model *m, tfm_status status, const char *key,
 const tfm_gguf_value *tfm_gguf_config_find(const tfm_gguf_model *m, const char *key) {
     char full[120];
     snprintf(full, sizeof full, "%s.%s", m->family->architecture, key);
+    json_object_set_new(m->asked, full, json_true());
     return tfm_gguf_find(m->gguf, full);
 }
 

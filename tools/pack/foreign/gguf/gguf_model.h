@@ -66,6 +66,7 @@ struct tfm_gguf_model {
     tfm_gguf_entry *entries; /* by key */
     size_t n_entries, entry_capacity;
     json_t *config; /* of the checkpoint */
+    json_t *asked;  /* an object of the keys that were asked for, "llama.context_length" */
     uint64_t d_model, n_layers, n_heads, n_kv_heads, head_dim;
     bool tied;
 };
@@ -81,5 +82,7 @@ uint64_t tfm_gguf_config_u64(tfm_gguf_model *model, const char *key, uint64_t fa
 double tfm_gguf_config_real(tfm_gguf_model *model, const char *key, double fallback);
 bool tfm_gguf_config_bool(tfm_gguf_model *model, const char *key, bool fallback);
 bool tfm_gguf_has(const tfm_gguf_model *model, const char *tensor);
+/* A note about keys that nobody asked for and that are not known to be harmless (gguf_keys.c); some are refused. */
+void tfm_gguf_check_keys(tfm_gguf_model *model);
 
 #endif

@@ -309,6 +309,31 @@ Test(gguf, refusals) {
 }
 
 /* Cut anywhere, the file is refused and nothing is left behind. */
+static void add_clamp(gguf_writer *w) { gguf_f32(w, "llama.attention.clamp_kqv", 8); }
+static void add_keys(gguf_writer *w) {
+    gguf_string(w, "general.author", "somebody");
+    gguf_u32(w, "llama.vocab_size", 7);
+    gguf_u32(w, "llama.novelty", 3);
+    gguf_u32(w, "llama.nothing", 0);
+    gguf_f32(w, "llama.embedding_scale", 2); /* of Granite, not of Llama */
+}
+
+/* A key is obeyed, or known to change nothing, or named, or refused. */
+Test(gguf, keys) {
+    refuse_model(tiny(NULL, add_clamp), TFM_ERROR_UNSUPPORTED, "llama.attention.clamp_kqv is not supported (8.0)");
+    char *folder = scratch_make();
+    gguf_writer w = tiny(NULL, add_keys);
+    gguf_save(&w, in(folder, "m.gguf"));
+    tfm_checkpoint *checkpoint;
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, in(folder, "m.gguf"), error));
+    const char *note = tfm_checkpoint_note(checkpoint);
+    cr_assert(note && strstr(note, "m.gguf: not known to this kind of model, and left out: "), "%s", note);
+    cr_expect(strstr(note, "llama.novelty = 3") && strstr(note, "llama.embedding_scale = 2"), "%s", note);
+    cr_expect(!strstr(note, "nothing") && !strstr(note, "author") && !strstr(note, "vocab_size"), "%s", note);
+    tfm_checkpoint_close(&checkpoint);
+    scratch_remove(&folder);
+}
+
 Test(gguf, cut_anywhere) {
     gguf_writer w = tiny(NULL, NULL);
     buffer b = gguf_end(&w);
