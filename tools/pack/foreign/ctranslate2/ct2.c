@@ -6,6 +6,7 @@
 #include "ct2_model.h"
 #include "tools/pack/checkpoint/hf_folder.h"
 #include "tools/pack/common/json_file.h"
+#include "tools/pack/config/keys.h"
 #include "tools/pack/foreign/foreign_formats.h"
 
 /* A folder that has the weights of a Hugging Face folder too is one. */
@@ -132,6 +133,34 @@ static void note_frame(tfm_ct2_model *m) {
                          "as the tokenizer beside the model says");
 }
 
+/* What is done about each key of their config.json (python/ctranslate2/specs/model_spec.py and transformer_spec.py). */
+static const tfm_key config_keys[] = {
+    {"unk_token", TFM_KEY_HARMLESS, NULL, NULL}, /* the first seven and the last of these are obeyed here */
+    {"bos_token", TFM_KEY_HARMLESS, NULL, NULL},
+    {"eos_token", TFM_KEY_HARMLESS, NULL, NULL},
+    {"decoder_start_token", TFM_KEY_HARMLESS, NULL, NULL},
+    {"add_source_bos", TFM_KEY_HARMLESS, NULL, NULL},
+    {"add_source_eos", TFM_KEY_HARMLESS, NULL, NULL},
+    {"layer_norm_epsilon", TFM_KEY_HARMLESS, NULL, NULL},
+    {"multi_query_attention", TFM_KEY_HARMLESS, NULL, NULL}, /* the shapes of weights say it too */
+    {"quantization_bits", TFM_KEY_HARMLESS, NULL, NULL},     /* of AWQ, as the next */
+    {"quantization_group_size", TFM_KEY_HARMLESS, NULL, NULL},
+    {"alignment_heads", TFM_KEY_HARMLESS, NULL, NULL},
+    {"suppress_ids", TFM_KEY_LEFT_OUT, NULL, NULL},
+    {"suppress_ids_begin", TFM_KEY_LEFT_OUT, NULL, NULL},
+    {"quantization_type", TFM_KEY_HARMLESS, NULL, NULL},
+};
+
+static void tell(void *user, const char *text) { tfm_foreign_note(user, "%s", text); }
+
+static void check_keys(tfm_ct2_model *m) {
+    const tfm_key_table table = {config_keys, sizeof config_keys / sizeof *config_keys, NULL};
+    const tfm_pack_options options = {.note = tell, .note_user = &m->foreign};
+    const tfm_config config = {
+        .folder = m->folder.text, .file = "config.json", .object = m->settings, .error = m->foreign.error};
+    if (m->foreign.status == TFM_OK) m->foreign.status = tfm_keys_check(&table, &config, false, &options);
+}
+
 static tfm_status open_ct2(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {
     tfm_ct2_model *m = NULL;
     tfm_status status = start(checkpoint, path, &m, error);
@@ -140,6 +169,7 @@ static tfm_status open_ct2(tfm_checkpoint *checkpoint, const char *path, tfm_err
     if (status != TFM_OK) return status;
     read_kind(m);
     note_frame(m);
+    check_keys(m);
     m->foreign.error = NULL; /* it was of this call */
     return m->foreign.status;
 }

@@ -250,8 +250,6 @@ Test(ct2, source_tokens_are_added) {
     }
 }
 
-/* ---- misfits ---- */
-
 /* A small encoder-decoder of one layer each. */
 static ct2_writer *tiny(uint32_t version) {
     marian small = marian_default();
@@ -262,6 +260,24 @@ static ct2_writer *tiny(uint32_t version) {
     scratch_remove(&folder);
     return w;
 }
+
+/* A key of config.json is obeyed, known to change nothing, or named. */
+Test(ct2, keys) {
+    char *folder = scratch_make();
+    ct2_writer *w = tiny(6);
+    ct2_finish(&w, folder);
+    write_text_in(folder, "config.json", "{\"novelty\": 3, \"add_source_eos\": true, \"nothing\": null}");
+    tfm_checkpoint *checkpoint;
+    REQUIRE_OK(tfm_checkpoint_open(&checkpoint, folder, error));
+    const char *note = tfm_checkpoint_note(checkpoint);
+    cr_expect(note && strstr(note, "config.json: not known to this kind of model, and left out: novelty = 3"), "%s",
+              note);
+    cr_expect(note && !strstr(note, "nothing") && !strstr(note, "add_source"), "%s", note);
+    tfm_checkpoint_close(&checkpoint);
+    scratch_remove(&folder);
+}
+
+/* ---- misfits ---- */
 
 static tfm_status open_bytes(const char *folder, const buffer *b, tfm_error *error) {
     tfm_checkpoint *checkpoint;
