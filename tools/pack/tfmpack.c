@@ -9,6 +9,7 @@
 #include "pack.h"
 #include "simd/kernels.h"
 #include "tools/common/options.h"
+#include "tools/common/shell_completion.h"
 #include "tools/common/shown.h"
 #include "tools/pack/checkpoint/hf_folder.h"
 #include "tools/pack/families/importer.h"
@@ -24,6 +25,7 @@ typedef struct settings {
     double shortlist_threshold;
     bool tokenizer_only, force, report, json, quiet;
     bool inspect, verify, export, list, help, version;
+    int shell; /* tfm_shell: print its completions */
 } settings;
 
 /* In the order of tfm_dtype. */
@@ -154,6 +156,12 @@ static const tfm_option options[] = {
      .name = "quiet",
      .offset = AT(quiet),
      .help = "No summary, no notes, no progress bar; errors only."},
+    {.kind = TFM_OPTION_CUSTOM,
+     .name = "shell-completion",
+     .argument = "SHELL",
+     .help = "Print the script by which bash, zsh or fish completes these options.",
+     .offset = AT(shell),
+     .parse = tfm_parse_shell},
     {.kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .offset = AT(help), .help = "Show this help."},
     {.kind = TFM_OPTION_FLAG,
      .letter = 'V',
@@ -482,6 +490,8 @@ int main(int argc, char **argv) {
     int code;
     if (chosen.help)
         code = run_help();
+    else if (chosen.shell)
+        return tfm_print_completion(&table, "tfmpack", (tfm_shell)chosen.shell);
     else if (chosen.version)
         return tfm_print_version(NULL);
     else

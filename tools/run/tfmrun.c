@@ -9,6 +9,7 @@
 #include "batch.h"
 #include "prompt.h"
 #include "runtime/tfm.h"
+#include "tools/common/shell_completion.h"
 #include "tools/common/shown.h"
 #include "tools/run/analysis/analysis.h"
 
@@ -167,6 +168,8 @@ int main(int argc, char **argv) {
         result = tfm_complain_usage("%s", error.message);
     } else if (settings.help) {
         result = print_help();
+    } else if (settings.shell) {
+        result = tfm_print_completion(&tfm_settings_table, "tfmrun", (tfm_shell)settings.shell);
     } else if (settings.version) {
         result = print_version(&settings);
     } else {

@@ -84,3 +84,34 @@ Test(process, versions) {
         free_outcome(&run);
     }
 }
+
+/* The scripts that are installed are those that the tools' tables of options give. */
+Test(process, completions_are_fresh) {
+    static const char *const shells[] = {"bash", "zsh", "fish"};
+    const char *const tools[][2] = {{tfmrun_path(), "tfmrun"}, {getenv("TFM_TFMPACK"), "tfmpack"}};
+    for (size_t i = 0; i < 6; i++) {
+        const char *tool = tools[i / 3][0], *name = tools[i / 3][1], *shell = shells[i % 3];
+        const char *const words[] = {tool, "--shell-completion", shell, NULL};
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s.%s", getenv("TFM_COMPLETIONS"), name, shell);
+        outcome run = run_program(words, NULL);
+        char *installed = read_text(path);
+        cr_expect_eq(run.code, 0, "%s", run.err);
+        cr_expect_str_eq(run.out, installed, "write it anew: %s --shell-completion %s > tools/completions/%s.%s", name,
+                         shell, name, shell);
+        free(installed);
+        free_outcome(&run);
+    }
+    char line[4200];
+    snprintf(line, sizeof line,
+             "exec bash -c '. %s/tfmrun.bash; COMP_WORDS=(tfmrun --early-stopping n); COMP_CWORD=2; _tfmrun; "
+             "echo ${COMPREPLY[@]}'",
+             getenv("TFM_COMPLETIONS"));
+    const char *const words[] = {"sh", "-c", line, NULL};
+    outcome run = run_program(words, NULL);
+    cr_expect_str_eq(run.out, "never\n", "%s", run.err);
+    free_outcome(&run);
+    outcome wrong = RUN("", NULL, "--shell-completion", "csh");
+    cr_expect(wrong.code == 2 && strstr(wrong.err, "'csh' is none of: bash, zsh, fish"), "%s", wrong.err);
+    free_outcome(&wrong);
+}

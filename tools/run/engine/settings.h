@@ -32,6 +32,7 @@ typedef struct tfm_settings {
     uint32_t batch_tokens, max_source_length, top_log_probs;
     tfm_analysis_settings analysis;
     int kv_dtype; /* tfm_kv_type */
+    int shell;    /* tfm_shell: print its completions */
     bool ids, json, log_probs, no_timing, truncate, help, version, languages;
     bool chat, completion, echo;
     bool json_in, scores, alignment, progress, quiet;

@@ -5,6 +5,7 @@
 
 #include "analysis_options.h"
 #include "settings_lists.h"
+#include "tools/common/shell_completion.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)
@@ -399,6 +400,12 @@ static const tfm_option running_options[] = {
      .name = "quiet",
      .help = "No progress and no summary.",
      .offset = FIELD(quiet)},
+    {.kind = TFM_OPTION_CUSTOM,
+     .name = "shell-completion",
+     .argument = "SHELL",
+     .help = "Print the script by which bash, zsh or fish completes these options.",
+     .offset = FIELD(shell),
+     .parse = tfm_parse_shell},
     {.kind = TFM_OPTION_FLAG, .letter = 'h', .name = "help", .help = "Print this help.", .offset = FIELD(help)},
     {.kind = TFM_OPTION_FLAG,
      .name = "languages",
