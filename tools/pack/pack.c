@@ -257,7 +257,7 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *ch
     if (status == TFM_OK)
         status = tfm_pack_chat_template(checkpoint, request->chat_template, writer, &request->options, error);
     if (status == TFM_OK) status = importer->import(importer, checkpoint, writer, &request->options, error);
-    if (status == TFM_OK) status = tfm_vocabulary_rows_check(writer, folder, error);
+    if (status == TFM_OK) status = tfm_vocabulary_rows_check(writer, folder, &request->options, error);
     if (status == TFM_OK && request->shortlist.path)
         status = tfm_pack_shortlist(&request->shortlist, writer, &request->options, error);
     if (status == TFM_OK)

@@ -39,10 +39,29 @@ static const tfm_key sentence_transformers_keys[] = {
 #undef SENTENCE_TRANSFORMERS_KEYS
 };
 
+static const tfm_key tokenizer_config_keys[] = {
+#define TOKENIZER_CONFIG_KEYS
+#include "tokenizer_keys.def"
+#undef TOKENIZER_CONFIG_KEYS
+};
+static const tfm_key special_tokens_keys[] = {
+#define SPECIAL_TOKENS_KEYS
+#include "tokenizer_keys.def"
+#undef SPECIAL_TOKENS_KEYS
+};
+static const tfm_key tokenizer_json_keys[] = {
+#define TOKENIZER_JSON_KEYS
+#include "tokenizer_keys.def"
+#undef TOKENIZER_JSON_KEYS
+};
+
 #define TABLE(keys, elsewhere)                                                                                         \
     { keys, sizeof keys / sizeof *keys, elsewhere }
 const tfm_key_table tfm_generation_keys = TABLE(generation_keys, NULL);
 const tfm_key_table tfm_config_keys = TABLE(config_keys, &tfm_generation_keys);
+const tfm_key_table tfm_tokenizer_config_keys = TABLE(tokenizer_config_keys, NULL);
+const tfm_key_table tfm_special_tokens_keys = TABLE(special_tokens_keys, NULL);
+const tfm_key_table tfm_tokenizer_json_keys = TABLE(tokenizer_json_keys, NULL);
 const tfm_key_table tfm_pooling_keys = TABLE(pooling_keys, NULL);
 const tfm_key_table tfm_module_keys = TABLE(module_keys, NULL);
 const tfm_key_table tfm_sentence_bert_keys = TABLE(sentence_bert_keys, NULL);

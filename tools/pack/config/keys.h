@@ -28,7 +28,8 @@ typedef struct tfm_key_table {
     const struct tfm_key_table *elsewhere; /* its keys are looked at by others; NULL: none */
 } tfm_key_table;
 
-extern const tfm_key_table tfm_config_keys;     /* config.json */
+extern const tfm_key_table tfm_config_keys; /* config.json */
+extern const tfm_key_table tfm_tokenizer_config_keys, tfm_special_tokens_keys, tfm_tokenizer_json_keys;
 extern const tfm_key_table tfm_generation_keys; /* generation_config.json; also in config.json, in its older form */
 
 /* Of sentence-transformers: 1_Pooling/config.json, an entry of modules.json, and the files with the tables' names. */

@@ -216,6 +216,8 @@ static tfm_status pack_json(const tfm_tokenizer_files *f, tfm_writer *writer) {
     json_t *root;
     tfm_language_codes codes = {0};
     tfm_status status = tfm_json_load(path.text, TFM_JSON_NUL, &root, f->error);
+    if (status == TFM_OK)
+        status = tfm_tokenizer_keys_check(f, &tfm_tokenizer_json_keys, "tokenizer.json", root, "model");
     if (status == TFM_OK) status = tfm_tokenizer_flags_take(f, root);
     if (status == TFM_OK) status = tfm_language_codes_frame(f, root, &codes);
     if (status == TFM_OK) status = tfm_tokenizer_json_write(root, path.text, "tokenizer", writer, f->error);

@@ -31,6 +31,22 @@ static tfm_status check_class(const tfm_tokenizer_files *f) {
                     f->folder, f->class_file, f->class->name, f->class->lacks);
 }
 
+tfm_status tfm_tokenizer_keys_check(const tfm_tokenizer_files *files, const tfm_key_table *table, const char *file,
+                                    const json_t *object, const char *within) {
+    if (!files->options || !json_is_object(object)) return TFM_OK;
+    const tfm_config config = {
+        .folder = files->folder,
+        .file = file,
+        .object = object,
+        .asked = within ? json_pack("{s:b}", within, 1) : json_object(),
+        .error = files->error,
+    };
+    tfm_status status = config.asked ? tfm_keys_check(table, &config, false, files->options)
+                                     : tfm_no_memory(files->error, "%s/%s", files->folder, file);
+    json_decref(config.asked);
+    return status;
+}
+
 tfm_status tfm_tokenizer_files_open(tfm_tokenizer_files *files, const char *folder, const tfm_pack_options *options,
                                     tfm_error *error) {
     *files = (tfm_tokenizer_files){.folder = folder, .options = options, .error = error};
@@ -38,6 +54,11 @@ tfm_status tfm_tokenizer_files_open(tfm_tokenizer_files *files, const char *fold
     if (status == TFM_OK) status = load(files, "tokenizer_config.json", &files->settings);
     if (status == TFM_OK) status = load(files, "special_tokens_map.json", &files->map);
     if (status == TFM_OK) status = load(files, "added_tokens.json", &files->added);
+    if (status == TFM_OK)
+        status =
+            tfm_tokenizer_keys_check(files, &tfm_tokenizer_config_keys, "tokenizer_config.json", files->settings, NULL);
+    if (status == TFM_OK)
+        status = tfm_tokenizer_keys_check(files, &tfm_special_tokens_keys, "special_tokens_map.json", files->map, NULL);
     if (status != TFM_OK) return status;
     find_class(files);
     return check_class(files);

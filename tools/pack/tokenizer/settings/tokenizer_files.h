@@ -9,6 +9,7 @@
 
 #include "tokenizer_class.h"
 #include "tools/pack/common/pack_options.h"
+#include "tools/pack/config/keys.h"
 
 typedef struct tfm_tokenizer_files {
     const char *folder;
@@ -31,6 +32,13 @@ typedef struct tfm_tokenizer_files {
 tfm_status tfm_tokenizer_files_open(tfm_tokenizer_files *files, const char *folder, const tfm_pack_options *options,
                                     tfm_error *error);
 void tfm_tokenizer_files_close(tfm_tokenizer_files *files);
+
+/*
+ * Names keys of a file that no table has to files->options. within: a key whose object is looked into, too; NULL: none.
+ * Errors: those of tfm_keys_check.
+ */
+tfm_status tfm_tokenizer_keys_check(const tfm_tokenizer_files *files, const tfm_key_table *table, const char *file,
+                                    const json_t *object, const char *within);
 
 /* A flag of tokenizer_config.json; *said: whether it is there. */
 bool tfm_tokenizer_flag(const tfm_tokenizer_files *files, const char *name, bool fallback, bool *said);
