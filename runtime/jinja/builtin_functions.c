@@ -32,7 +32,7 @@ static jinja_value make_dict(jinja_context *c, jinja_value self, const jinja_arg
     jinja_value dict = tfm_jinja_new_dict(&c->state);
     for (size_t i = 0; i < a->positional->n && c->state.status == TFM_OK; i++) {
         jinja_value from = a->positional->items[i];
-        if (i > 0 || (from.type != JINJA_DICT && from.type != JINJA_NAMESPACE)) {
+        if (i > 0 || from.type != JINJA_DICT) {
             tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "dictionaries can be made of names and a dictionary only");
             break;
         }

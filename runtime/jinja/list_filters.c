@@ -160,6 +160,12 @@ static jinja_value unique(jinja_context *c, jinja_value self, const jinja_argume
 
 /* ---- sorting ---- */
 
+/* Keys that are both undefined are equal, and so in order. */
+static int order_of(jinja_context *c, jinja_value a, jinja_value b) {
+    if (a.type == JINJA_UNDEFINED && b.type == JINJA_UNDEFINED) return 0;
+    return tfm_jinja_compare(&c->state, a, b);
+}
+
 /* Items [start, end) by their keys, stable; scratch has as many entries as there are items. */
 static void merge_sort(jinja_context *c, jinja_entry *entries, jinja_entry *scratch, size_t n, bool backwards) {
     for (size_t width = 1; width < n && c->state.status == TFM_OK; width *= 2) {
@@ -169,7 +175,7 @@ static void merge_sort(jinja_context *c, jinja_entry *entries, jinja_entry *scra
             for (size_t k = start; k < end; k++) {
                 bool take_right = left == middle;
                 if (left < middle && right < end) {
-                    int order = tfm_jinja_compare(&c->state, entries[right].key, entries[left].key);
+                    int order = order_of(c, entries[right].key, entries[left].key);
                     take_right = backwards ? order > 0 : order < 0;
                 }
                 scratch[k] = take_right ? entries[right++] : entries[left++];
@@ -184,6 +190,9 @@ static jinja_value sorted(jinja_context *c, const jinja_list *from, jinja_value 
     jinja_entry *entries = tfm_jinja_alloc(&c->state, from->n + 1, sizeof *entries);
     jinja_entry *scratch = tfm_jinja_alloc(&c->state, from->n + 1, sizeof *scratch);
     jinja_value result = tfm_jinja_new_list(&c->state, JINJA_KIND_LIST, from->n);
+    if (jinja_given(backwards) && !jinja_is_whole(backwards))
+        tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "the order of sorting is a %s, not true or false",
+                       tfm_jinja_type_name(backwards));
     if (path.type == JINJA_STRING && memchr(path.string->data, ',', path.string->n))
         tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "sorting by several attributes is not known");
     for (size_t i = 0; i < from->n && c->state.status == TFM_OK; i++)
@@ -223,7 +232,11 @@ static const jinja_list *rest(jinja_context *c, const jinja_list *positional, si
     return list_;
 }
 
+/* What counts as false has no items, whatever it is: these filters do not look at it, nor at their arguments. */
+static bool is_nothing(jinja_value value) { return !tfm_jinja_truth(value); }
+
 static jinja_value map(jinja_context *c, jinja_value self, const jinja_arguments *a) {
+    if (is_nothing(self)) return tfm_jinja_new_list(&c->state, JINJA_KIND_ITERATOR, 0);
     const jinja_value *path = tfm_jinja_dict_get_name(&c->state, a->keyword, "attribute", 9);
     const jinja_value *otherwise = tfm_jinja_dict_get_name(&c->state, a->keyword, "default", 7);
     const jinja_list *from = tfm_jinja_iterate(&c->state, self);
@@ -253,6 +266,7 @@ static jinja_value map(jinja_context *c, jinja_value self, const jinja_arguments
  */
 static jinja_value choose(jinja_context *c, jinja_value self, const jinja_arguments *a, bool wanted,
                           bool by_attribute) {
+    if (is_nothing(self)) return tfm_jinja_new_list(&c->state, JINJA_KIND_ITERATOR, 0);
     const jinja_list *from = tfm_jinja_iterate(&c->state, self);
     jinja_value list_ = tfm_jinja_new_list(&c->state, JINJA_KIND_ITERATOR, 0);
     size_t at = by_attribute;

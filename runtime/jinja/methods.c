@@ -29,6 +29,7 @@ static const jinja_builtin list_methods[] = {
 };
 
 static jinja_value get(jinja_context *c, jinja_value self, const jinja_arguments *a) {
+    if (!tfm_jinja_check_key(&c->state, a->bound[0])) return JINJA_UNDEFINED_VALUE;
     const jinja_value *found = tfm_jinja_dict_get(&c->state, self.dict, a->bound[0]);
     return found ? *found : jinja_given(a->bound[1]) ? a->bound[1] : JINJA_NONE_VALUE;
 }

@@ -57,13 +57,17 @@ static jinja_value absolute(jinja_context *c, jinja_value self, const jinja_argu
 
 /* To whole numbers and, for the other methods, to places; what rounds decimals exactly in Python is refused. */
 static jinja_value round_number(jinja_context *c, jinja_value self, const jinja_arguments *a) {
-    int64_t positional = jinja_given(a->bound[0]) && a->bound[0].type == JINJA_INT ? a->bound[0].integer : 0;
+    const jinja_value places = a->bound[0];
+    int64_t positional = jinja_given(places) && jinja_is_whole(places) ? tfm_jinja_to_int(places) : 0;
     bool named = jinja_given(a->bound[1]) && a->bound[1].type == JINJA_STRING;
     bool up = named && tfm_jinja_string_is(a->bound[1].string, "ceil"),
          down = named && tfm_jinja_string_is(a->bound[1].string, "floor");
     if (!tfm_jinja_is_number(self) ||
         (jinja_given(a->bound[1]) && !up && !down && !(named && tfm_jinja_string_is(a->bound[1].string, "common"))))
         tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "the filter 'round' needs a number and a method it has");
+    const bool to_whole = places.type == JINJA_NONE && !up && !down; /* round(x, None) is an int */
+    if (jinja_given(places) && !jinja_is_whole(places) && !to_whole)
+        tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "the filter 'round' needs a whole number of places");
     if (positional < 0 || positional > 15 || (positional > 0 && !up && !down && fabs(tfm_jinja_to_float(self)) > 1e15))
         tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "rounding to these places is not known");
     if (c->state.status != TFM_OK) return JINJA_UNDEFINED_VALUE;
@@ -71,6 +75,9 @@ static jinja_value round_number(jinja_context *c, jinja_value self, const jinja_
     for (int64_t i = 0; i < positional; i++) factor *= 10;
     if (up) return jinja_float(ceil(x * factor) / factor);
     if (down) return jinja_float(floor(x * factor) / factor);
+    if (to_whole && (isnan(x) || fabs(x) > 1e15))
+        tfm_jinja_fail(&c->state, TFM_ERROR_UNSUPPORTED, "rounding such a number is not known");
+    if (to_whole && c->state.status == TFM_OK) return jinja_int((int64_t)nearbyint(x));
     if (self.type != JINJA_FLOAT) return jinja_int(tfm_jinja_to_int(self));
     if (positional == 0) return jinja_float(nearbyint(x));
     jinja_buffer digits = {0};

@@ -192,7 +192,8 @@ bool tfm_jinja_contains(jinja_context *c, jinja_value whole, jinja_value part) {
         if (!tfm_jinja_charge_bytes(&c->state, whole.string->n)) return false;
         return part.string->n == 0 || memmem(whole.string->data, whole.string->n, part.string->data, part.string->n);
     }
-    if (whole.type == JINJA_DICT) return tfm_jinja_dict_get(&c->state, whole.dict, part) != NULL;
+    if (whole.type == JINJA_DICT)
+        return tfm_jinja_check_key(&c->state, part) && tfm_jinja_dict_get(&c->state, whole.dict, part) != NULL;
     const jinja_list *items = tfm_jinja_iterate(&c->state, whole);
     for (size_t i = 0; i < items->n && c->state.status == TFM_OK; i++) {
         if (tfm_jinja_equal(&c->state, items->items[i], part)) return true;

@@ -75,9 +75,9 @@ static jinja_value indent(jinja_context *c, jinja_value self, const jinja_argume
     jinja_buffer text = {0}, by = {0};
     bool first = jinja_given(a->bound[1]) && tfm_jinja_truth(a->bound[1]),
          blank = jinja_given(a->bound[2]) && tfm_jinja_truth(a->bound[2]);
-    int64_t width = !jinja_given(a->bound[0]) ? 4 : a->bound[0].type == JINJA_INT ? a->bound[0].integer : 0;
+    int64_t width = !jinja_given(a->bound[0]) ? 4 : jinja_is_whole(a->bound[0]) ? tfm_jinja_to_int(a->bound[0]) : 0;
     if (self.type != JINJA_STRING ||
-        (jinja_given(a->bound[0]) && a->bound[0].type != JINJA_INT && a->bound[0].type != JINJA_STRING)) {
+        (jinja_given(a->bound[0]) && !jinja_is_whole(a->bound[0]) && a->bound[0].type != JINJA_STRING)) {
         tfm_jinja_fail(&c->state, TFM_ERROR_ARGUMENT, "the filter 'indent' needs a string and a width");
         return JINJA_UNDEFINED_VALUE;
     }

@@ -121,7 +121,14 @@ static bool can_be_key(jinja_value key) {
         }
         return true;
     }
-    return key.type != JINJA_LIST && key.type != JINJA_DICT;
+    if (key.type == JINJA_LIST) return key.list->kind == JINJA_KIND_RANGE || key.list->kind == JINJA_KIND_ITERATOR;
+    return key.type != JINJA_DICT;
+}
+
+bool tfm_jinja_check_key(jinja_state *state, jinja_value key) {
+    if (can_be_key(key)) return true;
+    tfm_jinja_fail(state, TFM_ERROR_ARGUMENT, "a %s cannot be the key of a dictionary", tfm_jinja_type_name(key));
+    return false;
 }
 
 static jinja_entry *find(jinja_state *state, const jinja_dict *dict, jinja_value key) {
@@ -148,10 +155,7 @@ const jinja_value *tfm_jinja_dict_get_name(jinja_state *state, const jinja_dict 
 
 void tfm_jinja_dict_set(jinja_state *state, jinja_dict *dict, jinja_value key, jinja_value value) {
     if (!tfm_jinja_charge(state, 1)) return;
-    if (!can_be_key(key)) {
-        tfm_jinja_fail(state, TFM_ERROR_ARGUMENT, "a %s cannot be the key of a dictionary", tfm_jinja_type_name(key));
-        return;
-    }
+    if (!tfm_jinja_check_key(state, key)) return;
     jinja_entry *entry = find(state, dict, key);
     if (entry) {
         entry->value = value;

@@ -107,6 +107,8 @@ void tfm_jinja_list_append(jinja_state *state, jinja_list *list, jinja_value ite
 jinja_value tfm_jinja_new_pair(jinja_state *state, jinja_value first, jinja_value second); /* a tuple */
 
 jinja_value tfm_jinja_new_dict(jinja_state *state);
+/* Whether a value can be a key; fails if not. */
+bool tfm_jinja_check_key(jinja_state *state, jinja_value key);
 void tfm_jinja_dict_set(jinja_state *state, jinja_dict *dict, jinja_value key, jinja_value value);
 /* NULL if there is none. */
 const jinja_value *tfm_jinja_dict_get(jinja_state *state, const jinja_dict *dict, jinja_value key);

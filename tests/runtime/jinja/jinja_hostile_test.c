@@ -91,6 +91,21 @@ Test(hostile, without_end) {
                   TFM_ERROR_LIMIT, NULL);
 }
 
+/* Names that are passed over in a scope or a dictionary are work too. */
+Test(hostile, many_names) {
+    static const char *const templates[] = {"{% macro m(",
+                                            ") %}{% endmacro %}{% for i in range(20) %}{{ m() }}{% endfor %}"};
+    tfm_text text = {0};
+    bool ok = tfm_text_append(&text, templates[0], strlen(templates[0]));
+    for (int i = 0; i < 40000 && ok; i++) {
+        char name[16];
+        ok = tfm_text_append(&text, name, (size_t)sprintf(name, i ? ",a%d" : "a%d", i));
+    }
+    cr_assert(ok && tfm_text_append(&text, templates[1], strlen(templates[1])));
+    expect_status(text.data, TFM_ERROR_LIMIT, "takes too long");
+    tfm_text_free(&text);
+}
+
 /* What Python has and templates here cannot use is refused by name, not undefined. */
 Test(hostile, known_to_python_alone) {
     expect_status("{{ 'a'.__class__ }}", TFM_ERROR_UNSUPPORTED, "__class__");
