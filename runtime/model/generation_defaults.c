@@ -63,9 +63,11 @@ static const struct field {
      .offset = offsetof(tfm_generate_params, min_alternative_expansion_prob)},
 };
 
+static const char *path_of(const tfm_model *model) { return model->file ? tfm_file_path(model->file) : "a model"; }
+
 static tfm_status refuse(const tfm_model *model, const char *key, const char *why, tfm_error *error) {
     return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: generation option %s %s; pack the checkpoint again",
-                    tfm_file_path(model->file), key, why);
+                    path_of(model), key, why);
 }
 
 static tfm_status read_scalar(tfm_model *model, const struct field *f, const tfm_value *value, tfm_error *error) {
@@ -120,7 +122,7 @@ static tfm_status split_words(tfm_model *model, const char *key, const int32_t *
         i += length + 1;
     }
     model->words = calloc(n_words ? n_words : 1, sizeof *model->words);
-    if (!model->words) return tfm_no_memory(error, "%s", tfm_file_path(model->file));
+    if (!model->words) return tfm_no_memory(error, "%s", path_of(model));
     for (size_t i = 0, w = 0; i < n; i += (size_t)list[i] + 1)
         model->words[w++] = (tfm_tokens){list + i + 1, (size_t)list[i]};
     model->defaults.bad_words = model->words;
@@ -140,7 +142,7 @@ static tfm_status read_lists(tfm_model *model, const tfm_table *table, tfm_error
         total += values[i] ? values[i]->n : 0;
     }
     model->lists = calloc(total ? total : 1, sizeof *model->lists);
-    if (!model->lists) return tfm_no_memory(error, "%s", tfm_file_path(model->file));
+    if (!model->lists) return tfm_no_memory(error, "%s", path_of(model));
     int32_t *list = model->lists;
     for (size_t i = 0; i < 3; i++) {
         if (!values[i]) continue;
@@ -165,9 +167,8 @@ static bool is_list_key(const char *key) {
     return false;
 }
 
-tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error) {
+tfm_status tfm_generation_defaults_read(tfm_model *model, const tfm_table *table, tfm_error *error) {
     model->defaults = standard;
-    const tfm_table *table = tfm_file_table(model->file, "generation");
     if (!table) return TFM_OK;
     for (size_t i = 0; i < tfm_table_count(table); i++) {
         const tfm_value *value = tfm_table_at(table, i);

@@ -63,7 +63,7 @@ static tfm_status read_model(tfm_model *model, const char *path, const tfm_model
     if (status == TFM_OK)
         status = tfm_chat_read(&model->chat, tfm_file_table(file, "chat"), path, model->chat_tokens,
                                &model->n_chat_tokens, error);
-    if (status == TFM_OK) status = tfm_generation_defaults_read(model, error);
+    if (status == TFM_OK) status = tfm_generation_defaults_read(model, tfm_file_table(file, "generation"), error);
     if (status == TFM_OK) set_target_language(model);
     if (status == TFM_OK)
         status = tfm_shortlist_read(&model->shortlist, tfm_file_table(file, "shortlist"), &model->arch, path, error);

@@ -126,8 +126,8 @@ const char *tfm_weights_dtype(const tfm_file *file);
 
 /* ---- generation_defaults.c ---- */
 
-/* Reads section generation into model->defaults. Errors: TFM_ERROR_UNSUPPORTED, TFM_ERROR_MEMORY. */
-tfm_status tfm_generation_defaults_read(tfm_model *model, tfm_error *error);
+/* Reads section generation (NULL: there is none) into model->defaults. Errors: TFM_ERROR_UNSUPPORTED, _MEMORY. */
+tfm_status tfm_generation_defaults_read(tfm_model *model, const tfm_table *table, tfm_error *error);
 
 /* ---- shortlist_section.c ---- */
 
