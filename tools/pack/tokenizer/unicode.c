@@ -5,6 +5,7 @@
 
 static const tfm_unicode_range *find(uint32_t code) {
     size_t low = 0, high = tfm_n_unicode_ages;
+    if (code > tfm_unicode_ages[high - 1].last) return NULL; /* most codes, of which loops over all ask */
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (tfm_unicode_ages[middle].last < code)

@@ -60,6 +60,8 @@ const char *tfm_fuzz_write(const char *name, const void *data, size_t n) {
     return path;
 }
 
+void tfm_fuzz_remove(const char *name) { unlink(tfm_fuzz_path(name)); }
+
 /* ---- checkpoints ---- */
 
 int tfm_fuzz_open(const char *path) {

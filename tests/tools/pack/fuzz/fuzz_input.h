@@ -27,6 +27,9 @@ const char *tfm_fuzz_folder(void);
 /* Writes a file of it anew, and gives its path. */
 const char *tfm_fuzz_write(const char *name, const void *data, size_t n);
 
+/* Removes it, if it is there. */
+void tfm_fuzz_remove(const char *name);
+
 /* Opens a checkpoint and reads the first and the last row of its tensors. Whether it was accepted. */
 int tfm_fuzz_open(const char *path);
 

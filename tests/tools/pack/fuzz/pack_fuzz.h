@@ -22,4 +22,9 @@ int tfm_fuzz_ct2(const uint8_t *data, size_t n);
 /* Marian's .npz, all tensors read; the bytes are also taken for a vocabulary in YAML. */
 int tfm_fuzz_npz(const uint8_t *data, size_t n);
 
+/* config.json, generation_config.json and tokenizer_config.json, with a NUL between them, and no tensors: packed. */
+int tfm_fuzz_config(const uint8_t *data, size_t n);
+/* A file of a shortlist; aborts if an entry is outside the vocabulary. */
+int tfm_fuzz_shortlist(const uint8_t *data, size_t n);
+
 #endif

@@ -50,9 +50,10 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         target run;
-    } targets[] = {{"pickle", tfm_fuzz_pickle}, {"safetensors", tfm_fuzz_safetensors}, {"pytorch", tfm_fuzz_pytorch},
-                   {"gguf", tfm_fuzz_gguf},     {"llama2c", tfm_fuzz_llama2c},         {"ct2", tfm_fuzz_ct2},
-                   {"npz", tfm_fuzz_npz}};
+    } targets[] = {
+        {"pickle", tfm_fuzz_pickle}, {"safetensors", tfm_fuzz_safetensors}, {"pytorch", tfm_fuzz_pytorch},
+        {"gguf", tfm_fuzz_gguf},     {"llama2c", tfm_fuzz_llama2c},         {"ct2", tfm_fuzz_ct2},
+        {"npz", tfm_fuzz_npz},       {"config", tfm_fuzz_config},           {"shortlist", tfm_fuzz_shortlist}};
     const int n = sizeof targets / sizeof *targets;
     printf("1..%d\n", n);
     for (int i = 0; i < n; i++) replay(argv[1], targets[i].name, targets[i].run, i + 1);

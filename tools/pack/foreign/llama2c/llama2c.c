@@ -185,6 +185,8 @@ static tfm_status take_marked(llama2c *m, tfm_checkpoint *checkpoint, tfm_error 
 }
 
 static tfm_status take_all(llama2c *m, tfm_checkpoint *checkpoint, tfm_error *error) {
+    if (9 * m->sizes[LAYERS] > m->size)
+        return damaged(m, error); /* a byte for each part, before there is room for any */
     m->parts = calloc((size_t)(9 * m->sizes[LAYERS] + 3), sizeof *m->parts);
     if (!m->parts) return tfm_no_memory(error, "%s", m->path);
     tfm_status status = m->version ? take_marked(m, checkpoint, error) : take_legacy(m, checkpoint, error);
