@@ -95,8 +95,11 @@ static tfm_status make_side(const tfm_ct2_model *m, const char *file, const json
     json_t *numbers = number(tokens);
     if (!numbers) return tfm_no_memory(error, "%s", m->folder.text);
     const int64_t padding = m->has_padding ? (int64_t)json_array_size(tokens) : -1;
-    /* Marian's models end their inputs, whoever is to add the token. */
-    if (m->has_padding && json_object_set_new(m->settings, "add_source_eos", json_true()) != 0) {
+    /* Marian's models end their inputs, whoever is to add the token; a decoder goes on with its input. */
+    const bool is_decoder = !strcmp(m->file.spec, "TransformerDecoderSpec");
+    const bool is_said = json_object_get(m->settings, "add_source_eos") != NULL;
+    if ((m->has_padding || (is_decoder && !is_said)) &&
+        json_object_set_new(m->settings, "add_source_eos", json_boolean(m->has_padding)) != 0) {
         json_decref(numbers);
         return tfm_no_memory(error, "%s", m->folder.text);
     }
