@@ -56,8 +56,10 @@ class Installed:
         os.mkdir(self.static)
         shutil.copy(os.path.join(self.libdir, 'libtfm.a'), self.static)
 
-    def find(self, name):
-        found = [path for path in self.files if os.path.basename(path) == name]
+    def find(self, name, folder=''):
+        """the one installed file of this name, in a folder of this name where it is given"""
+        found = [path for path in self.files
+                 if os.path.basename(path) == name and os.path.dirname(path).endswith(folder)]
         if len(found) != 1:
             raise Failure(f'{name} was installed {len(found)} times')
         return found[0]
@@ -98,11 +100,11 @@ class Installed:
         if not os.path.exists(path):
             run([sys.executable, os.path.join(self.options.source, 'tests', 'support', 'make_tiny_checkpoint.py'), kind,
                  folder])
-            run([self.find('tfmpack'), folder, path], env=self.environment)
+            run([self.find('tfmpack', '/bin'), folder, path], env=self.environment)
         return path
 
     def tfmrun(self, *arguments):
-        return run([self.find('tfmrun'), *arguments], env=self.environment)
+        return run([self.find('tfmrun', '/bin'), *arguments], env=self.environment)
 
 
 # ---- what each program must print ----
@@ -123,7 +125,7 @@ def check_translate(installed, program):
     checkpoint = os.path.join(installed.options.source, 'tests', 'models', 'multi30k-de-en')
     model = os.path.join(installed.scratch, 'multi30k.bin')
     if not os.path.exists(model):
-        run([installed.find('tfmpack'), checkpoint, model], env=installed.environment)
+        run([installed.find('tfmpack', '/bin'), checkpoint, model], env=installed.environment)
 
     def lines(name):
         with open(os.path.join(checkpoint, 'expected', name), encoding='utf-8') as file:
