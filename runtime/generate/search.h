@@ -44,11 +44,11 @@ typedef struct tfm_search {
     size_t output_start; /* tokens before the output; a prefix is a part of it */
     const int32_t *bias; /* (n_bias) the prefix that outputs are drawn to, the caller's */
     size_t n_bias;
-    uint32_t width;      /* beams, or outputs drawn */
-    uint32_t n_rows;     /* rows of scores the next step needs: 1 after the prompt, then n_beams */
-    uint32_t n_beams;    /* width, less the outputs that have ended */
-    uint32_t n_next;     /* those that go on */
-    bool done, failed;   /* failed: fewer candidates than beams (scores are NaN, or the vocabulary is too small) */
+    uint32_t width;    /* beams, or outputs drawn */
+    uint32_t n_rows;   /* rows of scores the next step needs: 1 after the prompt, then n_beams */
+    uint32_t n_beams;  /* width, less the outputs that have ended */
+    uint32_t n_next;   /* those that go on */
+    bool done, failed; /* failed: fewer candidates than beams (scores are NaN, or the vocabulary is too small) */
 
     tfm_node *nodes; /* (node_capacity) */
     int32_t n_nodes;

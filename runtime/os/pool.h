@@ -12,8 +12,8 @@
 /*
  * Calls task(arg, w, n) once for every w in 0 .. n - 1, n being the number of threads, and returns when all have
  * returned: the same as for (w = 0; w < n; w++) task(arg, w, n), in any order. With pool NULL, while the pool works for
- * another caller, or in a process forked since the pool was made, n is 1 and the task runs on the calling thread. A task may not start another one on the pool:
- * it would be run on its own thread alone.
+ * another caller, or in a process forked since the pool was made, n is 1 and the task runs on the calling thread. A
+ * task may not start another one on the pool: it would be run on its own thread alone.
  */
 typedef void tfm_task(void *arg, unsigned worker, unsigned n_workers);
 void tfm_pool_run(tfm_pool *pool, tfm_task *task, void *arg);

@@ -78,7 +78,8 @@ Test(json_file, what_python_writes) {
 Test(json_file, files) {
     char *folder = scratch_make();
     json_t *json;
-    REQUIRE_ERROR(TFM_ERROR_IO, tfm_json_load(in(folder, "none"), 0, &json, error), "none: cannot be opened: No such file");
+    REQUIRE_ERROR(TFM_ERROR_IO, tfm_json_load(in(folder, "none"), 0, &json, error),
+                  "none: cannot be opened: No such file");
     cr_expect_null(json);
     REQUIRE_OK(tfm_json_load(in(folder, "none"), TFM_JSON_OPTIONAL, &json, error));
     cr_expect_null(json);

@@ -26,8 +26,8 @@ typedef struct tfm_causal_names {
     const char *out, *norm, *post_norm, *q_norm, *k_norm;
     bool qk_norm_stacked; /* q_norm and k_norm are prefixes of a number for each head */
     const char *up, *gate, *down, *ffn_norm, *ffn_post_norm;
-    const char *gate_up;   /* gate and up as one */
-    bool transposed;       /* all linear layers of a layer are (inputs, outputs) */
+    const char *gate_up; /* gate and up as one */
+    bool transposed;     /* all linear layers of a layer are (inputs, outputs) */
 } tfm_causal_names;
 
 /* A decoder as config.json describes it; zeros are the defaults of docs/model-contents.md. */
