@@ -103,3 +103,17 @@ Test(new_file, of_a_run_that_fails) {
     cr_expect_eq(count_files("map"), 1);
     free_outcome(&run);
 }
+
+/* The picture on the first page is what the program draws, on every machine. */
+Test(new_file, picture_of_the_first_page) {
+    char *kept = read_text(getenv("TFM_ATTENTION_PICTURE"));
+    outcome r = RUN(NULL, getenv("TFM_MODEL"), "--attention", "map.svg",
+                    "Ein Hund l\xC3\xA4uft mit einem Ball im Maul \xC3\xBC"
+                    "ber die Wiese.");
+    cr_assert_eq(r.code, 0, "%s", r.err);
+    char *drawn = read_text("map.svg");
+    cr_assert_str_eq(drawn, kept, "docs/attention.svg is another: draw it anew as this test does");
+    free(drawn);
+    free(kept);
+    free_outcome(&r);
+}
