@@ -262,9 +262,9 @@ static void complete_setting(tfm_completion_list *list, const char *word, size_t
         if (tfm_settings_is_decoding(option)) tfm_completion_add(list, option->name);
 }
 
-static void complete_value(tfm_completion_list *list, const char *name, size_t n_name, const char *word, size_t n) {
+static void complete_value(tfm_completion_list *list, const char *name, size_t n_name, const char *value, size_t n) {
     const tfm_option *option = tfm_options_find(&tfm_settings_table, name, n_name);
-    tfm_completion_start(list, word, n, 0);
+    tfm_completion_start(list, value, n, 0);
     if (!option) return;
     static const char *const truths[] = {"true", "false", NULL};
     const char *const *choices = option->kind == TFM_OPTION_BOOL ? truths : option->choices;

@@ -27,11 +27,11 @@ tfm_status tfm_piece_list_vocabulary(const tfm_piece_list *list, json_t **vocabu
     return TFM_OK;
 }
 
-/* Words: separated by spaces. */
-static bool is_one_of(const tfm_spm_piece *p, const char *words) {
+/* Spellings: separated by spaces. */
+static bool is_one_of(const tfm_spm_piece *p, const char *spellings) {
     char text[40];
     snprintf(text, sizeof text, "%.*s", p->n < sizeof text ? (int)p->n : 0, p->text);
-    return tfm_word_list_has(words, text);
+    return tfm_word_list_has(spellings, text);
 }
 
 tfm_status tfm_piece_list_added(const tfm_piece_list *list, const json_t *vocabulary, json_t **added,

@@ -34,21 +34,21 @@ void tfm_causal_windows(tfm_causal *c, tfm_config *config, uint64_t window,
 }
 
 /* Layer i of layer_types. */
-static bool is_sliding(uint64_t layer, const void *types) {
+static bool is_layer_type(const json_t *types, uint64_t layer, const char *word) {
     const char *type = json_string_value(json_array_get(types, layer));
-    return type && !strcmp(type, "sliding_attention");
+    return type && strcmp(type, word) == 0;
 }
+
+static bool is_sliding(uint64_t layer, const void *types) { return is_layer_type(types, layer, "sliding_attention"); }
 
 void tfm_causal_layer_types(tfm_causal *c, tfm_config *config, uint64_t window,
                             bool (*choose)(uint64_t layer, const void *user), const void *user) {
-    const json_t *types = tfm_config_get(config, "layer_types"), *type;
-    size_t i;
+    const json_t *types = tfm_config_get(config, "layer_types");
     if (types && json_array_size(types) != c->stack.n_layers)
         tfm_config_fail(config, TFM_ERROR_FORMAT, "layer_types", "does not name a type for each layer");
-    json_array_foreach(types, i, type) {
-        if (!is_sliding(i, types) && strcmp(json_string_value(type) ? json_string_value(type) : "", "full_attention"))
+    for (size_t i = 0; i < json_array_size(types); i++)
+        if (!is_sliding(i, types) && !is_layer_type(types, i, "full_attention"))
             tfm_config_unsupported(config, "layer_types");
-    }
     tfm_causal_windows(c, config, window, types ? is_sliding : choose, types ? types : user);
 }
 

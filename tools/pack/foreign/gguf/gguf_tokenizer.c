@@ -370,8 +370,7 @@ static bool add_turn_ends(const tfm_gguf *gguf, json_t *ends) {
                                         "<eos>",
                                         "<|end_of_text|>",
                                         "<end_of_utterance>",
-                                        "<\xEF\xBD\x9C"
-                                        "end\xE2\x96\x81of\xE2\x96\x81sentence\xEF\xBD\x9C>"};
+                                        "<\357\275\234end\342\226\201of\342\226\201sentence\357\275\234>"};
     const tfm_gguf_value *tokens = find(gguf, "tokens"), *types = find(gguf, "token_type");
     if (!tokens || tokens->type != TFM_GGUF_STRING || !types || types->count != tokens->count) return true;
     const uint8_t *at = tokens->data;
