@@ -270,7 +270,7 @@ void tfm_ct2_file_close(tfm_ct2_file *file) {
 
 uint32_t tfm_ct2_file_find(tfm_ct2_file *file, const char *name) {
     const uint32_t variable = find_variable(file, name);
-    if (variable != TFM_CT2_NONE) return variable;
+    if (variable != TFM_CT2_NONE || file->n_aliases == 0) return variable;
     const tfm_ct2_alias key = {.name = (char *)name};
     tfm_ct2_alias *alias = bsearch(&key, file->aliases, file->n_aliases, sizeof key, compare_aliases);
     if (!alias) return TFM_CT2_NONE;
