@@ -469,7 +469,7 @@ Test(generate, arguments_are_checked) {
 /* log of the probabilities that logits stand for, drawn to a token (-1: none), in double precision. */
 static void drawn_log_probs(const float *logits, size_t n, double beta, int32_t token, double *out) {
     double largest = -INFINITY, sum = 0;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, (double)logits[i]);
+    for (size_t i = 0; i < n; i++) largest = (double)logits[i] > largest ? (double)logits[i] : largest;
     for (size_t i = 0; i < n; i++) sum += exp((double)logits[i] - largest);
     for (size_t i = 0; i < n; i++) {
         double p = exp((double)logits[i] - largest) / sum;
