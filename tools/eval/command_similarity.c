@@ -1,5 +1,4 @@
 /* command_similarity.c - tfmeval similarity: texts ranked by the cosine between their embeddings and a query's. */
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "text_file.h"
 #include "tools/common/json_line.h"
 #include "tools/common/shown.h"
+#include "tools/common/vectors.h"
 
 typedef struct settings {
     tfm_model_command_settings base;
@@ -61,17 +61,6 @@ typedef struct ranker {
     size_t n, capacity;
 } ranker;
 
-/* In double and in order, so that it is the same everywhere. */
-static double cosine(const float *a, const float *b, size_t n) {
-    double product = 0, of_a = 0, of_b = 0;
-    for (size_t i = 0; i < n; i++) {
-        product += (double)a[i] * (double)b[i];
-        of_a += (double)a[i] * (double)a[i];
-        of_b += (double)b[i] * (double)b[i];
-    }
-    return of_a > 0 && of_b > 0 ? product / sqrt(of_a * of_b) : 0;
-}
-
 static int closest_first(const void *a, const void *b) {
     const ranked *x = a, *y = b;
     if (x->score != y->score) return x->score > y->score ? -1 : 1;
@@ -103,7 +92,7 @@ static tfm_status embed_from(ranker *r, size_t first, tfm_error *error) {
         ranked *text = &r->texts[first + i];
         if (errors[i].status != TFM_OK)
             return tfm_fail(error, errors[i].status, "%s:%zu: %s", r->in.name, text->line, errors[i].message);
-        text->score = cosine(r->query, r->embeddings + i * d_model, d_model);
+        text->score = tfm_cosine(r->query, r->embeddings + i * d_model, d_model);
     }
     return status;
 }

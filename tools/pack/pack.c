@@ -273,44 +273,43 @@ static void keep_dtype(tfm_pack_request *request, const tfm_file *file) {
         if (strcmp(tfm_dtype_name((tfm_dtype)dtype), facts.dtype) == 0) request->options.dtype = (tfm_dtype)dtype;
 }
 
-static tfm_status pack_again(tfm_pack_request *request, tfm_error *error) {
-    tfm_file *file;
-    tfm_writer *writer = NULL;
-    tfm_status status = tfm_file_open(&file, request->source, error);
-    if (status != TFM_OK) return status;
-    keep_dtype(request, file);
-    const tfm_table *metadata = tfm_file_table(file, "metadata");
-    status = tfm_writer_create(&writer, request->out, error);
-    if (status == TFM_OK) status = tfm_repack(request, file, writer, error);
-    if (status == TFM_OK) status = write_metadata(writer, request, request->source, "tfm", metadata, error);
-    if (status == TFM_OK)
-        status = tfm_writer_commit(&writer, error);
-    else
-        tfm_writer_abort(&writer);
-    tfm_file_close(&file);
+/* A model file that is packed again, or a checkpoint; neither for a tokenizer alone, which is read where it lies. */
+static tfm_status open_source(tfm_pack_request *request, tfm_file **file, tfm_checkpoint **checkpoint,
+                              tfm_error *error) {
+    tfm_status status = TFM_OK;
+    if (is_model_file(request->source, false)) {
+        status = tfm_file_open(file, request->source, error);
+        if (status == TFM_OK) keep_dtype(request, *file);
+        return status;
+    }
+    if (!request->tokenizer_only || tfm_checkpoint_is_foreign(request->source))
+        status = tfm_checkpoint_open(checkpoint, request->source, error);
+    if (status == TFM_OK && !request->tokenizer_only) choose_dtype(request, *checkpoint);
     return status;
+}
+
+static tfm_status write_source(const tfm_pack_request *request, tfm_file *file, tfm_checkpoint *checkpoint,
+                               tfm_writer *writer, tfm_error *error) {
+    if (!file)
+        return request->tokenizer_only ? pack_tokenizer(request, checkpoint, writer, error)
+                                       : pack_model(request, checkpoint, writer, error);
+    tfm_status status = tfm_repack(request, file, writer, error);
+    if (status != TFM_OK) return status;
+    return write_metadata(writer, request, request->source, "tfm", tfm_file_table(file, "metadata"), error);
 }
 
 tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
     tfm_pack_request copy = *asked;
     const tfm_pack_request *request = &copy;
+    tfm_file *file = NULL;
     tfm_checkpoint *checkpoint = NULL;
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
     copy.options.ignored = json_array();
     if (status == TFM_OK && !copy.options.ignored) status = tfm_no_memory(error, "%s", request->source);
-    if (status == TFM_OK && is_model_file(request->source, false)) {
-        status = pack_again(&copy, error);
-        json_decref(copy.options.ignored);
-        return status;
-    }
-    if (status == TFM_OK && (!request->tokenizer_only || tfm_checkpoint_is_foreign(request->source)))
-        status = tfm_checkpoint_open(&checkpoint, request->source, error);
-    if (status == TFM_OK && !request->tokenizer_only) choose_dtype(&copy, checkpoint);
+    if (status == TFM_OK) status = open_source(&copy, &file, &checkpoint, error);
     if (status == TFM_OK) status = tfm_writer_create(&writer, request->out, error);
-    if (status == TFM_OK)
-        status = request->tokenizer_only ? pack_tokenizer(request, checkpoint, writer, error)
-                                         : pack_model(request, checkpoint, writer, error);
+    if (status == TFM_OK) status = write_source(request, file, checkpoint, writer, error);
     /* A request to stop that came after the last tensor still counts. */
     if (status == TFM_OK && request->options.progress &&
         request->options.progress(request->options.progress_user, 1, 1))
@@ -319,6 +318,7 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
         tfm_writer_abort(&writer);
     else
         status = tfm_writer_commit(&writer, error);
+    tfm_file_close(&file);
     tfm_checkpoint_close(&checkpoint);
     json_decref(copy.options.ignored);
     return status;

@@ -9,15 +9,14 @@
 
 /* ---- failures ---- */
 
-/* The key as it stands in the file: "rope_scaling.factor". */
-static tfm_name full_name(const tfm_config *config, const char *key) {
+tfm_name tfm_config_key_name(const tfm_config *config, const char *key) {
     return config->within ? tfm_name_format("%s.%s", config->within, key) : tfm_name_format("%s", key);
 }
 
 void tfm_config_fail(tfm_config *config, tfm_status status, const char *key, const char *why) {
     if (config->status != TFM_OK) return;
-    config->status =
-        tfm_fail(config->error, status, "%s/%s: %s %s", config->folder, config->file, full_name(config, key).text, why);
+    config->status = tfm_fail(config->error, status, "%s/%s: %s %s", config->folder, config->file,
+                              tfm_config_key_name(config, key).text, why);
 }
 
 void tfm_config_unsupported(tfm_config *config, const char *key) {
@@ -30,25 +29,29 @@ void tfm_config_unsupported(tfm_config *config, const char *key) {
 /* ---- values ---- */
 
 static void remember(const tfm_config *config, const char *key) {
-    if (config->asked) json_object_set_new(config->asked, full_name(config, key).text, json_true());
+    if (config->asked) json_object_set_new(config->asked, tfm_config_key_name(config, key).text, json_true());
 }
 
-/* The value of a key, under whichever of its names it is there; two names that contradict each other are refused. */
-static const json_t *find(const tfm_config *config, const char *key) {
+/* A key's values under its own name and under the other one that it may have; NULL: not there. Both are asked for. */
+typedef struct named_values {
+    const char *alias;
+    const json_t *own, *other;
+} named_values;
+
+static named_values look_up(const tfm_config *config, const char *key) {
     const char *alias = config->within ? NULL : tfm_key_alias(config->scope, key);
-    const json_t *value = json_object_get(config->object, key);
-    const json_t *other = alias ? json_object_get(config->object, alias) : NULL;
     remember(config, key);
     if (alias) remember(config, alias);
-    return other && (!value || json_is_null(value)) ? other : value;
+    return (named_values){alias, json_object_get(config->object, key),
+                          alias ? json_object_get(config->object, alias) : NULL};
 }
 
-/* Two names of one thing with two values. */
-static bool contradicts(const tfm_config *config, const char *key) {
-    const char *alias = config->within ? NULL : tfm_key_alias(config->scope, key);
-    const json_t *value = json_object_get(config->object, key);
-    const json_t *other = alias ? json_object_get(config->object, alias) : NULL;
-    return value && other && !json_is_null(value) && !json_is_null(other) && !json_equal(value, other);
+static bool is_there(const json_t *value) { return value && !json_is_null(value); }
+
+/* The value under whichever of the names it is there. */
+static const json_t *find(const tfm_config *config, const char *key) {
+    const named_values v = look_up(config, key);
+    return v.other && !is_there(v.own) ? v.other : v.own;
 }
 
 const json_t *tfm_config_get(const tfm_config *config, const char *key) {
@@ -66,13 +69,13 @@ tfm_config tfm_config_within(tfm_config *config, const char *key) {
     return inner;
 }
 
-/* A value that will be looked at; NULL after a failure, too. */
+/* A value that will be looked at; NULL after a failure, too. Two names with two values are refused. */
 static const json_t *get(tfm_config *config, const char *key) {
-    const json_t *value = tfm_config_get(config, key);
-    if (contradicts(config, key))
+    const named_values v = look_up(config, key);
+    if (is_there(v.own) && is_there(v.other) && !json_equal(v.own, v.other))
         tfm_config_fail(config, TFM_ERROR_FORMAT, key,
-                        tfm_name_format("and %s, which mean the same, differ", tfm_key_alias(config->scope, key)).text);
-    return config->status != TFM_OK ? NULL : value;
+                        tfm_name_format("and %s, which mean the same, differ", v.alias).text);
+    return config->status != TFM_OK ? NULL : tfm_config_get(config, key);
 }
 
 uint64_t tfm_config_u64(tfm_config *config, const char *key, uint64_t min, uint64_t max, uint64_t fallback) {

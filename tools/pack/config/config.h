@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "format/tfm_error.h"
+#include "tools/pack/common/name_format.h"
 
 /* Reads values one after the other; the first failure stays in status, and later calls do nothing. */
 typedef struct tfm_config {
@@ -21,6 +22,9 @@ typedef struct tfm_config {
     tfm_status status;
     tfm_error *error;
 } tfm_config;
+
+/* A key as it stands in the whole file: "rope_scaling.factor". */
+tfm_name tfm_config_key_name(const tfm_config *config, const char *key);
 
 /* The object under a key, which is asked for; its object is NULL if there is none. Its failures are its own. */
 tfm_config tfm_config_within(tfm_config *config, const char *key);

@@ -107,7 +107,7 @@ static void add(const check *c, found *list, const tfm_config *config, const cha
 static tfm_status look_at(check *c, tfm_config *config);
 
 static tfm_status look_at_key(check *c, tfm_config *config, const char *key, const json_t *value) {
-    const tfm_name name = config->within ? tfm_name_format("%s.%s", config->within, key) : tfm_name_format("%s", key);
+    const tfm_name name = tfm_config_key_name(config, key);
     const bool asked = json_object_get(config->asked, name.text) != NULL;
     const tfm_key *row = find_key(c->table, name.text);
     if (asked && json_is_object(value) && has_parts(c->table, name.text)) {

@@ -9,6 +9,7 @@
 #include "runtime/tfm.h"
 #include "tools/common/json_line.h"
 #include "tools/common/shown.h"
+#include "tools/common/vectors.h"
 
 /* Six places, which the exponential functions of all C libraries agree on. */
 static json_t *json_probability(double value) { return tfm_json_number(round(value * 1e6) / 1e6); }
@@ -39,17 +40,6 @@ static bool print_vector(const float *row, size_t n, tfm_text *out) {
         ok = isfinite(row[i]) ? tfm_text_print(out, "%s%.9g", i ? "," : "", (double)row[i])
                               : tfm_text_print(out, "%snull", i ? "," : "");
     return ok && tfm_text_print(out, "]}\n");
-}
-
-static double cosine(const float *a, const float *b, size_t n) {
-    double product = 0, square_a = 0, square_b = 0;
-    for (size_t i = 0; i < n; i++) {
-        product += (double)a[i] * (double)b[i];
-        square_a += (double)a[i] * (double)a[i];
-        square_b += (double)b[i] * (double)b[i];
-    }
-    double lengths = sqrt(square_a) * sqrt(square_b);
-    return lengths > 0 ? product / lengths : 0;
 }
 
 /* ---- scores and what becomes of them ---- */
@@ -352,9 +342,9 @@ tfm_status tfm_analysis_print(const tfm_analysis *a, const tfm_analysis_input *i
         break;
     case TFM_SIMILARITY:
         if (a->settings->json)
-            return print_object(json_pack("{s:o}", "similarity", tfm_json_number(cosine(results[0], results[1], d))),
-                                out, error);
-        ok = tfm_text_print(out, "%.6f\n", cosine(results[0], results[1], d));
+            return print_object(
+                json_pack("{s:o}", "similarity", tfm_json_number(tfm_cosine(results[0], results[1], d))), out, error);
+        ok = tfm_text_print(out, "%.6f\n", tfm_cosine(results[0], results[1], d));
         break;
     case TFM_FILL_MASK: return print_masks(a, inputs, results[0], out, error);
     case TFM_CLASSIFY: return print_classified(a, inputs, results[0], out, error);

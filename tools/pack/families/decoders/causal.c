@@ -164,20 +164,19 @@ static void scale(tfm_causal *c, tfm_config *config, rope_settings *r) {
         tfm_config_unsupported(&r->config, tfm_config_has(&r->config, "rope_type") ? "rope_type" : "type");
 }
 
-/* Whether it has settings for each kind of layer; then those that are for all, if they are the same. */
-static bool is_by_layer_type(tfm_config *config, tfm_config *settings) {
+/* Where there are settings for each kind of layer, takes those of one; all must be the same. */
+static void take_layer_settings(tfm_config *config, tfm_config *settings) {
     const json_t *first = NULL;
     const char *type;
     json_t *value;
     json_object_foreach((json_t *)(uintptr_t)settings->object, type, value) {
-        if (!json_is_object(value)) return false;
+        if (!json_is_object(value)) return;
         if (first && !json_equal(first, value))
             tfm_config_fail(config, TFM_ERROR_UNSUPPORTED, settings->within,
                             "has other rotations for other layers, which is not supported for this family");
         first = tfm_config_get(settings, type);
     }
     if (first) settings->object = first;
-    return first != NULL;
 }
 
 /* Settings of rotations from rope_scaling, or from rope_parameters; neither: an object without keys. */
@@ -188,7 +187,7 @@ static tfm_config find_settings(tfm_config *config) {
         !json_equal(scaling.object, whole.object))
         tfm_config_fail(config, TFM_ERROR_FORMAT, "rope_scaling", "and rope_parameters, which mean the same, differ");
     if (json_object_size(whole.object) == 0) return scaling;
-    is_by_layer_type(config, &whole);
+    take_layer_settings(config, &whole);
     return whole;
 }
 
