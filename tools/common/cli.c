@@ -153,35 +153,6 @@ tfm_status tfm_parse_bool(const char *what, const char *text, bool *value, tfm_e
     return TFM_OK;
 }
 
-static bool is_separator(char c) { return c == ' ' || c == '\t' || c == ',' || c == '\r' || c == '\n'; }
-
-tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t max, tfm_ids *ids, tfm_error *error) {
-    if (max > INT32_MAX) max = INT32_MAX;
-    for (size_t i = 0; i < n;) {
-        if (is_separator(text[i])) {
-            i++;
-            continue;
-        }
-        size_t start = i;
-        while (i < n && !is_separator(text[i])) i++;
-        char word[24];
-        size_t length = i - start < sizeof word - 1 ? i - start : sizeof word - 1;
-        memcpy(word, text + start, length);
-        word[length] = 0;
-        uint64_t number = 0;
-        bool digits = i - start <= 20 && strspn(word, "0123456789") == i - start;
-        if (!digits || tfm_parse_u64(what, word, 0, (uint64_t)max, &number, NULL) != TFM_OK) {
-            for (char *c = word; *c; c++)
-                if ((unsigned char)*c < 32 || (unsigned char)*c > 126) *c = '?';
-            return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%s' is not a token id from 0 to %lld", what, word,
-                            (long long)max);
-        }
-        int32_t id = (int32_t)number;
-        if (!tfm_ids_append(ids, &id, 1)) return tfm_no_memory(error, "%s", what);
-    }
-    return TFM_OK;
-}
-
 /* ---- time, terminals ---- */
 
 double tfm_seconds(void) {

@@ -50,12 +50,6 @@ tfm_status tfm_parse_double(const char *what, const char *text, double min, doub
 /* true/false in any case, as people know them from Python and JSON. */
 tfm_status tfm_parse_bool(const char *what, const char *text, bool *value, tfm_error *error);
 
-/*
- * Appends the numbers of n bytes of text, separated by spaces, tabs or commas, each within [0, max]. what names them.
- * Errors: TFM_ERROR_ARGUMENT, TFM_ERROR_MEMORY.
- */
-tfm_status tfm_parse_ids(const char *what, const char *text, size_t n, int64_t max, tfm_ids *ids, tfm_error *error);
-
 /* Seconds of the monotonic clock. */
 double tfm_seconds(void);
 

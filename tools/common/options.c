@@ -52,6 +52,8 @@ const tfm_option *tfm_options_find(const tfm_option_table *table, const char *na
     return NULL;
 }
 
+static bool same_letter(char a, char b) { return a == b || dashed(a) == b; }
+
 size_t tfm_name_distance(const char *a, size_t na, const char *b, size_t nb) {
     enum { MOST = 40 };
     if (na > MOST || nb > MOST) return MOST;
@@ -62,10 +64,10 @@ size_t tfm_name_distance(const char *a, size_t na, const char *b, size_t nb) {
         size_t *row = rows[i % 3];
         row[0] = i;
         for (size_t j = 1; j <= nb; j++) {
-            row[j] = above[j - 1] + (dashed(a[i - 1]) != b[j - 1]);
+            row[j] = above[j - 1] + !same_letter(a[i - 1], b[j - 1]);
             if (above[j] + 1 < row[j]) row[j] = above[j] + 1;
             if (row[j - 1] + 1 < row[j]) row[j] = row[j - 1] + 1;
-            bool swapped = i > 1 && j > 1 && dashed(a[i - 1]) == b[j - 2] && dashed(a[i - 2]) == b[j - 1];
+            bool swapped = i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]);
             if (swapped && over[j - 2] + 1 < row[j]) row[j] = over[j - 2] + 1;
         }
     }
@@ -143,16 +145,10 @@ tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *
         if (status == TFM_OK) *(uint32_t *)field = (uint32_t)number;
         return status;
     }
-    case TFM_OPTION_ID: {
-        int64_t number = -1;
-        if (strcasecmp(value, "none") != 0 && strcmp(value, "-1") != 0)
-            status = tfm_parse_i64(what, value, 0, INT32_MAX, &number, error);
-        if (status == TFM_OK) *(int32_t *)field = (int32_t)number;
-        return status;
-    }
     case TFM_OPTION_DOUBLE: return tfm_parse_double(what, value, option->min, option->max, field, error);
     case TFM_OPTION_CHOICE: return set_choice(option, field, what, value, error);
     case TFM_OPTION_STRING: *(const char **)field = value; return TFM_OK;
+    case TFM_OPTION_ID:
     case TFM_OPTION_CUSTOM: return option->parse(settings, option, what, value, error);
     case TFM_OPTION_GROUP:
     case TFM_OPTION_FLAG: break;

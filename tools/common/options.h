@@ -15,7 +15,7 @@ typedef enum tfm_option_kind {
     TFM_OPTION_FLAG,   /* bool: true when given */
     TFM_OPTION_BOOL,   /* bool: true|false */
     TFM_OPTION_U32,    /* uint32_t within [min, max] */
-    TFM_OPTION_ID,     /* int32_t: a token id, or "none" for -1 */
+    TFM_OPTION_ID,     /* int32_t: a token, or -1 for none; parse() stores it */
     TFM_OPTION_DOUBLE, /* double within [min, max] */
     TFM_OPTION_CHOICE, /* int: index into choices */
     TFM_OPTION_STRING, /* const char *: points into argv */
@@ -31,7 +31,7 @@ typedef struct tfm_option {
     size_t offset;        /* of the value in the settings */
     double min, max;
     const char *const *choices; /* NULL-terminated */
-    /* CUSTOM only: settings is the whole structure; what names the option in messages ("--prefix"). */
+    /* ID and CUSTOM only: settings is the whole structure; what names the option in messages ("--prefix"). */
     tfm_status (*parse)(void *settings, const struct tfm_option *option, const char *what, const char *value,
                         tfm_error *error);
 } tfm_option;
@@ -74,7 +74,8 @@ tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool
 const tfm_option *tfm_options_find(const tfm_option_table *table, const char *name, size_t n);
 /* The name most like the one given, for "did you mean", or NULL. */
 const char *tfm_options_nearest(const tfm_option_table *table, const char *name, size_t n);
-/* How many slips lie between two short names: a letter too many, missing, wrong, or two swapped; _ of a is a dash. */
+/* How many slips lie between two short names: a letter too many, missing, wrong, or two swapped; _ of a is a dash too.
+ */
 size_t tfm_name_distance(const char *a, size_t na, const char *b, size_t nb);
 /* Sets one option. what: how messages call it. value NULL: none was given. */
 tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *what, const char *value,

@@ -66,7 +66,7 @@ _arguments -s -S \
     '--pooling[How a vector is made of those of the tokens]:value:(mean cls max)' \
     '--normalize[Divide vectors by their length]::value:(true false)' \
     '--prompt[Which of the models prompts is put before each text of a vector]:value:_files' \
-    '--mask-id[The mask tokens id (default]:value: ' \
+    '--mask-id[The mask token (default]:value: ' \
     '(-t --threads)'{-t,--threads}'[Threads]:value: ' \
     '--isa[Instruction set of the kernels (see --version)]:value:_files' \
     '--batch-tokens[Most tokens in one pass through the model (default 4096)]:value: ' \

@@ -35,20 +35,6 @@ static bool print_compact(const json_t *value, tfm_text *out) {
     return ok;
 }
 
-/* {"5": 1.5} as 5=1.5 */
-static bool print_object(json_t *object, tfm_text *out) {
-    const char *key;
-    json_t *value;
-    bool ok = true;
-    json_object_foreach(object, key, value) {
-        ok = ok && tfm_text_print(out, "%s%s=", out->size ? "," : "", key);
-        ok = ok && (json_is_string(value)   ? print_string(value, false, out)
-                    : json_is_number(value) ? tfm_text_print(out, "%.17g", json_number_value(value))
-                                            : tfm_text_print(out, "?"));
-    }
-    return ok;
-}
-
 /* Appends the value and a NUL. False when memory is out. */
 static bool print_value(json_t *value, bool escape, tfm_text *out) {
     size_t i;
@@ -61,7 +47,7 @@ static bool print_value(json_t *value, bool escape, tfm_text *out) {
     case JSON_REAL: ok = tfm_text_print(out, "%.17g", json_real_value(value)); break;
     case JSON_TRUE:
     case JSON_FALSE: ok = tfm_text_print(out, "%s", json_is_true(value) ? "true" : "false"); break;
-    case JSON_OBJECT: ok = print_object(value, out); break;
+    case JSON_OBJECT: ok = print_compact(value, out); break;
     case JSON_ARRAY:
         if (json_array_size(value) == 0) {
             ok = tfm_text_print(out, "none");
@@ -134,10 +120,10 @@ static tfm_status unknown_member(const char *key, tfm_error *error) {
 }
 
 static tfm_status read_text(const tfm_settings *settings, json_t *value, tfm_text *text, tfm_error *error) {
-    bool right = json_is_string(value) || (settings->ids && json_is_array(value) && all_integers(value));
+    bool right = json_is_string(value) || (settings->ids && json_is_array(value));
     if (!right)
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        settings->ids ? "'text' is neither a list of token ids nor a text" : "'text' is no text");
+                        settings->ids ? "'text' is neither a list of tokens nor a text" : "'text' is no text");
     if (json_is_array(value) && json_array_size(value) == 0) return TFM_OK;
     return print_value(value, false, text) ? TFM_OK : tfm_no_memory(error, "'text'");
 }

@@ -68,7 +68,8 @@ Test(json_input, refuses_by_name) {
                  {"{\"text\": \"a\", \"top_p\": [1, [2]]}", "'top_p': '[1,[2]]' is not a number"},
                  {"{\"text\": \"a\", \"num_return_sequences\": 9}", "is more than --num-beams"},
                  {"{\"text\": \"a\", \"suppress_tokens\": [99999]}", "has no token 99999"},
-                 {"{\"text\": \"a\", \"logit_bias\": {\"x\": 1}}", "'logit_bias': 'x' is not a whole number"},
+                 {"{\"text\": \"a\", \"logit_bias\": {\"xx!\": 1}}", "--logit-bias: the model has no token 'xx!'"},
+                 {"{\"text\": \"a\", \"logit_bias\": {\"5\": [1]}}", "'logit_bias': '' is not a number"},
                  {"{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}]}", "messages need a chat template"}};
     enum { N = sizeof cases / sizeof *cases };
     char all[4096] = "";

@@ -212,11 +212,11 @@ Test(lines, of_wrong_token_ids) {
     char expected[256];
     snprintf(expected, sizeof expected, "\n\n\n%s\n\n", good.out);
     outcome run =
-        RUN("7 6001 0\n7 x 0\n-3\n7,  0\n\n12345678901234567890123\n", shipped_model(), "--ids", "--num-beams=1");
+        RUN("7 6001 0\n7 xx! 0\n-3\n7,  0\n\n12345678901234567890123\n", shipped_model(), "--ids", "--num-beams=1");
     expect_run(&run, 1, expected);
     static const char *const complaints[] = {"line 1: the input: '6001' is not a token id from 0 to 6000",
-                                             "line 2: the input: 'x'", "line 3: the input: '-3'",
-                                             "line 6: the input: '12345678901234567890123'"};
+                                             "line 2: the input: the model has no token 'xx!'",
+                                             "line 3: the input: '-3'", "line 6: the input: '12345678901234567890123'"};
     for (size_t i = 0; i < sizeof complaints / sizeof *complaints; i++)
         cr_expect(strstr(run.err, complaints[i]), "'%s' is not in: %s", complaints[i], run.err);
     free_outcome(&run);

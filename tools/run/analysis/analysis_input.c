@@ -84,11 +84,10 @@ static tfm_status read_pair(const tfm_analysis *a, const char *text, size_t n, s
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "a pair is two texts with one tab between them; here are more tabs");
     tfm_status status;
     if (a->settings->ids) {
-        int64_t max = (int64_t)info->source_vocab_size - 1;
         const int32_t types[] = {0, 1};
-        status = tfm_parse_ids("the input", text, tab, max, &input->ids, error);
+        status = tfm_engine_tokens(a->engine, text, tab, &input->ids, error);
         size_t n_first = input->ids.size;
-        if (status == TFM_OK) status = tfm_parse_ids("the input", second, n_second, max, &input->ids, error);
+        if (status == TFM_OK) status = tfm_engine_tokens(a->engine, second, n_second, &input->ids, error);
         for (size_t i = 0; status == TFM_OK && i < input->ids.size; i++)
             if (!tfm_ids_append(&input->types, &types[i >= n_first], 1)) status = tfm_no_memory(error, "input");
     } else {

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "settings.h"
+#include "settings_tokens.h"
 
 #define AT(member) offsetof(tfm_settings, analysis.member)
 
@@ -62,7 +63,8 @@ const tfm_option tfm_analysis_options[TFM_N_ANALYSIS_OPTIONS] = {
      .name = "mask-id",
      .argument = "ID",
      .offset = AT(mask_id),
-     .help = "The mask token's id (default: that of [MASK] or <mask>)."},
+     .parse = tfm_parse_token,
+     .help = "The mask token (default: that of [MASK] or <mask>)."},
 };
 
 const char *tfm_vector_format_name(int format) { return format_choices[format]; }

@@ -265,8 +265,9 @@ static tfm_status settle(tfm_engine *engine, const tfm_settings *settings, tfm_e
     return status;
 }
 
-tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error) {
+tfm_status tfm_engine_configure(tfm_engine *engine, tfm_settings *settings, tfm_error *error) {
     tfm_status status = tfm_analysis_check(engine, settings, error);
+    if (status == TFM_OK) status = tfm_settings_resolve(settings, engine->model, error);
     if (status != TFM_OK) return status;
     if (engine->info.kind == TFM_KIND_ENCODER) return make_encoder_session(engine, settings, error);
     status = engine->session ? TFM_OK : choose_chat(engine, settings, error);
@@ -275,13 +276,14 @@ tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings
     return status;
 }
 
-tfm_status tfm_engine_vary(const tfm_engine *engine, const tfm_settings *settings, tfm_engine *varied,
-                           tfm_error *error) {
+tfm_status tfm_engine_vary(const tfm_engine *engine, tfm_settings *settings, tfm_engine *varied, tfm_error *error) {
     *varied = *engine;
     varied->prefix = (tfm_ids){0};
-    tfm_status status = settle(varied, settings, error);
+    tfm_status status = tfm_settings_resolve(settings, engine->model, error);
+    if (status == TFM_OK) status = settle(varied, settings, error);
+    if (status != TFM_OK) return status;
     uint32_t width = tfm_generate_width(&varied->params);
-    if (status == TFM_OK && width > engine->sizes.max_sequences)
+    if (width > engine->sizes.max_sequences)
         status =
             tfm_fail(error, TFM_ERROR_ARGUMENT, "%u beams or outputs at once are more than the %u there is room for",
                      width, engine->sizes.max_sequences);
@@ -384,12 +386,25 @@ tfm_status tfm_engine_messages(const tfm_engine *engine, const tfm_settings *set
     return status == TFM_OK ? limit_length(engine, settings, ids, error) : status;
 }
 
+tfm_status tfm_engine_tokens(const tfm_engine *engine, const char *text, size_t n, tfm_ids *ids, tfm_error *error) {
+    static const char what[] = "the input";
+    tfm_token_names names = {0};
+    size_t before = ids->size;
+    tfm_status status =
+        tfm_tokens_parse(what, text, n, (int64_t)engine->info.source_vocab_size - 1, &names, ids, error);
+    if (status == TFM_OK)
+        status =
+            tfm_tokens_resolve(what, &names, engine->model, TFM_SOURCE, ids->data + before, ids->size - before, error);
+    tfm_token_names_free(&names);
+    return status;
+}
+
 tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
                              tfm_ids *ids, tfm_error *error) {
     ids->size = 0;
     tfm_status status;
     if (settings->ids)
-        status = tfm_parse_ids("the input", text, n, (int64_t)engine->info.source_vocab_size - 1, ids, error);
+        status = tfm_engine_tokens(engine, text, n, ids, error);
     else if (engine->chat)
         status = render_message(engine, text, n, ids, error);
     else

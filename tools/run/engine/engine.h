@@ -30,17 +30,17 @@ void tfm_engine_close(tfm_engine *engine);
 
 /*
  * Puts the decoding settings into force; makes the session, or a new one where they need a larger one. The first call
- * decides whether inputs are messages of conversations. Errors: TFM_ERROR_ARGUMENT where options do not fit the model.
+ * decides whether inputs are messages of conversations. Names of tokens in the settings become ids. Errors:
+ * TFM_ERROR_ARGUMENT where options do not fit the model.
  */
-tfm_status tfm_engine_configure(tfm_engine *engine, const tfm_settings *settings, tfm_error *error);
+tfm_status tfm_engine_configure(tfm_engine *engine, tfm_settings *settings, tfm_error *error);
 
 /*
  * The engine under other settings, for single inputs: it shares everything with engine, which must stay, but parameters
  * and prefix; those of settings are pointed to. tfm_engine_end_variation also after a failure. Errors as above, and
  * TFM_ERROR_ARGUMENT where the session is too small.
  */
-tfm_status tfm_engine_vary(const tfm_engine *engine, const tfm_settings *settings, tfm_engine *varied,
-                           tfm_error *error);
+tfm_status tfm_engine_vary(const tfm_engine *engine, tfm_settings *settings, tfm_engine *varied, tfm_error *error);
 void tfm_engine_end_variation(tfm_engine *varied);
 
 /* Is it a decoder-only model: does it go on with its inputs? */
@@ -57,12 +57,16 @@ tfm_status tfm_engine_render(const tfm_engine *engine, const tfm_message *messag
                              tfm_error *error);
 
 /*
- * Replaces *ids by those of an input: a text, a message if engine->chat, or numbers if settings->ids. No ids come from
+ * Replaces *ids by those of an input: a text, a message if engine->chat, or tokens if settings->ids.
+ * No ids come from
  * an input with nothing in it. Errors: TFM_ERROR_LIMIT (too long), TFM_ERROR_ARGUMENT (not ids of this model),
  * TFM_ERROR_MEMORY.
  */
 tfm_status tfm_engine_input(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,
                             tfm_ids *ids, tfm_error *error);
+
+/* Appends the tokens that a text of ids and names is. Errors: as above. */
+tfm_status tfm_engine_tokens(const tfm_engine *engine, const char *text, size_t n, tfm_ids *ids, tfm_error *error);
 
 /* The same, but a text with nothing in it is a prompt like others: for a model that goes on with its inputs. */
 tfm_status tfm_engine_prompt(const tfm_engine *engine, const tfm_settings *settings, const char *text, size_t n,

@@ -6,6 +6,7 @@
 
 #include "runtime/tfm.h"
 #include "settings_lists.h"
+#include "settings_tokens.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
 #define DECODING(member) offsetof(tfm_settings, decoding.values.member)
@@ -28,6 +29,7 @@ void tfm_settings_free(tfm_settings *settings) {
     free(decoding->bad_word_list);
     free(decoding->prefix);
     for (size_t i = 0; i < 2; i++) free(decoding->languages[i]);
+    tfm_token_names_free(&settings->names);
     free(settings->given);
     *settings = (tfm_settings){0};
 }
@@ -36,10 +38,11 @@ bool tfm_settings_copy(const tfm_settings *from, tfm_settings *to) {
     size_t n = tfm_options_count(&tfm_settings_table);
     *to = *from;
     to->decoding = (tfm_decoding){0};
+    to->names = (tfm_token_names){0};
     to->given = calloc(n, sizeof *to->given);
     if (!to->given) return false;
     memcpy(to->given, from->given, n * sizeof *to->given);
-    return tfm_copy_lists(&from->decoding, &to->decoding);
+    return tfm_copy_lists(&from->decoding, &to->decoding) && tfm_token_names_copy(&from->names, &to->names);
 }
 
 void tfm_settings_unset(tfm_settings *settings, const tfm_option *option) {

@@ -8,6 +8,7 @@
 #include "tools/common/bytes.h"
 #include "tools/common/open_model.h"
 #include "tools/common/options.h"
+#include "tools/common/token_names.h"
 
 /* Decoding options as given; what was not given stays with the model's defaults. */
 typedef struct tfm_decoding {
@@ -26,7 +27,8 @@ typedef struct tfm_decoding {
 
 typedef struct tfm_settings {
     tfm_decoding decoding;
-    bool *given; /* by tfm_options_index of the table */
+    tfm_token_names names; /* of tokens, until tfm_settings_resolve */
+    bool *given;           /* by tfm_options_index of the table */
     tfm_model_choice model;
     const char *attention, *prompt_file, *prefix_file, *system, *system_file;
     uint32_t batch_tokens, max_source_length, top_log_probs;
@@ -61,6 +63,12 @@ bool tfm_settings_given(const tfm_settings *settings, const char *name);
 
 /* Makes an option fall back to the model's default. */
 void tfm_settings_unset(tfm_settings *settings, const tfm_option *option);
+
+/*
+ * Puts the model's tokens in the place of their names in what was given, so that there are ids only. Needed before
+ * tfm_settings_params. Error: TFM_ERROR_ARGUMENT (no such token, no tokenizer).
+ */
+tfm_status tfm_settings_resolve(tfm_settings *settings, const tfm_model *model, tfm_error *error);
 
 /*
  * The model's defaults with what was given laid over them; lists point into model and settings. Options that make sense

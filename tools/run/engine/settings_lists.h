@@ -7,12 +7,6 @@
 
 #include "settings.h"
 
-/* "0", "0 2", "0,2" or "[0, 2]"; "none" or "[]" for an empty list. */
-tfm_status tfm_parse_id_list(void *settings, const tfm_option *option, const char *what, const char *value,
-                             tfm_error *error);
-/* "[[1, 2], [3]]" or "none". */
-tfm_status tfm_parse_bad_words(void *settings, const tfm_option *option, const char *what, const char *value,
-                               tfm_error *error);
 tfm_status tfm_parse_prefix(void *settings, const tfm_option *option, const char *what, const char *value,
                             tfm_error *error);
 /* The code of a language; none: as the model says. */
@@ -21,9 +15,6 @@ tfm_status tfm_parse_language(void *settings, const tfm_option *option, const ch
 /* A text with \n, \t and \\ for newline, tab and backslash. Appends. */
 tfm_status tfm_parse_stop(void *settings, const tfm_option *option, const char *what, const char *value,
                           tfm_error *error);
-/* "5=1.5" or "5=1.5,7=-inf". Appends. */
-tfm_status tfm_parse_logit_bias(void *settings, const tfm_option *option, const char *what, const char *value,
-                                tfm_error *error);
 tfm_status tfm_parse_seed(void *settings, const tfm_option *option, const char *what, const char *value,
                           tfm_error *error);
 

@@ -5,6 +5,7 @@
 
 #include "analysis_options.h"
 #include "settings_lists.h"
+#include "settings_tokens.h"
 #include "tools/common/shell_completion.h"
 
 #define FIELD(member) offsetof(tfm_settings, member)
@@ -18,7 +19,8 @@ static const tfm_option decoding_options[] = {
      .name = "Decoding",
      .help =
          "Names and meanings are those of generate() in Hugging Face transformers. What is not given comes from the "
-         "model file; the prompt's /show tells."},
+         "model file; the prompt's /show tells. Wherever an id stands, so may the token's name in the vocabulary: 2 or "
+         "</s>."},
     {.kind = TFM_OPTION_U32,
      .name = "num-beams",
      .argument = "N",
@@ -177,17 +179,20 @@ static const tfm_option decoding_options[] = {
      .name = "decoder-start-token-id",
      .argument = "ID",
      .help = "The token before the first one.",
-     .offset = DECODING(decoder_start_token_id)},
+     .offset = DECODING(decoder_start_token_id),
+     .parse = tfm_parse_token},
     {.kind = TFM_OPTION_ID,
      .name = "forced-bos-token-id",
      .argument = "ID",
      .help = "The first token of every output, or none.",
-     .offset = DECODING(forced_bos_token_id)},
+     .offset = DECODING(forced_bos_token_id),
+     .parse = tfm_parse_token},
     {.kind = TFM_OPTION_ID,
      .name = "forced-eos-token-id",
      .argument = "ID",
      .help = "The last token of an output that reaches max-length, or none.",
-     .offset = DECODING(forced_eos_token_id)},
+     .offset = DECODING(forced_eos_token_id),
+     .parse = tfm_parse_token},
     {.kind = TFM_OPTION_CUSTOM,
      .name = "eos-token-id",
      .argument = "IDS",
@@ -198,7 +203,8 @@ static const tfm_option decoding_options[] = {
      .name = "pad-token-id",
      .argument = "ID",
      .help = "The padding token, or none.",
-     .offset = DECODING(pad_token_id)},
+     .offset = DECODING(pad_token_id),
+     .parse = tfm_parse_token},
     {.kind = TFM_OPTION_CUSTOM,
      .name = "bad-words-ids",
      .argument = "JSON",

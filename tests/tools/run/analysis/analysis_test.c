@@ -651,6 +651,7 @@ Test(analysis, refusals_name_the_option) {
     model = golden_model("bert-mlm");
     refuse(model, "--fill-mask", NULL, "the mask token is not known; give --mask-id ID");
     refuse(model, "--mask-id=200", NULL, "--mask-id: the model has no token 200; its ids are 0 to 199");
+    refuse(model, "--mask-id=[MASK]", NULL, "--mask-id: '[MASK]' is a token's name, and the model has no tokenizer");
     refuse(shipped_model(), "--embed", NULL,
            "--embed is for encoder-only models; this one is of kind 'encoder-decoder'");
     refuse(shipped_model(), "--pooling=cls", NULL, "--pooling is for encoder-only models");

@@ -6,6 +6,7 @@
 
 #include "tests/tools/run/interact.h"
 #include "tools/run/engine/settings.h"
+#include "tools/run/engine/settings_tokens.h"
 
 TestSuite(arguments, .init = enter_scratch, .fini = leave_scratch, .timeout = 10 * TEST_SECONDS);
 
@@ -95,8 +96,9 @@ Test(arguments, every_option_checks_its_value) {
         if (option->kind == TFM_OPTION_GROUP || option->kind == TFM_OPTION_STRING ||
             strcmp(option->name, "prefix") == 0 || strstr(option->name, "-lang") || strcmp(option->name, "stop") == 0)
             continue;
+        bool tokens = option->kind == TFM_OPTION_ID || option->parse == tfm_parse_id_list; /* x may be a token's name */
         char word[64];
-        snprintf(word, sizeof word, "--%s=x", option->name);
+        snprintf(word, sizeof word, "--%s=%s", option->name, tokens ? "-7" : "x");
         char program[] = "tfmrun", *argv[] = {program, word, NULL};
         tfm_settings settings;
         cr_assert(tfm_settings_init(&settings));
@@ -146,14 +148,14 @@ Test(arguments, mistakes_are_explained) {
         {{model, "--stop", ""}, "--stop: an empty text"},
         {{model, "--stop", "x"}, "--stop is not for beams"},
         {{model, "--seed", "1.5"}, "is not a whole number"},
-        {{model, "--bad-words-ids", "[1, 2]"}, "each word is a list of token ids"},
+        {{model, "--bad-words-ids", "[1, 2]"}, "each word is a list of token ids and names"},
         {{model, "--bad-words-ids", "[[1, -2]]"}, "each word is a list of token ids"},
         {{model, "--bad-words-ids", "[[]]"}, "each word is a list of token ids"},
         {{model, "--bad-words-ids", "[["}, "is not a JSON list"},
         {{model, "--bad-words-ids", "[[99999]]"}, "has no token 99999"},
-        {{model, "--eos-token-id", "1,x"}, "'x' is not a token id"},
+        {{model, "--eos-token-id", "1,-5"}, "'-5' is not a token id"},
         {{model, "--eos-token-id", "6001"}, "has no token 6001"},
-        {{model, "--forced-bos-token-id", "-7"}, "'-7' is not a whole number"},
+        {{model, "--forced-bos-token-id", "-7"}, "'-7' is not a token id"},
         {{model, "--forced-bos-token-id", "123456"}, "has no token 123456"},
         {{model, "--prefix-ids", "1 2 77777"}, "has no token 77777"},
         {{model, "--num-return-sequences", "5", "--num-beams", "4"}, "more than --num-beams 4"},
