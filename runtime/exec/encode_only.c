@@ -183,7 +183,8 @@ static tfm_status write_scores(tfm_session *session, const tfm_example *examples
     const float *x = apply_head(session, m);
     for (size_t first = 0; first < m; first += session->logits_rows) {
         size_t rows = m - first < session->logits_rows ? m - first : session->logits_rows;
-        tfm_status status = tfm_project(session, &session->model->output, x + first * d, rows, session->logits, error);
+        tfm_status status = tfm_project(session, &session->model->output, x + first * session->model->output.w.k, rows,
+                                        session->logits, error);
         if (status != TFM_OK) return status;
         scatter(session, examples, first, rows);
     }

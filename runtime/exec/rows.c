@@ -1,12 +1,15 @@
 /* rows.c - see rows.h. */
 #include "rows.h"
 
+#include "linear.h"
+
 /* ---- embeddings ---- */
 
 typedef struct embed_job {
     const tfm_session *session;
     const tfm_stack *stack;
     const tfm_ragged_batch *batch;
+    float *x; /* (n_tokens, embed.k) */
 } embed_job;
 
 static void embed_part(void *arg, unsigned worker, unsigned n_workers) {
@@ -14,8 +17,8 @@ static void embed_part(void *arg, unsigned worker, unsigned n_workers) {
     const tfm_stack *stack = job->stack;
     const tfm_ragged_batch *batch = job->batch;
     const tfm_kernels *kernels = job->session->model->kernels;
-    size_t d = job->session->model->arch.d_model, begin, end;
-    float *x = job->session->x;
+    size_t d = stack->embed.k, begin, end;
+    float *x = job->x;
     tfm_partition(batch->n_tokens, 1, worker, n_workers, &begin, &end);
     (stack->embed_layout == TFM_LAYOUT_PANELS ? kernels->embed_panels : kernels->embed_rows)(
         &stack->embed, batch->ids + begin, end - begin, stack->options->embed_scale, stack->position,
@@ -28,11 +31,13 @@ void tfm_embed_batch(tfm_session *session, const tfm_stack *stack, tfm_ragged_ba
     uint32_t offset = stack->position ? stack->options->position_offset : 0;
     for (const tfm_run *run = batch->runs; run < batch->runs + batch->n_runs; run++)
         for (size_t i = 0; i < run->n; i++) batch->positions[run->row + i] = (uint32_t)(run->past + i) + offset;
-    embed_job job = {session, stack, batch};
-    size_t elements = batch->n_tokens * session->model->arch.d_model;
-    tfm_pool_run_sized(session->pool, elements * TFM_ELEMENT_WORK, embed_part, &job);
+    const bool projected = stack->options->embed_width > 0;
+    embed_job job = {session, stack, batch, projected ? session->h : session->x};
+    tfm_pool_run_sized(session->pool, batch->n_tokens * stack->embed.k * TFM_ELEMENT_WORK, embed_part, &job);
     if (stack->options->embed_norm)
-        tfm_apply_norm(session, stack->options, &stack->embed_norm, session->x, batch->n_tokens, session->x);
+        tfm_apply_norm(session, stack->options, &stack->embed_norm, job.x, batch->n_tokens, job.x);
+    if (projected)
+        tfm_apply_linear(session, &stack->embed_projection, job.x, batch->n_tokens, session->x, (tfm_epilogue){0});
 }
 
 /* ---- norms ---- */
@@ -50,7 +55,7 @@ static void norm_part(void *arg, unsigned worker, unsigned n_workers) {
     const norm_job *job = arg;
     const tfm_kernels *kernels = job->session->model->kernels;
     const tfm_stack_options *o = job->options;
-    size_t d = job->session->model->arch.d_model, begin, end;
+    size_t d = job->norm->n, begin, end;
     tfm_partition(job->m, 1, worker, n_workers, &begin, &end);
     const float *x = job->x + begin * d;
     float *y = job->y + begin * d;
@@ -63,7 +68,7 @@ static void norm_part(void *arg, unsigned worker, unsigned n_workers) {
 void tfm_apply_norm(tfm_session *session, const tfm_stack_options *options, const tfm_norm *norm, const float *x,
                     size_t m, float *y) {
     norm_job job = {session, options, norm, x, y, m};
-    tfm_pool_run_sized(session->pool, m * session->model->arch.d_model * TFM_ELEMENT_WORK, norm_part, &job);
+    tfm_pool_run_sized(session->pool, m * norm->n * TFM_ELEMENT_WORK, norm_part, &job);
 }
 
 /* ---- sums and caps ---- */

@@ -6,10 +6,13 @@
 
 #include "session.h"
 
-/* session->x (n_tokens, d_model) = embeddings of a batch's tokens, with those of positions and token types. */
+/*
+ * session->x (n_tokens, d_model) = embeddings of a batch's tokens, with those of positions and token types, normed and
+ * brought to the layers' width where the stack does so. Overwrites session->h.
+ */
 void tfm_embed_batch(tfm_session *session, const tfm_stack *stack, tfm_ragged_batch *batch);
 
-/* y (m, d_model) = norm of x, of a stack's kind; y may be x. */
+/* y (m, norm->n) = norm of x, of a stack's kind; y may be x. */
 void tfm_apply_norm(tfm_session *session, const tfm_stack_options *options, const tfm_norm *norm, const float *x,
                     size_t m, float *y);
 

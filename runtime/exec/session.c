@@ -36,7 +36,7 @@ static void take_cache(tfm_arena *a, tfm_kv_cache *cache) {
 
 /* Widths of the widest rows of both stacks. */
 typedef struct widths {
-    size_t qkv, context, ff;
+    size_t qkv, context, ff, embed;
     bool gated, quantized;
     size_t scratch;
 } widths;
@@ -62,8 +62,10 @@ static void widen(widths *w, const tfm_kernels *kernels, const tfm_stack *stack)
     w->qkv = max_size(w->qkv, max_size(q + 2 * kv, stack->cross ? 2 * q : 0));
     w->context = max_size(w->context, q);
     w->ff = max_size(w->ff, o->d_ff);
+    w->embed = max_size(w->embed, o->embed_width);
     w->gated |= o->gated != 0;
     w->scratch = max_size(w->scratch, tfm_attention_scratch(kernels, o->head_dim));
+    w->quantized |= tfm_dtype_quantized(stack->embed_projection.w.dtype);
     for (uint32_t i = 0; i < o->n_layers; i++) w->quantized |= layer_quantized(&stack->layers[i]);
 }
 
@@ -141,12 +143,13 @@ static void layout(tfm_session *session, tfm_arena *a) {
     layout_batch(&session->batch, a, t, n_runs);
     session->last_rows = tfm_arena_take(a, n_runs, sizeof *session->last_rows);
     session->x = tfm_arena_take(a, t * d, sizeof(float));
-    session->h = tfm_arena_take(a, t * d, sizeof(float));
+    session->h = tfm_arena_take(a, t * max_size(d, w.embed), sizeof(float));
     session->qkv = tfm_arena_take(a, t * w.qkv, sizeof(float));
     session->context = tfm_arena_take(a, t * w.context, sizeof(float));
     session->up = tfm_arena_take(a, t * w.ff, sizeof(float));
     session->gate = w.gated ? tfm_arena_take(a, t * w.ff, sizeof(float)) : NULL;
-    if (w.quantized) layout_quantized(&session->quantized, a, t, max_size(d, max_size(w.context, w.ff)));
+    if (w.quantized)
+        layout_quantized(&session->quantized, a, t, max_size(max_size(d, w.embed), max_size(w.context, w.ff)));
     session->scratch_bytes = (w.scratch + 63) & ~(size_t)63;
     session->scratch = tfm_arena_take(a, tfm_pool_threads(session->pool), session->scratch_bytes);
     if (session->model->arch.has_encoder) layout_encoder(session, a);

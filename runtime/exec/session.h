@@ -71,7 +71,7 @@ struct tfm_session {
     tfm_ragged_batch batch;
     uint32_t *last_rows;     /* (runs) the row of each run's last token */
     float *x;                /* (T, d_model) the residual stream */
-    float *h;                /* (T, d_model) normed input of a sublayer; then rows on their way to logits */
+    float *h;                /* (T, widest of d_model and embeddings) normed input of a sublayer; then rows to logits */
     float *qkv;              /* (T, widest of query+key+value and cross key+value) */
     float *context;          /* (T, n_heads * head_dim) output of attention */
     float *up, *gate;        /* (T, d_ff) */

@@ -51,6 +51,7 @@ static const field stack_fields[] = {
     {STACK(relative_max_distance), .kind = FIELD_COUNT, .min = 1, .max = 1 << 22, .optional = true},
     {STACK(embed_scale), .kind = FIELD_FLOAT, .min = -1e6, .max = 1e6},
     {STACK(token_types), .kind = FIELD_COUNT, .max = 1 << 16, .optional = true},
+    {STACK(embed_width), .kind = FIELD_COUNT, .max = 1 << 20, .optional = true},
     {STACK(embed_norm), .kind = FIELD_FLAG, .max = 1},
     {STACK(final_norm), .kind = FIELD_FLAG, .max = 1},
     {STACK(attention_scale), .kind = FIELD_FLOAT, .max = 1e6},
@@ -240,6 +241,10 @@ static tfm_status check_stack(reader *in, const char *stack, const tfm_stack_opt
         why = "has a residual_scale together with norm_placement both";
     else if (decoder && o->token_types > 0)
         why = "has token_types, which are for encoders";
+    else if (decoder && o->embed_width > 0)
+        why = "has an embed_width, which is for encoders";
+    else if (o->embed_width > 0 && arch->head.kind == TFM_HEAD_MASKED_LM && !arch->head.dense)
+        why = "has an embed_width that no head.dense leads back to";
     else if (!decoder && o->windows)
         why = "has windows, which are for decoders";
     else if ((o->position == TFM_POSITION_ALIBI || o->position == TFM_POSITION_RELATIVE) &&

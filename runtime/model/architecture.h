@@ -41,6 +41,7 @@ typedef struct tfm_stack_options {
     uint32_t relative_buckets, relative_max_distance;
     float embed_scale;
     uint32_t token_types;
+    uint32_t embed_width; /* of embeddings before their projection to d_model; 0: d_model, none is made */
     uint32_t embed_norm, final_norm;
     float attention_scale, attention_soft_cap;
     uint32_t qk_norm; /* tfm_qk_norm */

@@ -20,8 +20,9 @@ typedef struct tfm_linear {
 } tfm_linear;
 
 typedef struct tfm_norm {
-    const float *weight; /* (d_model) */
+    const float *weight; /* (n) */
     const float *bias;   /* NULL: none */
+    uint32_t n;
 } tfm_norm;
 
 /* Tensors that are used together, and whether their hashes have been checked (see tfm_model_verify_group). */
@@ -65,10 +66,11 @@ typedef struct tfm_stack {
     bool cross; /* layers have cross-attention */
     tfm_matrix embed;
     tfm_layout embed_layout;
-    const float *position;   /* (max_positions + position_offset, d_model) or NULL */
-    const float *token_type; /* (token_types, d_model) or NULL */
+    const float *position;   /* (max_positions + position_offset, embed.k) or NULL */
+    const float *token_type; /* (token_types, embed.k) or NULL */
     const float *relative;   /* (relative_buckets, n_heads) or NULL */
     tfm_norm embed_norm, final_norm;
+    tfm_linear embed_projection; /* (d_model, embed.k), where that is another width */
     tfm_layer *layers;
     tfm_weight_group group; /* all that is not in a layer */
 } tfm_stack;

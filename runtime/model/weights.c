@@ -74,15 +74,20 @@ static tfm_status bind_linear(binder *b, const char *prefix, const char *rest, u
     return status;
 }
 
+static tfm_status bind_norm_of(binder *b, const tfm_stack_options *o, const char *prefix, const char *rest, uint32_t n,
+                               tfm_norm *out) {
+    char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
+    join(stem, prefix, rest);
+    out->n = n;
+    tfm_status status = bind_floats(b, join(name, stem, ".weight"), n, 0, &out->weight);
+    if (status == TFM_OK && o->norm == TFM_NORM_LAYER && o->norm_bias)
+        status = bind_floats(b, join(name, stem, ".bias"), n, 0, &out->bias);
+    return status;
+}
+
 static tfm_status bind_norm(binder *b, const tfm_stack_options *o, const char *prefix, const char *rest,
                             tfm_norm *out) {
-    char stem[TFM_NAME_MAX + 1], name[TFM_NAME_MAX + 1];
-    uint64_t d = b->model->arch.d_model;
-    join(stem, prefix, rest);
-    tfm_status status = bind_floats(b, join(name, stem, ".weight"), d, 0, &out->weight);
-    if (status == TFM_OK && o->norm == TFM_NORM_LAYER && o->norm_bias)
-        status = bind_floats(b, join(name, stem, ".bias"), d, 0, &out->bias);
-    return status;
+    return bind_norm_of(b, o, prefix, rest, b->model->arch.d_model, out);
 }
 
 /* The norm of queries or keys: one weight for all heads or one for each. */
@@ -158,9 +163,27 @@ static const char *own_or_shared(binder *b, char name[TFM_NAME_MAX + 1], const c
     return tfm_file_tensor(b->model->file, join(name, prefix, shared)) ? name : shared;
 }
 
+/* What becomes the first layer's input; embeddings may be narrower or wider than that (ELECTRA). */
+static tfm_status bind_embeddings(binder *b, const char *stack_name, tfm_stack *stack) {
+    const tfm_stack_options *o = stack->options;
+    const uint32_t d = b->model->arch.d_model, width = o->embed_width ? o->embed_width : d;
+    char name[TFM_NAME_MAX + 1], prefix[32];
+    snprintf(prefix, sizeof prefix, "%s.", stack_name);
+    tfm_status status = bind_matrix(b, own_or_shared(b, name, stack_name, "embed"), o->vocab_size, width, &stack->embed,
+                                    &stack->embed_layout);
+    if (status == TFM_OK && o->position == TFM_POSITION_TABLE)
+        status = bind_floats(b, own_or_shared(b, name, stack_name, "position"),
+                             (uint64_t)o->max_positions + o->position_offset, width, &stack->position);
+    if (status == TFM_OK && o->token_types)
+        status = bind_floats(b, join(name, prefix, "token_type"), o->token_types, width, &stack->token_type);
+    if (status == TFM_OK && o->embed_norm) status = bind_norm_of(b, o, prefix, "embed_norm", width, &stack->embed_norm);
+    if (status == TFM_OK && o->embed_width)
+        status = bind_linear(b, prefix, "embed_projection", d, width, true, &stack->embed_projection);
+    return status;
+}
+
 static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_options *o, bool cross,
                              tfm_stack *stack) {
-    uint64_t d = b->model->arch.d_model;
     char name[TFM_NAME_MAX + 1], prefix[32];
     snprintf(prefix, sizeof prefix, "%s.", stack_name);
     stack->options = o;
@@ -169,16 +192,9 @@ static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_
     if (!stack->layers) return tfm_no_memory(b->error, "%s", tfm_file_path(b->model->file));
 
     b->group = &stack->group;
-    tfm_status status = bind_matrix(b, own_or_shared(b, name, stack_name, "embed"), o->vocab_size, d, &stack->embed,
-                                    &stack->embed_layout);
-    if (status == TFM_OK && o->position == TFM_POSITION_TABLE)
-        status = bind_floats(b, own_or_shared(b, name, stack_name, "position"),
-                             (uint64_t)o->max_positions + o->position_offset, d, &stack->position);
-    if (status == TFM_OK && o->token_types)
-        status = bind_floats(b, join(name, prefix, "token_type"), o->token_types, d, &stack->token_type);
+    tfm_status status = bind_embeddings(b, stack_name, stack);
     if (status == TFM_OK && o->position == TFM_POSITION_RELATIVE)
         status = bind_floats(b, join(name, prefix, "relative"), o->relative_buckets, o->n_heads, &stack->relative);
-    if (status == TFM_OK && o->embed_norm) status = bind_norm(b, o, prefix, "embed_norm", &stack->embed_norm);
     if (status == TFM_OK && o->final_norm) status = bind_norm(b, o, prefix, "norm", &stack->final_norm);
     for (uint32_t i = 0; status == TFM_OK && i < o->n_layers; i++)
         status = bind_layer(b, stack_name, stack, i, &stack->layers[i]);
@@ -186,36 +202,37 @@ static tfm_status bind_stack(binder *b, const char *stack_name, const tfm_stack_
 }
 
 /* The vocabulary projection of a stack: a tensor of its own, or the stack's embedding; or that of a classifier. */
-static tfm_status bind_output(binder *b, const tfm_stack *stack, uint64_t rows, bool may_tie) {
+static tfm_status bind_output(binder *b, const tfm_stack *stack, uint64_t rows, uint64_t k, bool may_tie) {
     tfm_model *model = b->model;
-    uint64_t d = model->arch.d_model;
     b->group = &model->output_group;
     if (tfm_file_tensor(model->file, "output.bias")) {
         tfm_status status = bind_floats(b, "output.bias", rows, 0, &model->output.bias);
         if (status != TFM_OK) return status;
     }
     if (!may_tie || tfm_file_tensor(model->file, "output.weight"))
-        return bind_matrix(b, "output.weight", rows, d, &model->output.w, NULL);
+        return bind_matrix(b, "output.weight", rows, k, &model->output.w, NULL);
     if (stack->embed_layout != TFM_LAYOUT_PANELS)
         return refuse(b, "embed", "serves as vocabulary projection and must be in panel layout");
     model->output.w = stack->embed;
     return TFM_OK;
 }
 
-/* What an encoder has after its last layer. */
+/* What an encoder has after its last layer; words are projected from rows as wide as their embeddings. */
 static tfm_status bind_head(binder *b) {
     tfm_model *model = b->model;
     const tfm_head_options *head = &model->arch.head;
-    uint64_t d = model->arch.d_model;
+    const bool words = head->kind == TFM_HEAD_MASKED_LM;
+    const uint32_t d = model->arch.d_model, embed_width = model->arch.encoder.embed_width;
+    const uint32_t width = words && embed_width ? embed_width : d;
     b->group = &model->output_group;
     tfm_status status = TFM_OK;
     if (head->pooler) status = bind_linear(b, "", "pooler", d, d, true, &model->pooler);
     if (head->kind == TFM_HEAD_NONE) return status;
-    if (status == TFM_OK && head->dense) status = bind_linear(b, "", "head.dense", d, d, true, &model->head_dense);
-    if (status == TFM_OK && head->norm) status = bind_norm(b, &model->arch.encoder, "", "head.norm", &model->head_norm);
-    bool words = head->kind == TFM_HEAD_MASKED_LM;
+    if (status == TFM_OK && head->dense) status = bind_linear(b, "", "head.dense", width, d, true, &model->head_dense);
+    if (status == TFM_OK && head->norm)
+        status = bind_norm_of(b, &model->arch.encoder, "", "head.norm", width, &model->head_norm);
     uint64_t rows = words ? model->arch.encoder.vocab_size : head->classes;
-    return status != TFM_OK ? status : bind_output(b, &model->encoder, rows, words);
+    return status != TFM_OK ? status : bind_output(b, &model->encoder, rows, width, words);
 }
 
 static tfm_status bind_all(binder *b) {
@@ -225,7 +242,8 @@ static tfm_status bind_all(binder *b) {
     if (arch->has_encoder) status = bind_stack(b, "encoder", &arch->encoder, false, &model->encoder);
     if (status == TFM_OK && arch->has_decoder)
         status = bind_stack(b, "decoder", &arch->decoder, arch->has_encoder, &model->decoder);
-    if (status == TFM_OK && arch->has_decoder) status = bind_output(b, &model->decoder, arch->decoder.vocab_size, true);
+    if (status == TFM_OK && arch->has_decoder)
+        status = bind_output(b, &model->decoder, arch->decoder.vocab_size, arch->d_model, true);
     if (status == TFM_OK && !arch->has_decoder) status = bind_head(b);
     for (size_t i = 0; status == TFM_OK && i < tfm_file_tensor_count(model->file); i++)
         if (!b->bound[i])

@@ -107,6 +107,7 @@ Test(architecture, values_out_of_range_are_named) {
                   {"encoder.relative_buckets", 1},
                   {"encoder.relative_max_distance", 0},
                   {"encoder.token_types", 1 << 17},
+                  {"encoder.embed_width", (1 << 20) + 1},
                   {"head.classes", 0},
                   {"pooler", 2}};
     static const struct {
@@ -199,6 +200,9 @@ Test(architecture, contradictions_are_named) {
     c = tiny_config_default();
     builder = tiny_architecture(&c);
     tfm_table_set_u64(builder, "decoder.token_types", 2);
+    refuse(builder, "decoder");
+    builder = tiny_architecture(&c);
+    tfm_table_set_u64(builder, "decoder.embed_width", 3);
     refuse(builder, "decoder");
     builder = tiny_architecture(&c);
     tfm_table_set_string(builder, "decoder.norm_placement", "both");

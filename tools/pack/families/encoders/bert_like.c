@@ -33,7 +33,7 @@ typedef struct import {
     const tfm_bert_like *like;
     const char *prefix; /* of the body's tensors, or "" */
     bool tied, has_pooler, unused_pooler;
-    uint64_t token_types, classes;
+    uint64_t token_types, classes, embed_width;
     const tfm_bert_head *head; /* NULL: none */
     const char *cross_encoder; /* the function of scores that sentence-transformers wrote down, or NULL */
     tfm_family_stack stack;
@@ -62,11 +62,14 @@ static const char *read_cross_encoder(tfm_config *config) {
     return NULL;
 }
 
+static uint64_t value_or(uint64_t value, uint64_t otherwise) { return value ? value : otherwise; }
+
 static tfm_status read_config(import *m, tfm_error *error) {
     const tfm_bert_like *like = m->like;
     const tfm_bert_keys *keys = like->keys;
     tfm_config config = tfm_checkpoint_read_config(m->family.checkpoint, error);
-    const uint64_t d = m->family.d_model = tfm_config_u64(&config, keys->d_model, 1, 1 << 20, 768);
+    const uint64_t d = m->family.d_model =
+        tfm_config_u64(&config, keys->d_model, 1, 1 << 20, value_or(like->defaults.d_model, 768));
     tfm_family_stack stack = {.name = "encoder",
                               .activation = tfm_family_activation(&config, keys->activation, "gelu"),
                               .norm = "layer",
@@ -79,8 +82,9 @@ static tfm_status read_config(import *m, tfm_error *error) {
     if (keys->norm_eps) stack.norm_eps = tfm_config_real(&config, keys->norm_eps, 0, 1, 1e-12);
     stack.vocab_size = tfm_config_u64(&config, "vocab_size", 1, 1 << 24, like->defaults.vocab_size);
     stack.n_layers = tfm_config_u64(&config, keys->n_layers, 0, 1024, like->defaults.n_layers);
-    stack.n_heads = stack.n_kv_heads = tfm_config_u64(&config, keys->n_heads, 1, 4096, 12);
-    stack.d_ff = tfm_config_u64(&config, keys->d_ff, 1, 1 << 20, 3072);
+    stack.n_heads = stack.n_kv_heads =
+        tfm_config_u64(&config, keys->n_heads, 1, 4096, value_or(like->defaults.n_heads, 12));
+    stack.d_ff = tfm_config_u64(&config, keys->d_ff, 1, 1 << 20, value_or(like->defaults.d_ff, 3072));
     stack.max_positions = tfm_config_u64(&config, "max_position_embeddings", 1, 1 << 22, 512);
     if (like->positions_after_padding)
         stack.position_offset = tfm_config_u64(&config, "pad_token_id", 0, 1 << 19, like->defaults.pad) + 1;
@@ -95,7 +99,8 @@ static tfm_status read_config(import *m, tfm_error *error) {
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "position_embedding_type", "is not \"absolute\"");
     if (tfm_config_bool(&config, "is_decoder", false))
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "is_decoder", "is not supported");
-    if (tfm_config_u64(&config, "embedding_size", 1, 1 << 20, d) != d)
+    m->embed_width = tfm_config_u64(&config, "embedding_size", 1, 1 << 20, value_or(like->defaults.embed_width, d));
+    if (m->embed_width != d && !like->embed_projection)
         tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "embedding_size", "differs from the width of the layers");
     stack.head_dim = d / stack.n_heads;
     stack.attention_scale = 1.0 / sqrt((double)stack.head_dim);
@@ -202,6 +207,7 @@ static tfm_status write_architecture(const import *m, tfm_writer *writer, tfm_er
     if (!table) return TFM_ERROR_MEMORY;
     tfm_family_set_stack(table, &m->stack);
     if (m->token_types) tfm_family_set_u64(table, "encoder", "token_types", m->token_types);
+    if (m->embed_width != m->family.d_model) tfm_family_set_u64(table, "encoder", "embed_width", m->embed_width);
     tfm_status status = set_head(m, table, error);
     if (status == TFM_OK)
         status = tfm_sentence_transformers_set(m->family.checkpoint, m->stack.max_positions, table, m->family.options,
@@ -211,23 +217,34 @@ static tfm_status write_architecture(const import *m, tfm_writer *writer, tfm_er
 
 /* ---- tensors ---- */
 
+/* The family where rows are as wide as embeddings, for their planning. */
+static tfm_family of_embeddings(const import *m) {
+    tfm_family family = m->family;
+    family.d_model = m->embed_width;
+    return family;
+}
+
 static tfm_status plan_embeddings(import *m, tfm_error *error) {
     const tfm_name prefix = tfm_name_format("%sembeddings.", m->prefix);
+    const tfm_family family = of_embeddings(m);
     const bool masked_lm = m->head && is_masked_lm(m->head);
     tfm_name names[2] = {tfm_name_format("%sword_embeddings.weight", prefix.text)};
     size_t n = 1;
     if (masked_lm) names[1] = tfm_name_format("%s.weight", m->head->projection);
     if (masked_lm && m->tied && tfm_checkpoint_find(m->family.checkpoint, names[1].text)) n = 2;
-    tfm_status status = tfm_family_embedding(&m->family, "embed", names, n, m->stack.vocab_size, error);
+    tfm_status status = tfm_family_embedding(&family, "embed", names, n, m->stack.vocab_size, error);
     if (status == TFM_OK && masked_lm && !m->tied)
-        status = tfm_family_embedding(&m->family, "output.weight", &names[1], 1, m->stack.vocab_size, error);
+        status = tfm_family_embedding(&family, "output.weight", &names[1], 1, m->stack.vocab_size, error);
     tfm_plan_rows(m->family.plan, "position", tfm_name_format("%sposition_embeddings.weight", prefix.text).text,
-                  m->stack.max_positions + m->stack.position_offset, m->family.d_model);
+                  m->stack.max_positions + m->stack.position_offset, m->embed_width);
     if (m->token_types)
         tfm_plan_rows(m->family.plan, "encoder.token_type",
                       tfm_name_format("%stoken_type_embeddings.weight", prefix.text).text, m->token_types,
-                      m->family.d_model);
-    tfm_family_norm(&m->family, "encoder.embed_norm", prefix.text, "LayerNorm", true);
+                      m->embed_width);
+    tfm_family_norm(&family, "encoder.embed_norm", prefix.text, "LayerNorm", true);
+    if (m->embed_width != m->family.d_model)
+        tfm_family_linear(&family, "encoder.embed_projection", m->prefix, 1, &m->like->embed_projection,
+                          &m->family.d_model, m->embed_width, true);
     return status;
 }
 
@@ -252,8 +269,10 @@ static tfm_status plan_head(import *m, tfm_error *error) {
     if (head->pooled && !m->has_pooler)
         return tfm_fail(error, TFM_ERROR_FORMAT, "%s: tensors do not fit the model: 1 missing: %s%s.weight",
                         tfm_checkpoint_path(m->family.checkpoint), m->prefix, m->like->pooler);
-    if (head->dense) tfm_family_linear(&m->family, "head.dense", "", 1, &head->dense, &d, d, true);
-    if (head->norm) tfm_family_norm(&m->family, "head.norm", "", head->norm, true);
+    /* Words are projected from rows as wide as their embeddings. */
+    const tfm_family family = is_masked_lm(head) ? of_embeddings(m) : m->family;
+    if (head->dense) tfm_family_linear(&family, "head.dense", "", 1, &head->dense, &family.d_model, d, true);
+    if (head->norm) tfm_family_norm(&family, "head.norm", "", head->norm, true);
     if (is_masked_lm(head)) return plan_masked_lm_bias(m, error);
     tfm_plan_embedding(m->family.plan, "output.weight", tfm_name_format("%s.weight", head->projection).text, m->classes,
                        d);

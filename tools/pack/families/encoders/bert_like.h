@@ -34,12 +34,13 @@ typedef struct tfm_bert_keys {
 typedef struct tfm_bert_like {
     const char *prefix; /* "bert." */
     const tfm_bert_keys *keys;
-    struct { /* where config.json says nothing */
-        uint64_t vocab_size, n_layers, token_types, pad;
+    struct { /* where config.json says nothing; 0 as in BERT */
+        uint64_t vocab_size, n_layers, token_types, pad, d_model, n_heads, d_ff, embed_width;
     } defaults;
     bool positions_after_padding; /* position 0 is the row after the padding's */
     bool token_types;
-    const char *layers; /* "encoder.layer." */
+    const char *embed_projection; /* from the width of embeddings to that of layers; NULL: they have one width */
+    const char *layers;           /* "encoder.layer." */
     const tfm_layer_names *names;
     const char *pooler;           /* NULL: the family has none */
     const tfm_bert_head *heads;   /* the first that is there counts */

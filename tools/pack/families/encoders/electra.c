@@ -1,4 +1,4 @@
-/* electra.c - ElectraModel and its heads, where the embedding is as wide as the layers. */
+/* electra.c - ElectraModel and its heads. */
 #include "bert_like.h"
 
 static const tfm_bert_head heads[] = {
@@ -22,8 +22,16 @@ static const tfm_bert_head heads[] = {
 static const tfm_bert_like electra = {
     .prefix = "electra.",
     .keys = &tfm_bert_keys_of_bert,
-    .defaults = {.vocab_size = 30522, .n_layers = 12, .token_types = 2, .pad = 0},
+    .defaults = {.vocab_size = 30522,
+                 .n_layers = 12,
+                 .token_types = 2,
+                 .pad = 0,
+                 .d_model = 256,
+                 .n_heads = 4,
+                 .d_ff = 1024,
+                 .embed_width = 128},
     .token_types = true,
+    .embed_projection = "embeddings_project",
     .layers = "encoder.layer.",
     .names = &tfm_layer_names_of_bert,
     .heads = heads,

@@ -31,17 +31,19 @@ static void add_linear(model *m, const char *prefix, const char *name, uint64_t 
     model_add_linear(m, tfm_name_format("%s%s", prefix, name).text, rows, columns, true, TFM_ST_F32);
 }
 
-static model *start(const char *prefix, bool types) {
+/* Embeddings of `width` columns. */
+static model *start(const char *prefix, bool types, uint64_t width) {
     model *m = model_new(0x2545f491);
-    add(m, prefix, "embeddings.word_embeddings.weight", V, D);
-    add(m, prefix, "embeddings.position_embeddings.weight", POSITIONS, D);
-    if (types) add(m, prefix, "embeddings.token_type_embeddings.weight", 2, D);
-    add_linear(m, prefix, "embeddings.LayerNorm", D, 0);
+    add(m, prefix, "embeddings.word_embeddings.weight", V, width);
+    add(m, prefix, "embeddings.position_embeddings.weight", POSITIONS, width);
+    if (types) add(m, prefix, "embeddings.token_type_embeddings.weight", 2, width);
+    add_linear(m, prefix, "embeddings.LayerNorm", width, 0);
+    if (width != D) add_linear(m, prefix, "embeddings_project", D, width);
     return m;
 }
 
-static model *make(const char *prefix) {
-    model *m = start(prefix, true);
+static model *make_of_width(const char *prefix, uint64_t width) {
+    model *m = start(prefix, true, width);
     for (int i = 0; i < 2; i++) {
         const tfm_name at = tfm_name_format("%sencoder.layer.%d.", prefix, i);
         const char *const layer = at.text;
@@ -57,8 +59,10 @@ static model *make(const char *prefix) {
     return m;
 }
 
+static model *make(const char *prefix) { return make_of_width(prefix, D); }
+
 static model *make_distil(void) {
-    model *m = start("distilbert.", false);
+    model *m = start("distilbert.", false, D);
     for (int i = 0; i < 2; i++) {
         const tfm_name at = tfm_name_format("distilbert.transformer.layer.%d.", i);
         const char *const layer = at.text;
@@ -247,7 +251,40 @@ Test(bert, electra_finds_replaced_tokens) {
     check_labels(file, (const char *const[]){"replaced"}, 1);
     tfm_file_close(&file);
     packed_configure(folder, "{\"embedding_size\": 6}");
-    REQUIRE_ERROR(TFM_ERROR_UNSUPPORTED, packed_try(folder, TFM_F32, error), "embedding_size");
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "embeddings_project");
+    model_free(&m);
+    scratch_remove(&folder);
+}
+
+/* What it computes is in the golden checkpoints: states, scores and words of models whose embeddings are narrower. */
+static void check_width(uint64_t width) {
+    model *m = make_of_width("electra.", width);
+    add_linear(m, "", "generator_predictions.dense", width, D);
+    add_linear(m, "", "generator_predictions.LayerNorm", width, 0);
+    add(m, "", "generator_lm_head.bias", V, 0);
+    char *folder = packed_folder(CONFIG("electra", ", \"embedding_size\": 12"), m);
+    char config[60];
+    snprintf(config, sizeof config, "{\"embedding_size\": %d}", (int)width);
+    packed_configure(folder, config);
+    tfm_file *file = packed_open(folder);
+    cr_assert_eq(packed_number(file, "encoder.embed_width"), width);
+    packed_check(file, "embed", 0, model_find(m, "electra.embeddings.word_embeddings.weight"));
+    packed_check_linear(file, "encoder.embed_projection", 0, m, "electra.embeddings_project");
+    packed_check_linear(file, "encoder.embed_norm", 0, m, "electra.embeddings.LayerNorm");
+    packed_check_linear(file, "head.dense", 0, m, "generator_predictions.dense");
+    finish(&file, &m, &folder);
+}
+
+Test(bert, electra_of_other_widths) {
+    check_width(5);
+    check_width(40);
+}
+
+/* What config.json does not say is as transformers' ElectraConfig has it. */
+Test(bert, electra_without_sizes) {
+    model *m = start("electra.", true, D);
+    char *folder = packed_folder("{\"model_type\": \"electra\", \"num_hidden_layers\": 0}", m);
+    REQUIRE_ERROR(TFM_ERROR_FORMAT, packed_try(folder, TFM_F32, error), "[37, 12] instead of [30522, 128]");
     model_free(&m);
     scratch_remove(&folder);
 }
@@ -438,18 +475,18 @@ Test(bert, heads_of_electra) {
     reference_encoder e = like("electra.", make("electra."));
     add_linear(e.m, "", "classifier.dense", D, D);
     add_linear(e.m, "", "classifier.out_proj", 4, D);
-    check_scores(CONFIG("electra", ""), &e, 1, 4, electra_sequence);
+    check_scores(CONFIG("electra", ", \"embedding_size\": 12"), &e, 1, 4, electra_sequence);
     model_free(&e.m);
     e.m = make("electra.");
     add_linear(e.m, "", "discriminator_predictions.dense", D, D);
     add_linear(e.m, "", "discriminator_predictions.dense_prediction", 1, D);
-    check_scores(CONFIG("electra", ""), &e, N_IDS, 1, electra_replaced);
+    check_scores(CONFIG("electra", ", \"embedding_size\": 12"), &e, N_IDS, 1, electra_replaced);
     model_free(&e.m);
     e.m = make("electra.");
     add_linear(e.m, "", "generator_predictions.dense", D, D);
     add_linear(e.m, "", "generator_predictions.LayerNorm", D, 0);
     add(e.m, "", "generator_lm_head.bias", V, 0);
-    check_scores(CONFIG("electra", ""), &e, N_IDS, V, electra_masked);
+    check_scores(CONFIG("electra", ", \"embedding_size\": 12"), &e, N_IDS, V, electra_masked);
     model_free(&e.m);
 }
 
