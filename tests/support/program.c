@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +16,14 @@ extern char **environ;
 
 static char scratch[64];
 
+/* Whoever runs the tests may ignore signals, as a shell does for what it runs in the background. */
+static void take_signals(void) {
+    static const int numbers[] = {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) signal(numbers[i], SIG_DFL);
+}
+
 void enter_scratch(void) {
+    take_signals();
     snprintf(scratch, sizeof scratch, "/tmp/tfmeval-test-XXXXXX");
     cr_assert_not_null(mkdtemp(scratch));
     cr_assert_eq(chdir(scratch), 0);

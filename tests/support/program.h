@@ -13,7 +13,10 @@ typedef struct outcome {
     size_t n_out;
 } outcome;
 
-/* A new directory, and now the current one; leave_scratch removes it. For the .init and .fini of a test. */
+/*
+ * A new directory, and now the current one; leave_scratch removes it. For the .init and .fini of a test: programs that
+ * it starts get signals that nobody ignores.
+ */
 void enter_scratch(void);
 void leave_scratch(void);
 
