@@ -37,10 +37,10 @@ static size_t forward(const tfm_step *step, const char *text, size_t n, size_t a
 static tfm_status prepare(tfm_step_scratch *work, size_t n) {
     if (!work->match) work->match = pcre2_match_data_create(1, NULL);
     if (!work->match) return TFM_ERROR_MEMORY;
-    if (n <= SHORT_TEXT) return TFM_OK;
+    if (n <= SHORT_TEXT && work->match_limit == 0) return TFM_OK;
     if (!work->context) work->context = pcre2_match_context_create(NULL);
     if (!work->context) return TFM_ERROR_MEMORY;
-    uint64_t limit = 10000000u + 64 * (uint64_t)n;
+    uint64_t limit = work->match_limit != 0 ? work->match_limit : 10000000u + 64 * (uint64_t)n;
     pcre2_set_match_limit(work->context, limit > UINT32_MAX ? UINT32_MAX : (uint32_t)limit);
     return TFM_OK;
 }

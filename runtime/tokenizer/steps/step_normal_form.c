@@ -145,7 +145,7 @@ static size_t inert(const tfm_step *step, const char *text, size_t n, size_t at)
     return n;
 }
 
-bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, tfm_text *out) {
+bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, size_t most, tfm_text *out) {
     run r; /* the array on the stack is not cleared */
     r.step = step;
     r.marks = r.first;
@@ -165,7 +165,7 @@ bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, tfm_
             at += length;
             first = false;
         }
-        ok = ok && put(&r, out);
+        ok = ok && put(&r, out) && out->size <= most;
     }
     if (r.marks != r.first) free(r.marks);
     return ok;

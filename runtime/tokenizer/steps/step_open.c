@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define MAX_STEPS 256
-#define MAX_PATTERN 65536
 
 static const char *const ops[TFM_STEP_KINDS] = {[TFM_STEP_MAP] = "map",
                                                 [TFM_STEP_PRECOMPILED] = "precompiled",
@@ -97,7 +96,7 @@ static tfm_status compile(const char *text, size_t n, tfm_step *step) {
     pcre2_general_context *general = pcre2_general_context_create(allocate, release, &step->no_memory);
     pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
     if (context) {
-        pcre2_set_max_pattern_length(context, MAX_PATTERN);
+        pcre2_set_max_pattern_length(context, TFM_STEP_MAX_PATTERN);
         step->pattern =
             pcre2_compile((PCRE2_SPTR)text, n, PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NO_AUTO_CAPTURE | PCRE2_DOTALL,
                           &error, &at, context);

@@ -93,7 +93,8 @@ static bool put(const tfm_step *step, const char *text, size_t n, uint32_t rule,
                            step->offsets[rule] - step->offsets[rule - 1]);
 }
 
-bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, bool *at_start, tfm_text *out) {
+bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, size_t most, bool *at_start,
+                          tfm_text *out) {
     size_t start = out->size;
     for (size_t at = 0; at < n;) {
         size_t plain = at; /* ASCII before ASCII stands alone, but for a newline after a carriage return */
@@ -112,7 +113,7 @@ bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, bool
             uint32_t code;
             size_t part = whole ? length : tfm_utf8_next(text + at, end - at, &code);
             if (!whole) rule = shortest(&step->rules, text + at, part);
-            if (!put(step, text + at, part, rule, out)) return false;
+            if (!put(step, text + at, part, rule, out) || out->size > most) return false;
             if (at == 0 && out->size == start) *at_start = false;
             at += part;
         }

@@ -113,6 +113,7 @@ static tfm_status change(const tfm_step *step, tfm_step_scratch *work, tfm_split
 
 tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_scratch *work, tfm_split_pieces *pieces) {
     tfm_status status = TFM_OK;
+    work->most = tfm_step_most(pieces->text.size);
     for (size_t i = 0; i < steps->n && status == TFM_OK; i++) {
         const tfm_step *step = &steps->steps[i];
         status = step->kind == TFM_STEP_SPLIT ? split(step, work, pieces) : change(step, work, pieces);

@@ -9,7 +9,7 @@ static bool put_replacement(const tfm_step *step, uint32_t number1, tfm_text *ou
     return tfm_text_append(out, step->replacements + from, to - from);
 }
 
-static bool map(const tfm_step *step, const char *text, size_t n, bool *at_start, tfm_text *out) {
+static bool map(const tfm_step *step, const char *text, size_t n, size_t most, bool *at_start, tfm_text *out) {
     size_t start = out->size;
     for (size_t at = 0; at < n;) {
         size_t plain = at;
@@ -20,7 +20,7 @@ static bool map(const tfm_step *step, const char *text, size_t n, bool *at_start
         size_t length = 0;
         uint32_t rule = tfm_trie_longest(&step->rules, text + at, n - at, &length);
         if (rule != 0) {
-            if (!put_replacement(step, rule, out)) return false;
+            if (!put_replacement(step, rule, out) || out->size > most) return false;
             if (at == 0 && out->size == start) *at_start = false;
         } else {
             length = tfm_utf8_announced_length(text[at]);
@@ -33,7 +33,7 @@ static bool map(const tfm_step *step, const char *text, size_t n, bool *at_start
 }
 
 /* Characters of class 0 are copied, others dropped, replaced or surrounded. */
-static bool by_class(const tfm_step *step, const char *text, size_t n, bool *at_start, tfm_text *out) {
+static bool by_class(const tfm_step *step, const char *text, size_t n, size_t most, bool *at_start, tfm_text *out) {
     size_t start = 0; /* of what is to be copied */
     for (size_t at = 0; at < n;) {
         uint32_t code;
@@ -48,6 +48,7 @@ static bool by_class(const tfm_step *step, const char *text, size_t n, bool *at_
             (!tfm_text_append(out, text + at - length, length) || !tfm_text_append(out, step->text, step->n_text)))
             return false;
         if (at == length && !surround && class != 2) *at_start = false;
+        if (out->size > most) return false;
         start = at;
     }
     return tfm_text_append(out, text + start, n - start);
@@ -73,13 +74,14 @@ typedef struct replacement {
     const char *text;
     tfm_text *out;
     bool *at_start;
+    size_t most;
 } replacement;
 
 static bool replace(void *arg, size_t start, size_t end, bool is_match) {
     const replacement *r = arg;
     if (!is_match) return tfm_text_append(r->out, r->text + start, end - start);
     if (start == 0 && r->step->n_text == 0) *r->at_start = false;
-    return tfm_text_append(r->out, r->step->text, r->step->n_text);
+    return r->out->size <= r->most && tfm_text_append(r->out, r->step->text, r->step->n_text);
 }
 
 /* Whether the text of a prefix step belongs before a piece. */
@@ -91,18 +93,22 @@ static bool wants_prefix(const tfm_step *step, const char *text, size_t n, bool 
 tfm_status tfm_step_text(const tfm_step *step, tfm_step_scratch *work, const char *text, size_t n, bool *at_start,
                          tfm_text *out) {
     bool ok = true;
+    const size_t most = work->most;
     if (n == 0) return tfm_text_append(out, "", 0) ? TFM_OK : TFM_ERROR_MEMORY;
     switch (step->kind) {
-    case TFM_STEP_MAP: ok = map(step, text, n, at_start, out); break;
-    case TFM_STEP_PRECOMPILED: ok = tfm_step_precompiled(step, text, n, at_start, out); break;
-    case TFM_STEP_NORMAL_FORM: ok = tfm_step_normal_form(step, text, n, out); break;
+    case TFM_STEP_MAP: ok = map(step, text, n, most, at_start, out); break;
+    case TFM_STEP_PRECOMPILED: ok = tfm_step_precompiled(step, text, n, most, at_start, out); break;
+    case TFM_STEP_NORMAL_FORM: ok = tfm_step_normal_form(step, text, n, most, out); break;
     case TFM_STEP_REPLACE: {
-        replacement r = {step, text, out, at_start};
-        return tfm_step_match(step, work, text, n, replace, &r);
+        replacement r = {step, text, out, at_start, most};
+        tfm_status status = tfm_step_match(step, work, text, n, replace, &r);
+        if (status == TFM_ERROR_LIMIT) return status;
+        ok = status == TFM_OK;
+        break;
     }
     case TFM_STEP_PREPEND: ok = tfm_text_append(out, step->text, step->n_text) && tfm_text_append(out, text, n); break;
     case TFM_STEP_FILTER:
-    case TFM_STEP_SURROUND: ok = by_class(step, text, n, at_start, out); break;
+    case TFM_STEP_SURROUND: ok = by_class(step, text, n, most, at_start, out); break;
     case TFM_STEP_STRIP: ok = strip(step, text, n, at_start, out); break;
     case TFM_STEP_PREFIX:
         if (wants_prefix(step, text, n, *at_start)) ok = tfm_text_append(out, step->text, step->n_text);
@@ -110,7 +116,7 @@ tfm_status tfm_step_text(const tfm_step *step, tfm_step_scratch *work, const cha
         break;
     default: ok = tfm_text_append(out, text, n); break;
     }
-    if (out->size > INT32_MAX) return TFM_ERROR_LIMIT;
+    if (out->size > most) return TFM_ERROR_LIMIT;
     return ok ? TFM_OK : TFM_ERROR_MEMORY;
 }
 
@@ -118,6 +124,7 @@ tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_scratch *work, c
                                bool *at_start, tfm_text *out) {
     tfm_text a = {0}, b = {0};
     tfm_status status = TFM_OK;
+    work->most = tfm_step_most(n);
     for (size_t i = 0; i < steps->n && status == TFM_OK; i++) {
         b.size = 0;
         status = tfm_step_text(&steps->steps[i], work, text, n, at_start, &b);

@@ -15,6 +15,8 @@
 #include "runtime/tokenizer/common/table_reader.h"
 #include "runtime/tokenizer/common/trie.h"
 
+#define TFM_STEP_MAX_PATTERN 65536 /* bytes */
+
 typedef enum tfm_step_kind {
     TFM_STEP_MAP,         /* the longest spelling among the rules is replaced */
     TFM_STEP_PRECOMPILED, /* the same, by grapheme clusters and with the shortest spelling */
@@ -80,7 +82,13 @@ typedef struct tfm_step_scratch {
     uint8_t *classes;
     size_t capacity;
     tfm_split_pieces other; /* the next state of the pieces */
+    size_t most;            /* bytes that a step may make of a text: steps that each double it must end somewhere */
+    uint32_t match_limit;   /* of PCRE2 for a match; 0: what texts of their length need */
 } tfm_step_scratch;
+
+/* What steps may make of a text of n bytes. Compatibility forms, spaces as U+2581 and more of the kind need up to 20 n.
+ */
+static inline size_t tfm_step_most(size_t n) { return n > (INT32_MAX - 65536) / 32 ? INT32_MAX : 65536 + 32 * n; }
 
 void tfm_step_scratch_free(tfm_step_scratch *work);
 void tfm_split_pieces_free(tfm_split_pieces *pieces);
@@ -99,11 +107,11 @@ tfm_status tfm_steps_normalize(const tfm_steps *steps, tfm_step_scratch *work, c
 /* Applies all steps to pieces. */
 tfm_status tfm_steps_split(const tfm_steps *steps, tfm_step_scratch *work, tfm_split_pieces *pieces);
 
-/* Single steps; bool ones return false when memory is out. */
+/* Single steps; bool ones return false when memory is out, or with over `most` bytes in *out. */
 tfm_status tfm_step_text(const tfm_step *step, tfm_step_scratch *work, const char *text, size_t n, bool *at_start,
                          tfm_text *out);
-bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, bool *at_start, tfm_text *out);
-bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, tfm_text *out);
+bool tfm_step_precompiled(const tfm_step *step, const char *text, size_t n, size_t most, bool *at_start, tfm_text *out);
+bool tfm_step_normal_form(const tfm_step *step, const char *text, size_t n, size_t most, tfm_text *out);
 
 /*
  * Finds what a split's or replacement's pattern matches in a text, in order, and calls found for every stretch of it,

@@ -19,8 +19,31 @@ int tfm_character_byte(uint32_t code) {
     return code <= 0x120 ? (int)code - 0x100 : code < 0x143 ? (int)code - 0x121 + 0x7F : 0xAD;
 }
 
+uint64_t tfm_bytes_hash(const void *data, size_t n) {
+    const unsigned char *at = data;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < n; i += 8) {
+        uint64_t word;
+        memcpy(&word, at + i, 8);
+        hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+#define SLOTS (2 * 8192u) /* a power of two, and more than twice the pages there can be */
+
+/* Number of a page among the n that are kept; n if it is new. slots: numbers + 1 by hash. */
+static uint32_t find_page(const uint8_t *page, const uint8_t *kept, uint32_t n, uint32_t slots[SLOTS]) {
+    uint32_t slot = (uint32_t)tfm_bytes_hash(page, 256) % SLOTS;
+    while (slots[slot] != 0 && memcmp(kept + 256 * (size_t)(slots[slot] - 1), page, 256) != 0)
+        slot = (slot + 1) % SLOTS;
+    if (slots[slot] == 0) slots[slot] = n + 1;
+    return slots[slot] - 1;
+}
+
 tfm_status tfm_put_classes(tfm_table_builder *table, const char *name, const uint8_t *classes, tfm_error *error) {
-    uint32_t *index = calloc(PAGES, sizeof *index);
+    uint32_t *index = calloc(PAGES + SLOTS, sizeof *index);
     uint8_t *pages = malloc(TFM_UNICODE_CODES);
     if (!index || !pages) {
         free(index);
@@ -30,10 +53,8 @@ tfm_status tfm_put_classes(tfm_table_builder *table, const char *name, const uin
     uint32_t n = 0;
     for (size_t i = 0; i < PAGES; i++) {
         const uint8_t *page = classes + 256 * i;
-        uint32_t k = 0;
-        while (k < n && memcmp(pages + 256 * (size_t)k, page, 256) != 0) k++;
-        if (k == n) memcpy(pages + 256 * (size_t)n++, page, 256);
-        index[i] = k;
+        index[i] = find_page(page, pages, n, index + PAGES);
+        if (index[i] == n) memcpy(pages + 256 * (size_t)n++, page, 256);
     }
     char key[96];
     snprintf(key, sizeof key, "%s.index", name);

@@ -19,6 +19,9 @@ static inline void tfm_char_set_add(tfm_char_set *set, uint32_t code) {
     set->bits[code / 64] |= (uint64_t)1 << code % 64;
 }
 
+/* A hash of n bytes, a multiple of eight, to find equal sets and pages by. */
+uint64_t tfm_bytes_hash(const void *data, size_t n);
+
 /* What byte-level tokenizers write for a byte. */
 uint32_t tfm_byte_character(unsigned char byte);
 /* The byte that a character stands for there, or -1. */

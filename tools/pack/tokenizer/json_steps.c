@@ -49,14 +49,25 @@ static tfm_status put_classes(step_list *steps, const uint8_t *classes) {
     return TFM_OK;
 }
 
+/* Counts tables that are made by looking at all characters so many times. */
+static tfm_status count_tables(step_list *steps, unsigned n) {
+    if (tfm_named_sets_work(&steps->r->named, (uint64_t)n * TFM_UNICODE_CODES)) return TFM_OK;
+    return tfm_fail(steps->r->error, TFM_ERROR_LIMIT,
+                    "%s: its normalizers and pre-tokenizers take more work than tfmpack does for a tokenizer: there "
+                    "need to be fewer (%s %zu)",
+                    steps->r->what, steps->name, steps->n);
+}
+
 /* class 1 for what one predicate says, class 2 for another, if there is one. */
 static tfm_status put_predicates(step_list *steps, bool (*one)(uint32_t), bool (*two)(uint32_t)) {
+    tfm_status status = count_tables(steps, 1);
+    if (status != TFM_OK) return status;
     uint8_t *classes = malloc(TFM_UNICODE_CODES);
     if (!classes) return tfm_json_no_memory(steps->r);
     for (uint32_t code = 0; code < TFM_UNICODE_CODES; code++) {
         classes[code] = one(code) ? 1 : two && two(code) ? 2 : 0;
     }
-    tfm_status status = put_classes(steps, classes);
+    status = put_classes(steps, classes);
     free(classes);
     return status;
 }
@@ -98,7 +109,7 @@ static tfm_status put_pattern(step_list *steps, const json_t *pattern) {
     if (!json_is_string(text)) return tfm_json_broken(steps->r, "a pattern is neither a String nor a Regex");
     tfm_regex regex;
     tfm_status status = (literal ? tfm_regex_literal : tfm_regex_translate)(
-        &regex, json_string_value(text), json_string_length(text), steps->r->what, steps->r->error);
+        &regex, json_string_value(text), json_string_length(text), steps->r->what, &steps->r->named, steps->r->error);
     if (status == TFM_OK) status = no_empty_match(steps, regex.pattern, json_string_value(text));
     if (status == TFM_OK) put_string(steps, "pattern", regex.pattern);
     if (status == TFM_OK) status = put_classes(steps, regex.classes);
@@ -136,7 +147,9 @@ static tfm_status put_one_rule(step_list *steps, const char *from, size_t n_from
 
 static tfm_status lowercase(step_list *steps) {
     tfm_rules rules;
-    tfm_status status = tfm_rules_lowercase(&rules, steps->r->error);
+    tfm_status status = count_tables(steps, 1);
+    if (status != TFM_OK) return status;
+    status = tfm_rules_lowercase(&rules, steps->r->error);
     put_string(steps, "op", "map");
     if (status == TFM_OK) status = put_rules(steps, rules.keys, rules.n, rules.text, rules.offsets, rules.n);
     tfm_rules_free(&rules);
@@ -146,7 +159,9 @@ static tfm_status lowercase(step_list *steps) {
 
 static tfm_status normal_form(step_list *steps, bool compose, bool compatibility) {
     tfm_normal_form form;
-    tfm_status status = tfm_normal_form_make(&form, compose, compatibility, steps->r->error);
+    tfm_status status = count_tables(steps, 4); /* and more for each, as the table is sorted */
+    if (status != TFM_OK) return status;
+    status = tfm_normal_form_make(&form, compose, compatibility, steps->r->error);
     put_string(steps, "op", "normal-form");
     if (status == TFM_OK) {
         status = put_rules(steps, form.rules.keys, form.rules.n, form.rules.text, form.rules.offsets, form.rules.n);
@@ -209,6 +224,11 @@ static tfm_status precompiled(step_list *steps, const json_t *json) {
     if (!json_is_string(encoded)) return tfm_json_broken(steps->r, "a Precompiled normalizer has no character map");
     tfm_status status = tfm_base64_decode(json_string_value(encoded), json_string_length(encoded), &data, &n);
     if (status == TFM_ERROR_MEMORY) return tfm_json_no_memory(steps->r);
+    if (status == TFM_OK) status = count_tables(steps, 2);
+    if (status == TFM_ERROR_LIMIT) {
+        free(data);
+        return status;
+    }
     if (status != TFM_OK) return tfm_json_broken(steps->r, "a Precompiled normalizer's character map is not base64");
     status = tfm_charsmap_read(&map, data, n, steps->r->what, steps->r->error);
     free(data);

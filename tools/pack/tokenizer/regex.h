@@ -7,7 +7,7 @@
 #ifndef TFM_TOOLS_PACK_TOKENIZER_REGEX_H
 #define TFM_TOOLS_PACK_TOKENIZER_REGEX_H
 
-#include "class_sets.h"
+#include "named_sets.h"
 
 typedef struct tfm_regex {
     char *pattern;    /* over bytes: one a character, its class */
@@ -15,12 +15,15 @@ typedef struct tfm_regex {
 } tfm_regex;
 
 /*
- * what names the pattern in errors. *regex is freed with tfm_regex_free, also after an error.
- * Errors: TFM_ERROR_UNSUPPORTED (what is not understood, with its place), TFM_ERROR_FORMAT, TFM_ERROR_MEMORY.
+ * what names the pattern in errors; named is shared by the patterns of a tokenizer. *regex is freed with
+ * tfm_regex_free, also after an error. Errors: TFM_ERROR_UNSUPPORTED (what is not understood, with its place),
+ * TFM_ERROR_LIMIT (more work than tfmpack does for a tokenizer), TFM_ERROR_MEMORY.
  */
-tfm_status tfm_regex_translate(tfm_regex *regex, const char *pattern, size_t n, const char *what, tfm_error *error);
+tfm_status tfm_regex_translate(tfm_regex *regex, const char *pattern, size_t n, const char *what, tfm_named_sets *named,
+                               tfm_error *error);
 /* A pattern that matches exactly this text. */
-tfm_status tfm_regex_literal(tfm_regex *regex, const char *text, size_t n, const char *what, tfm_error *error);
+tfm_status tfm_regex_literal(tfm_regex *regex, const char *text, size_t n, const char *what, tfm_named_sets *named,
+                             tfm_error *error);
 void tfm_regex_free(tfm_regex *regex);
 
 #endif

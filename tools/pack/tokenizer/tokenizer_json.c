@@ -38,16 +38,42 @@ static tfm_status open_normalizer(const tfm_json_reader *r, void **bytes, tfm_ta
     return reader.status;
 }
 
+static tfm_status too_long(const tfm_json_reader *r) {
+    return tfm_json_unsupported(r, "an added token of over 1023 bytes");
+}
+
+/*
+ * PCRE2's limit for a match in added tokens: patterns need a few steps a character, and one that turns a token over and
+ * over must not do so for each of many. The bytes of all tokens for all steps have 2^28 steps together, if they match
+ * every 16 bytes.
+ */
+static uint32_t match_limit_of(const json_t *tokens, const tfm_steps *steps) {
+    uint64_t bytes = 16;
+    size_t i;
+    json_t *token;
+    json_array_foreach(tokens, i, token) bytes += json_string_length(json_object_get(token, "content"));
+    const uint64_t limit = ((uint64_t)1 << 28) / (bytes * (steps->n + 1));
+    return limit < 256 ? 256 : limit > 1000000 ? 1000000 : (uint32_t)limit;
+}
+
 /* What the normaliser makes of a token; decoders see it so as well. */
-static tfm_status normalize(tfm_json_reader *r, const tfm_steps *steps, uint32_t id, tfm_trie_key *key, char **text) {
-    tfm_step_scratch work = {0};
+static tfm_status normalize(tfm_json_reader *r, const tfm_steps *steps, uint32_t match_limit, uint32_t id,
+                            tfm_trie_key *key, char **text) {
+    tfm_step_scratch work = {.match_limit = match_limit};
     tfm_text out = {0};
     bool at_start = true;
+    if (key->n > TFM_TRIE_MAX_KEY) return too_long(r);
+    if (!tfm_named_sets_work(&r->named, 16 * steps->n * key->n))
+        return tfm_json_unsupported(r, "so many added tokens behind so many normalizers");
     tfm_status status = tfm_steps_normalize(steps, &work, key->text, key->n, &at_start, &out);
     tfm_step_scratch_free(&work);
     if (status != TFM_OK) {
         tfm_text_free(&out);
-        return tfm_json_no_memory(r);
+        return status == TFM_ERROR_MEMORY ? tfm_json_no_memory(r)
+                                          : tfm_fail(r->error, TFM_ERROR_LIMIT,
+                                                     "%s: the normalizer takes too long for the added token %.80s, or "
+                                                     "makes too much of it",
+                                                     r->what, key->text);
     }
     if (out.size == key->n && memcmp(out.data, key->text, key->n) == 0) {
         tfm_text_free(&out);
@@ -64,7 +90,8 @@ static tfm_status normalize(tfm_json_reader *r, const tfm_steps *steps, uint32_t
     return TFM_OK;
 }
 
-static tfm_status add_token(tfm_json_reader *r, added *a, const json_t *token, const tfm_steps *steps) {
+static tfm_status add_token(tfm_json_reader *r, added *a, const json_t *token, const tfm_steps *steps,
+                            uint32_t match_limit) {
     const json_t *content = json_object_get(token, "content");
     tfm_trie_key key = {json_string_value(content), (uint32_t)json_string_length(content), 0};
     if (key.n == 0) return TFM_OK;
@@ -78,11 +105,11 @@ static tfm_status add_token(tfm_json_reader *r, added *a, const json_t *token, c
                             (is_true(token, "rstrip") ? TFM_ADDED_RSTRIP : 0));
     a->all_flags |= a->flags[i];
     if (is_normalized && steps->n > 0) {
-        tfm_status status = normalize(r, steps, id, &key, &a->texts[i]);
+        tfm_status status = normalize(r, steps, match_limit, id, &key, &a->texts[i]);
         if (status != TFM_OK) return status;
     }
     key.value = (uint32_t)i + 1;
-    if (key.n > TFM_TRIE_MAX_KEY) return tfm_json_unsupported(r, "an added token of over 1023 bytes");
+    if (key.n > TFM_TRIE_MAX_KEY) return too_long(r);
     if (key.n == 0) return tfm_json_unsupported(r, "an added token that the normalizer removes");
     if (is_normalized)
         a->normalized[a->n_normalized++] = key;
@@ -127,8 +154,9 @@ static tfm_status added_tokens(tfm_json_reader *r) {
     bool ok = a.raw != NULL && a.normalized != NULL && a.ids != NULL && a.flags != NULL && a.texts != NULL;
     tfm_status status = ok ? open_normalizer(r, &bytes, &table, &steps) : tfm_json_no_memory(r);
     json_t *token;
+    const uint32_t match_limit = match_limit_of(list, &steps);
     json_array_foreach(list, i, token) {
-        if (status == TFM_OK) status = add_token(r, &a, token, &steps);
+        if (status == TFM_OK) status = add_token(r, &a, token, &steps, match_limit);
     }
     if (status == TFM_OK && a.n > 0) status = put_added(r, &a);
     tfm_steps_close(&steps);
@@ -166,6 +194,7 @@ tfm_status tfm_tokenizer_json(const json_t *root, const char *what, tfm_table_bu
     for (size_t id = 0; id < r.size; id++) free(r.pieces[id].surface);
     free(r.pieces);
     free(r.spellings);
+    tfm_named_sets_free(&r.named);
     return status;
 }
 

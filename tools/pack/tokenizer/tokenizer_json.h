@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "format/model_file.h"
+#include "named_sets.h"
 #include "tools/pack/tokenizer/spm/trie_builder.h"
 
 /*
@@ -41,6 +42,7 @@ typedef struct tfm_json_reader {
     tfm_trie_key *spellings; /* of the model's pieces, sorted; value: id + 1 */
     size_t n_spellings;
     bool byte_level; /* words are bytes */
+    tfm_named_sets named;
 } tfm_json_reader;
 
 tfm_status tfm_json_unsupported(const tfm_json_reader *r, const char *what);
