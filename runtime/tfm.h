@@ -167,8 +167,9 @@ typedef struct tfm_model_info {
     uint32_t n_outputs;     /* width of a row of that head's scores, 0 without one */
     tfm_score_function score_function;
     bool has_pooler;
-    uint64_t hash;     /* of the whole file: two files with the same hash are the same */
-    const char *dtype; /* the type that most weights have ("f32", "int8"); "" of a tokenizer alone */
+    uint64_t hash;          /* of the whole file: two files with the same hash are the same */
+    const char *dtype;      /* the type that most weights have ("f32", "int8"); "" of a tokenizer alone */
+    uint32_t decoder_heads; /* of attention, in each layer of the decoder */
 } tfm_model_info;
 
 /* Facts of a model, at most `size` bytes of them, to *info; the strings live as long as the model. */
@@ -565,6 +566,12 @@ typedef struct tfm_logit_bias {
     float bias; /* -INFINITY: never this token */
 } tfm_logit_bias;
 
+/* A head of the decoder's cross-attention. */
+typedef struct tfm_attention_head {
+    int32_t layer; /* from 0; or from the end: -1 is the last one */
+    int32_t head;  /* from 0; -1: all of the layer */
+} tfm_attention_head;
+
 /*
  * What generate() of Hugging Face transformers takes, under the same names and with the same meaning. Lengths count
  * the decoder's start token, as there; a minimum above the longest output is refused, unless it is the model file's
@@ -639,6 +646,9 @@ typedef struct tfm_generate_params {
      * place of forced_bos_token_id or decoder_start_token_id, wherever the model looks for it.
      */
     const char *source_language, *target_language;
+    /* Of which heads tfm_hypothesis.attention is the mean; 0: of all heads of all layers. Each counts once. */
+    const tfm_attention_head *attention_heads;
+    size_t n_attention_heads;
 } tfm_generate_params;
 
 /* Sequences of a session that an input with these parameters takes: its beams, or the outputs that are drawn. */
@@ -672,9 +682,9 @@ typedef struct tfm_hypothesis {
     double score;        /* sum_log_prob / tokens^length_penalty (sequences_scores of transformers for beams) */
     const float
         *log_probs; /* (n) log-probability of each token after processing (0 for the prefix), NULL if not kept */
-    const float *attention;     /* (n, n_source) cross-attention, mean over layers and heads, or NULL if not kept */
-    const int32_t *top_ids;     /* (n, n_top_log_probs) the most probable tokens at each place, best first; -1 where
-                              there are none (the prefix, a small vocabulary); NULL if not kept */
+    const float *attention; /* (n, n_source) cross-attention, mean over heads (attention_heads), or NULL if not kept */
+    const int32_t *top_ids; /* (n, n_top_log_probs) the most probable tokens at each place, best first; -1 where
+                          there are none (the prefix, a small vocabulary); NULL if not kept */
     const float *top_log_probs; /* (n, n_top_log_probs) their log-probabilities; -INFINITY where there are none */
 } tfm_hypothesis;
 

@@ -35,7 +35,8 @@ static tfm_status check_lists(const tfm_generate_params *p, tfm_error *error) {
     } lists[] = {{"eos_token_ids", p->eos_token_ids, p->n_eos_token_ids},
                  {"bad_words", p->bad_words, p->n_bad_words},
                  {"suppress_tokens", p->suppress_tokens, p->n_suppress_tokens},
-                 {"logit_bias", p->logit_bias, p->n_logit_bias}};
+                 {"logit_bias", p->logit_bias, p->n_logit_bias},
+                 {"attention_heads", p->attention_heads, p->n_attention_heads}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         if (lists[i].n > LIST_MAX || (lists[i].n > 0 && !lists[i].list))
             return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: there are %zu at %s", lists[i].name, lists[i].n,
@@ -188,6 +189,25 @@ static tfm_status check_ids(const tfm_generate_params *p, uint32_t vocab_size, t
     return TFM_OK;
 }
 
+static tfm_status check_attention_heads(const tfm_generate_params *p, const tfm_architecture *arch, tfm_error *error) {
+    const int64_t n_layers = arch->decoder.n_layers, n_heads = arch->decoder.n_heads;
+    if (p->n_attention_heads > (size_t)(n_layers * (n_heads + 1)))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "attention_heads: there are %zu, more than the %lld of the decoder",
+                        p->n_attention_heads, (long long)(n_layers * n_heads));
+    for (size_t i = 0; i < p->n_attention_heads; i++) {
+        const tfm_attention_head *chosen = &p->attention_heads[i];
+        if (chosen->layer < -n_layers || chosen->layer >= n_layers)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "attention_heads: there is no layer %d; the decoder has layers 0 to %lld (-1: the last)",
+                            chosen->layer, (long long)n_layers - 1);
+        if (chosen->head < -1 || chosen->head >= n_heads)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "attention_heads: there is no head %d; each layer has heads 0 to %lld (-1: all of them)",
+                            chosen->head, (long long)n_heads - 1);
+    }
+    return TFM_OK;
+}
+
 tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_generate_params *p, tfm_error *error) {
     const tfm_architecture *o = &session->model->arch;
     const char *path = tfm_file_path(session->model->file);
@@ -206,5 +226,7 @@ tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_gener
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no shortlist: pack it with --shortlist", path);
     if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no cross-attention to keep", path);
+    if (p->keep_attention) status = check_attention_heads(p, o, error);
+    if (status != TFM_OK) return status;
     return check_ids(p, o->decoder.vocab_size, error);
 }

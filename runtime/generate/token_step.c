@@ -25,11 +25,18 @@ static size_t lay_out_rows(tfm_decode_batch *b) {
     return row;
 }
 
+/* The heads that a request wants to know of, for its sequences. */
+static void choose_heads(tfm_decode_batch *b, const tfm_request *r) {
+    for (uint32_t beam = 0; beam < r->search.n_rows; beam++)
+        tfm_mean_attention_choose(&b->mean, r->search.beams[beam].sequence, &r->params);
+}
+
 /* Hidden states of the rows, and their product with the vocabulary or the subset of it that they need. */
 static tfm_status compute_logits(tfm_decode_batch *b, size_t n_rows, tfm_error *error) {
     tfm_step_result result;
     bool keep_attention = false;
     for (size_t i = 0; i < b->n_running; i++) keep_attention |= b->running[i]->params.keep_attention;
+    for (size_t i = 0; i < b->n_running && keep_attention; i++) choose_heads(b, b->running[i]);
     if (keep_attention) tfm_mean_attention_start(&b->mean);
     tfm_status status = tfm_decode_step(b->session, b->spans, n_rows, &result, error);
     if (keep_attention) tfm_mean_attention_stop(&b->mean);

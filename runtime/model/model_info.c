@@ -32,6 +32,7 @@ void tfm_model_info_read(const tfm_model *model, tfm_model_info *info, size_t si
         .has_pooler = arch->head.pooler != 0,
         .hash = tfm_file_hash(model->file),
         .dtype = tfm_weights_dtype(model->file),
+        .decoder_heads = arch->has_decoder ? arch->decoder.n_heads : 0,
     };
     memcpy(info, &own, size < sizeof own ? size : sizeof own);
     if (size > sizeof own) memset((char *)info + sizeof own, 0, size - sizeof own);

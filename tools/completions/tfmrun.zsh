@@ -25,6 +25,7 @@ _arguments -s -S \
     '--patience[Beam search keeps num-beams times X results before it ends (CTranslate2)]:value: ' \
     '--return-alternatives[The num-return-sequences outputs differ in the token after the prefix]::value:(true false)' \
     '--min-alternative-expansion-prob[Alternatives less probable than P are left out, but for the best]:value: ' \
+    '--alignment-from[Of which decoder layers and heads alignments and pictures of attention are the mean]:value:_files' \
     '--decoder-start-token-id[The token before the first one]:value: ' \
     '--forced-bos-token-id[The first token of every output, or none]:value: ' \
     '--forced-eos-token-id[The last token of an output that reaches max-length, or none]:value: ' \
@@ -51,6 +52,7 @@ _arguments -s -S \
     '(-j --json)'{-j,--json}'[One JSON object a line]' \
     '--scores[Each output line begins with the outputs score and a tab]' \
     '--alignment[Behind each output, or as a member with --json]' \
+    '--attention-weights[With --json]' \
     '--log-probs[With --json]' \
     '--top-log-probs[With --json]:value: ' \
     '--no-timing[No timing, in --json and at the prompt]' \

@@ -160,6 +160,21 @@ static json_t *top_list(const printer *p, const tfm_hypothesis *h) {
     return NULL;
 }
 
+/* A row for each token of the output, with a column for each token of the input; NULL when memory is out. */
+static json_t *attention_rows(const printer *p, const tfm_hypothesis *h) {
+    json_t *rows = json_array();
+    bool failed = !rows;
+    for (size_t t = 0; h->attention && t < h->n && !failed; t++) {
+        json_t *row = json_array();
+        failed = json_array_append_new(rows, row) != 0;
+        for (size_t i = 0; i < p->input->size && !failed; i++)
+            failed = json_array_append_new(row, tfm_json_number((double)h->attention[t * p->input->size + i])) != 0;
+    }
+    if (!failed) return rows;
+    json_decref(rows);
+    return NULL;
+}
+
 /* Adds text, ids, score and log-probabilities of hypothesis i, or of an input with nothing in it, to object. */
 static tfm_status add_hypothesis(json_t *object, const printer *p, size_t i) {
     static const tfm_hypothesis no_tokens;
@@ -188,6 +203,7 @@ static tfm_status add_hypothesis(json_t *object, const printer *p, size_t i) {
         tfm_status status = exists && !failed ? each_pair(p, h, add_pair, pairs) : TFM_OK;
         if (status != TFM_OK) return status;
     }
+    if (p->settings->attention_weights) failed |= json_object_set_new(object, "attention", attention_rows(p, h)) != 0;
     if (exists && tfm_engine_continues(p->engine))
         failed |= json_object_set_new(object, "finish", json_string(finish)) != 0;
     return failed ? tfm_no_memory(p->error, "result") : TFM_OK;
@@ -203,6 +219,17 @@ static tfm_status add_sequences(json_t *object, const printer *p) {
         if (status != TFM_OK) return status;
     }
     return TFM_OK;
+}
+
+/* The columns of attention_rows; NULL when memory is out. */
+static json_t *input_ids(const printer *p) {
+    json_t *ids = json_array();
+    for (size_t i = 0; ids && i < p->input->size; i++)
+        if (json_array_append_new(ids, json_integer(p->input->data[i]))) {
+            json_decref(ids);
+            return NULL;
+        }
+    return ids;
 }
 
 static tfm_status add_prompt(json_t *object, const printer *p) {
@@ -236,6 +263,8 @@ static tfm_status print_json(const printer *p, double seconds, tfm_text *out) {
     tfm_status status = p->settings->echo && p->engine->info.has_tokenizer ? add_prompt(object, p) : TFM_OK;
     if (status == TFM_OK) status = add_hypothesis(object, p, 0);
     if (status == TFM_OK && p->engine->params.num_return_sequences > 1) status = add_sequences(object, p);
+    if (status == TFM_OK && p->settings->attention_weights && json_object_set_new(object, "input_ids", input_ids(p)))
+        status = tfm_no_memory(p->error, "result");
     if (status == TFM_OK && p->engine->params.do_sample &&
         json_object_set_new(object, "seed", json_integer((json_int_t)p->engine->params.seed)))
         status = tfm_no_memory(p->error, "result");

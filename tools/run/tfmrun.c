@@ -54,12 +54,17 @@ static int print_version(const tfm_settings *settings) {
 static int check_usage(const tfm_settings *settings, size_t n_arguments, bool interactive) {
     if (n_arguments == 0) return tfm_complain_usage("which model? Give a file made by tfmpack");
     if (settings->log_probs && !settings->json) return tfm_complain_usage("--log-probs needs --json");
+    if (settings->attention_weights && !settings->json) return tfm_complain_usage("--attention-weights needs --json");
     if (settings->top_log_probs && !settings->json) return tfm_complain_usage("--top-log-probs needs --json");
     if (settings->prompt_file && n_arguments > 1)
         return tfm_complain_usage("--prompt-file is the input: no TEXT goes with it");
     if (settings->json_in && (settings->prefix_file || settings->prompt_file))
         return tfm_complain_usage("--json-in has it in its objects: leave --%s out",
                                   settings->prefix_file ? "prefix-file" : "prompt-file");
+    if (tfm_settings_given(settings, "alignment-from") && !interactive && !settings->alignment &&
+        !settings->attention && !settings->attention_weights)
+        return tfm_complain_usage("--alignment-from says of what --alignment, --attention or --attention-weights tell: "
+                                  "give one of them");
     if (settings->progress && settings->quiet) return tfm_complain_usage("give either --progress or --quiet");
     if (settings->system && settings->system_file) return tfm_complain_usage("give either --system or --system-file");
     if (settings->chat && settings->completion) return tfm_complain_usage("give either --chat or --completion");

@@ -45,7 +45,8 @@ AT(tfm_model_info, score_function, 84);
 AT(tfm_model_info, has_pooler, 88);
 AT(tfm_model_info, hash, 96);
 AT(tfm_model_info, dtype, 104);
-SIZE(tfm_model_info, 112);
+AT(tfm_model_info, decoder_heads, 112);
+SIZE(tfm_model_info, 120);
 
 AT(tfm_ids, data, 0);
 AT(tfm_ids, size, 8);
@@ -136,6 +137,10 @@ AT(tfm_logit_bias, id, 0);
 AT(tfm_logit_bias, bias, 4);
 SIZE(tfm_logit_bias, 8);
 
+AT(tfm_attention_head, layer, 0);
+AT(tfm_attention_head, head, 4);
+SIZE(tfm_attention_head, 8);
+
 AT(tfm_generate_params, size, 0);
 AT(tfm_generate_params, num_beams, 8);
 AT(tfm_generate_params, num_return_sequences, 12);
@@ -182,7 +187,9 @@ AT(tfm_generate_params, min_alternative_expansion_prob, 272);
 AT(tfm_generate_params, return_alternatives, 280);
 AT(tfm_generate_params, source_language, 288);
 AT(tfm_generate_params, target_language, 296);
-SIZE(tfm_generate_params, 304);
+AT(tfm_generate_params, attention_heads, 304);
+AT(tfm_generate_params, n_attention_heads, 312);
+SIZE(tfm_generate_params, 320);
 
 AT(tfm_hypothesis, ids, 0);
 AT(tfm_hypothesis, n, 8);

@@ -308,6 +308,108 @@ Test(generate, attention_rows_sum_to_one) {
     fixture_close(&f);
 }
 
+/* The sum over what is wanted, and how many heads that was. */
+typedef struct head_sum {
+    int32_t layer, head; /* head -1: all */
+    float sum[12];
+    size_t n;
+} head_sum;
+
+static int add_heads(void *user, const tfm_attention_event *event) {
+    head_sum *want = user;
+    for (uint32_t h = 0; h < event->n_heads; h++) {
+        if ((int32_t)event->layer != want->layer || (want->head >= 0 && (int32_t)h != want->head)) continue;
+        for (size_t k = 0; k < event->n_keys; k++)
+            want->sum[k] += event->weights[((h + 1) * event->n_queries - 1) * event->n_keys + k];
+        want->n++;
+    }
+    return 0;
+}
+
+/* Inputs of one batch choose layers and heads of their own; each gets the bits of a tap. */
+Test(generate, attention_of_chosen_heads) {
+    static const struct {
+        tfm_attention_head list[2];
+        size_t n;
+        int32_t layer, head;
+    } cases[] = {{{{0, 0}}, 1, 0, 0},
+                 {{{-1, 1}}, 1, 1, 1},
+                 {{{1, 1}, {-1, 1}}, 2, 1, 1}, /* twice the same counts once */
+                 {{{1, -1}}, 1, 1, -1},
+                 {{{-2, -1}, {0, 1}}, 2, 0, -1}};
+    enum { N = sizeof cases / sizeof *cases };
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1), own[N];
+    for (size_t i = 0; i < N; i++) {
+        own[i] = p;
+        own[i].keep_attention = true;
+        own[i].attention_heads = cases[i].list;
+        own[i].n_attention_heads = cases[i].n;
+        in.items[i].params = &own[i];
+    }
+    outputs *all;
+    REQUIRE_OK(outputs_generate(f.session, in.items, N, &p, &all, error));
+    for (size_t i = 0; i < N; i++) {
+        const output *o = outputs_at(all, i, 0);
+        size_t n_source = in.items[i].n;
+        int32_t source = fixture_source(&f, in.items[i].ids, n_source), sequence = fixture_sequence(&f, source);
+        head_sum want = {.layer = cases[i].layer, .head = cases[i].head};
+        tfm_attention_tap tap = tfm_attention_tap_default();
+        tap.kinds = TFM_ATTENTION_CROSS;
+        tap.on_attention = add_heads;
+        tap.user = &want;
+        REQUIRE_OK(tfm_session_tap_attention(f.session, &tap, error));
+        for (size_t t = 0; t < o->n; t++) {
+            int32_t fed = t == 0 ? TINY_START : o->ids[t - 1];
+            memset(want.sum, 0, sizeof want.sum);
+            want.n = 0;
+            fixture_feed(&f, sequence, &fed, 1, NULL);
+            for (size_t s = 0; s < n_source; s++)
+                cr_assert(want.sum[s] / (float)want.n == o->attention[t * n_source + s], "case %zu, token %zu", i, t);
+        }
+        REQUIRE_OK(tfm_session_tap_attention(f.session, NULL, error));
+        tfm_sequence_free(f.session, sequence);
+        tfm_source_free(f.session, source);
+    }
+    outputs_free(&all);
+    fixture_close(&f);
+}
+
+Test(generate, heads_that_are_not_there) {
+    static const struct {
+        tfm_attention_head head;
+        const char *message;
+    } cases[] = {{{2, 0}, "there is no layer 2; the decoder has layers 0 to 1 (-1: the last)"},
+                 {{-3, 0}, "there is no layer -3"},
+                 {{0, 99}, "there is no head 99; each layer has heads 0 to"},
+                 {{0, -2}, "there is no head -2"},
+                 {{INT32_MIN, INT32_MIN}, "there is no layer"}};
+    inputs in;
+    make_inputs(&in);
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params p = params_of(&f, 1);
+    p.keep_attention = true;
+    p.n_attention_heads = 1;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tfm_error error = {0};
+        p.attention_heads = &cases[i].head;
+        cr_expect_eq(tfm_generate(f.session, in.items, 1, &p, NULL, &error), TFM_ERROR_ARGUMENT);
+        cr_expect(strstr(error.message, cases[i].message), "%s", error.message);
+    }
+    tfm_error error = {0};
+    p.attention_heads = NULL;
+    cr_expect_eq(tfm_generate(f.session, in.items, 1, &p, NULL, &error), TFM_ERROR_ARGUMENT);
+    p.attention_heads = &cases[0].head;
+    p.n_attention_heads = 1000;
+    cr_expect_eq(tfm_generate(f.session, in.items, 1, &p, NULL, &error), TFM_ERROR_ARGUMENT);
+    cr_expect(strstr(error.message, "there are 1000"), "%s", error.message);
+    fixture_close(&f);
+}
+
 /* Outputs begin with the prefix; the prefix a search chose itself changes nothing more. */
 Test(generate, prefixes_are_forced) {
     inputs in;

@@ -1,6 +1,7 @@
 /* json_input_test.c - inputs that are JSON objects, prefixes for each line, scores and alignments, progress. */
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,97 @@ Test(json_input, scores_and_alignment) {
     outcome decoder = RUN("x\n", STORIES, "--alignment");
     cr_expect(decoder.code == 2 && strstr(decoder.err, "this model has no encoder"), "%s", decoder.err);
     free_outcome(&decoder);
+}
+
+/* Row t, column s of what a run tells of attention. */
+static double weight(const json_t *object, size_t t, size_t s) {
+    return json_number_value(json_array_get(json_array_get(json_object_get(object, "attention"), t), s));
+}
+
+static json_t *attention_of(const char *from) {
+    outcome run =
+        from ? RUN("Ein Hund.\n", shipped_model(), "--num-beams=1", "--json", "--attention-weights", "--alignment",
+                   "--alignment-from", from)
+             : RUN("Ein Hund.\n", shipped_model(), "--num-beams=1", "--json", "--attention-weights", "--alignment");
+    json_t *object = run.code == 0 ? json_loads(run.out, 0, NULL) : NULL;
+    cr_assert(object, "%s: %d %s", from, run.code, run.err);
+    free_outcome(&run);
+    return object;
+}
+
+static void expect_mean(const json_t *whole, json_t *const *parts, size_t n, const char *what) {
+    size_t rows = json_array_size(json_object_get(whole, "ids"));
+    for (size_t t = 0; t < rows; t++)
+        for (size_t s = 0; s < 4; s++) {
+            double sum = 0;
+            for (size_t i = 0; i < n; i++) sum += weight(parts[i], t, s);
+            cr_expect(fabs(sum / (double)n - weight(whole, t, s)) < 1e-6, "%s: token %zu, input %zu", what, t, s);
+        }
+}
+
+/* Three layers of four heads: the parts make up the whole, and pairs are those of the largest weights. */
+Test(json_input, attention_of_layers_and_heads) {
+    static const char *const layers[] = {"0", "1", "-1"}, *const heads[] = {"2:0", "2:1", "-1:2", "2:3"};
+    json_t *all = attention_of(NULL), *by_layer[3], *by_head[4], *two = attention_of("2:0,1"),
+           *both = attention_of("0 1:0,1,2,3");
+    for (size_t i = 0; i < 3; i++) by_layer[i] = attention_of(layers[i]);
+    for (size_t i = 0; i < 4; i++) by_head[i] = attention_of(heads[i]);
+    cr_expect_eq(json_array_size(json_object_get(all, "input_ids")), 4);
+    cr_expect_eq(json_array_size(json_object_get(all, "attention")), json_array_size(json_object_get(all, "ids")));
+    expect_mean(all, by_layer, 3, "layers");
+    expect_mean(by_layer[2], by_head, 4, "heads of the last layer");
+    expect_mean(two, by_head, 2, "two heads");
+    expect_mean(both, by_layer, 2, "two layers");
+    cr_expect(!json_equal(json_object_get(by_head[0], "attention"), json_object_get(by_head[1], "attention")));
+    size_t k;
+    const json_t *pair;
+    json_array_foreach(json_object_get(by_head[1], "alignment"), k, pair) {
+        size_t source = (size_t)json_integer_value(json_array_get(pair, 0));
+        for (size_t s = 0; s < 3; s++) cr_expect(weight(by_head[1], k, source) >= weight(by_head[1], k, s));
+    }
+    /* A line of its own, and a picture. */
+    outcome line = RUN("{\"text\": \"Ein Hund.\", \"num_beams\": 1, \"alignment_from\": \"2:1\"}\n", shipped_model(),
+                       "--json-in", "--json", "--alignment");
+    json_t *own = json_loads(line.out, 0, NULL);
+    cr_expect(json_equal(json_object_get(own, "alignment"), json_object_get(by_head[1], "alignment")), "%s", line.out);
+    outcome plain = RUN("Ein Hund.\n", shipped_model(), "--num-beams=1", "--attention=plain.svg"),
+            chosen =
+                RUN("Ein Hund.\n", shipped_model(), "--num-beams=1", "--attention=chosen.svg", "--alignment-from=-1:1");
+    cr_expect(plain.code == 0 && chosen.code == 0, "%s%s", plain.err, chosen.err);
+    char *a = read_text("plain.svg"), *b = read_text("chosen.svg");
+    cr_expect_str_neq(a, b);
+    free(a);
+    free(b);
+    json_decref(all), json_decref(two), json_decref(both), json_decref(own);
+    for (size_t i = 0; i < 3; i++) json_decref(by_layer[i]);
+    for (size_t i = 0; i < 4; i++) json_decref(by_head[i]);
+    free_outcome(&line);
+    free_outcome(&plain);
+    free_outcome(&chosen);
+}
+
+Test(json_input, heads_that_are_refused) {
+    static const struct {
+        const char *from, *message;
+    } cases[] = {{"3", "the model has no layer 3; its decoder's are 0 to 2, -1 is the last"},
+                 {"-4", "the model has no layer -4"},
+                 {"0:4", "there is no head 4; a layer's are 0 to 3"},
+                 {"0:-1", "'-1' is not a whole number"},
+                 {"0:", "'0:' names no head"},
+                 {"", "give a layer, as -1 for the last, or all"},
+                 {"0:1,x", "'x' is not a whole number"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome run = RUN("", shipped_model(), "--alignment", "--alignment-from", cases[i].from, "x");
+        cr_expect(run.code == 2 && strstr(run.err, "--alignment-from: ") && strstr(run.err, cases[i].message),
+                  "%s: %d %s", cases[i].from, run.code, run.err);
+        free_outcome(&run);
+    }
+    outcome alone = RUN("", shipped_model(), "--alignment-from=1", "x");
+    cr_expect(alone.code == 2 && strstr(alone.err, "give one of them"), "%s", alone.err);
+    outcome plain = RUN("", shipped_model(), "--attention-weights", "x");
+    cr_expect(plain.code == 2 && strstr(plain.err, "--attention-weights needs --json"), "%s", plain.err);
+    free_outcome(&alone);
+    free_outcome(&plain);
 }
 
 /* ---- progress ---- */

@@ -63,6 +63,7 @@ static const char *misplaced(const tfm_settings *settings, bool encoder) {
     if (encoder && settings->prefix_file) return "prefix-file";
     if (encoder && settings->scores) return "scores";
     if (encoder && settings->alignment) return "alignment";
+    if (encoder && settings->attention_weights) return "attention-weights";
     const tfm_option *option;
     for (size_t i = 0; encoder && (option = tfm_options_at(&tfm_settings_table, i)); i++)
         if (settings->given[i] && tfm_settings_is_decoding(option)) return option->name;

@@ -225,8 +225,8 @@ static void settle_length(tfm_engine *engine, const tfm_settings *settings) {
 static tfm_status check_continuing(const tfm_engine *engine, tfm_error *error) {
     if (engine->params.keep_attention)
         return tfm_fail(error, TFM_ERROR_ARGUMENT,
-                        "--attention and --alignment tell what an output saw of an encoder's input, and this model has "
-                        "no encoder");
+                        "--attention, --attention-weights and --alignment tell what an output saw of an encoder's "
+                        "input, and this model has no encoder");
     if (engine->params.shortlist)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--shortlist is for models with an encoder");
     if (engine->chat && engine->interactive && engine->params.num_return_sequences > 1)

@@ -26,6 +26,7 @@ void tfm_settings_free(tfm_settings *settings) {
     tfm_ids_free(&decoding->suppress_tokens);
     tfm_ids_free(&decoding->prefix_ids);
     tfm_ids_free(&decoding->bad_words);
+    free(decoding->heads);
     free(decoding->bad_word_list);
     free(decoding->prefix);
     for (size_t i = 0; i < 2; i++) free(decoding->languages[i]);
@@ -239,6 +240,25 @@ static tfm_status check_languages(const tfm_settings *settings, const tfm_model 
     return TFM_OK;
 }
 
+/* Heads that the model does not have are refused here too, for /attention may come much later. */
+static tfm_status check_heads(const tfm_generate_params *params, const tfm_model_info *info, tfm_error *error) {
+    const int64_t n_layers = info->decoder_layers, n_heads = info->decoder_heads;
+    if (params->n_attention_heads && info->kind != TFM_KIND_ENCODER_DECODER)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "--alignment-from is of attention to an encoder's input, and this model has no encoder");
+    for (size_t i = 0; i < params->n_attention_heads; i++) {
+        const tfm_attention_head *chosen = &params->attention_heads[i];
+        if (chosen->layer < -n_layers || chosen->layer >= n_layers)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                            "--alignment-from: the model has no layer %d; its decoder's are 0 to %lld, -1 is the last",
+                            chosen->layer, (long long)n_layers - 1);
+        if (chosen->head >= n_heads)
+            return tfm_fail(error, TFM_ERROR_ARGUMENT, "--alignment-from: there is no head %d; a layer's are 0 to %lld",
+                            chosen->head, (long long)n_heads - 1);
+    }
+    return TFM_OK;
+}
+
 tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *model, tfm_generate_params *params,
                                tfm_error *error) {
     const tfm_decoding *decoding = &settings->decoding;
@@ -272,9 +292,14 @@ tfm_status tfm_settings_params(const tfm_settings *settings, const tfm_model *mo
     params->n_logit_bias = decoding->n_logit_bias;
     params->n_top_log_probs = settings->top_log_probs;
     params->keep_log_probs = settings->log_probs;
-    params->keep_attention = settings->attention || settings->alignment;
+    if (tfm_settings_given(settings, "alignment-from")) {
+        params->attention_heads = decoding->heads;
+        params->n_attention_heads = decoding->n_heads;
+    }
+    params->keep_attention = settings->attention || settings->alignment || settings->attention_weights;
     tfm_model_info info = tfm_model_get_info(model);
     tfm_status status = check_languages(settings, model, params, error);
+    if (status == TFM_OK) status = check_heads(params, &info, error);
     if (status == TFM_OK) status = settle_sampling(settings, params, &info, error);
     if (status == TFM_OK) status = check_together(settings, params, &info, error);
     if (status == TFM_OK) status = check_lengths(settings, params, error);
@@ -293,6 +318,7 @@ static bool print_list(const tfm_settings *settings, const tfm_option *option, c
     const tfm_decoding *decoding = &settings->decoding;
     bool given = *tfm_settings_mark(settings, option);
     if (option->parse == tfm_parse_stop) return tfm_print_stops(decoding, out);
+    if (option->parse == tfm_parse_heads) return tfm_print_heads(params, out);
     if (option->parse == tfm_parse_logit_bias) return tfm_print_logit_bias(params, out);
     if (option->parse == tfm_parse_seed) return tfm_text_print(out, "%llu", (unsigned long long)params->seed);
     if (option->parse == tfm_parse_language) {

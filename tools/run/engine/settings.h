@@ -23,6 +23,8 @@ typedef struct tfm_decoding {
     size_t n_stops, stop_capacity;
     tfm_logit_bias *logit_bias;
     size_t n_logit_bias, logit_bias_capacity;
+    tfm_attention_head *heads; /* whose attention is told of; none: all */
+    size_t n_heads, heads_capacity;
 } tfm_decoding;
 
 typedef struct tfm_settings {
@@ -37,7 +39,7 @@ typedef struct tfm_settings {
     int shell;    /* tfm_shell: print its completions */
     bool ids, json, log_probs, no_timing, truncate, help, version, languages;
     bool chat, completion, echo;
-    bool json_in, scores, alignment, progress, quiet;
+    bool json_in, scores, alignment, attention_weights, progress, quiet;
 } tfm_settings;
 
 extern const tfm_option_table tfm_settings_table;

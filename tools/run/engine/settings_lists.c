@@ -70,6 +70,72 @@ bool tfm_print_stops(const tfm_decoding *decoding, tfm_text *out) {
     return ok;
 }
 
+/* ---- heads of attention ---- */
+
+/* One "LAYER" or "LAYER:HEAD,HEAD" of n bytes. */
+static tfm_status read_heads(tfm_decoding *to, const char *what, const char *text, size_t n, tfm_error *error) {
+    char copy[256], *rest = NULL;
+    if (n >= sizeof copy)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%.40s...' is too long; give the layer alone for all its heads",
+                        what, text);
+    memcpy(copy, text, n);
+    copy[n] = 0;
+    char *colon = strchr(copy, ':'), *heads = colon ? colon + 1 : NULL;
+    if (colon) *colon = 0;
+    int64_t layer, head = -1;
+    tfm_status status = tfm_parse_i64(what, copy, -1000000, 1000000, &layer, error);
+    char *word = heads ? strtok_r(heads, ",", &rest) : NULL;
+    if (status == TFM_OK && heads && !word)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: '%s:' names no head, as in -1:0,3", what, copy);
+    for (bool more = true; more && status == TFM_OK; more = word != NULL) {
+        if (word) status = tfm_parse_i64(what, word, 0, 1000000, &head, error);
+        if (status == TFM_OK && !tfm_grow(&to->heads, &to->heads_capacity, to->n_heads, 1, sizeof *to->heads))
+            status = tfm_no_memory(error, "%s", what);
+        if (status != TFM_OK) break;
+        to->heads[to->n_heads++] = (tfm_attention_head){.layer = (int32_t)layer, .head = (int32_t)head};
+        if (word) word = strtok_r(NULL, ",", &rest);
+    }
+    return status;
+}
+
+tfm_status tfm_parse_heads(void *user, const tfm_option *option, const char *what, const char *value,
+                           tfm_error *error) {
+    (void)option;
+    tfm_decoding *decoding = &((tfm_settings *)user)->decoding, list = {0};
+    tfm_status status = TFM_OK;
+    value += strspn(value, " ");
+    if (strcmp(value, "all") == 0)
+        value = "";
+    else if (!*value)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "%s: give a layer, as -1 for the last, or all", what);
+    while (*value && status == TFM_OK) {
+        size_t n = strcspn(value, " ");
+        status = read_heads(&list, what, value, n, error);
+        value += n + strspn(value + n, " ");
+    }
+    if (status != TFM_OK) {
+        free(list.heads);
+        return status;
+    }
+    free(decoding->heads);
+    decoding->heads = list.heads;
+    decoding->n_heads = list.n_heads;
+    decoding->heads_capacity = list.heads_capacity;
+    return TFM_OK;
+}
+
+bool tfm_print_heads(const tfm_generate_params *params, tfm_text *out) {
+    bool ok = params->n_attention_heads || tfm_text_print(out, "all");
+    for (size_t i = 0; i < params->n_attention_heads && ok; i++) {
+        const tfm_attention_head *chosen = &params->attention_heads[i];
+        bool same = i && chosen[-1].layer == chosen->layer && chosen[-1].head >= 0 && chosen->head >= 0;
+        ok = same ? tfm_text_print(out, ",%d", chosen->head)
+                  : tfm_text_print(out, "%s%d", i ? " " : "", chosen->layer) &&
+                        (chosen->head < 0 || tfm_text_print(out, ":%d", chosen->head));
+    }
+    return ok;
+}
+
 /* ---- what is kept ---- */
 
 bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_text *out) {
@@ -100,6 +166,11 @@ bool tfm_copy_lists(const tfm_decoding *from, tfm_decoding *to) {
         ok = tfm_grow(&to->stops, &to->stop_capacity, to->n_stops, 1, sizeof *to->stops) &&
              (to->stops[to->n_stops] = strdup(from->stops[i]));
         to->n_stops += ok;
+    }
+    if (ok && from->n_heads) {
+        ok = tfm_grow(&to->heads, &to->heads_capacity, 0, from->n_heads, sizeof *to->heads);
+        if (ok) memcpy(to->heads, from->heads, from->n_heads * sizeof *to->heads);
+        to->n_heads = ok ? from->n_heads : 0;
     }
     if (ok && from->n_logit_bias) {
         ok = tfm_grow(&to->logit_bias, &to->logit_bias_capacity, 0, from->n_logit_bias, sizeof *to->logit_bias);

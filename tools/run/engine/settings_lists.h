@@ -15,6 +15,9 @@ tfm_status tfm_parse_language(void *settings, const tfm_option *option, const ch
 /* A text with \n, \t and \\ for newline, tab and backslash. Appends. */
 tfm_status tfm_parse_stop(void *settings, const tfm_option *option, const char *what, const char *value,
                           tfm_error *error);
+/* "5", "-1:0,3" (a layer and heads of it), several with spaces between them; "all". */
+tfm_status tfm_parse_heads(void *settings, const tfm_option *option, const char *what, const char *value,
+                           tfm_error *error);
 tfm_status tfm_parse_seed(void *settings, const tfm_option *option, const char *what, const char *value,
                           tfm_error *error);
 
@@ -25,6 +28,7 @@ void tfm_clear_list(tfm_decoding *decoding, const tfm_option *option);
 
 /* Appends the list of an appending option as one would type it, or "none". */
 bool tfm_print_stops(const tfm_decoding *decoding, tfm_text *out);
+bool tfm_print_heads(const tfm_generate_params *params, tfm_text *out);
 bool tfm_print_logit_bias(const tfm_generate_params *params, tfm_text *out);
 
 #endif

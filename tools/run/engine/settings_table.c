@@ -175,6 +175,14 @@ static const tfm_option decoding_options[] = {
      .help = "Alternatives less probable than P are left out, but for the best.",
      .offset = DECODING(min_alternative_expansion_prob),
      .max = 1},
+    {.kind = TFM_OPTION_CUSTOM,
+     .name = "alignment-from",
+     .argument = "LAYER[:HEADS]",
+     .help =
+         "Of which decoder layers and heads alignments and pictures of attention are the mean: -1 for the last layer, "
+         "3:0,5 for two heads of one, several with spaces between them; or all, the default.",
+     .offset = FIELD(decoding.heads),
+     .parse = tfm_parse_heads},
     {.kind = TFM_OPTION_ID,
      .name = "decoder-start-token-id",
      .argument = "ID",
@@ -328,6 +336,11 @@ static const tfm_option io_options[] = {
          "Behind each output, or as a member with --json: which input token each output token looked at most, as 0-0 "
          "1-2.",
      .offset = FIELD(alignment)},
+    {.kind = TFM_OPTION_FLAG,
+     .name = "attention-weights",
+     .help = "With --json: how much each output token (rows of attention) looked at each input token (columns, the "
+             "tokens of input_ids).",
+     .offset = FIELD(attention_weights)},
     {.kind = TFM_OPTION_FLAG,
      .name = "log-probs",
      .help = "With --json: the log-probability of each token.",
