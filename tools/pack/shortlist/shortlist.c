@@ -81,11 +81,13 @@ static tfm_status open_model(translation_model *model, const tfm_writer *writer,
     if (status != TFM_OK) return status;
     if (strcmp(tfm_table_string(model->architecture, "kind", ""), "encoder-decoder") != 0)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "--shortlist: only models with encoder and decoder can have one");
-    if (!model->source_table)
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
-                        "--shortlist: the model has no tokenizer in which to look up the pieces of the file");
     model->source_vocab = tfm_table_u64(model->architecture, "encoder.vocab_size", 0);
     model->target_vocab = tfm_table_u64(model->architecture, "decoder.vocab_size", 0);
+    if (!model->source_table) {
+        model->source_pieces.n = (uint32_t)model->source_vocab;
+        model->target_pieces.n = (uint32_t)model->target_vocab;
+        return TFM_OK;
+    }
     status = tfm_tokenizer_open(&model->source, model->source_table, "tokenizer", error);
     if (status == TFM_OK && model->target_table)
         status = tfm_tokenizer_open(&model->target, model->target_table, "tokenizer.target", error);
@@ -108,8 +110,9 @@ static void close_model(translation_model *model) {
     tfm_table_close(&model->target_table);
 }
 
-/* Whether every id means the same piece on both sides. */
+/* Whether every id means the same piece on both sides; without pieces, vocabularies of one size are taken for one. */
 static bool share_vocabulary(const translation_model *model) {
+    if (!model->source) return model->source_vocab == model->target_vocab;
     if (!model->target) return true;
     if (model->source_pieces.n != model->target_pieces.n) return false;
     for (uint32_t i = 0; i < model->source_pieces.n; i++) {
@@ -149,7 +152,7 @@ static tfm_status complete_always(tfm_shortlist_file *file, const translation_mo
     uint32_t first = request->has_first                      ? request->first
                      : file->format == TFM_SHORTLIST_LEXICAL ? TFM_SHORTLIST_FIRST
                                                              : 0;
-    bool ok = add_value(file, model, tokenizer, "unknown.id");
+    bool ok = !tokenizer || add_value(file, model, tokenizer, "unknown.id");
     for (size_t i = 0; i < sizeof of_generation / sizeof *of_generation; i++)
         ok = ok && add_value(file, model, model->generation, of_generation[i]);
     for (uint32_t id = 0; ok && id < first && id < model->target_pieces.n; id++) ok = add_always(file, model, id);
@@ -290,7 +293,7 @@ tfm_status tfm_pack_shortlist(const tfm_shortlist_request *request, tfm_writer *
         status = tfm_shortlist_file_read(&file, request->path, wants_to_stop, (void *)(uintptr_t)options, error);
     if (status == TFM_OK && file.n_entries + file.n_always == 0)
         status =
-            tfm_fail(error, TFM_ERROR_FORMAT, "%s: none of its pieces is in the model's vocabulary", request->path);
+            tfm_fail(error, TFM_ERROR_FORMAT, "%s: none of its tokens is in the model's vocabulary", request->path);
     if (status == TFM_OK) status = complete_always(&file, &model, request, error);
     if (status == TFM_OK) status = make_lists(&l, &file, &model, request, error);
     if (status == TFM_OK) status = write_section(&l, &file, (size_t)model.source_vocab, writer, error);

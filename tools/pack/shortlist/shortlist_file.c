@@ -111,6 +111,23 @@ static bool parse_number(span word, uint32_t limit, uint32_t *number) {
     return word.n > 0 && value < limit;
 }
 
+static bool is_number(span word) {
+    for (size_t i = 0; i < word.n; i++)
+        if (word.text[i] < '0' || word.text[i] > '9') return false;
+    return word.n > 0;
+}
+
+/* The id of a word of the file, if the vocabulary has it: a piece, or an id where there are no pieces. */
+static tfm_status look_up(const reading *r, const tfm_shortlist_pieces *pieces, span word, uint32_t *id, bool *known) {
+    *known = pieces->tokenizer ? tfm_shortlist_pieces_find(pieces, word.text, word.n, id)
+                               : parse_number(word, pieces->n, id);
+    if (pieces->tokenizer || is_number(word)) return TFM_OK;
+    return tfm_fail(r->error, TFM_ERROR_FORMAT,
+                    "%s: line %llu: '%.*s' is no token id, and the model has no tokenizer in which to look it up: a "
+                    "shortlist for it has ids alone",
+                    r->path, (unsigned long long)r->line, word.n < 80 ? (int)word.n : 80, word.text);
+}
+
 /* Cuts a line at its tab, or at " ||| " if it has no tab; false if it has neither or several tabs. */
 static bool cut(span line, span *left, span *right) {
     static const char bars[] = " ||| ", bars_first[] = "||| ";
@@ -167,8 +184,10 @@ static tfm_status take_lexical(reading *r, span line) {
     if (words_of(line, words) != 3 || !parse_probability(words[2], &probability))
         return bad_line(r, "target source probability", line);
     if (is_null(words[0]) || is_null(words[1])) return TFM_OK; /* what an aligner left without a partner */
-    bool has_target = tfm_shortlist_pieces_find(f->target, words[0].text, words[0].n, &target);
-    bool has_source = tfm_shortlist_pieces_find(f->source, words[1].text, words[1].n, &source);
+    bool has_target, has_source;
+    tfm_status status = look_up(r, f->target, words[0], &target, &has_target);
+    if (status == TFM_OK) status = look_up(r, f->source, words[1], &source, &has_source);
+    if (status != TFM_OK) return status;
     f->n_unknown_targets += !has_target;
     f->n_unknown_sources += !has_source;
     if (!has_target || !has_source) return TFM_OK;
@@ -187,12 +206,16 @@ static tfm_status take_map(reading *r, span line) {
         f->n_long_ngrams++;
         return TFM_OK;
     }
-    if (!always && !tfm_shortlist_pieces_find(f->source, left.text, left.n, &source)) {
-        f->n_unknown_sources++;
-        return TFM_OK;
+    bool known = true;
+    tfm_status status = always ? TFM_OK : look_up(r, f->source, left, &source, &known);
+    if (status != TFM_OK || !known) {
+        f->n_unknown_sources += status == TFM_OK;
+        return status;
     }
     while (next_word(&rest, &word)) {
-        if (!tfm_shortlist_pieces_find(f->target, word.text, word.n, &target))
+        status = look_up(r, f->target, word, &target, &known);
+        if (status != TFM_OK) return status;
+        if (!known)
             f->n_unknown_targets++;
         else if (!(always ? tfm_shortlist_file_always(f, target) : add_entry(f, source, target, 1.0f)))
             return tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);
@@ -209,7 +232,10 @@ static tfm_status take_list(reading *r, span line) {
     r->all_numbers = r->all_numbers && parse_number(words[0], f->target->n, &number);
     if (r->all_numbers && !add_id(&r->numbers, &r->n_numbers, &r->number_capacity, number))
         return tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);
-    if (!tfm_shortlist_pieces_find(f->target, words[0].text, words[0].n, &target))
+    bool known;
+    tfm_status status = look_up(r, f->target, words[0], &target, &known);
+    if (status != TFM_OK) return status;
+    if (!known)
         f->n_unknown_targets++;
     else if (!tfm_shortlist_file_always(f, target))
         return tfm_no_memory(r->error, "%s: its %llu lines and what follows", r->path, (unsigned long long)r->line);

@@ -7,18 +7,18 @@
 #include "runtime/tokenizer/tokenizer.h"
 #include "shortlist.h"
 
-/* The pieces of a tokenizer, to be found by their spelling. */
+/* The pieces of a tokenizer, to be found by their spelling; without one there are ids alone. */
 typedef struct tfm_shortlist_pieces {
-    const tfm_tokenizer *tokenizer;
-    uint32_t n;      /* ids that the model has too */
-    uint32_t *order; /* ids by spelling, lower ids first where spellings are equal */
+    const tfm_tokenizer *tokenizer; /* NULL: none */
+    uint32_t n;                     /* ids that the model has too */
+    uint32_t *order;                /* ids by spelling, lower ids first where spellings are equal */
 } tfm_shortlist_pieces;
 
 /* Ids from n_ids on are left out. */
 tfm_status tfm_shortlist_pieces_open(tfm_shortlist_pieces *pieces, const tfm_tokenizer *tokenizer, uint64_t n_ids,
                                      tfm_error *error);
 void tfm_shortlist_pieces_close(tfm_shortlist_pieces *pieces);
-/* The lowest id of exactly this spelling. */
+/* The lowest id of exactly this spelling; needs a tokenizer. */
 bool tfm_shortlist_pieces_find(const tfm_shortlist_pieces *pieces, const char *text, size_t n, uint32_t *id);
 
 typedef enum tfm_shortlist_format {

@@ -270,9 +270,9 @@ Test(shortlist, bad_lines) {
     check_refused("▁s1\t▁t1\n▁s1\t▁t1\t▁t2\n", TFM_ERROR_FORMAT, "line 2");
     check_refused("▁t1\n▁t1 ▁t2\n", TFM_ERROR_FORMAT, "line 2");
     check_refused("\x1f\x8b\x08 gz", TFM_ERROR_FORMAT, "compressed");
-    check_refused("▁s9 ▁t5 0.5\n", TFM_ERROR_FORMAT, "none of its pieces"); /* the wrong way round */
-    check_refused("1000\n", TFM_ERROR_FORMAT, "none of its pieces");
-    check_refused("99999999999999999999999999\n", TFM_ERROR_FORMAT, "none of its pieces");
+    check_refused("▁s9 ▁t5 0.5\n", TFM_ERROR_FORMAT, "none of its tokens"); /* the wrong way round */
+    check_refused("1000\n", TFM_ERROR_FORMAT, "none of its tokens");
+    check_refused("99999999999999999999999999\n", TFM_ERROR_FORMAT, "none of its tokens");
     REQUIRE_ERROR(TFM_ERROR_FORMAT, pack("\0\0 \xff\n", 5, defaults, error), "begins no form");
     size_t n = ((size_t)16 << 20) + 10;
     char *line = malloc(n);
@@ -283,11 +283,35 @@ Test(shortlist, bad_lines) {
     scratch_remove(&folder);
 }
 
-Test(shortlist, models_that_cannot_have_one) {
+/* Without pieces the file has ids, in every form. */
+Test(shortlist, of_ids_for_a_model_without_a_tokenizer) {
     marian m = marian_default();
     folder = marian_folder(&m);
-    check_refused("7\n", TFM_ERROR_UNSUPPORTED, "no tokenizer");
+    tfm_shortlist_request how = {.best = 2, .first = 3, .has_first = true};
+    tfm_file *file = pack_open("11 7 0.1\n9 7 0.5\n10 7 0.4\n12 8 1\n99 8 1\n12 99 1\nNULL 8 1\n", how);
+    cr_assert_str_eq(always(file), "0 1 2 3"); /* </s>, the first three, and 3 also pads */
+    cr_assert_str_eq(targets_of(file, 7), "7 9 10");
+    cr_assert_str_eq(targets_of(file, 8), "8 12");
+    cr_assert(strstr(notes, "1 times a source, 1 times a target"), "%s", notes);
+    tfm_file_close(&file);
+    file = pack_open("\t20 21\n7\t9 10\n8 9\t11\n36\t5\n", how);
+    cr_assert_str_eq(always(file), "0 1 2 3 20 21");
+    cr_assert_str_eq(targets_of(file, 7), "9 10");
+    cr_assert_str_eq(targets_of(file, 36), "5");
+    tfm_file_close(&file);
+    file = pack_open("7\n36\n9\n", defaults);
+    cr_assert_str_eq(always(file), "0 3 7 9 36");
+    finish(file);
+    folder = marian_folder(&m);
+    static const char *const words[] = {"▁t9 7 0.5\n", "9 ▁s7 0.5\n", "▁s7\t9\n", "7\t9 ▁t9\n", "7\n▁t9\n", "-7\n"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        check_refused(words[i], TFM_ERROR_FORMAT,
+                      "is no token id, and the model has no tokenizer in which to look it up");
+    check_refused("99\n", TFM_ERROR_FORMAT, "none of its tokens is in the model's vocabulary");
     scratch_remove(&folder);
+}
+
+Test(shortlist, models_that_cannot_have_one) {
     make_checkpoint(true);
     tfm_pack_request request = {.source = folder, .out = in(folder, "m.bin"), .shortlist = defaults};
     request.shortlist.path = in(folder, "none");
