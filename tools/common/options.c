@@ -31,10 +31,10 @@ size_t tfm_options_index(const tfm_option_table *table, const tfm_option *option
 
 static char dashed(char c) { return c == '_' ? '-' : c; }
 
-static bool name_equals(const char *option, const char *name, size_t n) {
+static bool same_name(const char *a, const char *b, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (!option[i] || option[i] != dashed(name[i])) return false;
-    return option[n] == 0;
+        if (!a[i] || dashed(a[i]) != dashed(b[i])) return false;
+    return a[n] == 0;
 }
 
 static void skip_dashes(const char **name, size_t *n) {
@@ -48,7 +48,7 @@ const tfm_option *tfm_options_find(const tfm_option_table *table, const char *na
     skip_dashes(&name, &n);
     const tfm_option *option;
     for (size_t i = 0; (option = tfm_options_at(table, i)); i++)
-        if (option->kind != TFM_OPTION_GROUP && name_equals(option->name, name, n)) return option;
+        if (option->kind != TFM_OPTION_GROUP && same_name(option->name, name, n)) return option;
     return NULL;
 }
 
@@ -74,7 +74,33 @@ size_t tfm_name_distance(const char *a, size_t na, const char *b, size_t nb) {
     return rows[na % 3][nb];
 }
 
+static const tfm_foreign_option *find_foreign(const tfm_foreign_options *foreign, const char *name, size_t n) {
+    skip_dashes(&name, &n);
+    for (size_t i = 0; foreign && i < foreign->n; i++)
+        if (same_name(foreign->options[i].name, name, n)) return &foreign->options[i];
+    return NULL;
+}
+
+/* The one option that has the name among its words: beams of num-beams; NULL where there are none or several. */
+static const char *only_with_word(const tfm_option_table *table, const char *name, size_t n) {
+    const tfm_option *option;
+    const char *found = NULL;
+    for (size_t i = 0; n > 0 && (option = tfm_options_at(table, i)); i++) {
+        bool has = false;
+        if (option->kind == TFM_OPTION_GROUP) continue;
+        for (const char *word = option->name; word; word = strchr(word, '-')) {
+            word += *word == '-';
+            has |= strncmp(word, name, n) == 0 && (word[n] == 0 || word[n] == '-');
+        }
+        if (has && found) return NULL;
+        if (has) found = option->name;
+    }
+    return found;
+}
+
 const char *tfm_options_nearest(const tfm_option_table *table, const char *name, size_t n) {
+    const tfm_foreign_option *foreign = find_foreign(table->foreign, name, n);
+    if (foreign && foreign->ours) return foreign->ours;
     skip_dashes(&name, &n);
     const char *nearest = NULL;
     size_t least = n / 3 + 1; /* about one slip in three letters */
@@ -90,7 +116,7 @@ const char *tfm_options_nearest(const tfm_option_table *table, const char *name,
             nearest = other;
         }
     }
-    return nearest;
+    return nearest ? nearest : only_with_word(table, name, n);
 }
 
 /* ---- values ---- */
@@ -157,19 +183,6 @@ tfm_status tfm_option_set(const tfm_option *option, void *settings, const char *
 }
 
 /* ---- the command line ---- */
-
-static bool same_name(const char *a, const char *b, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (!a[i] || dashed(a[i]) != dashed(b[i])) return false;
-    return a[n] == 0;
-}
-
-static const tfm_foreign_option *find_foreign(const tfm_foreign_options *foreign, const char *name, size_t n) {
-    skip_dashes(&name, &n);
-    for (size_t i = 0; foreign && i < foreign->n; i++)
-        if (same_name(foreign->options[i].name, name, n)) return &foreign->options[i];
-    return NULL;
-}
 
 static tfm_status unknown(const tfm_option_table *table, const char *word, size_t n, tfm_error *error) {
     const tfm_foreign_option *foreign = find_foreign(table->foreign, word, n);

@@ -72,7 +72,7 @@ tfm_status tfm_options_parse(const tfm_option_table *table, void *settings, bool
 
 /* The option of a name of n bytes (with or without leading dashes, underscores as dashes), or NULL. */
 const tfm_option *tfm_options_find(const tfm_option_table *table, const char *name, size_t n);
-/* The name most like the one given, for "did you mean", or NULL. */
+/* The name most like the one given, or ours for the one that other programs have, for "did you mean"; or NULL. */
 const char *tfm_options_nearest(const tfm_option_table *table, const char *name, size_t n);
 /* How many slips lie between two short names: a letter too many, missing, wrong, or two swapped; _ of a is a dash too.
  */

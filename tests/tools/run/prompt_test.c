@@ -74,6 +74,12 @@ Test(prompt, has_commands) {
     expect(&c, "num-return-sequences     1\r");
     send_text(&c, "/set num-beam 3\n");
     expect(&c, "did you mean num-beams?");
+    send_text(&c, "/set beam_size 3\n");
+    expect(&c, "no setting 'beam_size'; did you mean num-beams?");
+    send_text(&c, "/set beams 3\n");
+    expect(&c, "no setting 'beams'; did you mean num-beams?");
+    send_text(&c, "/set ids 3\n"); /* several have that word */
+    expect(&c, "no setting 'ids'; /show lists them");
     send_text(&c, "/set threads 3\n");
     expect(&c, "threads can only be given when the program is started");
     send_text(&c, "/set max-length x\n");
