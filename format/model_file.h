@@ -136,4 +136,19 @@ tfm_status tfm_writer_commit(tfm_writer **writer, tfm_error *error);
 /* Gives up: removes what was written. Accepts NULL. */
 void tfm_writer_abort(tfm_writer **writer);
 
+/*
+ * A writer that only keeps what it is told, to know what a file would be: sections, and tensors without their bytes,
+ * which are not to be given. what names it in messages. It ends with tfm_writer_abort.
+ */
+tfm_status tfm_writer_create_outline(tfm_writer **writer, const char *what, tfm_error *error);
+bool tfm_writer_is_outline(const tfm_writer *writer);
+/* Nothing more is added: gives the length that the file would have. Then tensors and sections can be asked for. */
+tfm_status tfm_writer_end_outline(tfm_writer *writer, uint64_t *length, tfm_error *error);
+size_t tfm_writer_tensor_count(const tfm_writer *writer);
+size_t tfm_writer_section_count(const tfm_writer *writer);
+/* i below the count; without hash and data. */
+tfm_tensor tfm_writer_tensor_at(const tfm_writer *writer, size_t i);
+/* i below the count; its data is the writer's. */
+tfm_section tfm_writer_section_at(const tfm_writer *writer, size_t i);
+
 #endif

@@ -28,7 +28,8 @@ typedef struct pending {
 
 struct tfm_writer {
     tfm_hash_join join; /* of the extent being written */
-    tfm_output *output;
+    tfm_output *output; /* NULL: an outline */
+    char *outline_of;   /* what an outline is called in messages */
     tfm_hash_function *hash;
     uint64_t offset;       /* end of what was given to the output */
     unsigned char *buffer; /* a chunk of the extent being written */
@@ -45,7 +46,9 @@ struct tfm_writer {
     char section_names[TFM_DISK_MAX_SECTIONS][TFM_NAME_MAX + 1];
 };
 
-static const char *path_of(const tfm_writer *writer) { return tfm_output_path(writer->output); }
+static const char *path_of(const tfm_writer *writer) {
+    return writer->outline_of ? writer->outline_of : tfm_output_path(writer->output);
+}
 
 /* After a failure in the middle of an extent nothing sensible can follow. */
 static tfm_status break_writer(tfm_writer *writer, tfm_status status) {
@@ -59,7 +62,7 @@ static tfm_status check_usable(const tfm_writer *writer, tfm_error *error) {
                : tfm_fail(error, writer->broken, "%s: cannot be finished after an earlier error", path_of(writer));
 }
 
-tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *error) {
+static tfm_status make_writer(tfm_writer **writer, const char *path, tfm_error *error) {
     *writer = NULL;
     if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: model files can be made on little-endian machines only",
@@ -75,11 +78,25 @@ tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *e
     made->buffer = buffer;
     made->hash = tfm_hash_select();
     made->offset = TFM_DISK_HEADER;
-    tfm_status status = tfm_output_create(&made->output, path, error);
-    if (status != TFM_OK) tfm_writer_abort(&made);
     *writer = made;
+    return TFM_OK;
+}
+
+tfm_status tfm_writer_create(tfm_writer **writer, const char *path, tfm_error *error) {
+    tfm_status status = make_writer(writer, path, error);
+    if (status == TFM_OK) status = tfm_output_create(&(*writer)->output, path, error);
+    if (status != TFM_OK) tfm_writer_abort(writer);
     return status;
 }
+
+tfm_status tfm_writer_create_outline(tfm_writer **writer, const char *what, tfm_error *error) {
+    tfm_status status = make_writer(writer, what, error);
+    if (status == TFM_OK && !((*writer)->outline_of = strdup(what))) status = tfm_no_memory(error, "%s", what);
+    if (status != TFM_OK) tfm_writer_abort(writer);
+    return status;
+}
+
+bool tfm_writer_is_outline(const tfm_writer *writer) { return writer->outline_of != NULL; }
 
 void tfm_writer_abort(tfm_writer **writer) {
     if (!writer || !*writer) return;
@@ -88,6 +105,7 @@ void tfm_writer_abort(tfm_writer **writer) {
     tdestroy(w->tensor_names, free);
     for (uint32_t i = 0; i < w->n_sections; i++) free(w->sections[i].data);
     free(w->records);
+    free(w->outline_of);
     free(w->buffer);
     free(w);
     *writer = NULL;
@@ -96,7 +114,7 @@ void tfm_writer_abort(tfm_writer **writer) {
 /* ---- extents ---- */
 
 static tfm_status put(tfm_writer *writer, const void *data, size_t n, tfm_error *error) {
-    tfm_status status = tfm_output_write(writer->output, data, n, writer->offset, error);
+    tfm_status status = writer->outline_of ? TFM_OK : tfm_output_write(writer->output, data, n, writer->offset, error);
     if (status != TFM_OK) return break_writer(writer, status);
     writer->offset += n;
     return TFM_OK;
@@ -258,6 +276,10 @@ tfm_status tfm_writer_tensor(tfm_writer *writer, const char *name, tfm_dtype dty
     memcpy(record.shape, shape, rank * sizeof *shape);
     status = begin_extent(writer, &record, error);
     writer->n_tensors += status == TFM_OK;
+    if (status == TFM_OK && writer->outline_of) {
+        writer->in_extent = false;
+        writer->offset += record.length;
+    }
     return status;
 }
 
@@ -275,7 +297,7 @@ tfm_status tfm_writer_write(tfm_writer *writer, const void *data, size_t n, tfm_
 
 /* ---- end ---- */
 
-static tfm_status write_directory_and_header(tfm_writer *writer, tfm_error *error) {
+static tfm_status write_directory_and_header(tfm_writer *writer, uint64_t *length_of_file, tfm_error *error) {
     uint64_t begin = tfm_disk_align(writer->offset, TFM_DISK_ALIGN);
     size_t length = writer->n_records * sizeof *writer->records;
     tfm_disk_header header = {.byte_order = TFM_DISK_BYTE_ORDER,
@@ -290,17 +312,57 @@ static tfm_status write_directory_and_header(tfm_writer *writer, tfm_error *erro
     header.header_hash = writer->hash(&header, offsetof(tfm_disk_header, header_hash));
     tfm_status status = pad_to(writer, begin, error);
     if (status == TFM_OK) status = put(writer, writer->records, length, error);
-    if (status == TFM_OK) status = tfm_output_write(writer->output, &header, sizeof header, 0, error);
+    if (status == TFM_OK && !writer->outline_of)
+        status = tfm_output_write(writer->output, &header, sizeof header, 0, error);
+    *length_of_file = header.file_length;
     return status;
 }
 
 tfm_status tfm_writer_commit(tfm_writer **writer, tfm_error *error) {
     tfm_writer *w = *writer;
+    uint64_t length;
     tfm_status status = check_usable(w, error);
+    if (status == TFM_OK && w->outline_of)
+        status = tfm_fail(error, TFM_ERROR_STATE, "%s: an outline is not to be written", path_of(w));
     if (status == TFM_OK) status = end_extent(w, error);
     if (status == TFM_OK) status = write_sections(w, error);
-    if (status == TFM_OK) status = write_directory_and_header(w, error);
+    if (status == TFM_OK) status = write_directory_and_header(w, &length, error);
     if (status == TFM_OK) status = tfm_output_commit(&w->output, error);
     tfm_writer_abort(writer);
     return status;
+}
+
+/* ---- outlines ---- */
+
+tfm_status tfm_writer_end_outline(tfm_writer *writer, uint64_t *length, tfm_error *error) {
+    tfm_status status = check_usable(writer, error);
+    if (status == TFM_OK && !writer->outline_of)
+        status = tfm_fail(error, TFM_ERROR_STATE, "%s: is to be written, not outlined", path_of(writer));
+    if (status == TFM_OK) status = write_sections(writer, error);
+    if (status == TFM_OK) status = write_directory_and_header(writer, length, error);
+    return status;
+}
+
+size_t tfm_writer_tensor_count(const tfm_writer *writer) { return writer->n_tensors; }
+size_t tfm_writer_section_count(const tfm_writer *writer) { return writer->n_sections; }
+
+/* Tensors come before sections. */
+tfm_tensor tfm_writer_tensor_at(const tfm_writer *writer, size_t i) {
+    const tfm_disk_record *record = &writer->records[i];
+    tfm_tensor tensor = {.dtype = (tfm_dtype)record->dtype,
+                         .layout = (tfm_layout)record->layout,
+                         .rank = record->rank,
+                         .offset = record->offset,
+                         .length = record->length};
+    memcpy(tensor.name, record->name, sizeof tensor.name);
+    memcpy(tensor.shape, record->shape, sizeof tensor.shape);
+    return tensor;
+}
+
+tfm_section tfm_writer_section_at(const tfm_writer *writer, size_t i) {
+    const tfm_disk_record *record = &writer->records[writer->n_tensors + i];
+    tfm_section section = {
+        .offset = record->offset, .length = record->length, .hash = record->hash, .data = writer->sections[i].data};
+    memcpy(section.name, record->name, sizeof section.name);
+    return section;
 }

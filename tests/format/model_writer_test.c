@@ -356,3 +356,45 @@ Test(writer, too_many_bytes) {
     EXPECT(tfm_writer_commit(&writer, error), TFM_ERROR_STATE, "earlier error");
     cr_assert_eq(scratch_count(folder), 0);
 }
+
+/* An outline tells what a file would be, to the byte, and writes nothing. */
+Test(writer, outline) {
+    const uint64_t shape[] = {20, 8};
+    uint64_t length;
+    float values[32 * 8] = {0};
+    size_t bytes;
+    tfm_writer *outline, *writer = create();
+    cr_expect_not(tfm_writer_is_outline(writer));
+    EXPECT(tfm_writer_end_outline(writer, &length, error), TFM_ERROR_STATE, "is to be written, not outlined");
+    REQUIRE_OK(tfm_writer_create_outline(&outline, "an outline", error));
+    cr_expect(tfm_writer_is_outline(outline));
+    tfm_table_builder *table = tfm_table_builder_new();
+    tfm_table_set_u64(table, "n", 7);
+    tfm_writer *const both[] = {writer, outline};
+    for (size_t i = 0; i < 2; i++) {
+        REQUIRE_OK(tfm_writer_tensor(both[i], "t", TFM_F32, TFM_LAYOUT_PANELS, 2, shape, error));
+        if (i == 0) REQUIRE_OK(tfm_writer_write(writer, values, sizeof values, error));
+        REQUIRE_OK(tfm_writer_section(both[i], "metadata", table, error));
+    }
+    EXPECT(tfm_writer_write(outline, values, 4, error), TFM_ERROR_STATE, "an outline: bytes without a tensor");
+    EXPECT(tfm_writer_tensor(outline, "t", TFM_F32, TFM_LAYOUT_PANELS, 2, shape, error), TFM_ERROR_ARGUMENT,
+           "an outline: there is already a tensor 't'");
+    REQUIRE_OK(tfm_writer_end_outline(outline, &length, error));
+    REQUIRE_OK(tfm_writer_commit(&writer, error));
+    tfm_file *file;
+    REQUIRE_OK(tfm_file_open(&file, path, error));
+    const tfm_tensor tensor = tfm_writer_tensor_at(outline, 0);
+    const tfm_section section = tfm_writer_section_at(outline, 0);
+    cr_expect_eq(length, tfm_file_length(file));
+    cr_expect_eq(tfm_writer_tensor_count(outline), 1);
+    cr_expect_eq(tfm_writer_section_count(outline), 1);
+    cr_expect(strcmp(tensor.name, "t") == 0 && tensor.length == sizeof values && tensor.shape[1] == 8);
+    cr_expect_eq(tensor.offset, tfm_file_tensor_at(file, 0)->offset);
+    cr_expect_eq(section.hash, tfm_file_section_at(file, 0)->hash);
+    cr_expect_eq(section.data, tfm_writer_section_data(outline, "metadata", &bytes));
+    tfm_file_close(&file);
+    tfm_table_builder_free(&table);
+    EXPECT(tfm_writer_commit(&outline, error), TFM_ERROR_STATE, "is not to be written");
+    cr_assert_null(outline);
+    cr_assert_eq(scratch_count(folder), 1);
+}

@@ -5,6 +5,6 @@ _tfmpack() {
     --dtype) COMPREPLY=($(compgen -W 'f32 f16 bf16 int8 int4 auto' -- "$cur")); return ;;
     --dtype-embed) COMPREPLY=($(compgen -W 'f32 f16 bf16 int8 int4' -- "$cur")); return ;;
     esac
-    [[ $cur == -* ]] && COMPREPLY=($(compgen -W ' --dtype --dtype-embed --report --license --metadata --tokenizer-only --tokenizer --shortlist --shortlist-first --shortlist-best --shortlist-threshold --chat-template --force --inspect --verify --export --list --json --quiet --shell-completion --help --version' -- "$cur"))
+    [[ $cur == -* ]] && COMPREPLY=($(compgen -W ' --dtype --dtype-embed --report --license --metadata --tokenizer-only --tokenizer --shortlist --shortlist-first --shortlist-best --shortlist-threshold --chat-template --force --inspect --verbose --verify --export --list --json --quiet --shell-completion --help --version' -- "$cur"))
 }
 complete -o default -F _tfmpack tfmpack

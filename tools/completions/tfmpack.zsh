@@ -14,7 +14,8 @@ _arguments -s -S \
     '--shortlist-threshold[Leave out what a lexical table gives a probability of P or less (default 0)]:value: ' \
     '--chat-template[Pack the chat template in FILE instead of the checkpoints own]:value:_files' \
     '(-f --force)'{-f,--force}'[Replace OUT even if it is not a file that tfmpack wrote]' \
-    '(-i --inspect)'{-i,--inspect}'[Show options, tokenizer and tensors (type, shape, layout, size, hash)]' \
+    '(-i --inspect)'{-i,--inspect}'[Show what a model file is, or what a checkpoint would become if it were packed (nothing is written)]' \
+    '(-v --verbose)'{-v,--verbose}'[With --inspect]' \
     '--verify[Check every byte of FILE against its hashes]' \
     '--export[Write the tensors of FILE to OUT]' \
     '(-l --list)'{-l,--list}'[List model families, checkpoint formats and types]' \

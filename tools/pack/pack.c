@@ -16,6 +16,8 @@
 #include "tools/common/bytes.h"
 #include "tools/pack/checkpoint/chat_template.h"
 #include "tools/pack/checkpoint/checkpoint.h"
+#include "tools/pack/checkpoint/checkpoint_facts.h"
+#include "tools/pack/checkpoint/hf_folder.h"
 #include "tools/pack/common/word_list.h"
 #include "tools/pack/families/importer.h"
 #include "tools/pack/foreign/llama2c/llama2c.h"
@@ -33,6 +35,8 @@ static bool is_model_file(const char *path, bool or_empty) {
     close(fd);
     return (or_empty && got == 0) || (got == sizeof start && memcmp(start, TFM_DISK_MAGIC, sizeof start) == 0);
 }
+
+bool tfm_pack_is_model_file(const char *path) { return is_model_file(path, false); }
 
 /* Replacing an older model file is what people expect; replacing a checkpoint or anything else is a slip. */
 static tfm_status check_out(const tfm_pack_request *request, tfm_error *error) {
@@ -298,18 +302,33 @@ static tfm_status write_source(const tfm_pack_request *request, tfm_file *file, 
     return write_metadata(writer, request, request->source, "tfm", tfm_file_table(file, "metadata"), error);
 }
 
-tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
-    tfm_pack_request copy = *asked;
-    const tfm_pack_request *request = &copy;
-    tfm_file *file = NULL;
-    tfm_checkpoint *checkpoint = NULL;
+/* The request with a list for what is ignored, its source opened. */
+typedef struct packing {
+    tfm_pack_request request;
+    tfm_file *file;
+    tfm_checkpoint *checkpoint;
+} packing;
+
+static tfm_status begin(packing *p, const tfm_pack_request *asked, tfm_error *error) {
+    *p = (packing){.request = *asked};
+    p->request.options.ignored = json_array();
+    if (!p->request.options.ignored) return tfm_no_memory(error, "%s", asked->source);
+    return open_source(&p->request, &p->file, &p->checkpoint, error);
+}
+
+static void end(packing *p) {
+    tfm_file_close(&p->file);
+    tfm_checkpoint_close(&p->checkpoint);
+    json_decref(p->request.options.ignored);
+}
+
+tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error) {
+    packing p = {0};
     tfm_writer *writer = NULL;
     tfm_status status = check_out(request, error);
-    copy.options.ignored = json_array();
-    if (status == TFM_OK && !copy.options.ignored) status = tfm_no_memory(error, "%s", request->source);
-    if (status == TFM_OK) status = open_source(&copy, &file, &checkpoint, error);
+    if (status == TFM_OK) status = begin(&p, request, error);
     if (status == TFM_OK) status = tfm_writer_create(&writer, request->out, error);
-    if (status == TFM_OK) status = write_source(request, file, checkpoint, writer, error);
+    if (status == TFM_OK) status = write_source(&p.request, p.file, p.checkpoint, writer, error);
     /* A request to stop that came after the last tensor still counts. */
     if (status == TFM_OK && request->options.progress &&
         request->options.progress(request->options.progress_user, 1, 1))
@@ -318,36 +337,38 @@ tfm_status tfm_pack(const tfm_pack_request *asked, tfm_error *error) {
         tfm_writer_abort(&writer);
     else
         status = tfm_writer_commit(&writer, error);
-    tfm_file_close(&file);
-    tfm_checkpoint_close(&checkpoint);
-    json_decref(copy.options.ignored);
+    end(&p);
     return status;
+}
+
+static tfm_status outline(const tfm_pack_request *request, tfm_writer **writer, json_t **source, tfm_error *error) {
+    packing p;
+    *source = NULL;
+    *writer = NULL;
+    tfm_status status = begin(&p, request, error);
+    if (status == TFM_OK && p.checkpoint) *source = tfm_checkpoint_facts(p.checkpoint);
+    if (status == TFM_OK) status = tfm_writer_create_outline(writer, request->source, error);
+    if (status == TFM_OK) status = write_source(&p.request, p.file, p.checkpoint, *writer, error);
+    if (status != TFM_OK) tfm_writer_abort(writer);
+    end(&p);
+    return status;
+}
+
+/* Whether the source may be a tokenizer alone: it has no weights of any format. */
+static bool has_no_weights(const char *source) {
+    return !tfm_checkpoint_is_foreign(source) && !tfm_hf_folder_has_weights(source);
+}
+
+tfm_status tfm_pack_outline(const tfm_pack_request *request, tfm_writer **writer, json_t **source, tfm_error *error) {
+    tfm_status status = outline(request, writer, source, error);
+    if (status == TFM_OK || *source || !has_no_weights(request->source)) return status;
+    tfm_pack_request alone = *request;
+    tfm_error ignored; /* what was wrong at first is what people want to know */
+    alone.tokenizer_only = true;
+    return outline(&alone, writer, source, &ignored) == TFM_OK ? TFM_OK : status;
 }
 
 bool tfm_pack_is_embedding(const char *name) {
     return strcmp(name, "embed") == 0 || strcmp(name, "encoder.embed") == 0 || strcmp(name, "decoder.embed") == 0 ||
            strcmp(name, "output.weight") == 0;
-}
-
-void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts) {
-    const tfm_table *options = tfm_file_table(file, "architecture"), *origin = tfm_file_table(file, "origin");
-    memset(facts, 0, sizeof *facts);
-    snprintf(facts->family, sizeof facts->family, "%s", tfm_table_string(options, "family", ""));
-    snprintf(facts->kind, sizeof facts->kind, "%s", tfm_table_string(options, "kind", ""));
-    facts->file_bytes = tfm_file_length(file);
-    facts->n_tensors = tfm_file_tensor_count(file);
-    facts->has_chat_template = tfm_file_table(file, "chat") != NULL;
-    facts->has_shortlist = tfm_file_table(file, "shortlist") != NULL;
-    facts->has_tokenizer = tfm_file_table(file, "tokenizer") != NULL;
-    for (size_t i = 0; i < facts->n_tensors; i++) {
-        const tfm_tensor *tensor = tfm_file_tensor_at(file, i);
-        uint64_t count = 1;
-        for (uint32_t k = 0; k < tensor->rank; k++) count *= tensor->shape[k];
-        if (tfm_table_find(origin, tensor->name)) facts->n_parameters += count;
-        char *dtype = tfm_pack_is_embedding(tensor->name) ? facts->dtype_embed : facts->dtype;
-        if (tensor->layout == TFM_LAYOUT_PANELS && !dtype[0])
-            snprintf(dtype, sizeof facts->dtype, "%s", tfm_dtype_name(tensor->dtype));
-    }
-    if (!facts->dtype[0]) memcpy(facts->dtype, facts->dtype_embed, sizeof facts->dtype);
-    if (!facts->dtype_embed[0]) memcpy(facts->dtype_embed, facts->dtype, sizeof facts->dtype);
 }

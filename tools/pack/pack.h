@@ -33,6 +33,16 @@ tfm_status tfm_pack_check_metadata(const char *what, const char *pair, tfm_error
  * is well. */
 tfm_status tfm_pack(const tfm_pack_request *request, tfm_error *error);
 
+/*
+ * What tfm_pack would write, in an outline that tells of sections and tensors (format/model_file.h); nothing is
+ * written, and no value of a tensor is read. request->out is not looked at. *source becomes what the checkpoint says of
+ * itself (checkpoint_facts.h), also where packing it fails, or NULL; the caller decrefs it.
+ */
+tfm_status tfm_pack_outline(const tfm_pack_request *request, tfm_writer **writer, json_t **source, tfm_error *error);
+
+/* Whether path is a regular file that begins as a model file does. */
+bool tfm_pack_is_model_file(const char *path);
+
 /* Facts of a model file for summaries. */
 typedef struct tfm_pack_facts {
     char family[64], kind[32];
@@ -41,9 +51,6 @@ typedef struct tfm_pack_facts {
     bool has_tokenizer, has_shortlist, has_chat_template;
 } tfm_pack_facts;
 void tfm_pack_get_facts(const tfm_file *file, tfm_pack_facts *facts);
-
-/* Everything about a model file, for people or as one JSON object. */
-tfm_status tfm_inspect(const tfm_file *file, bool as_json, FILE *out, tfm_error *error);
 
 /*
  * Writes the tensors that came from a checkpoint under their names there, matrices in the file's own type, quantised

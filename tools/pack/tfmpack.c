@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pack.h"
+#include "inspect.h"
+#include "inspect_lines.h"
 #include "simd/kernels.h"
 #include "tools/common/options.h"
 #include "tools/common/shell_completion.h"
@@ -24,6 +25,7 @@ typedef struct settings {
     uint32_t shortlist_first, shortlist_best; /* shortlist_first: FIRST_BY_FORMAT if not given */
     double shortlist_threshold;
     bool tokenizer_only, force, report, json, quiet;
+    bool verbose; /* --inspect */
     bool inspect, verify, export, list, help, version;
     int shell; /* tfm_shell: print its completions */
 } settings;
@@ -128,12 +130,18 @@ static const tfm_option options[] = {
      .name = "force",
      .offset = AT(force),
      .help = "Replace OUT even if it is not a file that tfmpack wrote. A model file is replaced without being asked."},
-    {.kind = TFM_OPTION_GROUP, .name = "Looking into a model file"},
+    {.kind = TFM_OPTION_GROUP, .name = "Looking into a model file or a checkpoint"},
     {.kind = TFM_OPTION_FLAG,
      .letter = 'i',
      .name = "inspect",
      .offset = AT(inspect),
-     .help = "Show options, tokenizer and tensors (type, shape, layout, size, hash)."},
+     .help = "Show what a model file is, or what a checkpoint would become if it were packed (nothing is written): "
+             "family, size, tokenizer, options, notes, and a summary of tensors."},
+    {.kind = TFM_OPTION_FLAG,
+     .letter = 'v',
+     .name = "verbose",
+     .offset = AT(verbose),
+     .help = "With --inspect: all values, and each tensor (type, shape, layout, size, hash)."},
     {.kind = TFM_OPTION_FLAG,
      .name = "verify",
      .offset = AT(verify),
@@ -209,8 +217,9 @@ static int on_progress(void *user, uint64_t done, uint64_t total) {
 
 static void on_note(void *user, const char *text) {
     work *w = user;
-    if (w->settings->json) json_array_append_new(w->notes, json_string(text));
-    if (w->settings->quiet || w->settings->json) return;
+    const bool kept = w->settings->json || w->settings->inspect; /* they are part of the result */
+    if (kept) json_array_append_new(w->notes, json_string(text));
+    if (w->settings->quiet || kept) return;
     tfm_progress_end(&w->bar);
     tfm_note("%s", text);
 }
@@ -230,18 +239,6 @@ static int print_json(json_t *object) {
     int failed = !object || json_dumpf(object, stdout, JSON_COMPACT) != 0 || fputc('\n', stdout) == EOF;
     json_decref(object);
     return failed ? tfm_complain("cannot write the result as JSON") : TFM_EXIT_OK;
-}
-
-/* 1234567 as 1,234,567 */
-static const char *grouped(uint64_t number, char *text, size_t size) {
-    char digits[32];
-    size_t n = (size_t)snprintf(digits, sizeof digits, "%" PRIu64, number), out = 0;
-    for (size_t i = 0; i < n && out + 2 < size; i++) {
-        if (i > 0 && (n - i) % 3 == 0) text[out++] = ',';
-        text[out++] = digits[i];
-    }
-    text[out] = '\0';
-    return text;
 }
 
 static int fail(const work *w, const tfm_error *error) {
@@ -273,7 +270,7 @@ static void print_report(const json_t *matrices) {
 
 static void print_summary(const char *out, const tfm_pack_facts *facts, double seconds) {
     char bytes[40], parameters[40], embeddings[40] = "";
-    grouped(facts->file_bytes, bytes, sizeof bytes);
+    tfm_grouped(facts->file_bytes, bytes, sizeof bytes);
     if (strcmp(facts->kind, "tokenizer") == 0) {
         tfm_say(stdout, "%s: tokenizer, %s bytes, %.2f s", out, bytes, seconds);
         return;
@@ -281,7 +278,7 @@ static void print_summary(const char *out, const tfm_pack_facts *facts, double s
     if (strcmp(facts->dtype, facts->dtype_embed) != 0)
         snprintf(embeddings, sizeof embeddings, " (embeddings in %s)", facts->dtype_embed);
     tfm_say(stdout, "%s: %s, %s parameters in %s%s, %s tokenizer, %s bytes, %.2f s", out, facts->family,
-            grouped(facts->n_parameters, parameters, sizeof parameters), facts->dtype, embeddings,
+            tfm_grouped(facts->n_parameters, parameters, sizeof parameters), facts->dtype, embeddings,
             facts->has_tokenizer ? "with" : "without", bytes, seconds);
 }
 
@@ -308,33 +305,37 @@ static int pack_summary(const work *w, const char *out, double seconds) {
     return TFM_EXIT_OK;
 }
 
-static int run_pack(work *w, const char *source, const char *out) {
+static tfm_pack_request pack_request(work *w, const char *source, const char *out) {
     const settings *chosen = w->settings;
+    return (tfm_pack_request){.source = source,
+                              .out = out,
+                              .license = chosen->license,
+                              .metadata = chosen->metadata,
+                              .n_metadata = chosen->n_metadata,
+                              .tokenizer = chosen->tokenizer,
+                              .dtype_auto = chosen->dtype == DTYPE_AUTO,
+                              .tokenizer_only = chosen->tokenizer_only,
+                              .chat_template = chosen->chat_template,
+                              .force = chosen->force,
+                              .shortlist = {.path = chosen->shortlist,
+                                            .first = chosen->shortlist_first,
+                                            .has_first = chosen->shortlist_first != FIRST_BY_FORMAT,
+                                            .best = chosen->shortlist_best,
+                                            .threshold = chosen->shortlist_threshold},
+                              .options = {.dtype = chosen->dtype == DTYPE_AUTO ? TFM_F32 : (tfm_dtype)chosen->dtype,
+                                          .dtype_embed = (tfm_dtype)chosen->dtype_embed,
+                                          .has_dtype_embed = chosen->dtype_embed != EMBED_AS_DTYPE,
+                                          .rounded = chosen->report ? on_rounded : NULL,
+                                          .rounded_user = w,
+                                          .progress = on_progress,
+                                          .progress_user = w,
+                                          .note = on_note,
+                                          .note_user = w}};
+}
+
+static int run_pack(work *w, const char *source, const char *out) {
+    const tfm_pack_request request = pack_request(w, source, out);
     tfm_error error;
-    tfm_pack_request request = {.source = source,
-                                .out = out,
-                                .license = chosen->license,
-                                .metadata = chosen->metadata,
-                                .n_metadata = chosen->n_metadata,
-                                .tokenizer = chosen->tokenizer,
-                                .dtype_auto = chosen->dtype == DTYPE_AUTO,
-                                .tokenizer_only = chosen->tokenizer_only,
-                                .chat_template = chosen->chat_template,
-                                .force = chosen->force,
-                                .shortlist = {.path = chosen->shortlist,
-                                              .first = chosen->shortlist_first,
-                                              .has_first = chosen->shortlist_first != FIRST_BY_FORMAT,
-                                              .best = chosen->shortlist_best,
-                                              .threshold = chosen->shortlist_threshold},
-                                .options = {.dtype = chosen->dtype == DTYPE_AUTO ? TFM_F32 : (tfm_dtype)chosen->dtype,
-                                            .dtype_embed = (tfm_dtype)chosen->dtype_embed,
-                                            .has_dtype_embed = chosen->dtype_embed != EMBED_AS_DTYPE,
-                                            .rounded = chosen->report ? on_rounded : NULL,
-                                            .rounded_user = w,
-                                            .progress = on_progress,
-                                            .progress_user = w,
-                                            .note = on_note,
-                                            .note_user = w}};
     double start = tfm_seconds();
     w->bar.what = "packing";
     tfm_status status = tfm_pack(&request, &error);
@@ -342,13 +343,42 @@ static int run_pack(work *w, const char *source, const char *out) {
     return status != TFM_OK ? fail(w, &error) : pack_summary(w, out, tfm_seconds() - start);
 }
 
-static int run_inspect(const work *w, const char *path) {
+static int inspect(const work *w, const tfm_model_view *view, const json_t *source) {
+    const tfm_inspection inspection = {.verbose = w->settings->verbose, .source = source, .notes = w->notes};
+    tfm_error error;
+    tfm_status status = w->settings->json ? tfm_inspect_json(view, &inspection, stdout, &error)
+                                          : tfm_inspect_text(view, &inspection, stdout, &error);
+    return status != TFM_OK ? fail(w, &error) : TFM_EXIT_OK;
+}
+
+/* What a checkpoint would become; if it cannot be packed, what can be seen of it, and why. */
+static int inspect_checkpoint(work *w, const char *path) {
+    const tfm_pack_request request = pack_request(w, path, NULL);
+    tfm_error error;
+    tfm_writer *writer;
+    tfm_model_view view = {0};
+    json_t *source;
+    tfm_status status = tfm_pack_outline(&request, &writer, &source, &error);
+    if (status == TFM_OK) status = tfm_view_of_outline(&view, writer, path, &error);
+    if (status != TFM_OK && source && !w->settings->json) tfm_inspect_checkpoint(path, source, stdout);
+    int code = status == TFM_OK ? inspect(w, &view, source) : fail(w, &error);
+    tfm_view_close(&view);
+    tfm_writer_abort(&writer);
+    json_decref(source);
+    return code;
+}
+
+static int run_inspect(work *w, const char *path) {
     tfm_error error;
     tfm_file *file;
+    tfm_model_view view = {0};
+    if (!tfm_pack_is_model_file(path)) return inspect_checkpoint(w, path);
     tfm_status status = tfm_file_open(&file, path, &error);
-    if (status == TFM_OK) status = tfm_inspect(file, w->settings->json, stdout, &error);
+    if (status == TFM_OK) status = tfm_view_of_file(&view, file, &error);
+    int code = status == TFM_OK ? inspect(w, &view, NULL) : fail(w, &error);
+    tfm_view_close(&view);
     tfm_file_close(&file);
-    return status != TFM_OK ? fail(w, &error) : TFM_EXIT_OK;
+    return code;
 }
 
 static int run_verify(work *w, const char *path) {
@@ -375,7 +405,7 @@ static int run_verify(work *w, const char *path) {
     if (status != TFM_OK) return fail(w, &error);
     char text[40];
     if (!w->settings->quiet)
-        tfm_say(stdout, "%s: good, %s bytes verified in %.2f s", path, grouped(bytes, text, sizeof text), seconds);
+        tfm_say(stdout, "%s: good, %s bytes verified in %.2f s", path, tfm_grouped(bytes, text, sizeof text), seconds);
     return TFM_EXIT_OK;
 }
 
@@ -432,7 +462,7 @@ static int run_help(void) {
         "Usage: tfmpack [OPTION]... SRC OUT.bin\n"
         "       tfmpack [OPTION]... MODEL.bin OUT.bin\n"
         "       tfmpack --tokenizer-only SRC OUT.bin\n"
-        "       tfmpack --inspect FILE | --verify FILE | --export FILE OUT.safetensors | --list\n"
+        "       tfmpack --inspect FILE|SRC | --verify FILE | --export FILE OUT.safetensors | --list\n"
         "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
         "their index, or pytorch_model.bin; tokenizer files beside it), a GGUF file or another format (--list) into\n"
         "one model file for tfmrun and libtfm. A model file is packed again in other types.\n"
@@ -444,6 +474,7 @@ static int run_help(void) {
         "  tfmpack opus-mt-de-en de-en.bin\n"
         "  tfmpack --dtype bf16 --license Apache-2.0 opus-mt-de-en de-en.bin\n"
         "  tfmpack --dtype int8 --report opus-mt-de-en de-en.bin\n"
+        "  tfmpack --inspect opus-mt-de-en\n"
         "  tfmpack --inspect de-en.bin\n",
         text);
     free(text);

@@ -58,7 +58,7 @@ Test(command, pack_inspect_verify_export) {
               "");
     check_run(RUN_TFMPACK("--inspect", out), 0, "languages                    de,en", "");
     check_run(RUN_TFMPACK("--inspect", out), 0, "somewhere", "");
-    check_run(RUN_TFMPACK("--inspect", out), 0, "encoder.1.attention.qkv.weight   f32   36 x 12", "");
+    check_run(RUN_TFMPACK("--inspect", "--verbose", out), 0, "encoder.1.attention.qkv.weight   f32   36 x 12", "");
     check_run(RUN_TFMPACK("--verify", out), 0, "good", "");
     check_run(RUN_TFMPACK("--export", out, st), 0, "", "");
     tfm_safetensors *file;

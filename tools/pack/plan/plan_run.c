@@ -222,14 +222,19 @@ static void end_output(run *r, bool complete) {
     r->rows = r->panel = NULL;
 }
 
-static tfm_status write_output(run *r, tfm_plan_output *output) {
+/* Tells the writer of the tensor: its name, type, layout and shape. */
+static tfm_status declare_output(run *r, const tfm_plan_output *output) {
     bool matrix = output->kind == TFM_PLAN_MATRIX, vector = output->kind == TFM_PLAN_VECTOR;
     const uint64_t shape[TFM_RANK_MAX] = {output->n, vector ? 1 : output->k, 1, 1};
+    return tfm_writer_tensor(r->writer, output->name, output_dtype(output, r->options),
+                             matrix ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, vector ? 1 : 2, shape, r->error);
+}
+
+static tfm_status write_output(run *r, tfm_plan_output *output) {
     uint64_t step = step_rows(output);
+    if (tfm_writer_is_outline(r->writer)) return declare_output(r, output);
     tfm_status status = begin_output(r, output);
-    if (status == TFM_OK && r->n_bad == 0)
-        status = tfm_writer_tensor(r->writer, output->name, output_dtype(output, r->options),
-                                   matrix ? TFM_LAYOUT_PANELS : TFM_LAYOUT_ROWS, vector ? 1 : 2, shape, r->error);
+    if (status == TFM_OK && r->n_bad == 0) status = declare_output(r, output);
     for (uint64_t first = 0; status == TFM_OK && first < output->n; first += step) {
         uint64_t n = output->n - first < step ? output->n - first : step;
         status = read_rows(r, output, first, n);

@@ -353,9 +353,11 @@ Test(shortlist, command, .init = enter_scratch, .fini = leave_scratch) {
     cr_assert_eq(o.code, 0, "%s", o.err);
     cr_assert(strstr(o.err, "a lexical table; 4 tokens are always allowed, and 1.0 more for each of 2"), "%s", o.err);
     free_outcome(&o);
-    o = RUN_TFMPACK("--inspect", out);
+    o = RUN_TFMPACK("--inspect", "--json", out);
     cr_assert(strstr(o.out, "--shortlist lex.s2t --shortlist-best 1 --shortlist-threshold 0.1 --shortlist-first 3"),
               "%s", o.out);
+    free_outcome(&o);
+    o = RUN_TFMPACK("--inspect", "--verbose", out);
     cr_assert(strstr(o.out, "\nshortlist ("), "%s", o.out);
     size_t n;
     char *data = read_file(out, &n);
