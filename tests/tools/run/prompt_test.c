@@ -78,8 +78,8 @@ Test(prompt, has_commands) {
     expect(&c, "no setting 'beam_size'; did you mean num-beams?");
     send_text(&c, "/set beams 3\n");
     expect(&c, "no setting 'beams'; did you mean num-beams?");
-    send_text(&c, "/set ids 3\n"); /* several have that word */
-    expect(&c, "no setting 'ids'; /show lists them");
+    send_text(&c, "/set id 3\n"); /* several have that word */
+    expect(&c, "no setting 'id'; /show lists them");
     send_text(&c, "/set threads 3\n");
     expect(&c, "threads can only be given when the program is started");
     send_text(&c, "/set max-length x\n");
