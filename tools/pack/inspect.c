@@ -118,7 +118,7 @@ static void print_architecture(FILE *out, const tfm_table *table) {
             const tfm_value *value = tfm_table_at(table, i);
             const char *key = of_stack(value->key, stacks[side]);
             char other[128];
-            snprintf(other, sizeof other, "encoder.%side", key ? key : "");
+            snprintf(other, sizeof other, "encoder.%s", key ? key : "");
             if (!key || (side == 1 && tfm_table_find(table, other))) continue;
             if (!(has[0] && has[1])) {
                 print_value(out, key, value);

@@ -106,6 +106,10 @@ Test(inspect, in_an_order_for_people) {
                                         "\ntensors ",
                                         "  encoder.*.attention              18          791,040"};
     expect_lines(RUN_TFMPACK("--inspect", getenv("TFM_MODEL")), lines, sizeof lines / sizeof *lines);
+    outcome o = RUN_TFMPACK("--inspect", getenv("TFM_MODEL"));
+    const char *once = strstr(o.out, "\n  n_layers ");
+    cr_expect(once && !strstr(once + 1, "\n  n_layers "), "%s", o.out);
+    free_outcome(&o);
 }
 
 /* Keys that nobody obeys are named before packing, wrapped; --dtype says in which type. */
