@@ -257,6 +257,8 @@ static tfm_status pack_model(const tfm_pack_request *request, tfm_checkpoint *ch
     tfm_status status = find_importer(checkpoint, &importer, error);
     if (status != TFM_OK) return status;
     if (note) tfm_pack_note(&request->options, "%s", note);
+    if (request->options.ignored && tfm_checkpoint_ignored(checkpoint))
+        json_array_extend(request->options.ignored, (json_t *)(uintptr_t)tfm_checkpoint_ignored(checkpoint));
     status = write_tokenizer(request, checkpoint, writer, error);
     if (status == TFM_OK)
         status = tfm_pack_chat_template(checkpoint, request->chat_template, writer, &request->options, error);

@@ -23,7 +23,8 @@ tfm_status packed_try(const char *folder, tfm_dtype dtype, tfm_error *error) {
 
 tfm_file *packed_file(const char *from, const char *out) {
     tfm_file *file;
-    tfm_pack_request request = {.source = from, .out = out, .options = {.dtype = TFM_F32}};
+    tfm_pack_request request = {.source = from, .out = out, .options = {.dtype = TFM_F32, .note = keep_note}};
+    packed_notes[0] = '\0';
     REQUIRE_OK(tfm_pack(&request, error));
     REQUIRE_OK(tfm_file_open(&file, out, error));
     return file;

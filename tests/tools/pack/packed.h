@@ -7,7 +7,7 @@
 #include "checkpoints.h"
 #include "tools/pack/pack.h"
 
-/* Packs a folder or file to out in f32, and opens it. */
+/* Packs a folder or file to out in f32, opens it, and keeps what is told in packed_notes. */
 tfm_file *packed_file(const char *from, const char *out);
 
 /* What the importer told a person while the last checkpoint was packed. */

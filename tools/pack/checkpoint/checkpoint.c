@@ -88,6 +88,7 @@ void tfm_checkpoint_close(tfm_checkpoint **handle) {
     json_decref(checkpoint->config);
     json_decref(checkpoint->generation_config);
     json_decref(checkpoint->asked);
+    json_decref(checkpoint->ignored);
     free(checkpoint->home);
     free(checkpoint->chat_template);
     free(checkpoint->entries);
@@ -107,6 +108,7 @@ const char *tfm_checkpoint_home(const tfm_checkpoint *checkpoint) {
 const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint) { return checkpoint->path; }
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint) { return checkpoint->format; }
 const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint) { return checkpoint->note; }
+const json_t *tfm_checkpoint_ignored(const tfm_checkpoint *checkpoint) { return checkpoint->ignored; }
 const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint) { return checkpoint->config; }
 const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint) {
     return checkpoint->generation_config;

@@ -59,6 +59,8 @@ const char *tfm_checkpoint_home(const tfm_checkpoint *checkpoint);
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint);
 /* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
 const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint);
+/* Keys of a foreign format that had no effect, a line for each; NULL: none. */
+const json_t *tfm_checkpoint_ignored(const tfm_checkpoint *checkpoint);
 /* config.json, or what stands for it; generation_config.json or NULL */
 const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint);
 const json_t *tfm_checkpoint_generation_config(const tfm_checkpoint *checkpoint);

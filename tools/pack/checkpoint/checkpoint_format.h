@@ -35,7 +35,8 @@ struct tfm_checkpoint {
     const char *format;
     char *note;
     json_t *config, *generation_config;
-    json_t *asked; /* keys of config that an importer asked for; NULL: nobody wants to know */
+    json_t *ignored; /* a line for each key of a foreign format that had no effect; NULL: none */
+    json_t *asked;   /* keys of config that an importer asked for; NULL: nobody wants to know */
     tfm_checkpoint_hints hints;
     char *chat_template;
     tfm_checkpoint_reader reader;

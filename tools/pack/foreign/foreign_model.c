@@ -31,6 +31,21 @@ void tfm_foreign_note(tfm_foreign_model *model, const char *format, ...) {
     free(line);
 }
 
+static void tell(void *user, const char *text) { tfm_foreign_note(user, "%s", text); }
+
+void tfm_foreign_check_keys(tfm_foreign_model *model, const tfm_key_table *table, const char *folder, const char *file,
+                            const json_t *object, json_t *asked) {
+    if (model->status != TFM_OK) return;
+    if (!model->checkpoint->ignored) model->checkpoint->ignored = json_array();
+    if (!model->checkpoint->ignored) {
+        tfm_foreign_fail(model, TFM_ERROR_MEMORY, "out of memory");
+        return;
+    }
+    const tfm_pack_options options = {.note = tell, .note_user = model, .ignored = model->checkpoint->ignored};
+    const tfm_config config = {.folder = folder, .file = file, .object = object, .asked = asked, .error = model->error};
+    model->status = tfm_keys_check(table, &config, false, &options);
+}
+
 void tfm_foreign_set(tfm_foreign_model *model, json_t *object, const char *key, json_t *value) {
     if (model->status != TFM_OK)
         json_decref(value);

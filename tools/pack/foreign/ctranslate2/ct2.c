@@ -151,14 +151,9 @@ static const tfm_key config_keys[] = {
     {"quantization_type", TFM_KEY_HARMLESS, NULL, NULL},
 };
 
-static void tell(void *user, const char *text) { tfm_foreign_note(user, "%s", text); }
-
 static void check_keys(tfm_ct2_model *m) {
     const tfm_key_table table = {config_keys, sizeof config_keys / sizeof *config_keys, NULL};
-    const tfm_pack_options options = {.note = tell, .note_user = &m->foreign};
-    const tfm_config config = {
-        .folder = m->folder.text, .file = "config.json", .object = m->settings, .error = m->foreign.error};
-    if (m->foreign.status == TFM_OK) m->foreign.status = tfm_keys_check(&table, &config, false, &options);
+    tfm_foreign_check_keys(&m->foreign, &table, m->folder.text, "config.json", m->settings, NULL);
 }
 
 static tfm_status open_ct2(tfm_checkpoint *checkpoint, const char *path, tfm_error *error) {

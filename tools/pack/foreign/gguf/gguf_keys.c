@@ -107,8 +107,6 @@ static json_t *json_of(const tfm_gguf_value *value) {
     return tfm_gguf_real(value, 0, &real) ? json_real(real) : json_string("not a number");
 }
 
-static void tell(void *user, const char *text) { tfm_foreign_note(user, "%s", text); }
-
 void tfm_gguf_check_keys(tfm_gguf_model *m) {
     json_t *object = json_object();
     named_table *table = malloc(sizeof *table);
@@ -125,15 +123,9 @@ void tfm_gguf_check_keys(tfm_gguf_model *m) {
     } else if (m->foreign.status == TFM_OK) {
         name_keys(table, m->family->architecture);
         const tfm_key_table all = {table->keys, N_KEYS, NULL};
-        const tfm_pack_options options = {.note = tell, .note_user = &m->foreign};
         const char *slash = strrchr(m->gguf->path, '/');
         const tfm_path folder = tfm_path_folder(m->gguf->path);
-        const tfm_config config = {.folder = folder.text,
-                                   .file = slash ? slash + 1 : m->gguf->path,
-                                   .object = object,
-                                   .asked = m->asked,
-                                   .error = m->foreign.error};
-        m->foreign.status = tfm_keys_check(&all, &config, false, &options);
+        tfm_foreign_check_keys(&m->foreign, &all, folder.text, slash ? slash + 1 : m->gguf->path, object, m->asked);
     }
     json_decref(object);
     free(table);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "marian_keys.h"
 #include "npz_file.h"
 #include "tools/pack/common/name_format.h"
 #include "tools/pack/common/path.h"
@@ -23,7 +24,9 @@ typedef struct model {
     tfm_foreign_model foreign;
     tfm_npz_file file;
     tfm_path folder;
-    json_t *options, *vocabulary; /* vocabulary: {token: id} of a .yml, or NULL */
+    json_t *options, *asked; /* options as text, and those that were asked for */
+    json_t *decoding;        /* options of decoder.yml as JSON, or NULL */
+    json_t *vocabulary;      /* vocabulary: {token: id} of a .yml, or NULL */
     tfm_array_views views;
     uint64_t d, target_size;
     bool pre_norm, shared, tied; /* shared: one embedding for source and target */
@@ -31,7 +34,8 @@ typedef struct model {
 
 /* ---- options ---- */
 
-static const char *option(const model *m, const char *key, const char *fallback) {
+static const char *option(model *m, const char *key, const char *fallback) {
+    if (m->asked) json_object_set_new(m->asked, key, json_true());
     const char *value = json_string_value(json_object_get(m->options, key));
     return value ? value : fallback;
 }
@@ -198,6 +202,27 @@ static void write_config(model *m, const uint64_t layers[2]) {
     foreign->checkpoint->hints.two_vocabularies = true;
 }
 
+/* What decoder.yml beside the model, as OPUS-MT publishes it, says of the search. */
+static void write_search(model *m, json_t *generation) {
+    static const char file[] = "decoder.yml";
+    json_t *asked = m->decoding ? json_pack("{s:b, s:b, s:b}", "beam-size", 1, "normalize", 1, "models", 1) : NULL;
+    if (!m->decoding) return;
+    const json_t *beams = json_object_get(m->decoding, "beam-size"), *norm = json_object_get(m->decoding, "normalize");
+    const double n_beams = beams ? json_number_value(beams) : 12,
+                 power = json_number_value(norm); /* Marian's defaults */
+    if (!(n_beams >= 1 && n_beams <= 1000 && n_beams == (double)(int)n_beams) || !(power >= 0 && power <= 100)) {
+        tfm_foreign_fail(&m->foreign, TFM_ERROR_FORMAT, "%s beside it: beam-size and normalize make no sense", file);
+    } else {
+        tfm_foreign_set_u64(&m->foreign, generation, "num_beams", (uint64_t)n_beams);
+        tfm_foreign_set_real(&m->foreign, generation, "length_penalty", json_is_true(norm) ? 1 : power);
+    }
+    const char *models = json_string_value(json_object_get(m->decoding, "models"));
+    if (models && strchr(models, ' '))
+        tfm_foreign_note(&m->foreign, "%s is of several models together; this one is packed alone", file);
+    tfm_foreign_check_keys(&m->foreign, &tfm_marian_decoder_keys, m->folder.text, file, m->decoding, asked);
+    json_decref(asked);
+}
+
 static void write_generation(model *m) {
     tfm_foreign_model *foreign = &m->foreign;
     json_t *generation = foreign->checkpoint->generation_config;
@@ -209,6 +234,20 @@ static void write_generation(model *m) {
     tfm_foreign_set_u64(foreign, generation, "decoder_start_token_id", pad);
     tfm_foreign_set_bool(foreign, generation, "renormalize_logits", true);
     tfm_foreign_set(foreign, generation, "bad_words_ids", json_pack("[[I]]", (json_int_t)pad));
+    write_search(m, generation);
+}
+
+/* The file's own name. */
+static const char *name_of(const model *m) {
+    const char *slash = strrchr(m->file.path, '/');
+    return slash ? slash + 1 : m->file.path;
+}
+
+static void check_keys(model *m) {
+    json_t *typed = tfm_marian_typed(m->options);
+    if (!typed) tfm_foreign_fail(&m->foreign, TFM_ERROR_MEMORY, "out of memory");
+    tfm_foreign_check_keys(&m->foreign, &tfm_marian_model_keys, m->folder.text, name_of(m), typed, m->asked);
+    json_decref(typed);
 }
 
 static void read_options(model *m) {
@@ -233,6 +272,7 @@ static void read_model(model *m) {
     const uint64_t layers[2] = {whole(m, "enc-depth", 1024), whole(m, "dec-depth", 1024)};
     write_config(m, layers);
     write_generation(m);
+    check_keys(m);
     show_embeddings(m);
     show_stack(m, "encoder", layers[0], false);
     show_stack(m, "decoder", layers[1], true);
@@ -275,6 +315,19 @@ static tfm_status read_vocabulary(model *m, tfm_error *error) {
         m->vocabulary ? tfm_read_source(path.text, YAML_MAX, &text, error) : tfm_no_memory(error, "%s", path.text);
     if (status == TFM_OK) status = tfm_npz_yaml(text.data, text.size, path.text, &strings, error);
     if (status == TFM_OK) status = take_ids(strings, path.text, m->vocabulary, error);
+    json_decref(strings);
+    tfm_text_free(&text);
+    return status;
+}
+
+static tfm_status read_decoding(model *m, tfm_error *error) {
+    const tfm_path path = tfm_path_in(m->folder.text, "decoder.yml");
+    tfm_text text = {0};
+    json_t *strings = NULL;
+    if (!tfm_path_is_file(path.text)) return TFM_OK;
+    tfm_status status = tfm_read_source(path.text, YAML_MAX, &text, error);
+    if (status == TFM_OK) status = tfm_npz_yaml(text.data, text.size, path.text, &strings, error);
+    if (status == TFM_OK && !(m->decoding = tfm_marian_typed(strings))) status = tfm_no_memory(error, "%s", path.text);
     json_decref(strings);
     tfm_text_free(&text);
     return status;
@@ -331,6 +384,8 @@ static void close_model(void *state) {
     tfm_npz_file_close(&m->file);
     tfm_array_views_free(&m->views);
     json_decref(m->options);
+    json_decref(m->asked);
+    json_decref(m->decoding);
     json_decref(m->vocabulary);
     free(m);
 }
@@ -344,9 +399,11 @@ static tfm_status open_npz(tfm_checkpoint *checkpoint, const char *path, tfm_err
     m->folder = tfm_path_folder(path);
     checkpoint->config = json_object();
     checkpoint->generation_config = json_object();
-    if (!checkpoint->config || !checkpoint->generation_config) return tfm_no_memory(error, "%s", path);
+    m->asked = json_object();
+    if (!checkpoint->config || !checkpoint->generation_config || !m->asked) return tfm_no_memory(error, "%s", path);
     tfm_status status = tfm_npz_file_open(&m->file, path, error);
     if (status == TFM_OK) status = read_vocabulary(m, error);
+    if (status == TFM_OK) status = read_decoding(m, error);
     if (status != TFM_OK) return status;
     read_model(m);
     m->foreign.error = NULL; /* it was of this call */

@@ -126,6 +126,87 @@ Test(npz, options_by_name) {
     refuse_option("lemma-dim-emb: 8\n", "option lemma-dim-emb");
 }
 
+/* ---- keys ---- */
+
+/* Further options as OPUS-MT's models have them (Marian 1.7.8), and as models of 1.12 have. */
+static const char opus_mt[] =
+    "bert-train-type-embeddings: true\nbert-type-vocab-size: 2\ndec-cell: gru\ndec-cell-base-depth: 2\n"
+    "dec-cell-high-depth: 1\ndim-emb: 512\ndim-rnn: 1024\nenc-cell: gru\nenc-cell-depth: 1\nenc-type: bidirectional\n"
+    "input-types:\n  []\nlayer-normalization: false\nright-left: false\nskip: false\nspecial-vocab:\n  []\n"
+    "tied-embeddings: false\ntied-embeddings-all: true\ntied-embeddings-src: false\ntransformer-aan-activation: swish\n"
+    "transformer-aan-depth: 2\ntransformer-aan-nogate: false\ntransformer-decoder-autoreg: self-attention\n"
+    "transformer-dim-aan: 2048\ntransformer-dim-ffn: 2048\ntransformer-ffn-depth: 2\n"
+    "transformer-guided-alignment-layer: last\ntransformer-no-projection: false\ntransformer-postprocess-emb: d\n"
+    "transformer-postprocess-top: \"\"\ntransformer-train-position-embeddings: false\nulr: false\nulr-dim-emb: 0\n"
+    "ulr-trainable-transformation: false\nversion: v1.7.8 63e1cfe4 2019-02-11 21:04:00 -0800\n";
+static const char newer[] =
+    "dim-emb: 512\nfactors-combine: sum\nfactors-dim-emb: 0\ninput-types:\n  - sequence\n  - sequence\n"
+    "lemma-dependency: \"\"\nlemma-dim-emb: 0\noutput-approx-knn:\n  []\noutput-omit-bias: false\nright-left: false\n"
+    "transformer-decoder-dim-ffn: 0\ntransformer-decoder-ffn-depth: 0\ntransformer-depth-scaling: true\n"
+    "transformer-pool: false\nversion: v1.12.0 65bf82ff 2023-02-21 09:56:29 -0800\n";
+static const char decoder_yml[] =
+    "relative-paths: true\nmodels:\n  - model.npz\nvocabs:\n  - opus.spm32k-spm32k.vocab.yml\n"
+    "  - opus.spm32k-spm32k.vocab.yml\nbeam-size: 6\nnormalize: 1\nword-penalty: 0\nmini-batch: 1\nmaxi-batch: 1\n"
+    "maxi-batch-sort: src\n";
+
+/* Packs a model with further options and decoder.yml (NULL: none), and looks at what is told and kept. */
+static tfm_file *pack_with(const char *more, const char *decoder, const char *notes, const char *ignored) {
+    char *from, *folder = make(&from, false, false, more), *path = strdup(in(folder, "model.npz"));
+    if (decoder) write_text_in(folder, "decoder.yml", decoder);
+    tfm_file *file = packed_file(path, in(folder, "m.bin"));
+    cr_expect_str_eq(packed_notes, notes);
+    cr_expect_str_eq(tfm_table_string(tfm_file_table(file, "metadata"), "ignored", ""), ignored);
+    free(path);
+    scratch_remove(&from);
+    scratch_remove(&folder);
+    return file;
+}
+
+Test(npz, published_options_say_nothing) {
+    const char *const options[] = {opus_mt, newer};
+    for (size_t i = 0; i < 2; i++) {
+        tfm_file *file = pack_with(options[i], NULL, "", "");
+        tfm_file_close(&file);
+    }
+}
+
+Test(npz, unknown_options_are_named_and_kept) {
+    tfm_file *file =
+        pack_with("transformer-turbo: 3\nnothing: false\nnone: 0\nempty:\n  []\noutput-approx-knn:\n  - 100\n"
+                  "  - 1024\n",
+                  NULL,
+                  "model.npz: settings that are not supported are left out: output-approx-knn = \"100 1024\"; "
+                  "model.npz: not known to this kind of model, and left out: transformer-turbo = 3",
+                  "model.npz: transformer-turbo = 3\nmodel.npz: output-approx-knn = \"100 1024\"");
+    tfm_file_close(&file);
+}
+
+Test(npz, search_of_decoder_yml) {
+    tfm_file *file = pack_with("", decoder_yml, "", "");
+    const tfm_table *generation = tfm_file_table(file, "generation");
+    cr_expect_eq(tfm_table_u64(generation, "num_beams", 0), 6);
+    cr_expect_float_eq(tfm_table_f64(generation, "length_penalty", -1), 1, 0);
+    tfm_file_close(&file);
+    file = pack_with("", "beam-size: 4\nnormalize: 0.6\nword-penalty: 0.5\nmodels: [a.npz, b.npz]\n",
+                     "decoder.yml is of several models together; this one is packed alone; decoder.yml: settings that "
+                     "are not supported are left out: word-penalty = 0.5",
+                     "decoder.yml: word-penalty = 0.5");
+    generation = tfm_file_table(file, "generation");
+    cr_expect_eq(tfm_table_u64(generation, "num_beams", 0), 4);
+    cr_expect_float_eq(tfm_table_f64(generation, "length_penalty", -1), 0.6, 0);
+    tfm_file_close(&file);
+}
+
+Test(npz, options_of_other_models) {
+    refuse_option("right-left: true\n", "right-left is not supported (true)");
+    refuse_option("input-types:\n  - sequence\n  - class\n", "input-types is not supported (\"sequence class\")");
+    refuse_option("factors-combine: concat\n", "factors-combine is not supported");
+    refuse_option("lemma-dependency: re-embedding\n", "lemma-dependency is not supported");
+    refuse_option("transformer-disable-position-embeddings: true\n", "transformer-disable-position-embeddings");
+}
+
+/* ---- damaged files ---- */
+
 /* A file with these options and perhaps one further entry. */
 static void refuse_file(const char *yaml, const char *name, const void *data, size_t n, tfm_status expected,
                         const char *text) {

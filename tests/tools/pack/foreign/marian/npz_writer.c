@@ -126,7 +126,7 @@ static void put_stack(npz_writer *w, tfm_checkpoint *from, const char *stack, in
 
 void npz_convert(const char *folder, const char *path, const char *more, bool deflate, bool half) {
     tfm_checkpoint *from;
-    char yaml[1000];
+    char yaml[4000];
     REQUIRE_OK(tfm_checkpoint_open(&from, folder, error));
     const json_t *config = tfm_checkpoint_config(from);
     const int encoder = (int)json_integer_value(json_object_get(config, "encoder_layers"));
