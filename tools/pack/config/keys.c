@@ -9,7 +9,8 @@
 #include "tools/pack/common/name_format.h"
 #include "tools/pack/common/word_list.h"
 
-#define SHOWN_MAX 12 /* keys that one note names */
+#define SHOWN_MAX 12  /* keys that one note names */
+#define KEPT_MAX 1000 /* keys that the metadata of a model file keep */
 
 /* Keys of one file that one note is about. */
 typedef struct found {
@@ -100,7 +101,9 @@ static void add(const check *c, found *list, const tfm_config *config, const cha
     if (list->n++ < SHOWN_MAX && list->used < sizeof list->text)
         list->used += (size_t)snprintf(list->text + list->used, sizeof list->text - list->used, "%s%.80s = %s",
                                        list->used ? ", " : "", name, text);
-    if (c->options->ignored)
+    const size_t kept = json_array_size(c->options->ignored);
+    if (kept == KEPT_MAX) json_array_append_new(c->options->ignored, json_string("and more"));
+    if (c->options->ignored && kept < KEPT_MAX)
         json_array_append_new(c->options->ignored, json_sprintf("%s: %.200s = %s", config->file, name, text));
 }
 

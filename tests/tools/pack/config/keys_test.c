@@ -106,6 +106,23 @@ Test(keys, many) {
     json_decref(ignored);
 }
 
+/* A file of a million unknown keys does not make a model file of their size. */
+Test(keys, more_than_are_kept) {
+    char *text = NULL;
+    size_t n;
+    FILE *out = open_memstream(&text, &n);
+    for (int i = 1; i <= 1500; i++) fprintf(out, "%s\"key%d\": %d", i > 1 ? ", " : "{", i, i);
+    fputs("}", out);
+    cr_assert_eq(fclose(out), 0);
+    json_t *ignored = json_array();
+    REQUIRE_OK(check(text, NULL, false, ignored, error));
+    cr_expect_eq(json_array_size(ignored), 1001);
+    cr_expect_str_eq(json_string_value(json_array_get(ignored, 999)), "c.json: key1000 = 1000");
+    cr_expect_str_eq(json_string_value(json_array_get(ignored, 1000)), "and more");
+    json_decref(ignored);
+    free(text);
+}
+
 /* What is read and in no table is a fault of the table. */
 Test(keys, unlisted) {
     tfm_error error;

@@ -61,17 +61,27 @@ static tfm_status take_pieces(reader *r, uint64_t count) {
     return at == r->file.size ? TFM_OK : wrong(r, count);
 }
 
-tfm_status tfm_llama2c_write_tokenizer(const char *path, uint64_t vocab_size, tfm_writer *writer, tfm_error *error) {
+tfm_status tfm_llama2c_tokenizer_table(const char *path, uint64_t vocab_size, tfm_table_builder *table,
+                                       tfm_error *error) {
     reader r = {.path = path, .error = error};
     json_t *root = NULL;
     r.list = (tfm_piece_list){.what = path, .bos = 1, .eos = 2, .add_bos = true, .space_prefix = true};
     tfm_status status = tfm_read_source(path, MAX_FILE, &r.file, error);
     if (status == TFM_OK) status = take_pieces(&r, vocab_size);
     if (status == TFM_OK) status = tfm_piece_list_byte_pairs(&r.list, &root, error);
-    if (status == TFM_OK) status = tfm_tokenizer_json_write(root, path, "tokenizer", writer, error);
+    if (status == TFM_OK) status = tfm_tokenizer_json(root, path, table, error);
     json_decref(root);
     free(r.list.pieces);
     free(r.texts);
     tfm_text_free(&r.file);
+    return status;
+}
+
+tfm_status tfm_llama2c_write_tokenizer(const char *path, uint64_t vocab_size, tfm_writer *writer, tfm_error *error) {
+    tfm_table_builder *table = tfm_table_builder_new();
+    tfm_status status = table ? tfm_llama2c_tokenizer_table(path, vocab_size, table, error)
+                              : tfm_no_memory(error, "%s: the tokenizer", path);
+    if (status == TFM_OK) status = tfm_writer_section(writer, "tokenizer", table, error);
+    tfm_table_builder_free(&table);
     return status;
 }

@@ -4,11 +4,12 @@
 #include <yaml.h>
 
 #include "npz_file.h"
+#include "runtime/tfm.h"
 
 typedef struct reader {
     json_t *object;
-    char *key;    /* waiting for its value */
-    json_t *list; /* string of a list's items while it is open */
+    char *key;     /* waiting for its value */
+    tfm_text list; /* items of a list while it is open, spaces between them */
     int depth;
     bool ended;
 } reader;
@@ -21,16 +22,8 @@ static bool set(reader *r, const char *value, size_t n) {
 }
 
 static bool append(reader *r, const char *value, size_t n) {
-    const char *old = json_string_value(r->list);
-    const size_t length = strlen(old);
-    char *text = length + n < 1 << 16 ? malloc(length + n + 2) : NULL;
-    if (!text) return false;
-    memcpy(text, old, length);
-    if (length) text[length] = ' ';
-    memcpy(text + length + (length > 0), value, n);
-    const bool ok = json_string_setn(r->list, text, length + (length > 0) + n) == 0;
-    free(text);
-    return ok;
+    if (r->list.size + n >= 1 << 16) return false;
+    return (r->list.size == 0 || tfm_text_append(&r->list, " ", 1)) && tfm_text_append(&r->list, value, n);
 }
 
 /* One event; false: nothing a flat mapping has. */
@@ -47,16 +40,9 @@ static bool take(reader *r, const yaml_event_t *e) {
     case YAML_SEQUENCE_START_EVENT:
         if (r->depth != 1 || !r->key) return false;
         r->depth++;
-        r->list = json_string("");
-        return r->list != NULL;
-    case YAML_SEQUENCE_END_EVENT: {
-        const char *items = json_string_value(r->list);
-        const bool ok = set(r, items, strlen(items));
-        json_decref(r->list);
-        r->list = NULL;
-        r->depth--;
-        return ok;
-    }
+        r->list.size = 0;
+        return true;
+    case YAML_SEQUENCE_END_EVENT: r->depth--; return set(r, r->list.data ? r->list.data : "", r->list.size);
     case YAML_SCALAR_EVENT:
         if (memchr(text, 0, n)) return false;
         if (r->depth == 2) return append(r, text, n);
@@ -90,7 +76,7 @@ tfm_status tfm_npz_yaml(const char *text, size_t n, const char *what, json_t **o
     }
     yaml_parser_delete(&parser);
     free(r.key);
-    json_decref(r.list);
+    tfm_text_free(&r.list);
     if (good && r.ended) {
         *object = r.object;
         return TFM_OK;
