@@ -65,6 +65,8 @@ tfm_config tfm_config_within(tfm_config *config, const char *key) {
     tfm_config inner = *config;
     inner.within = key;
     inner.object = tfm_config_get(config, key);
+    if (inner.object && !json_is_object(inner.object) && !json_is_false(inner.object))
+        tfm_config_fail(config, TFM_ERROR_FORMAT, key, "is no object");
     if (!json_is_object(inner.object)) inner.object = NULL;
     return inner;
 }

@@ -26,7 +26,10 @@ typedef struct tfm_config {
 /* A key as it stands in the whole file: "rope_scaling.factor". */
 tfm_name tfm_config_key_name(const tfm_config *config, const char *key);
 
-/* The object under a key, which is asked for; its object is NULL if there is none. Its failures are its own. */
+/*
+ * The object under a key, which is asked for; its object is NULL if there is none. A value of another type is a failure
+ * of config, later ones are its own.
+ */
 tfm_config tfm_config_within(tfm_config *config, const char *key);
 
 /* A missing key or null gives NULL. */

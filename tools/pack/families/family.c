@@ -1,8 +1,10 @@
 /* family.c - what importers share; see family.h. */
 #include "family.h"
 
+#include <ctype.h>
 #include <string.h>
 
+#include "tools/pack/common/word_list.h"
 #include "tools/pack/config/keys.h"
 
 /* ---- an import ---- */
@@ -16,8 +18,34 @@ tfm_status tfm_family_begin(tfm_family *family, const tfm_importer *importer, tf
 
 void tfm_family_end(tfm_family *family) { tfm_plan_free(&family->plan); }
 
+/* A name of a class behind that of its family: whether the two are one, capitals and marks aside. */
+static const char *skip_family(const char *class, const char *model_type) {
+    for (; *model_type; model_type++) {
+        if (!isalnum((unsigned char)*model_type)) continue;
+        while (*class == '_') class ++;
+        if (tolower((unsigned char)*class ++) != tolower((unsigned char)*model_type)) return NULL;
+    }
+    return class;
+}
+
+/* A class that transformers does not have computes something that only its own code knows. */
+static void look_at_class(const tfm_config *config, const tfm_pack_options *options) {
+    static const char endings[] = "Model LMHeadModel WithLMHeadModel DoubleHeadsModel MTModel EncoderModel ForCausalLM "
+                                  "ForConditionalGeneration ForMaskedLM ForPreTraining ForSequenceClassification "
+                                  "ForTokenClassification ForQuestionAnswering ForTextEncoding";
+    const char *class = json_string_value(json_array_get(json_object_get(config->object, "architectures"), 0));
+    const char *ending = class && config->scope ? skip_family(class, config->scope) : "Model";
+    if (ending && tfm_word_list_has(endings, ending)) return;
+    tfm_pack_note(options,
+                  "config.json: class '%.80s' is not known, and is packed as an ordinary model of type '%.80s'", class,
+                  config->scope);
+    if (options->ignored)
+        json_array_append_new(options->ignored, json_sprintf("%s: architectures = %.200s", config->file, class));
+}
+
 tfm_status tfm_family_check(const tfm_family *family, tfm_error *error) {
     const tfm_config config = tfm_checkpoint_read_config(family->checkpoint, error);
+    if (config.asked) look_at_class(&config, family->options);
     tfm_status status = config.asked ? tfm_keys_check(&tfm_config_keys, &config, false, family->options) : TFM_OK;
     return status == TFM_OK ? tfm_plan_check(family->plan, error) : status;
 }

@@ -67,7 +67,6 @@ Test(keys, told) {
         {"{\"rope\": {\"factor\": 2}}", NULL, ""},
         {"{\"rope\": {\"factor\": 2, \"beta\": 3}}", NULL,
          "c.json: not known to this kind of model, and left out: rope.beta = 3\n"},
-        {"{\"rope\": 7}", NULL, ""}, /* its type is for who reads it */
         {"{\"notes\": {\"a\": 1, \"b\": 2}}", NULL, ""},
         {"{\"penalty\": 2, \"x\": 1}", NULL,
          "c.json: settings that are not supported are left out: penalty = 2\n"

@@ -446,6 +446,9 @@ tfm_status tfm_import_causal(const tfm_importer *importer, tfm_checkpoint *check
     if (status == TFM_OK) {
         importer->read_causal(&c, &config);
         if (config.status == TFM_OK) check_heads(&config, &c.stack);
+        if (!tfm_config_bool(&config, "is_causal", true))
+            tfm_config_fail(&config, TFM_ERROR_UNSUPPORTED, "is_causal",
+                            "is false, which makes an encoder of a decoder");
         status = config.status;
     }
     if (status == TFM_OK) status = plan_all(&c, error);

@@ -280,6 +280,29 @@ Test(causal, qwen3) {
     model_free(&m);
 }
 
+/* A class of its own computes what only its own code knows. */
+Test(causal, classes) {
+    static const struct {
+        const char *class, *told;
+    } cases[] = {
+        {"LlamaForCausalLM", ""},
+        {"LlamaModel", ""},
+        {"LlamaBiModel", "config.json: class 'LlamaBiModel' is not known, and is packed as an ordinary model of type "
+                         "'llama'"},
+        {"XForCausalLM", "config.json: class 'XForCausalLM' is not known, and is packed as an ordinary model of type "
+                         "'llama'"},
+    };
+    char *folder = scratch_make();
+    static const char *const files[] = {"config.json", "model.safetensors"};
+    for (size_t i = 0; i < 2; i++) copy_file(golden_path("llama"), folder, files[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        packed_configure(folder, tfm_name_format("{\"architectures\": [\"%s\"]}", cases[i].class).text);
+        REQUIRE_OK(packed_try(folder, TFM_F32, error));
+        cr_expect_str_eq(packed_notes, cases[i].told, "%s", packed_notes);
+    }
+    scratch_remove(&folder);
+}
+
 /* GPT-2 may divide the scores of layer i by i + 1: then its queries are, and nothing else. */
 Test(causal, gpt2_scores_by_layer) {
     char *folder = scratch_make();

@@ -220,6 +220,12 @@ Test(rotations, refused) {
     check_refused("llama", "{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4}}",
                   TFM_ERROR_UNSUPPORTED,
                   "config.json: quantization_config is not supported ({\"quant_method\":\"gptq\"");
+    check_refused("llama", "{\"rope_scaling\": \"linear\"}", TFM_ERROR_FORMAT,
+                  "config.json: rope_scaling is no object");
+    check_refused("llama", "{\"rope_parameters\": [1]}", TFM_ERROR_FORMAT, "config.json: rope_parameters is no object");
+    check_refused("qwen2", "{\"is_causal\": false}", TFM_ERROR_UNSUPPORTED, "config.json: is_causal is false");
+    check_refused("qwen3", "{\"use_bidirectional_attention\": true}", TFM_ERROR_UNSUPPORTED,
+                  "config.json: use_bidirectional_attention is not supported (true)");
     check_refused("llama", "{\"hidden_act\": \"quick_gelu\"}", TFM_ERROR_UNSUPPORTED,
                   "config.json: hidden_act has a value that is not supported: \"quick_gelu\"");
 }
