@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "runtime/tfm.h"
 #include "shown.h"
 
@@ -40,18 +41,37 @@ void tfm_program(const char *name) {
     program = name;
 }
 
-static void complain(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
-static void complain(const char *format, va_list arguments) {
+static void (*print_message)(FILE *out, const char *line, size_t n);
+
+void tfm_program_messages(void (*print)(FILE *out, const char *line, size_t n)) { print_message = print; }
+
+/* "NAME: kind" and the message to stderr, as one line. */
+static void complain(const char *kind, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+static void complain(const char *kind, const char *format, va_list arguments) {
+    tfm_text raw = {0}, line = {0};
+    va_list again;
+    va_copy(again, arguments);
+    int n = vsnprintf(NULL, 0, format, arguments);
+    bool ok = n >= 0 && tfm_text_reserve(&raw, (size_t)n + 1);
+    if (ok) vsnprintf(raw.data, (size_t)n + 1, format, again);
+    va_end(again);
+    ok = ok && tfm_text_print(&line, "%s: %s", program, kind) && tfm_text_append_shown(&line, raw.data, (size_t)n, "");
     flockfile(stderr);
-    fprintf(stderr, "%s: ", program);
-    tfm_say_list(stderr, format, arguments);
+    if (!ok)
+        fprintf(stderr, "%s: (out of memory)\n", program);
+    else if (print_message)
+        print_message(stderr, line.data, line.size);
+    else
+        fprintf(stderr, "%s\n", line.data);
     funlockfile(stderr);
+    tfm_text_free(&raw);
+    tfm_text_free(&line);
 }
 
 int tfm_complain(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    complain(format, arguments);
+    complain("", format, arguments);
     va_end(arguments);
     return TFM_EXIT_FAILURE;
 }
@@ -59,7 +79,7 @@ int tfm_complain(const char *format, ...) {
 int tfm_complain_usage(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    complain(format, arguments);
+    complain("", format, arguments);
     va_end(arguments);
     fprintf(stderr, "Try '%s --help'.\n", program);
     return TFM_EXIT_USAGE;
@@ -67,12 +87,9 @@ int tfm_complain_usage(const char *format, ...) {
 
 int tfm_note(const char *format, ...) {
     va_list arguments;
-    flockfile(stderr);
-    fprintf(stderr, "%s: note: ", program);
     va_start(arguments, format);
-    tfm_say_list(stderr, format, arguments);
+    complain("note: ", format, arguments);
     va_end(arguments);
-    funlockfile(stderr);
     return TFM_EXIT_OK;
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "runtime/tfm.h"
 
@@ -26,6 +27,10 @@ int tfm_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int tfm_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* As tfm_complain, then where to find help; returns TFM_EXIT_USAGE. */
 int tfm_complain_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* From now on print writes such messages, each a line of n bytes without its end; NULL: they are written as they are.
+ */
+void tfm_program_messages(void (*print)(FILE *out, const char *line, size_t n));
 
 /* Writes what stdout still holds: code, or TFM_EXIT_FAILURE after a sentence where it, or an earlier write, failed. */
 int tfm_finish_output(int code);

@@ -158,6 +158,7 @@ int tfm_prompt_run(tfm_engine *engine, tfm_settings *settings, int argc, char **
                       .conversation = {.engine = engine, .settings = settings, .sequence = -1}};
     tfm_line_editor *editor = tfm_signals_catch() ? tfm_line_editor_open(tfm_commands_complete, &c) : NULL;
     int result = TFM_EXIT_OK;
+    tfm_program_messages(tfm_wrap_line);
     if (editor) {
         greet(engine);
         run(editor, &c);
@@ -168,6 +169,7 @@ int tfm_prompt_run(tfm_engine *engine, tfm_settings *settings, int argc, char **
     tfm_conversation_free(&c.conversation);
     tfm_ids_free(&c.last);
     tfm_text_free(&c.message);
+    tfm_program_messages(NULL);
     tfm_signals_die();
     return result;
 }

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attention_file.h"
@@ -12,6 +11,7 @@
 #include "tools/common/shell_completion.h"
 #include "tools/common/shown.h"
 #include "tools/run/analysis/analysis.h"
+#include "tools/run/engine/first_steps.h"
 
 enum { PROMPT_BYTES = 64 << 20 }; /* longest --prompt-file */
 
@@ -52,7 +52,9 @@ static int print_version(const tfm_settings *settings) {
 }
 
 static int check_usage(const tfm_settings *settings, size_t n_arguments, bool interactive) {
-    if (n_arguments == 0) return tfm_complain_usage("which model? Give a file made by tfmpack");
+    if (n_arguments == 0)
+        return tfm_complain_usage("which model? tfmrun MODEL TEXT runs a file that tfmpack made: tfmpack FOLDER "
+                                  "model.bin, then tfmrun model.bin");
     if (settings->log_probs && !settings->json) return tfm_complain_usage("--log-probs needs --json");
     if (settings->attention_weights && !settings->json) return tfm_complain_usage("--attention-weights needs --json");
     if (settings->top_log_probs && !settings->json) return tfm_complain_usage("--top-log-probs needs --json");
@@ -111,21 +113,6 @@ static int run_prompt_file(tfm_engine *engine, const tfm_settings *settings) {
     return result;
 }
 
-/* What to do about a MODEL that is none, for who is here for the first time. */
-static void advise(char *const *arguments, size_t n) {
-    struct stat facts;
-    tfm_text config = {0};
-    bool there = stat(arguments[0], &facts) == 0, folder = there && S_ISDIR(facts.st_mode);
-    bool checkpoint = folder && tfm_text_print(&config, "%s/config.json", arguments[0]) && !access(config.data, F_OK);
-    tfm_text_free(&config);
-    if (checkpoint) tfm_note("pack it first: tfmpack %s model.bin; then tfmrun model.bin", arguments[0]);
-    for (size_t i = 1; !there && i < n; i++)
-        if (stat(arguments[i], &facts) == 0) {
-            tfm_note("the model comes first: tfmrun %s TEXT", arguments[i]);
-            return;
-        }
-}
-
 /* argv: as given; arguments: the model, then texts. */
 static int run(tfm_settings *settings, char **arguments, size_t n_arguments, bool interactive, int argc, char **argv) {
     tfm_engine engine;
@@ -145,12 +132,13 @@ static int run(tfm_settings *settings, char **arguments, size_t n_arguments, boo
     }
     if (status != TFM_OK) {
         tfm_complain("%s", error.message);
-        if (!opened) advise(arguments, n_arguments);
+        if (!opened) tfm_first_steps(arguments, n_arguments);
     } else if (interactive) {
         result = tfm_prompt_run(&engine, settings, argc, argv);
     } else if (settings->prompt_file) {
         result = run_prompt_file(&engine, settings);
     } else {
+        tfm_first_texts(settings, arguments + 1, n_arguments - 1);
         result = run_texts(&engine, settings, n_arguments > 1 ? arguments + 1 : NULL, n_arguments - 1);
     }
     tfm_engine_close(&engine);

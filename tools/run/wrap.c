@@ -78,17 +78,22 @@ bool tfm_wrap_finish(tfm_wrap *w, tfm_text *out) {
     return ok;
 }
 
+static void print_line(FILE *file, bool color, const char *line, size_t n) {
+    tfm_wrap wrap = {.width = isatty(fileno(file)) ? tfm_terminal_columns(fileno(file)) - 1 : UINT_MAX};
+    tfm_text out = {0};
+    bool ok = tfm_wrap_push(&wrap, line, n, &out);
+    ok = tfm_wrap_finish(&wrap, &out) && ok;
+    if (ok) fprintf(file, "%s%.*s%s\n", color ? "\033[2m" : "", (int)out.size, out.data, color ? "\033[0m" : "");
+    tfm_text_free(&out);
+}
+
+void tfm_wrap_line(FILE *file, const char *line, size_t n) { print_line(file, false, line, n); }
+
 void tfm_wrap_note(FILE *file, bool dim, const char *format, ...) {
     char line[512];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    bool terminal = isatty(fileno(file)), color = dim && tfm_color_terminal(fileno(file));
-    tfm_wrap wrap = {.width = terminal ? tfm_terminal_columns(fileno(file)) - 1 : UINT_MAX};
-    tfm_text out = {0};
-    bool ok = tfm_wrap_push(&wrap, line, strlen(line), &out);
-    ok = tfm_wrap_finish(&wrap, &out) && ok;
-    if (ok) fprintf(file, "%s%.*s%s\n", color ? "\033[2m" : "", (int)out.size, out.data, color ? "\033[0m" : "");
-    tfm_text_free(&out);
+    print_line(file, dim && tfm_color_terminal(fileno(file)), line, strlen(line));
 }

@@ -25,6 +25,8 @@ bool tfm_wrap_push(tfm_wrap *wrap, const char *text, size_t n, tfm_text *out);
 /* The text is over: appends the rest, and is as new. */
 bool tfm_wrap_finish(tfm_wrap *wrap, tfm_text *out);
 
+/* Prints a line of n bytes, broken at words if file is a terminal. */
+void tfm_wrap_line(FILE *file, const char *line, size_t n);
 /* Prints a line, made as printf does, broken at words if file is a terminal: a note beside an answer, dim or not. */
 void tfm_wrap_note(FILE *file, bool dim, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -97,7 +97,7 @@ Test(line_editor, completes_commands) {
     expect(&c, "\nA dog.\r\n");
     send_text(&c, "/read od\t\n");
     expect(&c, "od: cannot open");
-    expect(&c, "> "); /* before that, Ctrl-C throws away what waits to be read */
+    expect(&c, "> ");           /* before that, Ctrl-C throws away what waits to be read */
     send_text(&c, "/re\t\x03"); /* of what means something here: no /retry */
     expect(&c, "read   reset\r\n");
     send_text(&c, "Ein\tHund.\n"); /* in a text it is white space */

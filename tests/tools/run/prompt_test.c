@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -177,5 +178,22 @@ Test(prompt, is_not_for_machines) {
     send_text(&c, "Ein Hund.\n");
     expect(&c, "{\"text\":\"A dog is walking.\",");
     send_text(&c, "\x04");
+    cr_expect_eq(end_child(&c, NULL), 0);
+}
+
+/* A message is as wide as the terminal, and broken between words. */
+Test(prompt, messages_are_wrapped, .init = at_a_terminal) {
+    const char *const words[] = {tfmrun_path(), shipped_model(), NULL};
+    child c = start_on_terminal(words);
+    const struct winsize narrow = {.ws_row = 40, .ws_col = 60};
+    expect(&c, "> ");
+    cr_assert_eq(ioctl(c.in, TIOCSWINSZ, &narrow), 0);
+    send_text(&c, "/set alignment-from 9\r");
+    expect(&c, "tfmrun: --alignment-from: the model has no layer 9; its\r\ndecoder's are 0 to 2, -1 is the last\r\n");
+    expect(&c, "> ");
+    send_text(&c, "/set num-beams 0\r");
+    expect(&c, "tfmrun: num-beams: '0' is not a whole number from 1 to 1024\r\n");
+    expect(&c, "> ");
+    send_text(&c, "/exit\r");
     cr_expect_eq(end_child(&c, NULL), 0);
 }

@@ -242,7 +242,8 @@ Test(arguments, files_that_cannot_be_opened) {
         outcome run = RUN("", names[i], NULL);
         cr_expect_eq(run.code, 1, "%s", names[i]);
         cr_expect(strncmp(run.err, "tfmrun: ", 8) == 0 && strstr(run.err, names[i]), "%s", run.err);
-        cr_expect_eq(strchr(run.err, '\n'), run.err + strlen(run.err) - 1, "one line: %s", run.err);
+        const char *end = strchr(run.err, '\n'); /* a line, and perhaps a note of what to do */
+        cr_expect(end && (!end[1] || strncmp(end + 1, "tfmrun: note: ", 14) == 0), "%s", run.err);
         free_outcome(&run);
     }
     outcome isa = RUN("", shipped_model(), "--isa", "mmx");
@@ -302,4 +303,37 @@ Test(arguments, what_is_no_model) {
     cr_expect(swapped.code == 1 && strstr(swapped.err, "the model comes first: tfmrun "), "%s", swapped.err);
     free_outcome(&folder);
     free_outcome(&swapped);
+    write_text("lines.txt", "Ein Hund.\n");
+    write_text("model.gguf", "GGUF");
+    write_text("broken.bin", "");
+    char config[4096];
+    snprintf(config, sizeof config, "%s/config.json", shipped_folder());
+    const mistake cases[] = {{{"line.txt"}, "note: there is lines.txt"},
+                             {{"lines.txt"}, "note: the model comes first: tfmrun MODEL < lines.txt"},
+                             {{"model.gguf"}, "note: pack it first: tfmpack model.gguf model.bin"},
+                             {{config}, "note: it lies in a checkpoint, which is packed whole: tfmpack "},
+                             {{"."}, "note: if it is a checkpoint, pack it first: tfmpack . model.bin"},
+                             {{"nowhere/model.bin"}, "note: there is no folder nowhere/"},
+                             {{"Ein Hund schläft."}, "note: the model comes first, and a text of several words"},
+                             {{"Ein", "Hund"}, "note: the model comes first, and a text of several words"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome run = tfmrun("", NULL, cases[i].words);
+        cr_expect(run.code == 1 && strstr(run.err, cases[i].message), "%s: %s", cases[i].words[0], run.err);
+        free_outcome(&run);
+    }
+    outcome broken = RUN("", "broken.bin", NULL);
+    cr_expect(broken.code == 1 && !strstr(broken.err, "note: "), "%s", broken.err);
+    free_outcome(&broken);
+}
+
+/* Words without quotes are inputs each; at a terminal it is said. */
+Test(arguments, quotes_that_were_forgotten, .init = at_a_terminal) {
+    const char *const words[] = {tfmrun_path(), shipped_model(), "--num-beams=1", "Ein", "Hund", NULL};
+    child c = start_on_terminal(words);
+    expect(&c, "note: these are 2 inputs; quotes make one of them: tfmrun MODEL \"Ein Hund\"");
+    expect(&c, "Dogs.");
+    cr_expect_eq(end_child(&c, NULL), 0);
+    outcome piped = RUN("", shipped_model(), "--num-beams=1", "Ein", "Hund");
+    cr_expect_str_eq(piped.err, "");
+    free_outcome(&piped);
 }
