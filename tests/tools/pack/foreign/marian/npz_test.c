@@ -80,7 +80,9 @@ static void write_vocabulary(const char *from, const char *to) {
     FILE *f = fopen(to, "w");
     cr_assert(f && vocabulary);
     json_object_foreach(vocabulary, token, id) {
-        char *quoted = json_dumps(json_string(token), JSON_ENCODE_ANY);
+        json_t *string = json_string(token);
+        char *quoted = json_dumps(string, JSON_ENCODE_ANY);
+        json_decref(string);
         if (strcmp(token, "<pad>") != 0) fprintf(f, "%s: %d\n", quoted, (int)json_integer_value(id));
         free(quoted);
     }
