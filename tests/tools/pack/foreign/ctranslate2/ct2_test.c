@@ -273,6 +273,8 @@ Test(ct2, keys) {
     cr_expect(note && strstr(note, "config.json: not known to this kind of model, and left out: novelty = 3"), "%s",
               note);
     cr_expect(note && !strstr(note, "nothing") && !strstr(note, "add_source"), "%s", note);
+    const json_t *line = json_array_get(tfm_checkpoint_ignored(checkpoint), 0);
+    cr_expect(line && strcmp(json_string_value(line), "config.json: novelty = 3") == 0);
     tfm_checkpoint_close(&checkpoint);
     scratch_remove(&folder);
 }

@@ -330,6 +330,7 @@ Test(gguf, keys) {
     cr_assert(note && strstr(note, "m.gguf: not known to this kind of model, and left out: "), "%s", note);
     cr_expect(strstr(note, "llama.novelty = 3") && strstr(note, "llama.embedding_scale = 2"), "%s", note);
     cr_expect(!strstr(note, "nothing") && !strstr(note, "author") && !strstr(note, "vocab_size"), "%s", note);
+    cr_expect_eq(json_array_size(tfm_checkpoint_ignored(checkpoint)), 2, "lines for the metadata of a model file");
     tfm_checkpoint_close(&checkpoint);
     scratch_remove(&folder);
 }
