@@ -18,6 +18,7 @@
 #include "tools/pack/checkpoint/checkpoint.h"
 #include "tools/pack/checkpoint/checkpoint_facts.h"
 #include "tools/pack/checkpoint/hf_folder.h"
+#include "tools/pack/checkpoint/hub_cache.h"
 #include "tools/pack/common/word_list.h"
 #include "tools/pack/families/importer.h"
 #include "tools/pack/foreign/llama2c/llama2c.h"
@@ -144,6 +145,7 @@ static tfm_status write_metadata(tfm_writer *writer, const tfm_pack_request *req
     tfm_table_set_all(table, before);
     if (!before) tfm_table_set_string(table, "source", name);
     if (!before) tfm_table_set_string(table, "source_format", format);
+    if (request->name) tfm_table_set_string(table, "name", request->name);
     tfm_table_set_string(table, "created_by", created_by);
     tfm_table_set_string(table, "command", command);
     if (request->license) tfm_table_set_string(table, "license", request->license);
@@ -290,6 +292,7 @@ static tfm_status open_source(tfm_pack_request *request, tfm_file **file, tfm_ch
     }
     if (!request->tokenizer_only || tfm_checkpoint_is_foreign(request->source))
         status = tfm_checkpoint_open(checkpoint, request->source, error);
+    if (status == TFM_OK && *checkpoint && !request->name) request->name = tfm_checkpoint_name(*checkpoint);
     if (status == TFM_OK && !request->tokenizer_only) choose_dtype(request, *checkpoint);
     return status;
 }
@@ -307,6 +310,7 @@ static tfm_status write_source(const tfm_pack_request *request, tfm_file *file, 
 /* The request with a list for what is ignored, its source opened. */
 typedef struct packing {
     tfm_pack_request request;
+    tfm_hub_source source; /* what the request's source turned out to be */
     tfm_file *file;
     tfm_checkpoint *checkpoint;
 } packing;
@@ -315,6 +319,10 @@ static tfm_status begin(packing *p, const tfm_pack_request *asked, tfm_error *er
     *p = (packing){.request = *asked};
     p->request.options.ignored = json_array();
     if (!p->request.options.ignored) return tfm_no_memory(error, "%s", asked->source);
+    tfm_status status = tfm_hub_find(asked->source, &p->source, error);
+    if (status != TFM_OK) return status;
+    p->request.source = p->source.path.text;
+    p->request.name = p->source.name[0] ? p->source.name : NULL;
     return open_source(&p->request, &p->file, &p->checkpoint, error);
 }
 

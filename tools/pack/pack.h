@@ -10,7 +10,8 @@
 #include "tools/pack/shortlist/shortlist.h"
 
 typedef struct tfm_pack_request {
-    const char *source, *out;
+    const char *source, *out;    /* source: a path, or the name of a model in the cache of the Hugging Face hub */
+    const char *name;            /* the model's own; NULL: what the source says of itself */
     const char *license;         /* NULL: not said */
     const char *const *metadata; /* (n_metadata) KEY=VALUE for people: languages, where the model comes from, ... */
     size_t n_metadata;

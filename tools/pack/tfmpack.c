@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "converter_options.h"
 #include "inspect.h"
 #include "inspect_lines.h"
 #include "simd/kernels.h"
@@ -177,7 +178,8 @@ static const tfm_option options[] = {
      .offset = AT(version),
      .help = "Show the version and the instruction set of this processor."},
 };
-static const tfm_option_table table = {.options = options, .n = sizeof options / sizeof *options};
+static const tfm_option_table table = {
+    .options = options, .n = sizeof options / sizeof *options, .foreign = &tfm_pack_foreign_options};
 
 /* ---- signals and progress ---- */
 
@@ -466,6 +468,7 @@ static int run_help(void) {
         "Packs a checkpoint folder of Hugging Face transformers (config.json with model.safetensors, shards and\n"
         "their index, or pytorch_model.bin; tokenizer files beside it), a GGUF file or another format (--list) into\n"
         "one model file for tfmrun and libtfm. A model file is packed again in other types.\n"
+        "SRC may also be the name of a model in the local cache of the Hugging Face hub: org/name.\n"
         "The same checkpoint and options give the same bytes. A run that fails or is interrupted leaves no file.\n"
         "\n%s\n"
         "Exit status: 0 if all is well, 1 on failure, 2 on wrong usage.\n"
@@ -489,6 +492,11 @@ static int run(const settings *chosen, char **arguments, size_t n) {
     if (chosen->chat_template && modes > 0) return tfm_complain_usage("--chat-template needs a checkpoint to pack");
     if (chosen->shortlist && modes > 0) return tfm_complain_usage("--shortlist needs a checkpoint to pack");
     size_t wanted = chosen->list ? 0 : chosen->inspect || chosen->verify ? 1 : 2;
+    if (n == 1 && wanted == 2 && !chosen->export && !chosen->tokenizer_only && tfm_pack_is_model_file(arguments[0]))
+        return tfm_complain_usage("missing operand: %s is a model file already: 'tfmrun %s' runs it, 'tfmpack "
+                                  "--inspect %s' tells what it is, "
+                                  "and with the name of a file to write it is packed again in another --dtype",
+                                  arguments[0], arguments[0], arguments[0]);
     if (n != wanted) {
         static const char *const what[] = {"no file", "one FILE", "two names: what to read and what to write"};
         return tfm_complain_usage(n < wanted ? "missing operand: needs %s" : "too many operands: needs %s",

@@ -4,6 +4,7 @@
 
 #include "checkpoint_format.h"
 #include "format/grow.h"
+#include "hub_cache.h"
 
 /* Floats that are compared at a time, if rows are not longer. */
 #define COMPARED ((uint64_t)1 << 14)
@@ -94,6 +95,7 @@ void tfm_checkpoint_close(tfm_checkpoint **handle) {
     free(checkpoint->entries);
     free(checkpoint->by_name);
     free(checkpoint->path);
+    free(checkpoint->name);
     free(checkpoint->note);
     free(checkpoint);
     *handle = NULL;
@@ -107,6 +109,11 @@ const char *tfm_checkpoint_home(const tfm_checkpoint *checkpoint) {
 
 const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint) { return checkpoint->path; }
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint) { return checkpoint->format; }
+const char *tfm_checkpoint_name(const tfm_checkpoint *checkpoint) {
+    const char *path = json_string_value(json_object_get(checkpoint->config, "_name_or_path"));
+    if (checkpoint->name) return checkpoint->name;
+    return path && tfm_hub_is_name(path) ? path : NULL;
+}
 const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint) { return checkpoint->note; }
 const json_t *tfm_checkpoint_ignored(const tfm_checkpoint *checkpoint) { return checkpoint->ignored; }
 const json_t *tfm_checkpoint_config(const tfm_checkpoint *checkpoint) { return checkpoint->config; }

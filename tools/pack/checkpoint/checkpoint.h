@@ -57,6 +57,9 @@ const char *tfm_checkpoint_path(const tfm_checkpoint *checkpoint);
 const char *tfm_checkpoint_home(const tfm_checkpoint *checkpoint);
 /* "safetensors", "safetensors (sharded)", "pytorch (zip)", "pytorch (legacy)", "pytorch (sharded)", "gguf", ... */
 const char *tfm_checkpoint_container(const tfm_checkpoint *checkpoint);
+/* The model's own name: GGUF's general.name, or _name_or_path of config.json where that is "org/name"; NULL: not said.
+ */
+const char *tfm_checkpoint_name(const tfm_checkpoint *checkpoint);
 /* What a person should know ("pytorch_model.bin is not read: model.safetensors is there"), or NULL. */
 const char *tfm_checkpoint_note(const tfm_checkpoint *checkpoint);
 /* Keys of a foreign format that had no effect, a line for each; NULL: none. */

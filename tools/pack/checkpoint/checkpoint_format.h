@@ -33,6 +33,7 @@ struct tfm_checkpoint {
     char *path; /* a folder, or the file of a format of one file */
     char *home; /* a folder around it that was opened, or NULL */
     const char *format;
+    char *name; /* the model's own, where the format has one, or NULL */
     char *note;
     json_t *config, *generation_config;
     json_t *ignored; /* a line for each key of a foreign format that had no effect; NULL: none */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "first_look.h"
 #include "format/regular_file.h"
 #include "pytorch.h"
 #include "tools/pack/common/json_file.h"
@@ -148,11 +149,7 @@ static tfm_status choose_named(tfm_checkpoint *checkpoint, container *which, tfm
     const char *slash = strrchr(checkpoint->path, '/'), *name = slash ? slash + 1 : checkpoint->path;
     for (int i = 0; i < CONTAINERS; i++)
         if (strcmp(name, container_files[i]) == 0) *which = (container)i;
-    if (*which == CONTAINERS)
-        return tfm_fail(error, TFM_ERROR_UNSUPPORTED,
-                        "%s: not a checkpoint folder; give the folder that has config.json and model.safetensors or "
-                        "pytorch_model.bin",
-                        checkpoint->path);
+    if (*which == CONTAINERS) return tfm_no_checkpoint_file(checkpoint->path, error);
     char *folder = strdup(tfm_path_folder(checkpoint->path).text);
     if (!folder) return tfm_no_memory(error, "%s", checkpoint->path);
     free(checkpoint->path);
@@ -179,10 +176,7 @@ static tfm_status choose(tfm_checkpoint *checkpoint, container *which, tfm_error
         tfm_status status = look_at(tfm_path_in(folder, "model.bin").text, error);
         if (status != TFM_OK) return status;
     }
-    return tfm_fail(error, TFM_ERROR_IO,
-                    "%s: has none of model.safetensors, model.safetensors.index.json, pytorch_model.bin, "
-                    "pytorch_model.bin.index.json",
-                    folder);
+    return tfm_no_weights(folder, error);
 }
 
 /*
@@ -214,7 +208,7 @@ static tfm_status open_folder(tfm_checkpoint *checkpoint, const char *path, tfm_
     tfm_weight_files *files;
     tfm_status status = tfm_weight_files_begin(&files, checkpoint, error);
     if (status != TFM_OK) return status;
-    if (stat(path, &st) != 0) return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    if (stat(path, &st) != 0) return tfm_no_path(path, errno, error);
     status = S_ISDIR(st.st_mode) ? enter_module(checkpoint, error) : look_at(path, error);
     if (status == TFM_OK)
         status = S_ISDIR(st.st_mode) ? choose(checkpoint, &which, error) : choose_named(checkpoint, &which, error);

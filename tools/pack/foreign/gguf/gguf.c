@@ -235,6 +235,11 @@ static tfm_status open_model(tfm_checkpoint *checkpoint, tfm_gguf_model *m, tfm_
     char *architecture = get_text(m->gguf, "general.architecture");
     checkpoint->config = json_object();
     checkpoint->chat_template = get_text(m->gguf, "tokenizer.chat_template");
+    checkpoint->name = get_text(m->gguf, "general.name");
+    if (checkpoint->name && (!checkpoint->name[0] || !is_utf8(checkpoint->name))) {
+        free(checkpoint->name);
+        checkpoint->name = NULL;
+    }
     m->config = checkpoint->config;
     m->asked = json_object();
     tfm_status status = TFM_OK;
