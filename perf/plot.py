@@ -3,7 +3,9 @@ from xml.sax.saxutils import escape
 
 import records
 
-BAR, GAP, TITLE, LABEL, WIDTH, SCALE, TOP = 13, 10, 16, 190, 470, 1.2, 64
+# LETTER: room for one in the column beside the bars, in which what they reached is written, so that no text meets a
+# bar, an axis or another text.
+BAR, GAP, TITLE, LABEL, WIDTH, LETTER, SCALE, TOP = 13, 10, 16, 60, 300, 6, 1.2, 64
 COLOURS = {'f32': '#4878a8', 'f16': '#5f9ea0', 'bf16': '#6a8caf', 'int8': '#d08030', 'int4': '#a05a9c'}
 STYLE = '''
 text { font: 11px system-ui, sans-serif; fill: #303840; }
@@ -41,26 +43,44 @@ def short(value):
 
 def bar(x, y, share, css, text):
     width = max(1.0, min(share, SCALE) * WIDTH / SCALE)
-    inside = share > 0.75 * SCALE  # no room behind the bar
-    anchor = f'x="{x + width - 4:.1f}" text-anchor="end" style="fill:#fff"' if inside else f'x="{x + width + 4:.1f}"'
     return (f'<rect x="{x}" y="{y}" width="{width:.1f}" height="{BAR - 2}" {css}/>'
-            f'<text class="small" {anchor} y="{y + BAR - 4}">{escape(text)}</text>\n')
+            f'<text class="small" x="{x + WIDTH + 6}" y="{y + BAR - 4}">{escape(text)}</text>\n')
+
+
+def axes(x, top, bottom):
+    """The lines of one group's bars: its title stands between the groups, where there are none."""
+    out = []
+    for percent in (0, 25, 50, 75, 100):
+        at = x + percent / 100 * WIDTH / SCALE
+        out.append(f'<line class="{"limit" if percent == 100 else "grid"}" x1="{at:.1f}" x2="{at:.1f}" '
+                   f'y1="{top}" y2="{bottom}"/>\n')
+    return ''.join(out)
+
+
+def scale(x, y):
+    """What the lines stand for."""
+    return ''.join(f'<text class="small" x="{x + percent / 100 * WIDTH / SCALE:.1f}" y="{y}" text-anchor="middle">'
+                   f'{"limit" if percent == 100 else f"{percent} %"}</text>\n' for percent in (0, 25, 50, 75, 100))
+
+
+def reached(record, peers):
+    peer = records.best_peer(record, peers)
+    ratio = f', {record["value"] / peer["value"]:.2f} x {peer["peer"]}' if peer else ''
+    return f'{short(record["value"])} tokens/s{ratio}'
 
 
 def cell(x, y, record, peers):
     """The bars of one type on one number of threads: ours, and the fastest peer's against the same limit."""
     peer = records.best_peer(record, peers)
-    share, value = records.of_limit(record), record['value']
     colour = f'style="fill:{COLOURS.get(record["dtype"], "#608060")}"'
-    ratio = f', {value / peer["value"]:.2f} x {peer["peer"]}' if peer else ''
-    text = bar(x, y, share, colour, f'{short(value)} tokens/s{ratio}')
+    text = bar(x, y, records.of_limit(record), colour, reached(record, peers))
     if peer:
         text += bar(x, y + BAR, peer['value'] / record['limit'], 'class="peer"', short(peer['value']))
     return text
 
 
 def rows_of(groups, cells, peers, threads):
-    """[(y, title, [(y, type)])] and the height of all."""
+    """[(y, title, [(y, type)], end)] and the height of all."""
     y, rows = TOP, []
     for title, dtypes in groups:
         lines, at = [], y + TITLE
@@ -69,7 +89,7 @@ def rows_of(groups, cells, peers, threads):
             found = [cells[title, dtype, t] for t in threads if (title, dtype, t) in cells]
             has_peer = any(records.best_peer(cell, peers) for cell in found)
             at += BAR * (2 if has_peer else 1)
-        rows.append((y, title, lines))
+        rows.append((y, title, lines, at))
         y = at + GAP
     return rows, y
 
@@ -79,7 +99,8 @@ def document(found, peers):
     groups, cells = groups_of(records.pool(r for r in found if 'record' not in r))
     threads = sorted({t for _, _, t in cells})
     rows, height = rows_of(groups, cells, peers, threads)
-    width = LABEL + len(threads) * (WIDTH + 30) + 10
+    pitch = WIDTH + 20 + LETTER * max((len(reached(record, peers)) for record in cells.values()), default=0)
+    width = LABEL + max(1, len(threads)) * pitch
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height + 24}" width="{width}" '
            f'height="{height + 24}" role="img"><style>{STYLE}</style>\n',
            '<text class="head" x="10" y="20">Speed of whole models, in percent of what the machine allows</text>\n']
@@ -89,19 +110,15 @@ def document(found, peers):
         out.append(f'<text class="small" x="10" y="36">{escape(names)}'
                    f'{"; grey: the fastest peer at the same type" if peers else ""}</text>\n')
     for column, n in enumerate(threads):
-        x = LABEL + column * (WIDTH + 30)
+        x = LABEL + column * pitch
         out.append(f'<text class="title" x="{x}" y="{TOP - 10}">{n} thread{"s" if n > 1 else ""}</text>\n')
-        for percent in (0, 25, 50, 75, 100):
-            at = x + percent / 100 * WIDTH / SCALE
-            out.append(f'<line class="{"limit" if percent == 100 else "grid"}" x1="{at:.1f}" x2="{at:.1f}" '
-                       f'y1="{TOP - 4}" y2="{height}"/>'
-                       f'<text class="small" x="{at:.1f}" y="{height + 14}" text-anchor="middle">'
-                       f'{"limit" if percent == 100 else f"{percent} %"}</text>\n')
-    for y, title, lines in rows:
+        out.append(scale(x, height + 14))
+    for y, title, lines, end in rows:
         out.append(f'<text class="title" x="10" y="{y + 11}">{escape(title)}</text>\n')
+        out.extend(axes(LABEL + column * pitch, y + TITLE - 1, end) for column in range(len(threads)))
         for at, dtype in lines:
             out.append(f'<text x="{LABEL - 8}" y="{at + BAR - 3}" text-anchor="end">{escape(dtype)}</text>\n')
             for column, n in enumerate(threads):
                 if (title, dtype, n) in cells:
-                    out.append(cell(LABEL + column * (WIDTH + 30), at, cells[title, dtype, n], peers))
+                    out.append(cell(LABEL + column * pitch, at, cells[title, dtype, n], peers))
     return ''.join(out) + '</svg>\n'

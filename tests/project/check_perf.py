@@ -156,6 +156,8 @@ class Checker:
         except xml.etree.ElementTree.ParseError as error:
             problems = [str(error)]
         self.results.append(('run: the plot is XML', problems))
+        self.results.append(('run: no label of the plot meets another, a bar or an axis', problems or collisions(plot)))
+        self.crowded_plot()
         page = self.write('page.md', 'Before.\n<!-- measured: Whole models -->\nold\n<!-- end -->\nAfter.\n')
         self.run('run', *arguments, '--docs', page)
         with open(page, encoding='utf-8') as file:
@@ -166,6 +168,46 @@ class Checker:
         lacking = self.write('peers.jsonl', [{'peer': 'hare', 'what': 'decode'}])
         self.check('run: peers that say too little', self.run('run', '--from', results, '--peers', lacking), 1,
                    ["object 1 has no 'threads'"])
+
+
+    def crowded_plot(self):
+        """Bars of every length, with the longest labels there are, side by side."""
+        import plot
+        found = [decode(0.8 / share, threads=threads, dtype=dtype, batch=batch, model='transformer-base-of-a-long-name')
+                 for batch, share in ((1, 0.02), (8, 0.7), (32, 0.95), (999, 1.4)) for dtype in ('f32', 'bf16')
+                 for threads in (1, 2)]
+        peers = [dict(record, peer='a-peer-of-a-long-name', value=record['value'] * 0.9) for record in found]
+        picture = plot.document(found, peers)
+        self.results.append(('plot: labels of a crowded one are apart', collisions(picture)))
+        moved = picture.replace(f'x="{plot.LABEL + plot.WIDTH + 6}"', f'x="{plot.LABEL + plot.WIDTH - 90}"')
+        self.results.append(('plot: labels that are not apart are found',
+                             [] if moved != picture and collisions(moved) else ['nothing was found']))
+
+
+def boxes(svg):
+    """(what, left, top, right, bottom) of each text, bar and line; a letter is taken to be as wide as a wide one."""
+    found = []
+    for element in xml.etree.ElementTree.fromstring(svg):
+        kind, at = element.tag.split('}')[-1], element.attrib
+        if kind == 'text':
+            size = {'head': 14, 'small': 10}.get(at.get('class'), 11)
+            wide, x, y = 0.6 * size * len(element.text), float(at['x']), float(at['y'])
+            left = x - wide * {'middle': 0.5, 'end': 1}.get(at.get('text-anchor'), 0)
+            found.append((f'text "{element.text}"', left, y - 0.8 * size, left + wide, y + 0.2 * size))
+        elif kind == 'rect':
+            x, y = float(at['x']), float(at['y'])
+            found.append(('a bar', x, y, x + float(at['width']), y + float(at['height'])))
+        elif kind == 'line':
+            found.append(('an axis', float(at['x1']), float(at['y1']), float(at['x2']), float(at['y2'])))
+    return found
+
+
+def collisions(svg):
+    """What of a plot lies over one of its texts."""
+    found = boxes(svg)
+    return [f'{a[0]} meets {b[0]}' for i, a in enumerate(found) for b in found[i + 1:]
+            if (a[0].startswith('text') or b[0].startswith('text')) and a[1] < b[3] and b[1] < a[3] and a[2] < b[4]
+            and b[2] < a[4]]
 
 
 def main():
