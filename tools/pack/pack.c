@@ -364,17 +364,19 @@ static tfm_status outline(const tfm_pack_request *request, tfm_writer **writer, 
     return status;
 }
 
-/* Whether the source may be a tokenizer alone: it has no weights of any format. */
-static bool has_no_weights(const char *source) {
+/* Whether the source may be a tokenizer alone: it has no weights of any format, or is a file of one without tensors. */
+static bool has_no_weights(const char *source, const json_t *facts) {
+    if (facts) return json_integer_value(json_object_get(facts, "tensors")) == 0;
     return !tfm_checkpoint_is_foreign(source) && !tfm_hf_folder_has_weights(source);
 }
 
 tfm_status tfm_pack_outline(const tfm_pack_request *request, tfm_writer **writer, json_t **source, tfm_error *error) {
     tfm_status status = outline(request, writer, source, error);
-    if (status == TFM_OK || *source || !has_no_weights(request->source)) return status;
+    if (status == TFM_OK || !has_no_weights(request->source, *source)) return status;
     tfm_pack_request alone = *request;
     tfm_error ignored; /* what was wrong at first is what people want to know */
     alone.tokenizer_only = true;
+    json_decref(*source);
     return outline(&alone, writer, source, &ignored) == TFM_OK ? TFM_OK : status;
 }
 

@@ -145,11 +145,20 @@ Test(inspect, checkpoint_that_is_refused) {
     scratch_remove(&folder);
 }
 
+static void expect_tokenizer(const char *path, const char *type) {
+    outcome o = RUN_TFMPACK("--inspect", path);
+    cr_expect_eq(o.code, 0, "%s", o.err);
+    cr_expect(strstr(o.out, "a tokenizer without a model") && strstr(o.out, type), "%s", o.out);
+    free_outcome(&o);
+}
+
+/* A file of SentencePiece, and a GGUF file without tensors. */
 Test(inspect, tokenizer_alone) {
     char path[1100];
     snprintf(path, sizeof path, "%s/source.spm", getenv("TFM_MODEL"));
-    outcome o = RUN_TFMPACK("--inspect", path);
-    cr_expect_eq(o.code, 0, "%s", o.err);
-    cr_expect(strstr(o.out, "a tokenizer without a model") && strstr(o.out, "sentencepiece-unigram"), "%s", o.out);
-    free_outcome(&o);
+    expect_tokenizer(path, "sentencepiece-unigram");
+    const char *published = getenv("TFM_PUBLISHED"); /* beside the corpora of the fuzz targets */
+    snprintf(path, sizeof path, "%.*s/../corpus/gguf/good-bpe-gpt-2", (int)(strrchr(published, '/') - published),
+             published);
+    expect_tokenizer(path, "bpe");
 }
