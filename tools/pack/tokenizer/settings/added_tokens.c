@@ -19,6 +19,7 @@ typedef struct added {
     const json_t *ids; /* of the model */
     json_t *list;
     json_t *index;   /* spelling -> token of the list */
+    json_t *named;   /* spellings that a role has named */
     json_int_t next; /* id of the next new token */
 } added;
 
@@ -59,7 +60,8 @@ static tfm_status make_index(added *a) {
     size_t i;
     json_t *token;
     a->index = json_object();
-    if (!a->index) return no_memory(a);
+    a->named = json_object();
+    if (!a->index || !a->named) return no_memory(a);
     a->next = (json_int_t)json_object_size(a->ids);
     json_array_foreach(a->list, i, token) {
         const json_t *content = json_object_get(token, "content");
@@ -157,13 +159,20 @@ static bool list_has(const json_t *list, const char *text) {
     return false;
 }
 
+/* Lists of special tokens count from both files, unless the decoder says all. */
+static bool has_decoder(const tfm_tokenizer_files *f) {
+    return json_is_object(json_object_get(f->settings, "added_tokens_decoder"));
+}
+
 static bool has_role(const tfm_tokenizer_files *f, const char *text) {
     for (size_t i = 0; i < N_ROLES; i++) {
         const char *token = tfm_special_token_text(f, roles[i], NULL);
         if (token && strcmp(token, text) == 0) return true;
     }
     for (size_t i = 0; i < N_LISTS; i++)
-        if (list_has(tfm_special_token(f, lists[i]), text)) return true;
+        if (list_has(json_object_get(f->settings, lists[i]), text) ||
+            (!has_decoder(f) && list_has(json_object_get(f->map, lists[i]), text)))
+            return true;
     return false;
 }
 
@@ -177,27 +186,47 @@ static tfm_status add_entry(added *a, const entry *e) {
 
 static tfm_status from_files(added *a) {
     const json_t *decoder = json_object_get(a->files->settings, "added_tokens_decoder");
-    const bool has_decoder = json_is_object(decoder);
+    const bool listed = has_decoder(a->files);
     size_t n = 0;
-    entry *entries = calloc(json_object_size(has_decoder ? decoder : a->files->added) + 1, sizeof *entries);
+    entry *entries = calloc(json_object_size(listed ? decoder : a->files->added) + 1, sizeof *entries);
     if (!entries) return no_memory(a);
-    tfm_status status = has_decoder ? take_decoder(a, decoder, entries, &n) : take_added_file(a, entries, &n);
+    tfm_status status = listed ? take_decoder(a, decoder, entries, &n) : take_added_file(a, entries, &n);
     qsort(entries, n, sizeof *entries, by_id);
     for (size_t i = 0; i < n && status == TFM_OK; i++) status = add_entry(a, &entries[i]);
     free(entries);
     return status;
 }
 
+/* Flags count as the first role has them, unless the decoder said them. */
 static tfm_status add_special(added *a, const json_t *token) {
     const char *text = tfm_token_content(token);
-    if (!text || !*text || json_object_get(a->index, text)) return TFM_OK;
-    return append(a, text, -1, json_is_object(token) ? token : NULL, true);
+    const json_t *like = json_is_object(token) ? token : NULL;
+    if (!text || !*text || json_object_get(a->named, text)) return TFM_OK;
+    if (json_object_set_new(a->named, text, json_true()) != 0) return no_memory(a);
+    json_t *there = json_object_get(a->index, text);
+    if (!there) return append(a, text, -1, like, true);
+    return like && !has_decoder(a->files) ? change(a, there, like, true) : TFM_OK;
 }
 
 /* What a class has where nothing is said counts only if the vocabulary has it. */
 static tfm_status add_default(added *a, const char *text) {
     if (!text || !json_object_get(a->ids, text) || json_object_get(a->index, text)) return TFM_OK;
     return append(a, text, -1, NULL, true);
+}
+
+/* A list, or an object with names as the keys. */
+static tfm_status add_list(added *a, const json_t *list) {
+    const json_t *token;
+    const char *name;
+    size_t i;
+    tfm_status status = TFM_OK;
+    json_array_foreach((json_t *)(uintptr_t)list, i, token) {
+        if (status == TFM_OK) status = add_special(a, token);
+    }
+    json_object_foreach((json_t *)(uintptr_t)list, name, token) {
+        if (status == TFM_OK && !tfm_token_content(list)) status = add_special(a, token);
+    }
+    return status;
 }
 
 static tfm_status from_roles(added *a) {
@@ -211,15 +240,8 @@ static tfm_status from_roles(added *a) {
             status = add_default(a, i == 0 ? f->class->bos : f->class->eos);
     }
     for (size_t i = 0; i < N_LISTS && status == TFM_OK; i++) {
-        const json_t *list = tfm_special_token(f, lists[i]), *token;
-        const char *name;
-        size_t k;
-        json_array_foreach((json_t *)(uintptr_t)list, k, token) {
-            if (status == TFM_OK) status = add_special(a, token);
-        }
-        json_object_foreach((json_t *)(uintptr_t)list, name, token) {
-            if (status == TFM_OK && !tfm_token_content(list)) status = add_special(a, token);
-        }
+        status = add_list(a, json_object_get(f->settings, lists[i]));
+        if (status == TFM_OK && !has_decoder(f)) status = add_list(a, json_object_get(f->map, lists[i]));
     }
     return status;
 }
@@ -247,6 +269,7 @@ tfm_status tfm_added_tokens_take(const tfm_tokenizer_files *files, const json_t 
     if (status == TFM_OK) status = from_roles(&a);
     if (status == TFM_OK) status = from_extra_ids(&a);
     json_decref(a.index);
+    json_decref(a.named);
     return status;
 }
 
@@ -266,8 +289,10 @@ bool tfm_added_tokens_any(const tfm_tokenizer_files *files, bool (*is_known)(con
         text = tfm_special_token_text(files, roles[i], NULL);
         if (text && *text && !is_known(user, text)) return true;
     }
-    for (size_t k = 0; k < N_LISTS; k++) {
-        const json_t *list = tfm_special_token(files, lists[k]);
+    for (size_t k = 0; k < 2 * N_LISTS; k++) {
+        const bool map = k % 2 == 1;
+        const json_t *list = json_object_get(map ? files->map : files->settings, lists[k / 2]);
+        if (map && has_decoder(files)) continue;
         json_array_foreach((json_t *)(uintptr_t)list, i, token) {
             text = tfm_token_content(token);
             if (text && !is_known(user, text)) return true;

@@ -83,9 +83,9 @@ const char *tfm_token_content(const json_t *token) {
 }
 
 const json_t *tfm_special_token(const tfm_tokenizer_files *files, const char *role) {
-    const json_t *token = json_object_get(files->settings, role);
-    bool complete = json_is_object(json_object_get(files->settings, "added_tokens_decoder"));
-    return token || complete ? token : json_object_get(files->map, role);
+    const bool complete = json_is_object(json_object_get(files->settings, "added_tokens_decoder"));
+    const json_t *token = complete ? NULL : json_object_get(files->map, role);
+    return token ? token : json_object_get(files->settings, role);
 }
 
 const char *tfm_special_token_text(const tfm_tokenizer_files *files, const char *role, const char *fallback) {

@@ -45,8 +45,8 @@ bool tfm_tokenizer_flag(const tfm_tokenizer_files *files, const char *name, bool
 /* The spelling of a token: a string, or an object with its content; else NULL. */
 const char *tfm_token_content(const json_t *token);
 /*
- * A special token by its role ("bos_token"), as tokenizer_config.json or, where that lists no added tokens,
- * special_tokens_map.json has it: a string or an object. NULL: none of them says it. JSON's null: there is none.
+ * A special token by its role ("bos_token"): a string or an object. Where tokenizer_config.json lists the added tokens
+ * it has the say, else special_tokens_map.json before it. NULL: none of them says it. JSON's null: there is none.
  */
 const json_t *tfm_special_token(const tfm_tokenizer_files *files, const char *role);
 /* The same as a spelling; fallback (may be NULL): what it is if it is not said. */

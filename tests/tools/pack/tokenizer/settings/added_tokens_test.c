@@ -38,6 +38,27 @@ Test(added_tokens, in_files_of_their_own) {
     scratch_remove(&folder);
 }
 
+/* Where no decoder is listed: flags of the first role count, and special_tokens_map.json before tokenizer_config.json.
+ */
+Test(added_tokens, flags_by_role) {
+    char *folder = folder_with("tokenizer_config.json",
+                               "{\"bos_token\": {\"content\": \"<s>\", \"lstrip\": true}, \"eos_token\": {\"content\": "
+                               "\"<s>\", \"lstrip\": false, \"rstrip\": true}}");
+    tokenizer_check(folder, "a  <s>b", "0 6 1");
+    write_text_in(folder, "special_tokens_map.json", "{\"bos_token\": {\"content\": \"<s>\", \"rstrip\": true}}");
+    tokenizer_check(folder, "a <s>  b", "0 6 1");
+    write_text_in(folder, "special_tokens_map.json", "{\"pad_token\": \"<pad>\"}");
+    tokenizer_check(folder, "a<pad>", "0 8");
+    write_text_in(folder, "tokenizer_config.json",
+                  "{\"pad_token\": \"<other>\", \"additional_special_tokens\": [\"<u>\"]}");
+    write_text_in(folder, "special_tokens_map.json",
+                  "{\"pad_token\": \"<pad>\", \"additional_special_tokens\": [\"<v>\"]}");
+    tokenizer_check(folder, "a<pad><u><v>", "0 8 9 10");
+    write_text_in(folder, "tokenizer_config.json", "{\"pad_token\": \"<other>\", \"added_tokens_decoder\": {}}");
+    tokenizer_check(folder, "a<other>", "0 8");
+    scratch_remove(&folder);
+}
+
 Test(added_tokens, numbered) {
     char *folder = folder_with("tokenizer_config.json", "{\"tokenizer_class\": \"T5Tokenizer\", \"extra_ids\": 2}");
     tokenizer_check(folder, "<extra_id_0>a<extra_id_1>", "8 0 9");
