@@ -673,6 +673,23 @@ static inline tfm_generate_params tfm_generate_params_default(const tfm_model *m
  */
 TFM_API tfm_status tfm_tokenize_input(const tfm_model *model, const tfm_generate_params *params, const char *text,
                                       size_t n, tfm_ids *ids, tfm_error *error);
+/*
+ * The same for a given output, to score it: what the model wants around it, in the target language of params (the
+ * labels that the tokenizers of transformers make of text_target).
+ * Errors: those of tfm_tokenize and tfm_language_token; TFM_ERROR_STATE (neither params nor the model name a language).
+ */
+TFM_API tfm_status tfm_tokenize_output(const tfm_model *model, const tfm_generate_params *params, const char *text,
+                                       size_t n, tfm_ids *ids, tfm_error *error);
+
+/*
+ * tfm_score where params say which token stands before the targets of an encoder-decoder: their decoder_start_token_id,
+ * or the code of target_language where the model begins outputs with it. Nothing else of params counts. NULL: the
+ * model's defaults, which is tfm_score.
+ * Errors: also those of tfm_language_token; TFM_ERROR_ARGUMENT (the start token is outside the vocabulary).
+ */
+TFM_API tfm_status tfm_score_with(tfm_session *session, const tfm_generate_params *params, const tfm_tokens *inputs,
+                                  const tfm_tokens *targets, size_t n, float *const *log_probs, tfm_error *errors,
+                                  tfm_error *error);
 
 typedef struct tfm_hypothesis {
     const int32_t *ids;  /* new tokens, up to and including the end token; a prefix comes first in them */

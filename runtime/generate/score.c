@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "generate_params.h"
 #include "runtime/exec/executor.h"
 #include "runtime/exec/sequences.h"
 #include "runtime/exec/step.h"
+#include "runtime/model/languages.h"
 #include "runtime/os/arena.h"
+#include "runtime/params.h"
 
 typedef struct scorer {
     tfm_session *session;
@@ -16,6 +19,7 @@ typedef struct scorer {
     float *const *log_probs;
     tfm_error *errors; /* (n) of items, or NULL */
     tfm_error *error;
+    int32_t start; /* before the targets of an encoder-decoder */
 
     size_t n_slots; /* items that are worked on at the same time */
     int32_t *feed;  /* tokens of the items of a group, one after the other */
@@ -35,7 +39,7 @@ static size_t feed_length(const scorer *c, size_t i) {
 static void write_feed(const scorer *c, size_t i, int32_t *feed) {
     size_t n = prompt_length(c, i);
     if (c->session->model->arch.has_encoder)
-        feed[0] = c->session->model->defaults.decoder_start_token_id;
+        feed[0] = c->start;
     else
         memcpy(feed, c->inputs[i].ids, n * sizeof *feed);
     memcpy(feed + n, c->targets[i].ids, (c->targets[i].n - 1) * sizeof *feed);
@@ -191,8 +195,22 @@ static void layout(scorer *c, tfm_arena *arena) {
     c->encode = tfm_arena_take(arena, c->n_slots, sizeof *c->encode);
 }
 
-tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
-                     float *const *log_probs, tfm_error *errors, tfm_error *error) {
+/* The token before the targets of an encoder-decoder, as tfm_generate would have it. */
+static tfm_status choose_start(const tfm_model *model, const tfm_generate_params *params, int32_t *start,
+                               tfm_error *error) {
+    tfm_generate_params own = model->defaults;
+    tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_generate_params", error);
+    if (status == TFM_OK) status = tfm_languages_apply(model, &own, error);
+    if (status != TFM_OK) return status;
+    *start = tfm_start_token(&own);
+    if (!model->arch.has_encoder || tfm_id_valid(*start, model->arch.decoder.vocab_size)) return TFM_OK;
+    return tfm_fail(error, TFM_ERROR_ARGUMENT, "decoder_start_token_id is %d; the model has tokens 0 to %u", *start,
+                    model->arch.decoder.vocab_size - 1);
+}
+
+tfm_status tfm_score_with(tfm_session *session, const tfm_generate_params *params, const tfm_tokens *inputs,
+                          const tfm_tokens *targets, size_t n, float *const *log_probs, tfm_error *errors,
+                          tfm_error *error) {
     const tfm_architecture *arch = &session->model->arch;
     if (!arch->has_decoder)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no decoder, it cannot score",
@@ -214,7 +232,8 @@ tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_t
     if (arch->has_encoder && c.n_slots > n_sources) c.n_slots = n_sources;
     if (c.n_slots == 0) return tfm_fail(error, TFM_ERROR_LIMIT, "no source or sequence of the session is free");
     if (c.n_slots > n) c.n_slots = n;
-    tfm_status status = check_items(&c);
+    tfm_status status = choose_start(session->model, params, &c.start, error);
+    if (status == TFM_OK) status = check_items(&c);
     if (status != TFM_OK) return status;
     tfm_arena count = {0};
     layout(&c, &count);
@@ -224,4 +243,9 @@ tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_t
     status = score_all(&c);
     free(memory);
     return status;
+}
+
+tfm_status tfm_score(tfm_session *session, const tfm_tokens *inputs, const tfm_tokens *targets, size_t n,
+                     float *const *log_probs, tfm_error *errors, tfm_error *error) {
+    return tfm_score_with(session, NULL, inputs, targets, n, log_probs, errors, error);
 }

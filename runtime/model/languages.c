@@ -166,7 +166,7 @@ static tfm_status refuse_source(const tfm_model *model, const char *code, tfm_er
 }
 
 /* Replaces the default language's code among the ids around a text, at their beginning or end. */
-static void replace_source(const tfm_languages *languages, int32_t which, int32_t *ids, size_t n) {
+static void replace_code(const tfm_languages *languages, int32_t which, int32_t *ids, size_t n) {
     const int32_t old = (int32_t)languages->ids[languages->source_default];
     const size_t at = languages->source == TFM_LANGUAGE_SOURCE_FIRST ? 0 : n - 1;
     if (n > 0 && ids[at] == old) ids[at] = (int32_t)languages->ids[which];
@@ -189,7 +189,45 @@ tfm_status tfm_tokenize_input(const tfm_model *model, const tfm_generate_params 
         if (!tfm_ids_append(ids, &id, 1)) return tfm_no_memory(error, "token ids");
     }
     status = tfm_tokenize(model, TFM_SOURCE, text, n, true, ids, error);
-    if (status == TFM_OK && source >= 0) replace_source(languages, source, ids->data + first, ids->size - first);
+    if (status == TFM_OK && source >= 0) replace_code(languages, source, ids->data + first, ids->size - first);
+    if (status != TFM_OK) ids->size = first;
+    return status;
+}
+
+/* The language of a token, or -1. */
+static int32_t language_of(const tfm_languages *languages, int32_t id) {
+    for (size_t i = 0; i < languages->n; i++)
+        if (id >= 0 && languages->ids[i] == (uint32_t)id) return (int32_t)i;
+    return -1;
+}
+
+/* The language of outputs: the one asked for, else that of the token by which params begin them; -1: none. */
+static tfm_status choose_target(const tfm_model *model, const tfm_generate_params *params, int32_t *which,
+                                tfm_error *error) {
+    const tfm_languages *languages = &model->languages;
+    tfm_status status = choose(model, params->target_language, -1, which, error);
+    if (status != TFM_OK || *which >= 0) return status;
+    if (languages->target == TFM_LANGUAGE_TARGET_FORCED) *which = language_of(languages, params->forced_bos_token_id);
+    if (languages->target == TFM_LANGUAGE_TARGET_START) *which = language_of(languages, params->decoder_start_token_id);
+    return TFM_OK;
+}
+
+tfm_status tfm_tokenize_output(const tfm_model *model, const tfm_generate_params *params, const char *text, size_t n,
+                               tfm_ids *ids, tfm_error *error) {
+    tfm_generate_params own = model->defaults;
+    const tfm_languages *languages = &model->languages;
+    const size_t first = ids->size;
+    int32_t which;
+    tfm_status status = tfm_params_take(&own, sizeof own, params, "tfm_generate_params", error);
+    if (status == TFM_OK) status = choose_target(model, &own, &which, error);
+    if (status != TFM_OK) return status;
+    const bool framed = languages->n > 0 && languages->source != TFM_LANGUAGE_SOURCE_NONE;
+    if (framed && which < 0)
+        return tfm_fail(error, TFM_ERROR_STATE,
+                        "%s: which of the %zu languages the outputs have is not said: choose the target language",
+                        tfm_file_path(model->file), languages->n);
+    status = tfm_tokenize(model, TFM_TARGET, text, n, true, ids, error);
+    if (status == TFM_OK && framed) replace_code(languages, which, ids->data + first, ids->size - first);
     if (status != TFM_OK) ids->size = first;
     return status;
 }

@@ -68,7 +68,7 @@ static const tfm_command command = {
                    "be compared.\n",
     .examples = "  tfmeval perplexity model.bin --src test.de --ref test.en\n"
                 "  tfmeval perplexity gpt2.bin --text wiki.txt --max-length 1024 --stride 512\n",
-    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_run_options},
+    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_language_run_options},
     .n_arguments = 1};
 
 enum { MAX_LINES = TFM_PERPLEXITY_BATCH };
@@ -81,6 +81,7 @@ typedef struct pair {
 typedef struct scorer {
     const settings *settings;
     tfm_opened model;
+    tfm_generate_params params; /* the languages */
     tfm_session *session;
     tfm_text_file files[2];
     bool is_text; /* else one file of JSON */
@@ -99,7 +100,9 @@ static tfm_status tokenize(scorer *run, tfm_side side, tfm_slice line, size_t ma
     const tfm_text_file *file = &run->files[side == TFM_TARGET];
     size_t before = run->ids.size;
     tfm_error inner = {0};
-    tfm_status status = tfm_tokenize(run->model.model, side, line.data, line.n, true, &run->ids, &inner);
+    tfm_status status = side == TFM_SOURCE
+                            ? tfm_tokenize_input(run->model.model, &run->params, line.data, line.n, &run->ids, &inner)
+                            : tfm_tokenize_output(run->model.model, &run->params, line.data, line.n, &run->ids, &inner);
     if (status != TFM_OK) return tfm_record_fail(file, error, status, "%s", inner.message);
     size_t n = run->ids.size - before;
     if (n > max)
@@ -195,7 +198,7 @@ static tfm_status score_batch(scorer *run, tfm_error *error) {
         log_probs[i] = next;
         next += p->n_target;
     }
-    return tfm_score(run->session, inputs, targets, run->n_pairs, log_probs, NULL, error);
+    return tfm_score_with(run->session, &run->params, inputs, targets, run->n_pairs, log_probs, NULL, error);
 }
 
 /* Sums of float32 log-probabilities, in double and in the order of the tokens. */
@@ -217,6 +220,20 @@ static tfm_status add_batch(scorer *run, tfm_error *error) {
     return status;
 }
 
+/* The languages, before any line is read. */
+static tfm_status choose_languages(scorer *run, const char *path, tfm_error *error) {
+    const tfm_model_command_settings *base = &run->settings->base;
+    if (!run->is_text && base->source_language)
+        return tfm_fail(error, TFM_ERROR_STATE,
+                        "%s: --source-lang is for texts: with --in the ids say their language themselves", path);
+    tfm_status status = tfm_opened_params(&run->model, base, &run->params, error);
+    if (status != TFM_OK || !run->is_text) return status;
+    tfm_error inner = {0};
+    status = tfm_tokenize_output(run->model.model, &run->params, "", 0, &run->ids, &inner);
+    run->ids.size = 0;
+    return status == TFM_OK ? TFM_OK : tfm_fail(error, status, "%s (--target-lang)", inner.message);
+}
+
 static tfm_status open_all(scorer *run, const char *path, tfm_error *error) {
     const settings *set = run->settings;
     run->is_text = !set->in;
@@ -225,7 +242,8 @@ static tfm_status open_all(scorer *run, const char *path, tfm_error *error) {
                         path);
     if (run->is_text && !run->model.info.has_tokenizer)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer; give token ids with --in", path);
-    tfm_status status = tfm_text_file_open(&run->files[0], run->is_text ? set->source : set->in, error);
+    tfm_status status = choose_languages(run, path, error);
+    if (status == TFM_OK) status = tfm_text_file_open(&run->files[0], run->is_text ? set->source : set->in, error);
     if (status == TFM_OK && run->is_text) status = tfm_text_file_open(&run->files[1], set->reference, error);
     if (status != TFM_OK) return status;
     tfm_session_params params = tfm_session_params_default();

@@ -65,13 +65,14 @@ static const tfm_command command = {
     .examples = "  tfmeval tokenize model.bin 'Ein Hund.'\n"
                 "  echo '{\"text\": \"Ein Hund.\"}' | tfmeval tokenize model.bin\n"
                 "  tfmeval tokenize model.bin --in cases.jsonl --out answers.jsonl --no-special\n",
-    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_model_options},
+    .options = {.options = options, .n = sizeof options / sizeof *options, .next = &tfm_language_model_options},
     .n_arguments = 1,
     .n_optional = 1};
 
 typedef struct answerer {
     const settings *settings;
     tfm_opened model;
+    tfm_generate_params params; /* the languages */
     tfm_text_file in;
     FILE *out;
     tfm_ids ids;
@@ -107,10 +108,16 @@ static tfm_status say_line(const answerer *a, tfm_status status, tfm_error *erro
     return tfm_record_fail(&a->in, error, status, "%s", inner.message);
 }
 
+static tfm_status tokenize(answerer *a, const char *text, size_t n, tfm_error *error) {
+    const settings *chosen = a->settings;
+    const tfm_model *model = a->model.model;
+    if (chosen->no_special) return tfm_tokenize(model, chosen->side, text, n, false, &a->ids, error);
+    return chosen->side == TFM_SOURCE ? tfm_tokenize_input(model, &a->params, text, n, &a->ids, error)
+                                      : tfm_tokenize_output(model, &a->params, text, n, &a->ids, error);
+}
+
 static tfm_status encode(answerer *a, const char *text, size_t n, tfm_error *error) {
-    tfm_status status =
-        tfm_tokenize(a->model.model, a->settings->side, text, n, !a->settings->no_special, &a->ids, error);
-    return say_line(a, status, error);
+    return say_line(a, tokenize(a, text, n, error), error);
 }
 
 /* Fills ids by what the line asks with. */
@@ -200,8 +207,7 @@ static tfm_status print_tokens_json(answerer *a, tfm_error *error) {
 
 static tfm_status show_text(answerer *a, const char *text, tfm_error *error) {
     const settings *chosen = a->settings;
-    tfm_status status =
-        tfm_tokenize(a->model.model, chosen->side, text, strlen(text), !chosen->no_special, &a->ids, error);
+    tfm_status status = tokenize(a, text, strlen(text), error);
     if (status == TFM_OK && chosen->json)
         status = tfm_detokenize(a->model.model, chosen->side, a->ids.data, a->ids.size, !chosen->keep_special, &a->text,
                                 error);
@@ -219,6 +225,8 @@ static tfm_status answer_all(answerer *a, const char *path, const char *text, tf
     tfm_status status = tfm_opened_open(&a->model, path, &model, error);
     if (status != TFM_OK) return status;
     if (!a->model.info.has_tokenizer) return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer", path);
+    status = tfm_opened_params(&a->model, &chosen->base, &a->params, error);
+    if (status != TFM_OK) return status;
     if (text) return show_text(a, text, error);
     status = tfm_text_file_open(&a->in, chosen->in, error);
     if (status != TFM_OK) return status;
@@ -243,6 +251,11 @@ int tfm_command_tokenize(int argc, char **argv) {
         return tfm_complain_usage("tokenize: a text does not go with --in and --out");
     if (!argv[2] && set.json)
         return tfm_complain_usage("tokenize: --json is for a TEXT on the command line: answers to lines are JSON");
+    if (set.no_special && (set.base.source_language || set.base.target_language))
+        return tfm_complain_usage("tokenize: --%s does not go with --no-special, which leaves the language codes out",
+                                  set.base.source_language ? "source-lang" : "target-lang");
+    if (set.side == TFM_TARGET && set.base.source_language)
+        return tfm_complain_usage("tokenize: --source-lang is for sources, and --side is target");
     tfm_error error = {0};
     answerer a = {.settings = &set, .in = {.fd = -1}};
     tfm_status status = answer_all(&a, argv[1], argv[2], &error);

@@ -168,6 +168,8 @@ tfm_status tfm_perplexity_of_text(const tfm_perplexity_settings *settings, const
                                   tfm_error *error) {
     if (settings->source)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: --src and --ref are for encoder-decoders; give --text", path);
+    if (settings->base.source_language || settings->base.target_language)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s: --source-lang and --target-lang are for encoder-decoders", path);
     if (settings->text && !model->info.has_tokenizer)
         return tfm_fail(error, TFM_ERROR_STATE, "%s: has no tokenizer; give token ids with --in", path);
     reader r = {.settings = settings, .model = model};

@@ -67,6 +67,44 @@ Test(score, is_log_softmax_of_logits) {
     check_scores(&c, &few);
 }
 
+/* The start token is that of params, and the model's own without them. */
+Test(score, starts_as_params_say) {
+    enum { N = 4 };
+    static const int32_t targets[N] = {8, 3, 20, 11};
+    fixture f;
+    fixture_open(&f, NULL, NULL);
+    tfm_generate_params params = tfm_generate_params_default(f.model);
+    const tfm_tokens input = {source_ids, 5}, target = {targets, N};
+    float scores[N], own[N], *out = scores, *logits = calloc(f.vocab, sizeof *logits);
+    params.decoder_start_token_id = TINY_START + 1;
+    REQUIRE_OK(tfm_score_with(f.session, &params, &input, &target, 1, &out, NULL, error));
+    int32_t feed[N] = {TINY_START + 1, 8, 3, 20}, source = fixture_source(&f, source_ids, 5),
+            sequence = fixture_sequence(&f, source);
+    for (size_t t = 0; t < N; t++) {
+        fixture_feed(&f, sequence, feed + t, 1, logits);
+        double expected = log_softmax_at(logits, f.vocab, targets[t]);
+        cr_assert(fabs((double)scores[t] - expected) < 1e-5, "token %zu: %g, expected %g", t, (double)scores[t],
+                  expected);
+    }
+    tfm_sequence_free(f.session, sequence);
+    tfm_source_free(f.session, source);
+    out = own;
+    REQUIRE_OK(tfm_score(f.session, &input, &target, 1, &out, NULL, error));
+    cr_assert(memcmp(own, scores, sizeof own) != 0);
+    out = scores;
+    REQUIRE_OK(tfm_score_with(f.session, NULL, &input, &target, 1, &out, NULL, error));
+    cr_assert_arr_eq(own, scores, sizeof own);
+    params.decoder_start_token_id = 99;
+    REQUIRE_ERROR(TFM_ERROR_ARGUMENT, tfm_score_with(f.session, &params, &input, &target, 1, &out, NULL, error),
+                  "decoder_start_token_id is 99");
+    params = tfm_generate_params_default(f.model);
+    params.target_language = "de";
+    REQUIRE_ERROR(TFM_ERROR_STATE, tfm_score_with(f.session, &params, &input, &target, 1, &out, NULL, error),
+                  "has no languages");
+    free(logits);
+    fixture_close(&f);
+}
+
 Test(score, checks_its_arguments) {
     fixture f;
     fixture_open(&f, NULL, NULL);
