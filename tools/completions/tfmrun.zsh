@@ -63,12 +63,12 @@ _arguments -s -S \
     '--similarity[The cosine of two texts]' \
     '--fill-mask[Words for the mask tokens of each input]' \
     '--classify[The class of each input, or of each of its tokens]' \
-    '--top[How many words for a mask (default 5) or classes of an input (default 1]:value: ' \
+    '--top[How many words for a mask (default 5) or classes of an input]:value: ' \
     '--format[Of vectors]:value:(json f32 npy)' \
     '--pooling[How a vector is made of those of the tokens]:value:(mean cls max)' \
     '--normalize[Divide vectors by their length]::value:(true false)' \
     '--prompt[Which of the models prompts is put before each text of a vector]:value:_files' \
-    '--mask-id[The mask token (default]:value: ' \
+    '--mask-id[The mask token]:value: ' \
     '(-t --threads)'{-t,--threads}'[Threads]:value: ' \
     '--isa[Instruction set of the kernels (see --version)]:value:_files' \
     '--batch-tokens[Most tokens in one pass through the model (default 4096)]:value: ' \

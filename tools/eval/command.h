@@ -15,6 +15,8 @@ typedef struct tfm_command {
     size_t n_arguments; /* besides options */
     size_t n_optional;  /* more of them that may be there */
 } tfm_command;
+extern const tfm_command tfm_bench_page, tfm_bleu_page, tfm_chrf_page, tfm_logits_page, tfm_perplexity_page,
+    tfm_similarity_page, tfm_tokenize_page;
 
 /* The first member of every command's settings, so that every command has the same first option. */
 typedef struct tfm_command_settings {

@@ -20,7 +20,7 @@ static const tfm_option options[] = {
      .help = "Times that each case is measured, after a first time that is not; the median counts (default: 5)."},
 };
 
-static const tfm_command command = {
+const tfm_command tfm_bench_page = {
     .usage = "bench [OPTION]... MODEL",
     .description = "Prints a Markdown table of how fast a model runs here: prompts (or inputs of an\n"
                    "encoder) of several lengths, and decoding with several outputs at the same time\n"
@@ -76,7 +76,7 @@ static tfm_status run(const char *path, const settings *set, tfm_opened *opened,
 int tfm_command_bench(int argc, char **argv) {
     settings set = {.base.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT, .repeats = 5};
     int code;
-    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&tfm_bench_page, &set.base.command, argc, argv, &code)) return code;
     tfm_error error = {0};
     tfm_opened opened = {0};
     tfm_bench bench = {0};

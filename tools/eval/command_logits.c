@@ -31,7 +31,7 @@ static const tfm_option options[] = {
      .help = "Encoder-only models: also write N.embedding and, where there is a pooler, N.pooled."},
 };
 
-static const tfm_command command = {
+const tfm_command tfm_logits_page = {
     .usage = "logits [OPTION]... MODEL --in IN.jsonl --out OUT.safetensors",
     .description = "Runs a model over given ids. Each input line is\n"
                    "  {\"input_ids\": [...], \"decoder_input_ids\": [...]}\n"
@@ -132,7 +132,7 @@ static tfm_status check(const tfm_logits *r, const char *path, tfm_error *error)
 int tfm_command_logits(int argc, char **argv) {
     tfm_logits_settings set = {.in = "-", .base.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
     int code;
-    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&tfm_logits_page, &set.base.command, argc, argv, &code)) return code;
     if (!set.out) return tfm_complain_usage("%s: --out is missing", argv[0]);
     tfm_error error = {0};
     tfm_logits r = {.settings = &set};

@@ -60,7 +60,7 @@ static const tfm_option options[] = {
     {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "Print JSON, one object a line."},
 };
 
-static const tfm_command command = {
+const tfm_command tfm_perplexity_page = {
     .usage = "perplexity [OPTION]... MODEL {--src SRC --ref REF | --text TEXT | --in IN.jsonl}",
     .description = "Prints the perplexity of given translations, or of text under a decoder-only model: exp of\n"
                    "the mean negative log-probability (nll) of their tokens, the end token of every line\n"
@@ -281,7 +281,7 @@ static tfm_status run_all(scorer *run, const char *path, tfm_error *error) {
 int tfm_command_perplexity(int argc, char **argv) {
     settings set = {.base.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT};
     int code;
-    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&tfm_perplexity_page, &set.base.command, argc, argv, &code)) return code;
     int forms = (set.source || set.reference) + (set.in != NULL) + (set.text != NULL);
     if (forms != 1 || !set.source != !set.reference)
         return tfm_complain_usage("%s: give either --src and --ref, or --text, or --in", argv[0]);

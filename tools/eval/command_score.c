@@ -141,14 +141,14 @@ static const tfm_option bleu_options[] = {
 };
 static const tfm_option_table bleu_table = {.options = bleu_options, .n = sizeof bleu_options / sizeof *bleu_options};
 
-static const tfm_command bleu_command = {
+const tfm_command tfm_bleu_page = {
     .usage = "bleu [OPTION]... --ref REF [--ref REF2]... --hyp HYP",
     .description = "Prints corpus BLEU, with a signature that says how it was computed. The figures are\n"
                    "those of sacreBLEU with the same signature.\n",
     .examples = "  tfmeval bleu --ref test.en --hyp out.en\n"
                 "  tfmrun model.bin < test.de | tfmeval bleu --ref test.en --chrf\n",
     .options = {.options = options, .n = sizeof options / sizeof *options, .next = &bleu_table}};
-static const tfm_command chrf_command = {
+const tfm_command tfm_chrf_page = {
     .usage = "chrf [OPTION]... --ref REF [--ref REF2]... --hyp HYP",
     .description = "Prints corpus chrF, with a signature that says how it was computed. The figures are\n"
                    "those of sacreBLEU with the same signature.\n",
@@ -344,11 +344,11 @@ static int run(const tfm_command *command, settings *set, int argc, char **argv)
 int tfm_command_bleu(int argc, char **argv) {
     settings set = defaults;
     set.bleu = true;
-    return run(&bleu_command, &set, argc, argv);
+    return run(&tfm_bleu_page, &set, argc, argv);
 }
 
 int tfm_command_chrf(int argc, char **argv) {
     settings set = defaults;
     set.chrf = true;
-    return run(&chrf_command, &set, argc, argv);
+    return run(&tfm_chrf_page, &set, argc, argv);
 }

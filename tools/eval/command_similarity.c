@@ -33,7 +33,7 @@ static const tfm_option options[] = {
     {.kind = TFM_OPTION_FLAG, .name = "json", AT(json), .help = "A line of JSON for each text: score, line and text."},
 };
 
-static const tfm_command command = {
+const tfm_command tfm_similarity_page = {
     .usage = "similarity [OPTION]... MODEL QUERY [--in TEXTS]",
     .description = "Ranks texts, one a line, by how close they are to QUERY: the cosine of the angle\n"
                    "between their embeddings and that of the query, pooled as the model's checkpoint\n"
@@ -160,7 +160,7 @@ static tfm_status print_ranks(const ranker *r, tfm_error *error) {
 int tfm_command_similarity(int argc, char **argv) {
     settings set = {.base.model.batch_tokens = TFM_BATCH_TOKENS_DEFAULT, .in = "-"};
     int code;
-    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&tfm_similarity_page, &set.base.command, argc, argv, &code)) return code;
     tfm_error error = {0};
     ranker r = {.settings = &set, .in = {.fd = -1}};
     tfm_status status = open_ranker(&r, argv[1], argv[2], &error);

@@ -52,7 +52,7 @@ static const tfm_option options[] = {
      .help = "Of a TEXT: one line of JSON with ids, pieces and text."},
 };
 
-static const tfm_command command = {
+const tfm_command tfm_tokenize_page = {
     .usage = "tokenize [OPTION]... MODEL [TEXT | --in IN.jsonl]",
     .description =
         "Shows the tokens of TEXT, a line each: its id, and its piece as the vocabulary\n"
@@ -246,7 +246,7 @@ static tfm_status answer_all(answerer *a, const char *path, const char *text, tf
 int tfm_command_tokenize(int argc, char **argv) {
     settings set = {.in = "-", .out = "-"};
     int code;
-    if (!tfm_command_begin(&command, &set.base.command, argc, argv, &code)) return code;
+    if (!tfm_command_begin(&tfm_tokenize_page, &set.base.command, argc, argv, &code)) return code;
     if (argv[2] && (strcmp(set.in, "-") != 0 || strcmp(set.out, "-") != 0))
         return tfm_complain_usage("tokenize: a text does not go with --in and --out");
     if (!argv[2] && set.json)

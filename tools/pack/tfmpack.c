@@ -530,7 +530,7 @@ int main(int argc, char **argv) {
     if (chosen.help)
         code = run_help();
     else if (chosen.shell)
-        return tfm_print_completion(&table, "tfmpack", (tfm_shell)chosen.shell);
+        return tfm_print_completion(&table, NULL, "tfmpack", (tfm_shell)chosen.shell);
     else if (chosen.version)
         return tfm_print_version(NULL);
     else

@@ -162,7 +162,7 @@ int main(int argc, char **argv) {
     } else if (settings.help) {
         result = print_help();
     } else if (settings.shell) {
-        result = tfm_print_completion(&tfm_settings_table, "tfmrun", (tfm_shell)settings.shell);
+        result = tfm_print_completion(&tfm_settings_table, NULL, "tfmrun", (tfm_shell)settings.shell);
     } else if (settings.version) {
         result = print_version(&settings);
     } else {

@@ -46,8 +46,9 @@ Test(score, usage) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
         assert_shows(RUN(NULL, commands[i], "--help"), "Usage: tfmeval ");
     assert_fails(run_program((const char *const[]){TFMEVAL, NULL}, NULL), 2, "command is missing");
-    assert_fails(RUN(NULL, "blue"), 2, "unknown command 'blue'");
-    assert_fails(RUN(NULL, "--json"), 2, "unknown option '--json'");
+    assert_fails(RUN(NULL, "blue"), 2, "unknown command 'blue'; did you mean bleu?");
+    assert_fails(RUN(NULL, "--json"), 2, "unknown option --json");
+    assert_fails(RUN(NULL, "--verson"), 2, "did you mean --version?");
     assert_fails(RUN(NULL, "bleu"), 2, "--ref is missing");
     assert_fails(RUN(NULL, "bleu", "--reff", "x"), 2, "--ref");
     assert_fails(RUN(NULL, "bleu", "--ref", "x", "y"), 2, "unexpected argument 'y'");

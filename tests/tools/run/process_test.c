@@ -85,11 +85,24 @@ Test(process, versions) {
     }
 }
 
+/* Bash completes: words, from the tool's name on, the last one being at the cursor. */
+static void expect_completed(const char *tool, const char *words, int n_words, const char *expected) {
+    char line[4200];
+    snprintf(line, sizeof line,
+             "exec bash -c '. %s/%s.bash; COMP_WORDS=(%s %s); COMP_CWORD=%d; _%s; echo ${COMPREPLY[@]}'",
+             getenv("TFM_COMPLETIONS"), tool, tool, words, n_words, tool);
+    const char *const command[] = {"sh", "-c", line, NULL};
+    outcome run = run_program(command, NULL);
+    cr_expect_str_eq(run.out, expected, "%s %s: %s", tool, words, run.err);
+    free_outcome(&run);
+}
+
 /* The scripts that are installed are those that the tools' tables of options give. */
 Test(process, completions_are_fresh) {
     static const char *const shells[] = {"bash", "zsh", "fish"};
-    const char *const tools[][2] = {{tfmrun_path(), "tfmrun"}, {getenv("TFM_TFMPACK"), "tfmpack"}};
-    for (size_t i = 0; i < 6; i++) {
+    const char *const tools[][2] = {
+        {tfmrun_path(), "tfmrun"}, {getenv("TFM_TFMPACK"), "tfmpack"}, {getenv("TFM_TFMEVAL"), "tfmeval"}};
+    for (size_t i = 0; i < 9; i++) {
         const char *tool = tools[i / 3][0], *name = tools[i / 3][1], *shell = shells[i % 3];
         const char *const words[] = {tool, "--shell-completion", shell, NULL};
         char path[4096];
@@ -102,15 +115,15 @@ Test(process, completions_are_fresh) {
         free(installed);
         free_outcome(&run);
     }
-    char line[4200];
-    snprintf(line, sizeof line,
-             "exec bash -c '. %s/tfmrun.bash; COMP_WORDS=(tfmrun --early-stopping n); COMP_CWORD=2; _tfmrun; "
-             "echo ${COMPREPLY[@]}'",
-             getenv("TFM_COMPLETIONS"));
-    const char *const words[] = {"sh", "-c", line, NULL};
-    outcome run = run_program(words, NULL);
-    cr_expect_str_eq(run.out, "never\n", "%s", run.err);
-    free_outcome(&run);
+    expect_completed("tfmrun", "--early-stopping n", 2, "never\n");
+    expect_completed("tfmeval", "\"\"", 1, "bleu chrf perplexity logits tokenize similarity bench\n");
+    expect_completed("tfmeval", "b", 1, "bleu bench\n");
+    expect_completed("tfmeval", "--s", 1, "--shell-completion\n");
+    expect_completed("tfmeval", "bleu --smo", 2, "--smooth --smooth-value\n");
+    expect_completed("tfmeval", "chrf --smo", 2, "\n");
+    expect_completed("tfmeval", "bleu --smooth add", 3, "add-k\n");
+    expect_completed("tfmeval", "perplexity model.bin --so", 3, "--source-lang\n");
+    expect_completed("tfmeval", "bleu --ref te", 3, "\n");
     outcome wrong = RUN("", NULL, "--shell-completion", "csh");
     cr_expect(wrong.code == 2 && strstr(wrong.err, "'csh' is none of: bash, zsh, fish"), "%s", wrong.err);
     free_outcome(&wrong);
