@@ -649,6 +649,11 @@ typedef struct tfm_generate_params {
     /* Of which heads tfm_hypothesis.attention is the mean; 0: of all heads of all layers. Each counts once. */
     const tfm_attention_head *attention_heads;
     size_t n_attention_heads;
+    /*
+     * As of CTranslate2: tfm_generate_text makes texts with tfm_replace_unknowns. The attention is kept then; outputs
+     * come whole, and there can be no stop_strings. For encoder-decoders and texts that are no conversations.
+     */
+    bool replace_unknowns;
 } tfm_generate_params;
 
 /* Sequences of a session that an input with these parameters takes: its beams, or the outputs that are drawn. */
@@ -704,6 +709,19 @@ typedef struct tfm_hypothesis {
                           there are none (the prefix, a small vocabulary); NULL if not kept */
     const float *top_log_probs; /* (n, n_top_log_probs) their log-probabilities; -INFINITY where there are none */
 } tfm_hypothesis;
+
+/*
+ * Appends the text of an encoder-decoder's output to *text, each token that is unknown to the target vocabulary
+ * replaced by the source token at which it looked most (the highest attention among the text's own tokens), as Jean et
+ * al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation", and CTranslate2's replace_unknowns
+ * have it. A source token that is unknown itself gives what stands in the text, as the tokenizer normalises it. source:
+ * the n_text bytes that became source_ids (n_source_ids), as the output's input had them, with what stood around the
+ * text, and perhaps cut at the end. hypothesis: with its attention (keep_attention). Errors: those of tfm_tokenize and
+ * tfm_detokenize; TFM_ERROR_ARGUMENT (no attention).
+ */
+TFM_API tfm_status tfm_replace_unknowns(const tfm_model *model, const char *source, size_t n_text,
+                                        const int32_t *source_ids, size_t n_source_ids,
+                                        const tfm_hypothesis *hypothesis, tfm_text *text, tfm_error *error);
 
 typedef struct tfm_input {
     const int32_t *ids;

@@ -226,7 +226,12 @@ tfm_status tfm_generate_params_check(const tfm_session *session, const tfm_gener
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no shortlist: pack it with --shortlist", path);
     if (p->keep_attention && o->kind != TFM_KIND_ENCODER_DECODER)
         return tfm_fail(error, TFM_ERROR_STATE, "%s has no cross-attention to keep", path);
-    if (p->keep_attention) status = check_attention_heads(p, o, error);
+    if (p->replace_unknowns && o->kind != TFM_KIND_ENCODER_DECODER)
+        return tfm_fail(error, TFM_ERROR_STATE, "%s has no source to replace unknown tokens from", path);
+    if (p->replace_unknowns && p->n_stop_strings > 0)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT,
+                        "replace_unknowns makes texts at their end: no stop_strings with it");
+    if (p->keep_attention || p->replace_unknowns) status = check_attention_heads(p, o, error);
     if (status != TFM_OK) return status;
     return check_ids(p, o->decoder.vocab_size, error);
 }

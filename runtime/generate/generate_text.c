@@ -28,6 +28,7 @@ typedef struct item {
     uint32_t n_outputs;
     bool watched; /* its outputs are decoded as they come */
     bool drawn;   /* to the prefix, whose tokens come like any other */
+    bool replace; /* unknown tokens, by what stands in the input */
     const char *const *stop_strings;
     size_t n_stop_strings;
     stream *streams; /* (n_outputs) once the first token has come */
@@ -118,10 +119,18 @@ static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     return tfm_detokenizer_stop_string(it->streams[output].detokenizer) ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
+/* The text of an output that nobody watched. */
+static tfm_status make_text(text_run *run, const item *it, stream *out, const tfm_hypothesis *hypothesis) {
+    const tfm_text_input *input = &run->inputs[it->index];
+    if (!it->replace) return push(run, out, hypothesis->ids, hypothesis->n);
+    return tfm_replace_unknowns(run->session->model, input->text, input->n, run->ids.data + it->first_id, it->n_ids,
+                                hypothesis, &out->text, &run->error);
+}
+
 /* The text of an output to its end; false: stop. */
 static bool complete(text_run *run, item *it, uint32_t output, const tfm_hypothesis *hypothesis) {
     stream *out = &it->streams[output];
-    tfm_status status = it->watched ? TFM_OK : push(run, out, hypothesis->ids, hypothesis->n);
+    tfm_status status = it->watched ? TFM_OK : make_text(run, it, out, hypothesis);
     if (status == TFM_OK) status = tfm_detokenizer_finish(out->detokenizer, &out->text, &run->error);
     if (status != TFM_OK) return false;
     run->outputs[output] = (tfm_text_output){.text = out->text.data,
@@ -166,7 +175,10 @@ static tfm_status prepare_item(text_run *run, item *it, size_t index, tfm_error 
     it->drawn = params.prefix_bias_beta > 0;
     it->stop_strings = params.stop_strings;
     it->n_stop_strings = params.n_stop_strings;
-    it->watched = params.num_beams == 1 && (run->callbacks.on_text || params.n_stop_strings > 0);
+    it->replace = params.replace_unknowns;
+    it->watched = params.num_beams == 1 && (run->callbacks.on_text || params.n_stop_strings > 0) && !it->replace;
+    if (status == TFM_OK && it->replace && !input->text)
+        status = tfm_fail(error, TFM_ERROR_ARGUMENT, "replace_unknowns is for texts, not for conversations");
     return status;
 }
 

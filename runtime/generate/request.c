@@ -143,6 +143,7 @@ tfm_status tfm_request_start(tfm_request *request, const tfm_session *session, c
         request->params = session->model->defaults;
         status = tfm_params_take(&request->params, sizeof *params, input->params, "tfm_generate_params", error);
     }
+    request->params.keep_attention |= request->params.replace_unknowns;
     if (status == TFM_OK) status = tfm_languages_apply(session->model, &request->params, error);
     if (status == TFM_OK && input->params) status = tfm_generate_params_check(session, &request->params, error);
     if (status == TFM_OK) status = check(request, session, error);

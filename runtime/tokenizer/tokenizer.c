@@ -70,11 +70,21 @@ static tfm_status check_text(const char *text, size_t n, tfm_error *error) {
 
 tfm_status tfm_tokenizer_encode(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special, tfm_ids *ids,
                                 tfm_error *error) {
+    return tfm_tokenizer_encode_noting(tokenizer, text, n, special, ids, NULL, error);
+}
+
+tfm_status tfm_tokenizer_encode_noting(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special,
+                                       tfm_ids *ids, tfm_text *unknowns, tfm_error *error) {
     tfm_status status = check_text(text, n, error);
     if (status != TFM_OK) return status;
     if (!text) text = "";
-    if (tokenizer->is_spm) return tfm_spm_encode(&tokenizer->spm, text, n, special, ids, error);
-    return tfm_pipeline_encode(&tokenizer->pipeline, text, n, NULL, 0, special, ids, NULL, error);
+    if (tokenizer->is_spm) return tfm_spm_encode(&tokenizer->spm, text, n, special, ids, unknowns, error);
+    return tfm_pipeline_encode(&tokenizer->pipeline, text, n, NULL, 0, special, ids, NULL, unknowns, error);
+}
+
+int32_t tfm_tokenizer_unknown_id(const tfm_tokenizer *tokenizer) {
+    const uint32_t id = tokenizer->is_spm ? tokenizer->spm.unknown_id : tokenizer->pipeline.model.unknown_id;
+    return id < tfm_tokenizer_size(tokenizer) ? (int32_t)id : -1;
 }
 
 tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char *a, size_t n_a, const char *b,
@@ -85,7 +95,8 @@ tfm_status tfm_tokenizer_encode_pair(const tfm_tokenizer *tokenizer, const char 
     if (tokenizer->is_spm) {
         return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "this model's tokenizer has no form for pairs of texts");
     }
-    return tfm_pipeline_encode(&tokenizer->pipeline, a ? a : "", n_a, b ? b : "", n_b, special, ids, types, error);
+    return tfm_pipeline_encode(&tokenizer->pipeline, a ? a : "", n_a, b ? b : "", n_b, special, ids, types, NULL,
+                               error);
 }
 
 static tfm_status decode(const tfm_tokenizer *tokenizer, const int32_t *ids, size_t n, bool skip_special,

@@ -35,6 +35,16 @@ tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *i
                                 tfm_text *text, tfm_error *error);
 
 /*
+ * The same; *unknowns gets, for each unknown id that the text's own tokens have, in order, what it stands for as the
+ * tokenizer saw it (normalised, U+2581 for a space where the tokenizer has it so), and a NUL behind it. NULL: not
+ * wanted. After an error it may have more than before.
+ */
+tfm_status tfm_tokenizer_encode_noting(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special,
+                                       tfm_ids *ids, tfm_text *unknowns, tfm_error *error);
+/* The id of what the vocabulary does not have; -1: there is none. */
+int32_t tfm_tokenizer_unknown_id(const tfm_tokenizer *tokenizer);
+
+/*
  * Two texts as one input, with what the model wants around and between them. types (may be NULL) gets the number of the
  * segment of each id, which BERT-like models want as token_type_ids. Errors: also TFM_ERROR_UNSUPPORTED, where the
  * tokenizer has no form for pairs.

@@ -23,6 +23,7 @@ complete -c tfmrun -l prefix-bias-beta -x -d 'Outputs are drawn to the prefix in
 complete -c tfmrun -l patience -x -d 'Beam search keeps num-beams times X results before it ends (CTranslate2)'
 complete -c tfmrun -l return-alternatives -a 'true false' -d 'The num-return-sequences outputs differ in the token after the prefix'
 complete -c tfmrun -l min-alternative-expansion-prob -x -d 'Alternatives less probable than P are left out, but for the best'
+complete -c tfmrun -l replace-unknowns -a 'true false' -d 'Each unknown token of an output becomes what stands in the input where it looked most, see alignment-from (CTranslate2)'
 complete -c tfmrun -l alignment-from -r -d 'Of which decoder layers and heads alignments and pictures of attention are the mean'
 complete -c tfmrun -l decoder-start-token-id -x -d 'The token before the first one'
 complete -c tfmrun -l forced-bos-token-id -x -d 'The first token of every output, or none'

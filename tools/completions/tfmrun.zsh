@@ -25,6 +25,7 @@ _arguments -s -S \
     '--patience[Beam search keeps num-beams times X results before it ends (CTranslate2)]:value: ' \
     '--return-alternatives[The num-return-sequences outputs differ in the token after the prefix]::value:(true false)' \
     '--min-alternative-expansion-prob[Alternatives less probable than P are left out, but for the best]:value: ' \
+    '--replace-unknowns[Each unknown token of an output becomes what stands in the input where it looked most, see alignment-from (CTranslate2)]::value:(true false)' \
     '--alignment-from[Of which decoder layers and heads alignments and pictures of attention are the mean]:value:_files' \
     '--decoder-start-token-id[The token before the first one]:value: ' \
     '--forced-bos-token-id[The first token of every output, or none]:value: ' \

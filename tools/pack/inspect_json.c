@@ -86,10 +86,10 @@ static json_t *sections_json(const tfm_model_view *view) {
     json_t *sections = json_object();
     for (size_t i = 0; i < view->n_sections; i++) {
         const tfm_section *section = &view->sections[i].section;
-        json_t *object = json_pack("{s:I, s:o}", "bytes", (json_int_t)section->length, "values",
-                                   table_json(view->sections[i].table));
-        if (!view->is_outline) set_place(object, section->offset, section->hash);
-        json_object_set_new(sections, section->name, object);
+        json_t *entry = json_pack("{s:I, s:o}", "bytes", (json_int_t)section->length, "values",
+                                  table_json(view->sections[i].table));
+        if (!view->is_outline) set_place(entry, section->offset, section->hash);
+        json_object_set_new(sections, section->name, entry);
     }
     return sections;
 }

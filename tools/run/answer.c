@@ -79,7 +79,9 @@ static tfm_status show_list(answer *a, const tfm_hypothesis *const *hypotheses, 
     return status;
 }
 
-static bool streams(const answer *a) { return a->params.num_beams == 1 && !a->attention; }
+static bool streams(const answer *a) {
+    return a->params.num_beams == 1 && !a->attention && !a->params.replace_unknowns;
+}
 
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     (void)index;
@@ -161,7 +163,8 @@ static tfm_status show_echo(answer *a, tfm_error *error) {
 
 /* The outputs begin, with the prefix they all have. */
 static tfm_status start(answer *a, const tfm_settings *settings, tfm_error *error) {
-    tfm_status status = tfm_output_texts_start(&a->texts, a->engine, settings, a->request->input, error);
+    const tfm_output_input input = {a->request->input, a->request->source, a->request->n_source};
+    tfm_status status = tfm_output_texts_start(&a->texts, a->engine, settings, &input, error);
     return status == TFM_OK && a->request->echo ? show_echo(a, error) : status;
 }
 

@@ -8,6 +8,8 @@
 
 typedef struct tfm_answer_request {
     const tfm_ids *input;
+    const char *source; /* n_source bytes that it is of; NULL: not known, outputs then replace nothing by it */
+    size_t n_source;
     const char *attention; /* NULL, or the path of a drawing to make instead of showing the output */
     bool plain;            /* the output alone: no timing */
     bool echo;             /* show the input's text before it */

@@ -40,6 +40,7 @@ typedef struct item {
     size_t n_bytes;
     variation *own; /* NULL: as all others */
     tfm_ids ids;
+    tfm_text source;    /* where unknown tokens are replaced by what stands in it */
     bool done, limited; /* limited: its output could go beyond the context, so batch.limited holds for it */
     tfm_text output, drawing;
     tfm_output_text *texts; /* (num_return_sequences) of what runs and is watched for stop strings, and of results */
@@ -166,11 +167,15 @@ static tfm_status fail_item(batch *b, item *it, const char *message, tfm_error *
 
 /* ---- running a window ---- */
 
+static tfm_status start_texts(batch *b, item *it, tfm_error *error) {
+    const tfm_output_input input = {&it->ids, it->source.data, it->source.size};
+    return it->texts ? TFM_OK : tfm_output_texts_start(&it->texts, engine_of(b, it), settings_of(b, it), &input, error);
+}
+
 static tfm_status finish_texts(batch *b, item *it, const tfm_hypothesis *const *hypotheses, size_t n,
                                tfm_error *error) {
     if (!tfm_result_has_text(b->engine, b->settings)) return TFM_OK;
-    tfm_status status =
-        it->texts ? TFM_OK : tfm_output_texts_start(&it->texts, engine_of(b, it), settings_of(b, it), &it->ids, error);
+    tfm_status status = start_texts(b, it, error);
     for (size_t i = 0; i < n && status == TFM_OK; i++)
         status = tfm_output_text_finish(&it->texts[i], hypotheses[i], error);
     return status;
@@ -205,12 +210,10 @@ static int on_result(void *user, size_t index, const tfm_result *result) {
 static int on_token(void *user, size_t index, uint32_t output, int32_t id) {
     batch *b = user;
     item *it = &b->items[b->order[index]];
-    tfm_output_text *texts = it->texts;
-    if (!texts) b->status = tfm_output_texts_start(&texts, engine_of(b, it), settings_of(b, it), &it->ids, &b->error);
-    it->texts = texts;
-    if (b->status == TFM_OK) b->status = tfm_output_text_push(&texts[output], &id, 1, &b->error);
+    b->status = start_texts(b, it, &b->error);
+    if (b->status == TFM_OK) b->status = tfm_output_text_push(&it->texts[output], &id, 1, &b->error);
     if (b->status != TFM_OK) return TFM_CANCEL;
-    return texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
+    return it->texts[output].stopped ? TFM_END_OUTPUT : TFM_GO_ON;
 }
 
 /* Runs what is pending, in one call. */
@@ -242,6 +245,7 @@ static void forget_items(batch *b) {
         item *it = &b->items[i];
         if (it->ids.capacity > KEPT_IDS) tfm_ids_free(&it->ids);
         if (it->output.capacity > WRITE_BYTES) tfm_text_free(&it->output);
+        tfm_text_free(&it->source);
         if (it->drawing.capacity > WRITE_BYTES) tfm_text_free(&it->drawing);
         it->output.size = it->drawing.size = 0;
         forget_variation(it);
@@ -298,6 +302,9 @@ static item *new_item(batch *b, uint64_t number, size_t n_bytes) {
 
 static tfm_status read_plain(batch *b, item *it, const char *text, size_t n, tfm_error *error) {
     const tfm_engine *engine = engine_of(b, it);
+    it->source.size = 0;
+    if (engine->params.replace_unknowns && !tfm_text_append(&it->source, text, n))
+        return tfm_no_memory(error, "a text of %zu bytes", n);
     return b->whole ? tfm_engine_prompt(engine, settings_of(b, it), text, n, &it->ids, error)
                     : tfm_engine_input(engine, settings_of(b, it), text, n, &it->ids, error);
 }

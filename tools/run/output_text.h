@@ -7,7 +7,16 @@
 
 #include "tools/run/engine/engine.h"
 
+/* What outputs are of. */
+typedef struct tfm_output_input {
+    const tfm_ids *ids;
+    const char *text; /* n bytes that the ids are of, for outputs whose unknown tokens are replaced; or NULL */
+    size_t n;
+} tfm_output_input;
+
 typedef struct tfm_output_text {
+    const tfm_engine *engine;
+    tfm_output_input input;
     tfm_detokenizer *detokenizer;
     tfm_text text; /* what is certain of it */
     size_t n_ids;  /* tokens that it is of */
@@ -16,10 +25,10 @@ typedef struct tfm_output_text {
 
 /*
  * Begins the texts of an input's outputs, num_return_sequences of them, with the prefix that all have. Give them back
- * with tfm_output_texts_free also after an error.
+ * with tfm_output_texts_free also after an error. input: must live as long as they.
  */
 tfm_status tfm_output_texts_start(tfm_output_text **texts, const tfm_engine *engine, const tfm_settings *settings,
-                                  const tfm_ids *input, tfm_error *error);
+                                  const tfm_output_input *input, tfm_error *error);
 void tfm_output_texts_free(tfm_output_text **texts, const tfm_engine *engine);
 
 /* Adds n tokens; those behind the one that completes a stop string do not count. */

@@ -23,7 +23,7 @@ static tfm_status answer_alone(tfm_commands *c, const char *text, size_t n, tfm_
         tfm_ids last = c->last;
         c->last = ids;
         ids = last;
-        tfm_answer_request request = {.input = &c->last, .echo = c->settings->echo};
+        tfm_answer_request request = {.input = &c->last, .source = text, .n_source = n, .echo = c->settings->echo};
         status = tfm_answer(c->engine, c->settings, &request, error);
         if (status == TFM_OK && request.stopped) fprintf(stderr, "stopped\n");
         tfm_answer_forget(&request);

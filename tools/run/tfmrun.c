@@ -64,9 +64,10 @@ static int check_usage(const tfm_settings *settings, size_t n_arguments, bool in
         return tfm_complain_usage("--json-in has it in its objects: leave --%s out",
                                   settings->prefix_file ? "prefix-file" : "prompt-file");
     if (tfm_settings_given(settings, "alignment-from") && !interactive && !settings->alignment &&
-        !settings->attention && !settings->attention_weights)
-        return tfm_complain_usage("--alignment-from says of what --alignment, --attention or --attention-weights tell: "
-                                  "give one of them");
+        !settings->attention && !settings->attention_weights && !settings->json_in &&
+        !settings->decoding.values.replace_unknowns)
+        return tfm_complain_usage("--alignment-from says of what --alignment, --attention or --attention-weights tell, "
+                                  "and --replace-unknowns takes: give one of them");
     if (settings->progress && settings->quiet) return tfm_complain_usage("give either --progress or --quiet");
     if (settings->system && settings->system_file) return tfm_complain_usage("give either --system or --system-file");
     if (settings->chat && settings->completion) return tfm_complain_usage("give either --chat or --completion");

@@ -118,9 +118,12 @@ typedef struct tfm_pipeline {
 tfm_status tfm_pipeline_open(tfm_pipeline *pipeline, const tfm_table *table, const char *what, tfm_error *error);
 void tfm_pipeline_close(tfm_pipeline *pipeline);
 
-/* types: as for tfm_tokenizer_encode_pair. b: NULL for one input. */
+/*
+ * types: as for tfm_tokenizer_encode_pair. unknowns: as for tfm_tokenizer_encode_noting; NULL: not wanted. b: NULL for
+ * one input.
+ */
 tfm_status tfm_pipeline_encode(const tfm_pipeline *pipeline, const char *a, size_t n_a, const char *b, size_t n_b,
-                               bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error);
+                               bool special, tfm_ids *ids, tfm_ids *types, tfm_text *unknowns, tfm_error *error);
 tfm_status tfm_pipeline_decode(const tfm_pipeline *pipeline, const int32_t *ids, size_t n, bool skip_special,
                                tfm_text *text, tfm_error *error);
 
@@ -156,12 +159,26 @@ bool tfm_pipeline_decoder_put(tfm_pipeline_decoder *decoder, const int32_t *ids,
 /* Appends the rest; the decoder is then as new. */
 bool tfm_pipeline_decoder_end(tfm_pipeline_decoder *decoder, tfm_text *out);
 
+/* Where the ids of words go. */
+typedef struct tfm_word_output {
+    tfm_ids *ids;
+    tfm_text *unknowns; /* see tfm_tokenizer_encode_noting; NULL: not wanted */
+} tfm_word_output;
+
+/* Notes what an unknown id stands for; false: no memory. */
+static inline bool tfm_word_note(const tfm_word_output *out, const char *text, size_t n) {
+    return !out->unknowns || (tfm_text_append(out->unknowns, text, n) && tfm_text_append(out->unknowns, "", 1));
+}
+
 /* Appends the ids of one word; TFM_OK, TFM_ERROR_MEMORY. */
-tfm_status tfm_word_model_encode(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
-tfm_status tfm_word_model_encode_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_encode(const tfm_word_model *model, const char *word, size_t n, const tfm_word_output *out);
+tfm_status tfm_word_model_encode_bpe(const tfm_word_model *model, const char *word, size_t n,
+                                     const tfm_word_output *out);
 /* The same without the shortcut of whole pieces; for tfmpack, which finds out what is whole. */
-tfm_status tfm_word_model_merge_bpe(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
-tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *word, size_t n, tfm_ids *ids);
+tfm_status tfm_word_model_merge_bpe(const tfm_word_model *model, const char *word, size_t n,
+                                    const tfm_word_output *out);
+tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *word, size_t n,
+                                         const tfm_word_output *out);
 
 /* Where to look for a pair of pieces first. */
 static inline size_t tfm_merge_slot(uint32_t left, uint32_t right, size_t n_slots) {

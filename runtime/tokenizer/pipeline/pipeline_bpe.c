@@ -26,7 +26,9 @@ typedef struct word {
     uint32_t *ids;
     size_t n, capacity;
     uint32_t first[128];
-    uint32_t unknown_run; /* characters not yet emitted that are one unknown id */
+    const tfm_word_output *out;
+    const char *unknown; /* characters not yet emitted that are one unknown id */
+    size_t n_unknown;    /* their bytes; 0: there are none */
 } word;
 
 static const tfm_merge *find_merge(const tfm_word_model *m, uint32_t left, uint32_t right) {
@@ -46,9 +48,10 @@ static bool add(word *w, uint32_t id) {
 }
 
 static bool end_unknown(word *w) {
-    if (w->unknown_run == 0) return true;
-    w->unknown_run = 0;
-    return add(w, w->model->unknown_id);
+    const size_t n = w->n_unknown;
+    if (n == 0) return true;
+    w->n_unknown = 0;
+    return tfm_word_note(w->out, w->unknown, n) && add(w, w->model->unknown_id);
 }
 
 /* A character that no piece spells. */
@@ -62,7 +65,8 @@ static bool add_unknown(word *w, const char *text, size_t n) {
     }
     if (m->unknown_id == TFM_NO_ID) return true;
     if (!m->fuse_unknown && !end_unknown(w)) return false;
-    w->unknown_run = 1;
+    if (w->n_unknown == 0) w->unknown = text;
+    w->n_unknown += n;
     return true;
 }
 
@@ -176,20 +180,22 @@ static bool merge_long(word *w) {
     return ok;
 }
 
-tfm_status tfm_word_model_merge_bpe(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+tfm_status tfm_word_model_merge_bpe(const tfm_word_model *model, const char *text, size_t n,
+                                    const tfm_word_output *out) {
     word w; /* the array on the stack is not cleared */
     w.model = model;
     w.ids = w.first;
     w.n = 0;
     w.capacity = sizeof w.first / sizeof w.first[0];
-    w.unknown_run = 0;
+    w.out = out;
+    w.n_unknown = 0;
     bool ok = split_symbols(&w, text, n);
     if (ok && w.n > SHORT) {
         ok = merge_long(&w);
     } else if (ok && w.n > 1) {
         merge_short(&w);
     }
-    ok = ok && tfm_ids_append(ids, (const int32_t *)w.ids, w.n);
+    ok = ok && tfm_ids_append(out->ids, (const int32_t *)w.ids, w.n);
     if (w.ids != w.first) free(w.ids);
     return ok ? TFM_OK : TFM_ERROR_MEMORY;
 }
@@ -206,9 +212,10 @@ static uint32_t whole_piece(const tfm_word_model *m, const char *text, size_t n)
     return (value & TFM_PIECE_WHOLE) != 0 ? (value & ~TFM_PIECE_WHOLE) - 1 : TFM_NO_ID;
 }
 
-static tfm_status encode_part(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+static tfm_status encode_part(const tfm_word_model *model, const char *text, size_t n, const tfm_word_output *out) {
+    tfm_ids *ids = out->ids;
     int32_t id = (int32_t)whole_piece(model, text, n);
-    if (id < 0) return tfm_word_model_merge_bpe(model, text, n, ids);
+    if (id < 0) return tfm_word_model_merge_bpe(model, text, n, out);
     if (ids->size == ids->capacity) return tfm_ids_append(ids, &id, 1) ? TFM_OK : TFM_ERROR_MEMORY;
     ids->data[ids->size++] = id;
     return TFM_OK;
@@ -226,12 +233,13 @@ static size_t part_end(const tfm_word_model *m, const char *text, size_t start, 
     return n;
 }
 
-tfm_status tfm_word_model_encode_bpe(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
-    if (!model->word_start) return encode_part(model, text, n, ids);
+tfm_status tfm_word_model_encode_bpe(const tfm_word_model *model, const char *text, size_t n,
+                                     const tfm_word_output *out) {
+    if (!model->word_start) return encode_part(model, text, n, out);
     tfm_status status = TFM_OK;
     for (size_t at = 0; at < n && status == TFM_OK;) {
         size_t end = part_end(model, text, at, n);
-        status = encode_part(model, text + at, end - at, ids);
+        status = encode_part(model, text + at, end - at, out);
         at = end;
     }
     return status;

@@ -10,7 +10,7 @@ typedef struct encoder {
     tfm_text valid;  /* the text with U+FFFD for what is no UTF-8, if there is such */
     tfm_text normal; /* of the stretch between added tokens */
     tfm_split_pieces pieces;
-    tfm_ids *ids;
+    tfm_word_output out;
 } encoder;
 
 static void encoder_free(encoder *e) {
@@ -24,7 +24,7 @@ static void encoder_free(encoder *e) {
 static tfm_status encode_words(encoder *e, const char *text, size_t n, bool at_start) {
     if (n == 0) return TFM_OK;
     const tfm_pipeline *p = e->p;
-    if (p->pre_tokenizer.n == 0) return tfm_word_model_encode(&p->model, text, n, e->ids);
+    if (p->pre_tokenizer.n == 0) return tfm_word_model_encode(&p->model, text, n, &e->out);
     e->pieces.text.size = 0;
     e->pieces.n = 0;
     e->pieces.at_start = at_start;
@@ -32,7 +32,7 @@ static tfm_status encode_words(encoder *e, const char *text, size_t n, bool at_s
     tfm_status status = tfm_steps_split(&p->pre_tokenizer, &e->work, &e->pieces);
     for (size_t i = 0; i < e->pieces.n && status == TFM_OK; i++) {
         tfm_piece_span span = e->pieces.spans[i];
-        status = tfm_word_model_encode(&p->model, e->pieces.text.data + span.start, span.end - span.start, e->ids);
+        status = tfm_word_model_encode(&p->model, e->pieces.text.data + span.start, span.end - span.start, &e->out);
     }
     return status;
 }
@@ -90,9 +90,11 @@ static bool find_added(const tfm_added_tokens *a, const tfm_trie *trie, const bo
     return false;
 }
 
-static tfm_status put_added(encoder *e, uint32_t id) {
+/* A token that was spelled text[0, n). */
+static tfm_status put_added(encoder *e, uint32_t id, const char *text, size_t n) {
     int32_t value = (int32_t)id;
-    return tfm_ids_append(e->ids, &value, 1) ? TFM_OK : TFM_ERROR_MEMORY;
+    bool ok = id != e->p->model.unknown_id || tfm_word_note(&e->out, text, n);
+    return ok && tfm_ids_append(e->out.ids, &value, 1) ? TFM_OK : TFM_ERROR_MEMORY;
 }
 
 typedef tfm_status stretch(encoder *e, const char *text, size_t n, bool at_start);
@@ -109,7 +111,7 @@ static tfm_status around_added(encoder *e, bool raw, const char *text, size_t n,
     while (status == TFM_OK && find_added(a, trie, first, text, n, at, done, &m)) {
         /* The library looks on behind the token itself, even where it took white space along. */
         if (m.start > done) status = next(e, text + done, m.start - done, at_start && done == 0);
-        if (status == TFM_OK) status = put_added(e, m.id);
+        if (status == TFM_OK) status = put_added(e, m.id, text + m.start, m.end - m.start);
         done = m.end > done ? m.end : done;
         at = m.next;
     }
@@ -155,8 +157,8 @@ static bool put_types(tfm_ids *types, uint32_t type, size_t n) {
 }
 
 tfm_status tfm_pipeline_encode(const tfm_pipeline *p, const char *a, size_t n_a, const char *b, size_t n_b,
-                               bool special, tfm_ids *ids, tfm_ids *types, tfm_error *error) {
-    encoder e = {.p = p, .ids = ids};
+                               bool special, tfm_ids *ids, tfm_ids *types, tfm_text *unknowns, tfm_error *error) {
+    encoder e = {.p = p, .out = {ids, unknowns}};
     const tfm_template *template = b ? &p->pair : &p->single;
     size_t start = ids->size, start_types = types ? types->size : 0;
     tfm_status status = TFM_OK;
@@ -164,7 +166,7 @@ tfm_status tfm_pipeline_encode(const tfm_pipeline *p, const char *a, size_t n_a,
         uint32_t what = template->parts[2 * i], type = template->parts[2 * i + 1];
         size_t before = ids->size;
         if (what >= 2) {
-            if (special) status = put_added(&e, what - 2);
+            if (special) status = put_added(&e, what - 2, "", 0);
         } else {
             status = encode_text(&e, what == 0 ? a : b, what == 0 ? n_a : n_b);
         }

@@ -23,7 +23,7 @@ typedef struct arrival {
 typedef struct lattice {
     const tfm_word_model *model;
     const char *text;
-    tfm_ids *ids;
+    const tfm_word_output *out;
     arrival *arrivals; /* at position base + i */
     size_t capacity;
     size_t base, reach;
@@ -40,7 +40,7 @@ static double score_of(const tfm_word_model *m, uint32_t id) {
 
 static bool put(lattice *l, uint32_t id) {
     int32_t value = (int32_t)id;
-    return tfm_ids_append(l->ids, &value, 1);
+    return tfm_ids_append(l->out->ids, &value, 1);
 }
 
 /* Unknown characters in a row are one piece if one is spelled so, else bytes, else unknown. */
@@ -51,7 +51,8 @@ static bool emit_unknown(lattice *l) {
     l->unknown_start = l->unknown_end;
     uint32_t id1 = tfm_trie_find(&l->model->pieces, text, n);
     if (id1 != 0) return put(l, id1 - 1);
-    if (!l->model->byte_ids) return l->model->unknown_id == TFM_NO_ID || put(l, l->model->unknown_id);
+    if (!l->model->byte_ids)
+        return l->model->unknown_id == TFM_NO_ID || (tfm_word_note(l->out, text, n) && put(l, l->model->unknown_id));
     for (size_t i = 0; i < n; i++) {
         if (!put(l, l->model->byte_ids[(unsigned char)text[i]])) return false;
     }
@@ -118,11 +119,12 @@ __attribute__((noinline)) static bool grow(lattice *l, size_t n) {
 
 static bool reserve(lattice *l, size_t n) { return n <= l->capacity || grow(l, n); }
 
-tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *text, size_t n, tfm_ids *ids) {
+tfm_status tfm_word_model_encode_unigram(const tfm_word_model *model, const char *text, size_t n,
+                                         const tfm_word_output *out) {
     lattice l; /* the array on the stack is not cleared */
     l.model = model;
     l.text = text;
-    l.ids = ids;
+    l.out = out;
     l.arrivals = l.first;
     l.capacity = ON_STACK;
     l.base = l.reach = l.unknown_start = l.unknown_end = 0;

@@ -6,8 +6,14 @@ static tfm_status put(tfm_ids *ids, uint32_t id) {
     return id == TFM_NO_ID || tfm_ids_append(ids, &value, 1) ? TFM_OK : TFM_ERROR_MEMORY;
 }
 
+static tfm_status put_unknown(const tfm_word_model *m, const char *word, size_t n, const tfm_word_output *out) {
+    if (m->unknown_id == TFM_NO_ID) return TFM_OK;
+    return tfm_word_note(out, word, n) ? put(out->ids, m->unknown_id) : TFM_ERROR_MEMORY;
+}
+
 /* The longest piece first (Wu et al. 2016, "Google's Neural Machine Translation System"); unknown if one is missing. */
-static tfm_status wordpiece(const tfm_word_model *m, const char *word, size_t n, tfm_ids *ids) {
+static tfm_status wordpiece(const tfm_word_model *m, const char *word, size_t n, const tfm_word_output *out) {
+    tfm_ids *ids = out->ids;
     size_t start = ids->size, characters = 0;
     uint32_t code;
     for (size_t at = 0; at < n; characters++) at += tfm_utf8_next(word + at, n - at, &code);
@@ -22,17 +28,17 @@ static tfm_status wordpiece(const tfm_word_model *m, const char *word, size_t n,
     }
     if (known) return TFM_OK;
     ids->size = start;
-    return put(ids, m->unknown_id);
+    return put_unknown(m, word, n, out);
 }
 
-tfm_status tfm_word_model_encode(const tfm_word_model *m, const char *word, size_t n, tfm_ids *ids) {
+tfm_status tfm_word_model_encode(const tfm_word_model *m, const char *word, size_t n, const tfm_word_output *out) {
     switch (m->kind) {
-    case TFM_WORD_MODEL_BPE: return tfm_word_model_encode_bpe(m, word, n, ids);
-    case TFM_WORD_MODEL_WORDPIECE: return wordpiece(m, word, n, ids);
-    case TFM_WORD_MODEL_UNIGRAM: return tfm_word_model_encode_unigram(m, word, n, ids);
+    case TFM_WORD_MODEL_BPE: return tfm_word_model_encode_bpe(m, word, n, out);
+    case TFM_WORD_MODEL_WORDPIECE: return wordpiece(m, word, n, out);
+    case TFM_WORD_MODEL_UNIGRAM: return tfm_word_model_encode_unigram(m, word, n, out);
     default: {
         uint32_t id1 = tfm_trie_find(&m->pieces, word, n);
-        return put(ids, id1 != 0 ? id1 - 1 : m->unknown_id);
+        return id1 != 0 ? put(out->ids, id1 - 1) : put_unknown(m, word, n, out);
     }
     }
 }

@@ -58,7 +58,9 @@ typedef struct tfm_spm {
 /* Takes the tokenizer's table apart and checks it. */
 tfm_status tfm_spm_open(tfm_spm *spm, const tfm_table *table, const char *what, tfm_error *error);
 
-tfm_status tfm_spm_encode(const tfm_spm *spm, const char *text, size_t n, bool special, tfm_ids *ids, tfm_error *error);
+/* unknowns: see tfm_tokenizer_encode_noting; NULL: not wanted. */
+tfm_status tfm_spm_encode(const tfm_spm *spm, const char *text, size_t n, bool special, tfm_ids *ids,
+                          tfm_text *unknowns, tfm_error *error);
 tfm_status tfm_spm_decode(const tfm_spm *spm, const int32_t *ids, size_t n, bool skip_special, tfm_text *text,
                           tfm_error *error);
 
@@ -103,6 +105,7 @@ typedef struct tfm_spm_emitter {
     const tfm_spm *spm;
     tfm_ids *ids;
     const char *text;                  /* the normalised text */
+    tfm_text *unknowns;                /* gets what unknown ids stand for; or NULL */
     size_t unknown_start, unknown_end; /* the row of unknown characters not yet emitted */
 } tfm_spm_emitter;
 
@@ -110,7 +113,8 @@ typedef struct tfm_spm_emitter {
 uint32_t tfm_spm_id_of_text(const tfm_spm *spm, const char *text, size_t n);
 
 /* False when memory is out, here and below. */
-bool tfm_spm_emit_piece(tfm_spm_emitter *emitter, uint32_t number);
+/* Piece `number`, which is text[start, end). */
+bool tfm_spm_emit_piece(tfm_spm_emitter *emitter, uint32_t number, size_t start, size_t end);
 bool tfm_spm_emit_unknown(tfm_spm_emitter *emitter, size_t start, size_t end);
 /* Emits what is held back; call it at the end of the text. */
 bool tfm_spm_emit_end(tfm_spm_emitter *emitter);

@@ -135,7 +135,8 @@ static bool emit_symbol(segmenter *seg, tfm_spm_emitter *emitter, size_t start, 
             stack[depth++].length = n - left;
             stack[depth].start = at;
             stack[depth++].length = left;
-        } else if (value != 0 ? !tfm_spm_emit_piece(emitter, number) : !tfm_spm_emit_unknown(emitter, at, at + n)) {
+        } else if (value != 0 ? !tfm_spm_emit_piece(emitter, number, at, at + n)
+                              : !tfm_spm_emit_unknown(emitter, at, at + n)) {
             return false;
         }
     }

@@ -55,7 +55,8 @@ static bool emit_path(lattice *l, size_t end, tfm_spm_emitter *emitter) {
         step = arrivals[at - l->base].step;
         size_t next = at + (step >> STEP_BITS);
         uint32_t number1 = step & STEP_MASK;
-        if (number1 != 0 ? !tfm_spm_emit_piece(emitter, number1 - 1) : !tfm_spm_emit_unknown(emitter, at, next)) {
+        if (number1 != 0 ? !tfm_spm_emit_piece(emitter, number1 - 1, at, next)
+                         : !tfm_spm_emit_unknown(emitter, at, next)) {
             return false;
         }
         at = next;

@@ -189,7 +189,8 @@ AT(tfm_generate_params, source_language, 288);
 AT(tfm_generate_params, target_language, 296);
 AT(tfm_generate_params, attention_heads, 304);
 AT(tfm_generate_params, n_attention_heads, 312);
-SIZE(tfm_generate_params, 320);
+AT(tfm_generate_params, replace_unknowns, 320);
+SIZE(tfm_generate_params, 328);
 
 AT(tfm_hypothesis, ids, 0);
 AT(tfm_hypothesis, n, 8);

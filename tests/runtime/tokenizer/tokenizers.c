@@ -141,13 +141,26 @@ static int32_t *ids_of(const json_t *json, size_t *n) {
     return ids;
 }
 
+/* Each unknown id has been noted. */
+static void check_unknowns(const tfm_tokenizer *tokenizer, const tfm_ids *ids, const tfm_text *noted, const char *what,
+                           size_t i) {
+    size_t n_unknown = 0, n_noted = 0;
+    for (size_t k = 0; k < ids->size; k++) n_unknown += ids->data[k] == tfm_tokenizer_unknown_id(tokenizer);
+    for (size_t k = 0; k < noted->size; k++) n_noted += noted->data[k] == '\0';
+    cr_expect_eq(n_unknown, n_noted, "%s %zu: %zu unknown ids, %zu noted", what, i, n_unknown, n_noted);
+}
+
 void expect_ids(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special, const json_t *json,
                 const char *what, size_t i) {
     tfm_ids got = {0};
     tfm_error error = {0};
     size_t n_expected;
     int32_t *expected = ids_of(json, &n_expected);
-    cr_assert_eq(tfm_tokenizer_encode(tokenizer, text, n, special, &got, &error), TFM_OK, "%s", error.message);
+    tfm_text unknowns = {0};
+    cr_assert_eq(tfm_tokenizer_encode_noting(tokenizer, text, n, special, &got, &unknowns, &error), TFM_OK, "%s",
+                 error.message);
+    check_unknowns(tokenizer, &got, &unknowns, what, i);
+    tfm_text_free(&unknowns);
     bool same = got.size == n_expected && (n_expected == 0 || memcmp(got.data, expected, n_expected * 4) == 0);
     if (!same) {
         fprintf(stderr, "%s %zu: %.*s\n", what, i, (int)n, text);

@@ -156,6 +156,33 @@ Test(json_input, scores_and_alignment) {
     free_outcome(&decoder);
 }
 
+/* A bias makes the model say that it does not know; ids stay as they are. */
+Test(json_input, unknown_tokens_are_replaced) {
+#define UNKNOWN "--num-beams=1", "--max-new-tokens=4", "--logit-bias=1=12"
+    static const char input[] = "Ein Mann mit \xE6\x97\xA5\xE6\x9C\xAC spielt.\n";
+    outcome plain = RUN(input, shipped_model(), UNKNOWN),
+            replaced = RUN(input, shipped_model(), UNKNOWN, "--replace-unknowns"),
+            last = RUN(input, shipped_model(), UNKNOWN, "--replace-unknowns", "--alignment-from=-1");
+    cr_expect(plain.code == 0 && strcmp(plain.out, "\n") == 0, "%s%s", plain.out, plain.err);
+    cr_expect(replaced.code == 0 && strcmp(replaced.out, "Mann Mann spielt\n") == 0, "%s%s", replaced.out,
+              replaced.err);
+    cr_expect(last.code == 0 && strcmp(last.out, "Mann Mann mit\n") == 0, "%s%s", last.out, last.err);
+    free_outcome(&plain);
+    free_outcome(&replaced);
+    free_outcome(&last);
+    outcome json = RUN("{\"text\": \"Ein Mann spielt.\", \"replace_unknowns\": true}\n", shipped_model(), UNKNOWN,
+                       "--json-in", "--json");
+    cr_expect(json.code == 0 && strstr(json.out, "{\"text\":\"Mann ") && strstr(json.out, "\"ids\":[1,1,1,0]"), "%s%s",
+              json.out, json.err);
+    free_outcome(&json);
+    outcome ids = RUN("9 17 0\n", shipped_model(), "--ids", "--replace-unknowns");
+    cr_expect(ids.code == 2 && strstr(ids.err, "with --ids there are none"), "%s", ids.err);
+    outcome stop = RUN(input, shipped_model(), UNKNOWN, "--replace-unknowns", "--stop=x");
+    cr_expect(stop.code == 2 && strstr(stop.err, "no --stop with it"), "%s", stop.err);
+    free_outcome(&ids);
+    free_outcome(&stop);
+}
+
 /* Row t, column s of what a run tells of attention. */
 static double weight(const json_t *object, size_t t, size_t s) {
     return json_number_value(json_array_get(json_array_get(json_object_get(object, "attention"), t), s));

@@ -279,7 +279,7 @@ static tfm_status mark_whole(bpe *b, uint32_t *trie, size_t n_words) {
         if (key->n <= model.n_suffix || memcmp(key->text + key->n - model.n_suffix, model.suffix, model.n_suffix) != 0)
             continue;
         ids.size = 0;
-        status = tfm_word_model_merge_bpe(&model, key->text, key->n - model.n_suffix, &ids);
+        status = tfm_word_model_merge_bpe(&model, key->text, key->n - model.n_suffix, &(tfm_word_output){.ids = &ids});
         uint32_t node = 0;
         if (ids.size == 1 && (uint32_t)ids.data[0] == key->value - 1 &&
             tfm_trie_walk(&model.pieces, &node, key->text, key->n)) {

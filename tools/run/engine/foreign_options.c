@@ -23,10 +23,6 @@ static const tfm_foreign_option options[] = {
     {.name = "alignment_layer", .program = CT2, .ours = "alignment-from"},
     {.name = "alignment_heads", .program = CT2, .ours = "alignment-from"},
     {.name = "return_logits_vocab", .program = CT2, .ours = "top-log-probs"},
-    {.name = "replace_unknowns",
-     .program = CT2,
-     .advice =
-         "outputs keep unknown tokens as they are; --alignment tells which token of the input each one looked at"},
     {.name = "target_prefix", .program = CT2, .ours = "prefix-file"},
     {.name = "suppress_sequences", .program = CT2, .ours = "bad-words-ids"},
     {.name = "end_token", .program = CT2, .ours = "eos-token-id"},

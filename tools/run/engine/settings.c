@@ -217,6 +217,11 @@ static tfm_status check_together(const tfm_settings *settings, const tfm_generat
                         params->num_beams);
     if (settings->decoding.n_stops && !info->has_tokenizer)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "--stop is a text, and the model has no tokenizer");
+    if (params->replace_unknowns && (info->kind != TFM_KIND_ENCODER_DECODER || !info->has_tokenizer || settings->ids))
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--replace-unknowns is for texts that an encoder reads: %s",
+                        settings->ids ? "with --ids there are none" : "this model has no encoder, or no tokenizer");
+    if (params->replace_unknowns && settings->decoding.n_stops)
+        return tfm_fail(error, TFM_ERROR_ARGUMENT, "--replace-unknowns makes outputs at their end: no --stop with it");
     if (info->kind == TFM_KIND_ENCODER_DECODER && params->decoder_start_token_id < 0 && !params->target_language)
         return tfm_fail(error, TFM_ERROR_ARGUMENT, "the model names no start token: give --decoder-start-token-id");
     return TFM_OK;

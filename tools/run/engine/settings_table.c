@@ -175,6 +175,12 @@ static const tfm_option decoding_options[] = {
      .help = "Alternatives less probable than P are left out, but for the best.",
      .offset = DECODING(min_alternative_expansion_prob),
      .max = 1},
+    {.kind = TFM_OPTION_BOOL,
+     .name = "replace-unknowns",
+     .help =
+         "Each unknown token of an output becomes what stands in the input where it looked most, see alignment-from "
+         "(CTranslate2). Outputs come whole.",
+     .offset = DECODING(replace_unknowns)},
     {.kind = TFM_OPTION_CUSTOM,
      .name = "alignment-from",
      .argument = "LAYER[:HEADS]",
