@@ -171,20 +171,34 @@ static const char *nearest(const tfm_commands *c, const char *name, size_t n) {
 
 static const struct {
     unsigned where;
+    const char *names; /* of commands; NULL: a sentence alone */
     const char *text;
 } help_lines[] = {
-    {CHAT, "Type a message and Enter; \"\"\" begins and ends one of several lines."},
-    {TEXT, "Type a text to go on with and Enter; \"\"\" begins and ends one of several lines."},
-    {PAIR | ENCODER, "Type a sentence and Enter; \"\"\" begins and ends a text of several lines."},
-    {ANYWHERE, "Ctrl-C stops an answer, Ctrl-D leaves, Tab completes what begins with /."},
-    {CHAT, "  /retry, /undo, /clear      another answer; forget the last turn, or all"},
-    {CHAT, "  /history, /system [TEXT]   the conversation so far; its system message"},
-    {CHAT, "  /save FILE, /load FILE     keep the conversation; go on with one"},
-    {PAIR, "  /attention FILE            draw what the last output looked at (.svg, .html)"},
-    {ANYWHERE, "  /read FILE                 send the text of a file"},
-    {GENERATES, "  /set NAME VALUE, /show     settings: /help set lists them"},
-    {ANYWHERE, "  /info, /exit               facts of the model; leave"},
+    {CHAT, NULL, "Type a message and Enter; \"\"\" begins and ends one of several lines."},
+    {TEXT, NULL, "Type a text to go on with and Enter; \"\"\" begins and ends one of several lines."},
+    {PAIR | ENCODER, NULL, "Type a sentence and Enter; \"\"\" begins and ends a text of several lines."},
+    {ANYWHERE, NULL, "Ctrl-C stops an answer, Ctrl-D leaves, Tab completes what begins with /."},
+    {CHAT, "/retry, /undo, /clear", "another answer; forget the last turn, or all"},
+    {CHAT, "/history, /system [TEXT]", "the conversation so far; its system message"},
+    {CHAT, "/save FILE, /load FILE", "keep the conversation; go on with one"},
+    {PAIR, "/attention FILE", "draw what the last output looked at (.svg, .html)"},
+    {ANYWHERE, "/read FILE", "send the text of a file"},
+    {GENERATES, "/set NAME VALUE, /show", "settings: /help set lists them"},
+    {ANYWHERE, "/info, /exit", "facts of the model; leave"},
 };
+
+/* In two columns, or below each other where a terminal is too narrow for them. */
+static void help_line(const char *names, const char *text) {
+    const bool narrow = isatty(STDOUT_FILENO) && tfm_terminal_columns(STDOUT_FILENO) < 80;
+    if (!names) {
+        tfm_wrap_note(stdout, false, "%s", text);
+    } else if (narrow) {
+        tfm_wrap_note(stdout, false, "  %s", names);
+        tfm_wrap_note(stdout, false, "    %s", text);
+    } else {
+        tfm_wrap_note(stdout, false, "  %-26s %s", names, text);
+    }
+}
 
 static void help_settings(void) {
     char *list = tfm_settings_decoding_help(tfm_terminal_columns(STDOUT_FILENO));
@@ -221,7 +235,7 @@ static void help(tfm_commands *c, const char *rest, size_t n) {
         return;
     }
     for (size_t i = 0; i < sizeof help_lines / sizeof *help_lines; i++)
-        if (help_lines[i].where & place) tfm_wrap_note(stdout, false, "%s", help_lines[i].text);
+        if (help_lines[i].where & place) help_line(help_lines[i].names, help_lines[i].text);
 }
 
 /* ---- lines ---- */
