@@ -15,12 +15,20 @@
 #include "runtime/tfm.h"
 
 bool tfm_text_print(tfm_text *text, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    const bool ok = tfm_text_print_list(text, format, arguments);
+    va_end(arguments);
+    return ok;
+}
+
+bool tfm_text_print_list(tfm_text *text, const char *format, va_list arguments) {
     for (size_t room = 128;;) {
         if (!tfm_text_reserve(text, room)) return false;
-        va_list arguments;
-        va_start(arguments, format);
-        int n = vsnprintf(text->data + text->size, room, format, arguments);
-        va_end(arguments);
+        va_list again;
+        va_copy(again, arguments);
+        int n = vsnprintf(text->data + text->size, room, format, again);
+        va_end(again);
         if (n < 0) return false;
         if ((size_t)n < room) {
             text->size += (size_t)n;

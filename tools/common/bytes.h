@@ -4,6 +4,7 @@
 #ifndef TFM_TOOLS_COMMON_BYTES_H
 #define TFM_TOOLS_COMMON_BYTES_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,7 @@
 
 /* Appends as printf does; false when memory is out. */
 bool tfm_text_print(tfm_text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool tfm_text_print_list(tfm_text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 /* Writes all n bytes, waiting where fd does not block; false with errno set on failure. */
 bool tfm_write_all(int fd, const void *data, size_t n);

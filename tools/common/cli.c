@@ -49,13 +49,8 @@ void tfm_program_messages(void (*print)(FILE *out, const char *line, size_t n)) 
 static void complain(const char *kind, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 static void complain(const char *kind, const char *format, va_list arguments) {
     tfm_text raw = {0}, line = {0};
-    va_list again;
-    va_copy(again, arguments);
-    int n = vsnprintf(NULL, 0, format, arguments);
-    bool ok = n >= 0 && tfm_text_reserve(&raw, (size_t)n + 1);
-    if (ok) vsnprintf(raw.data, (size_t)n + 1, format, again);
-    va_end(again);
-    ok = ok && tfm_text_print(&line, "%s: %s", program, kind) && tfm_text_append_shown(&line, raw.data, (size_t)n, "");
+    bool ok = tfm_text_print_list(&raw, format, arguments) && tfm_text_print(&line, "%s: %s", program, kind) &&
+              tfm_text_append_shown(&line, raw.data, raw.size, "");
     flockfile(stderr);
     if (!ok)
         fprintf(stderr, "%s: (out of memory)\n", program);

@@ -39,13 +39,8 @@ void tfm_say(FILE *out, const char *format, ...) {
 
 void tfm_say_list(FILE *out, const char *format, va_list arguments) {
     tfm_text raw = {0}, line = {0};
-    va_list again;
-    va_copy(again, arguments);
-    int n = vsnprintf(NULL, 0, format, arguments);
-    bool ok = n >= 0 && tfm_text_reserve(&raw, (size_t)n + 1);
-    if (ok) vsnprintf(raw.data, (size_t)n + 1, format, again);
-    va_end(again);
-    ok = ok && tfm_text_append_shown(&line, raw.data, (size_t)n, "") && tfm_text_append(&line, "\n", 1);
+    const bool ok = tfm_text_print_list(&raw, format, arguments) &&
+                    tfm_text_append_shown(&line, raw.data, raw.size, "") && tfm_text_append(&line, "\n", 1);
     if (ok)
         fwrite(line.data, 1, line.size, out);
     else

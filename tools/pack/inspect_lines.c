@@ -77,18 +77,13 @@ void tfm_print_wrapped(FILE *out, size_t column, const char *text) {
 
 void tfm_print_fact(FILE *out, const char *name, const char *format, ...) {
     tfm_text text = {0};
-    va_list arguments, again;
+    va_list arguments;
     va_start(arguments, format);
-    va_copy(again, arguments);
-    const int n = vsnprintf(NULL, 0, format, arguments);
     fprintf(out, "  %-*s", FACT_COLUMN - 2, name);
-    if (n >= 0 && tfm_text_reserve(&text, (size_t)n + 1)) {
-        vsnprintf(text.data, (size_t)n + 1, format, again);
+    if (tfm_text_print_list(&text, format, arguments))
         tfm_print_wrapped(out, FACT_COLUMN, text.data);
-    } else {
+    else
         fputs("(out of memory)\n", out);
-    }
-    va_end(again);
     va_end(arguments);
     tfm_text_free(&text);
 }

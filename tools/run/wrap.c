@@ -90,10 +90,11 @@ static void print_line(FILE *file, bool color, const char *line, size_t n) {
 void tfm_wrap_line(FILE *file, const char *line, size_t n) { print_line(file, false, line, n); }
 
 void tfm_wrap_note(FILE *file, bool dim, const char *format, ...) {
-    char line[512];
+    tfm_text line = {0};
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
+    if (tfm_text_print_list(&line, format, arguments))
+        print_line(file, dim && tfm_color_terminal(fileno(file)), line.data, line.size);
     va_end(arguments);
-    print_line(file, dim && tfm_color_terminal(fileno(file)), line, strlen(line));
+    tfm_text_free(&line);
 }

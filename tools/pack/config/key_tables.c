@@ -1,13 +1,9 @@
 /* key_tables.c - the tables of keys that *_keys.def list. */
 #include <string.h>
 
-#include "keys.h"
+#include "key_rows.h"
 #include "tools/pack/common/word_list.h"
 
-#define READ(name, unused) {name, TFM_KEY_READ, NULL, unused},
-#define HARMLESS(name) {name, TFM_KEY_HARMLESS, NULL, NULL},
-#define LEFT_OUT(name, neutral) {name, TFM_KEY_LEFT_OUT, neutral, NULL},
-#define REFUSED(name, neutral) {name, TFM_KEY_REFUSED, neutral, NULL},
 #define ROTATION(name) READ("rope_scaling." name, NULL) READ("rope_parameters." name, NULL)
 #define ALIAS(model_types, alias, key)
 

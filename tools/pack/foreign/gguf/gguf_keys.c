@@ -9,39 +9,37 @@
 #include "gguf_model.h"
 #include "tools/pack/common/name_format.h"
 #include "tools/pack/common/path.h"
-#include "tools/pack/config/keys.h"
+#include "tools/pack/config/key_rows.h"
 
-#define READ(name) {name, TFM_KEY_READ, NULL, NULL},
-#define HARMLESS(name) {name, TFM_KEY_HARMLESS, NULL, NULL},
-#define LEFT_OUT(name) {name, TFM_KEY_LEFT_OUT, NULL, NULL},
-#define REFUSED(name, neutral) {name, TFM_KEY_REFUSED, neutral, NULL},
 #define ARCH "[arch]."
 
 static const tfm_key keys[] = {
     /* what the file is, who made it and how */
     HARMLESS("general.*") HARMLESS("quantize.*") HARMLESS("imatrix.*") HARMLESS("split.*") HARMLESS("mradermacher.*")
     /* sizes */
-    READ(ARCH "context_length") READ(ARCH "embedding_length") READ(ARCH "block_count") READ(ARCH "feed_forward_length")
-        READ(ARCH "attention.head_count") READ(ARCH "attention.head_count_kv") READ(ARCH "attention.key_length")
-            READ(ARCH "attention.value_length") READ(ARCH "expert_count")
-                HARMLESS(ARCH "vocab_size") /* the embedding's rows */
+    READ(ARCH "context_length", NULL) READ(ARCH "embedding_length", NULL) READ(ARCH "block_count", NULL)
+        READ(ARCH "feed_forward_length", NULL) READ(ARCH "attention.head_count", NULL)
+            READ(ARCH "attention.head_count_kv", NULL) READ(ARCH "attention.key_length", NULL)
+                READ(ARCH "attention.value_length", NULL) READ(ARCH "expert_count", NULL)
+                    HARMLESS(ARCH "vocab_size") /* the embedding's rows */
     HARMLESS(ARCH "tensor_data_layout") HARMLESS(ARCH "source.*")
     /* how it computes */
-    READ(ARCH "attention.layer_norm_epsilon") READ(ARCH "attention.layer_norm_rms_epsilon")
-        READ(ARCH "attention.sliding_window") READ(ARCH "use_parallel_residual") READ(ARCH "embedding_scale")
-            READ(ARCH "residual_scale") READ(ARCH "attention.scale") READ(ARCH "logit_scale")
-                READ(ARCH "attn_logit_softcapping") READ(ARCH "final_logit_softcapping") READ(ARCH "pooling_type")
-                    HARMLESS(ARCH "attention.causal") /* of the architecture */
-    HARMLESS(ARCH "expert_used_count")                /* refused with experts */
+    READ(ARCH "attention.layer_norm_epsilon", NULL) READ(ARCH "attention.layer_norm_rms_epsilon", NULL)
+        READ(ARCH "attention.sliding_window", NULL) READ(ARCH "use_parallel_residual", NULL)
+            READ(ARCH "embedding_scale", NULL) READ(ARCH "residual_scale", NULL) READ(ARCH "attention.scale", NULL)
+                READ(ARCH "logit_scale", NULL) READ(ARCH "attn_logit_softcapping", NULL)
+                    READ(ARCH "final_logit_softcapping", NULL) READ(ARCH "pooling_type", NULL)
+                        HARMLESS(ARCH "attention.causal") /* of the architecture */
+    HARMLESS(ARCH "expert_used_count")                    /* refused with experts */
     REFUSED(ARCH "attention.clamp_kqv", NULL) REFUSED(ARCH "attention.max_alibi_bias", NULL)
         REFUSED(ARCH "attention.sliding_window_pattern", NULL) REFUSED(ARCH "attention.temperature_scale", "1")
             REFUSED(ARCH "attention.temperature_length", NULL) REFUSED(ARCH "attention.output_scale", "1")
                 REFUSED(ARCH "expert_shared_count", NULL) REFUSED(ARCH "swin_norm", NULL)
     /* rotations */
-    READ(ARCH "rope.dimension_count") READ(ARCH "rope.freq_base") READ(ARCH "rope.scaling.type")
-        READ(ARCH "rope.scaling.factor") READ(ARCH "rope.scale_linear")
-            HARMLESS(ARCH "rope.scaling.original_context_length") READ(ARCH "rope.scaling.attn_factor")
-                READ(ARCH "rope.scaling.yarn_beta_fast") READ(ARCH "rope.scaling.yarn_beta_slow")
+    READ(ARCH "rope.dimension_count", NULL) READ(ARCH "rope.freq_base", NULL) READ(ARCH "rope.scaling.type", NULL)
+        READ(ARCH "rope.scaling.factor", NULL) READ(ARCH "rope.scale_linear", NULL)
+            HARMLESS(ARCH "rope.scaling.original_context_length") READ(ARCH "rope.scaling.attn_factor", NULL)
+                READ(ARCH "rope.scaling.yarn_beta_fast", NULL) READ(ARCH "rope.scaling.yarn_beta_slow", NULL)
                     HARMLESS(ARCH "rope.scaling.finetuned") REFUSED(ARCH "rope.scaling.yarn_log_multiplier", NULL)
                         REFUSED(ARCH "rope.scaling.yarn_ext_factor", "1")
                             REFUSED(ARCH "rope.scaling.yarn_attn_factor", "1") REFUSED(ARCH "rope.freq_base_swa", NULL)
@@ -67,7 +65,7 @@ static const tfm_key keys[] = {
         HARMLESS("tokenizer.ggml.middle_token_id") HARMLESS("tokenizer.ggml.fim_pre_token_id")
             HARMLESS("tokenizer.ggml.fim_suf_token_id") HARMLESS("tokenizer.ggml.fim_mid_token_id")
                 HARMLESS("tokenizer.ggml.fim_pad_token_id") HARMLESS("tokenizer.ggml.fim_rep_token_id")
-                    HARMLESS("tokenizer.ggml.fim_sep_token_id") LEFT_OUT("tokenizer.ggml.suppress_tokens")
+                    HARMLESS("tokenizer.ggml.fim_sep_token_id") LEFT_OUT("tokenizer.ggml.suppress_tokens", NULL)
                         HARMLESS("tokenizer.chat_template") HARMLESS("tokenizer.chat_template.*")
                             HARMLESS("tokenizer.chat_templates") HARMLESS("tokenizer.huggingface.*")
                                 HARMLESS("tokenizer.rwkv.*")};

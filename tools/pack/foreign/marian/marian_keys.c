@@ -5,10 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ(name) {name, TFM_KEY_READ, NULL, NULL},
-#define HARMLESS(name) {name, TFM_KEY_HARMLESS, NULL, NULL},
-#define LEFT_OUT(name, neutral) {name, TFM_KEY_LEFT_OUT, neutral, NULL},
-#define REFUSED(name, neutral) {name, TFM_KEY_REFUSED, neutral, NULL},
+#include "tools/pack/config/key_rows.h"
 
 static const tfm_key model_keys[] = {
 #define MODEL_KEYS
