@@ -62,7 +62,7 @@ static void write_sampling_real(generation *g, const char *key, bool draws) {
 
 static void write_sampling(generation *g) {
     static const char *const keys[] = {"temperature", "top_p", "min_p", "typical_p"};
-    const bool asked = json_is_true(tfm_config_get(&g->config, "do_sample"));
+    const bool asked = tfm_config_bool(&g->config, "do_sample", false);
     /* Tokens are not drawn together with beams. */
     const bool draws = asked && json_integer_value(tfm_config_get(&g->config, "num_beams")) <= 1;
     if (draws) tfm_table_set_u64(g->table, "do_sample", 1);

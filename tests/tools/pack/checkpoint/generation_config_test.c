@@ -75,7 +75,7 @@ Test(generation_config, of_samples) {
 Test(generation_config, of_impossible_samples) {
     static const char *const cases[][2] = {{"temperature", "0"}, {"temperature", "-1"}, {"temperature", "\"hot\""},
                                            {"top_p", "1.5"},     {"min_p", "-0.5"},     {"typical_p", "2"},
-                                           {"top_k", "-1"},      {"top_k", "1.5"}};
+                                           {"top_k", "-1"},      {"top_k", "1.5"},      {"do_sample", "\"yes\""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[100];
         snprintf(text, sizeof text, "{\"do_sample\": true, \"%s\": %s}", cases[i][0], cases[i][1]);

@@ -47,6 +47,22 @@ tfm_status tfm_tokenizer_keys_check(const tfm_tokenizer_files *files, const tfm_
     return status;
 }
 
+/* Flags that change ids; the word false would count as true in Python, and what else it may be is not guessed. */
+static tfm_status check_flags(const tfm_tokenizer_files *files) {
+    static const char *const flags[] = {
+        "add_bos_token",        "add_eos_token", "add_prefix_space",       "clean_text",
+        "do_lower_case",        "legacy",        "legacy_behaviour",       "separate_vocabs",
+        "split_special_tokens", "strip_accents", "tokenize_chinese_chars",
+    };
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        const json_t *value = json_object_get(files->settings, flags[i]);
+        if (value && !json_is_null(value) && !json_is_boolean(value))
+            return tfm_fail(files->error, TFM_ERROR_FORMAT, "%s/tokenizer_config.json: %s is neither true nor false",
+                            files->folder, flags[i]);
+    }
+    return TFM_OK;
+}
+
 tfm_status tfm_tokenizer_files_open(tfm_tokenizer_files *files, const char *folder, const tfm_pack_options *options,
                                     tfm_error *error) {
     *files = (tfm_tokenizer_files){.folder = folder, .options = options, .error = error};
@@ -59,6 +75,7 @@ tfm_status tfm_tokenizer_files_open(tfm_tokenizer_files *files, const char *fold
             tfm_tokenizer_keys_check(files, &tfm_tokenizer_config_keys, "tokenizer_config.json", files->settings, NULL);
     if (status == TFM_OK)
         status = tfm_tokenizer_keys_check(files, &tfm_special_tokens_keys, "special_tokens_map.json", files->map, NULL);
+    if (status == TFM_OK) status = check_flags(files);
     if (status != TFM_OK) return status;
     find_class(files);
     return check_class(files);
