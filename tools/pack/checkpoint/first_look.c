@@ -70,7 +70,7 @@ tfm_status tfm_no_weights(const char *folder, tfm_error *error) {
     if (found.n_entries == 0)
         return tfm_fail(error, TFM_ERROR_IO, "%s: is an empty folder%s", folder,
                         found.is_git ? ", but for .git: check the files out (git checkout), with git lfs installed"
-                                     : "");
+                                     : ": download the checkpoint into it first, or name the folder that has it");
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (tfm_path_search(folder, foreign[i].begin, foreign[i].end, &other) > 0)
             return tfm_fail(error, TFM_ERROR_UNSUPPORTED, "%s: is of %s", other.text, foreign[i].what);
