@@ -128,7 +128,10 @@ static tfm_status add_tokens(const tfm_model *model, const tfm_tokenizer *target
 static tfm_status add_source(const source *origin, const tfm_tokenizer *target, const tfm_hypothesis *h,
                              size_t n_source, size_t t, tfm_text *text, tfm_error *error) {
     if (origin->n == 0) return TFM_OK;
-    const size_t i = strongest(origin, h->attention + t * n_source);
+    const float *attention = h->attention + t * n_source;
+    const size_t i = strongest(origin, attention);
+    if (!(attention[origin->first + i] > 0))
+        return TFM_OK; /* a token of the prefix, which nobody asked for attention */
     tfm_text part = {0};
     size_t n = 0;
     const char *before = t > 0 ? tfm_tokenizer_piece(target, h->ids[t - 1], &n) : NULL;

@@ -36,15 +36,16 @@ static void make_output(const tfm_model *model, const char *pieces, const char *
         const size_t t = o->hypothesis.n;
         o->ids[t] = tfm_token_id(model, TFM_TARGET, piece, strlen(piece));
         cr_assert_geq(o->ids[t], 0, "%s", piece);
-        for (size_t i = 0; i < n_source; i++) o->attention[t * n_source + i] = 0.01f * (float)(n_source - i);
-        if (looks_at[t] != '-') o->attention[t * n_source + (size_t)(looks_at[t] - '0')] = 0.9f;
+        for (size_t i = 0; i < n_source && looks_at[t] != 'p'; i++)
+            o->attention[t * n_source + i] = 0.01f * (float)(n_source - i);
+        if (looks_at[t] != '-' && looks_at[t] != 'p') o->attention[t * n_source + (size_t)(looks_at[t] - '0')] = 0.9f;
     }
     o->hypothesis.ids = o->ids;
     o->hypothesis.attention = o->attention;
 }
 
 static const struct {
-    const char *source, *pieces, *looks_at; /* a column for each piece; "-": it does not matter */
+    const char *source, *pieces, *looks_at; /* a column for each piece; "-": it does not matter; "p": nowhere */
     size_t cut;                             /* source tokens that the input has, then </s> */
     const char *text;
 } cases[] = {
@@ -55,8 +56,9 @@ static const struct {
     {SOURCE, "<unk> \u2581plays . </s>", "4---", 7, NIPPON " plays."},
     {SOURCE, "<unk> <unk> <unk> . </s>", "154--", 7, "Mann spielt " NIPPON "."},
     {SOURCE, "\u2581A <unk> </s>", "-6-", 7, "A."},
-    {SOURCE, "\u2581A <unk> </s>", "-7-", 7, "A Ein"},      /* </s> is no text: the next best */
-    {SOURCE, "\u2581A <unk> . </s>", "-1--", 3, "A Mann."}, /* the input was cut */
+    {SOURCE, "\u2581A <unk> </s>", "-7-", 7, "A Ein"},             /* </s> is no text: the next best */
+    {SOURCE, "\u2581A <unk> . </s>", "-1--", 3, "A Mann."},        /* the input was cut */
+    {SOURCE, "\u2581A <unk> <unk> . </s>", "-p1--", 7, "A Mann."}, /* tokens of a prefix look at nothing */
     {"", "\u2581A <unk> . </s>", "----", 0, "A."},
     {NIPPON " und " NIPPON NIPPON ".", "<unk> \u2581and <unk>", "1-4", 6, NIPPON " and " NIPPON NIPPON},
 };
