@@ -714,10 +714,13 @@ typedef struct tfm_hypothesis {
  * Appends the text of an encoder-decoder's output to *text, each token that is unknown to the target vocabulary
  * replaced by the source token at which it looked most (the highest attention among the text's own tokens), as Jean et
  * al. 2015, "On Using Very Large Target Vocabulary for Neural Machine Translation", and CTranslate2's replace_unknowns
- * have it. A source token that is unknown itself gives what stands in the text, as the tokenizer normalises it. source:
- * the n_text bytes that became source_ids (n_source_ids), as the output's input had them, with what stood around the
- * text, and perhaps cut at the end. hypothesis: with its attention (keep_attention). Errors: those of tfm_tokenize and
- * tfm_detokenize; TFM_ERROR_ARGUMENT (no attention).
+ * have it. A source token that is unknown itself gives what stands in the text, as the tokenizer normalises it; a token
+ * of a prefix has no attention and gives nothing.
+ *
+ * source: the n_text bytes that became source_ids (n_source_ids), as the output's input had them: with what stood
+ * around the text, perhaps cut at the end. hypothesis: with its attention (keep_attention).
+ *
+ * Errors: those of tfm_tokenize and tfm_detokenize; TFM_ERROR_ARGUMENT (no attention).
  */
 TFM_API tfm_status tfm_replace_unknowns(const tfm_model *model, const char *source, size_t n_text,
                                         const int32_t *source_ids, size_t n_source_ids,
