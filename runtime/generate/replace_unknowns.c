@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "runtime/model/model.h"
+#include "runtime/tokenizer/common/unknowns.h"
 #include "runtime/tokenizer/tokenizer.h"
 
 /* What SentencePiece writes for a space. */
@@ -12,7 +13,7 @@ typedef struct source {
     const tfm_model *model;
     const tfm_tokenizer *tokenizer;
     tfm_ids ids;       /* of the text, without what stands around it */
-    tfm_text unknowns; /* what each unknown one of them stands for, NUL-terminated */
+    tfm_text unknowns; /* what each unknown one of them stands for */
     size_t first, n;   /* which columns of attention these are: those behind were cut off */
 } source;
 
@@ -65,13 +66,13 @@ static tfm_status known_text(const source *origin, size_t i, tfm_text *text, tfm
 /* What stands behind a lone mark of a space begins a word. */
 static tfm_status unknown_text(const source *origin, size_t i, tfm_text *text, tfm_error *error) {
     const int32_t unknown = tfm_tokenizer_unknown_id(origin->tokenizer);
-    const char *at = origin->unknowns.data, *end = at + origin->unknowns.size;
-    for (size_t k = 0; k < i && at < end; k++)
-        if (origin->ids.data[k] == unknown) at += strlen(at) + 1;
+    size_t number = 0, n = 0;
+    for (size_t k = 0; k < i; k++) number += origin->ids.data[k] == unknown;
+    const char *at = tfm_unknowns_at(&origin->unknowns, number, &n);
     size_t n_before = 0;
     const char *before = i > 0 ? tfm_tokenizer_piece(origin->tokenizer, origin->ids.data[i - 1], &n_before) : NULL;
     bool ok = !ends_with_mark(before, n_before) || tfm_text_append(text, " ", 1);
-    for (size_t n = at < end ? strlen(at) : 0; n > 0 && ok;) {
+    while (at && n > 0 && ok) {
         const bool space = n >= MARK_BYTES && memcmp(at, space_mark, MARK_BYTES) == 0;
         const size_t taken = space ? MARK_BYTES : 1;
         ok = tfm_text_append(text, space ? " " : at, 1);

@@ -36,7 +36,7 @@ tfm_status tfm_tokenizer_decode(const tfm_tokenizer *tokenizer, const int32_t *i
 
 /*
  * The same; *unknowns gets, for each unknown id that the text's own tokens have, in order, what it stands for as the
- * tokenizer saw it (normalised, U+2581 for a space where the tokenizer has it so), and a NUL behind it. NULL: not
+ * tokenizer saw it (normalised, U+2581 for a space where the tokenizer has it so), see common/unknowns.h. NULL: not
  * wanted. After an error it may have more than before.
  */
 tfm_status tfm_tokenizer_encode_noting(const tfm_tokenizer *tokenizer, const char *text, size_t n, bool special,

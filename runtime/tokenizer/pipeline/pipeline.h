@@ -6,6 +6,7 @@
 #define TFM_RUNTIME_TOKENIZER_PIPELINE_PIPELINE_H
 
 #include "runtime/tokenizer/common/replacer.h"
+#include "runtime/tokenizer/common/unknowns.h"
 #include "runtime/tokenizer/steps/steps.h"
 
 #define TFM_NO_ID UINT32_MAX
@@ -164,11 +165,6 @@ typedef struct tfm_word_output {
     tfm_ids *ids;
     tfm_text *unknowns; /* see tfm_tokenizer_encode_noting; NULL: not wanted */
 } tfm_word_output;
-
-/* Notes what an unknown id stands for; false: no memory. */
-static inline bool tfm_word_note(const tfm_word_output *out, const char *text, size_t n) {
-    return !out->unknowns || (tfm_text_append(out->unknowns, text, n) && tfm_text_append(out->unknowns, "", 1));
-}
 
 /* Appends the ids of one word; TFM_OK, TFM_ERROR_MEMORY. */
 tfm_status tfm_word_model_encode(const tfm_word_model *model, const char *word, size_t n, const tfm_word_output *out);

@@ -51,7 +51,7 @@ static bool end_unknown(word *w) {
     const size_t n = w->n_unknown;
     if (n == 0) return true;
     w->n_unknown = 0;
-    return tfm_word_note(w->out, w->unknown, n) && add(w, w->model->unknown_id);
+    return tfm_unknowns_note(w->out->unknowns, w->unknown, n) && add(w, w->model->unknown_id);
 }
 
 /* A character that no piece spells. */

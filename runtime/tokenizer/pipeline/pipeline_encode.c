@@ -93,7 +93,7 @@ static bool find_added(const tfm_added_tokens *a, const tfm_trie *trie, const bo
 /* A token that was spelled text[0, n). */
 static tfm_status put_added(encoder *e, uint32_t id, const char *text, size_t n) {
     int32_t value = (int32_t)id;
-    bool ok = id != e->p->model.unknown_id || tfm_word_note(&e->out, text, n);
+    bool ok = id != e->p->model.unknown_id || tfm_unknowns_note(e->out.unknowns, text, n);
     return ok && tfm_ids_append(e->out.ids, &value, 1) ? TFM_OK : TFM_ERROR_MEMORY;
 }
 

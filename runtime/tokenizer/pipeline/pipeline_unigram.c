@@ -52,7 +52,8 @@ static bool emit_unknown(lattice *l) {
     uint32_t id1 = tfm_trie_find(&l->model->pieces, text, n);
     if (id1 != 0) return put(l, id1 - 1);
     if (!l->model->byte_ids)
-        return l->model->unknown_id == TFM_NO_ID || (tfm_word_note(l->out, text, n) && put(l, l->model->unknown_id));
+        return l->model->unknown_id == TFM_NO_ID ||
+               (tfm_unknowns_note(l->out->unknowns, text, n) && put(l, l->model->unknown_id));
     for (size_t i = 0; i < n; i++) {
         if (!put(l, l->model->byte_ids[(unsigned char)text[i]])) return false;
     }

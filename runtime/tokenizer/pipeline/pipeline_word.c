@@ -8,7 +8,7 @@ static tfm_status put(tfm_ids *ids, uint32_t id) {
 
 static tfm_status put_unknown(const tfm_word_model *m, const char *word, size_t n, const tfm_word_output *out) {
     if (m->unknown_id == TFM_NO_ID) return TFM_OK;
-    return tfm_word_note(out, word, n) ? put(out->ids, m->unknown_id) : TFM_ERROR_MEMORY;
+    return tfm_unknowns_note(out->unknowns, word, n) ? put(out->ids, m->unknown_id) : TFM_ERROR_MEMORY;
 }
 
 /* The longest piece first (Wu et al. 2016, "Google's Neural Machine Translation System"); unknown if one is missing. */

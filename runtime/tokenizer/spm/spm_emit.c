@@ -2,6 +2,7 @@
  * spm_emit.c - where the segmentations put their pieces: numbers become ids, and unknown characters in a row become one
  * id, or bytes.
  */
+#include "runtime/tokenizer/common/unknowns.h"
 #include "spm.h"
 
 static bool put_id(tfm_ids *ids, uint32_t id) {
@@ -13,9 +14,7 @@ static bool put_id(tfm_ids *ids, uint32_t id) {
 
 /* An id that stands for text[start, end). */
 static bool put_noting(tfm_spm_emitter *e, uint32_t id, size_t start, size_t end) {
-    if (e->unknowns && id == e->spm->unknown_id &&
-        (!tfm_text_append(e->unknowns, e->text + start, end - start) || !tfm_text_append(e->unknowns, "", 1)))
-        return false;
+    if (id == e->spm->unknown_id && !tfm_unknowns_note(e->unknowns, e->text + start, end - start)) return false;
     return put_id(e->ids, id);
 }
 

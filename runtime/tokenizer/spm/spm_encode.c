@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "runtime/tfm.h"
+#include "runtime/tokenizer/common/unknowns.h"
 #include "spm.h"
 
 static tfm_status encode_plain(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_text *unknowns,
@@ -41,9 +42,7 @@ static bool find_code(const char *line, size_t n, size_t *start, size_t *end) {
 
 static bool put_code(const tfm_spm *spm, const char *text, size_t n, tfm_ids *ids, tfm_text *unknowns) {
     int32_t id = (int32_t)tfm_spm_id_of_text(spm, text, n);
-    if (unknowns && (uint32_t)id == spm->unknown_id &&
-        (!tfm_text_append(unknowns, text, n) || !tfm_text_append(unknowns, "", 1)))
-        return false;
+    if ((uint32_t)id == spm->unknown_id && !tfm_unknowns_note(unknowns, text, n)) return false;
     return tfm_ids_append(ids, &id, 1);
 }
 
