@@ -32,9 +32,10 @@ static json_t *weights(const tfm_checkpoint *checkpoint) {
     json_t *types = json_object();
     for (size_t i = 0; types && i < checkpoint->n_entries; i++) {
         const tfm_checkpoint_tensor *tensor = &checkpoint->entries[i].tensor;
-        uint64_t before = (uint64_t)json_integer_value(json_object_get(types, tensor->dtype_name)), count = 1;
+        uint64_t sum = (uint64_t)json_integer_value(json_object_get(types, tensor->dtype_name)), count = 1;
         for (uint32_t k = 0; k < tensor->rank; k++) count *= tensor->shape[k];
-        json_object_set_new(types, tensor->dtype_name, json_integer((json_int_t)(before + count)));
+        sum += count;
+        json_object_set_new(types, tensor->dtype_name, json_integer((json_int_t)sum));
     }
     return types;
 }
