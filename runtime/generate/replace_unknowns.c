@@ -143,6 +143,12 @@ static tfm_status add_source(const source *origin, const tfm_tokenizer *target, 
     return status;
 }
 
+static bool has_unknown(const tfm_tokenizer *target, const tfm_hypothesis *h) {
+    size_t t = 0;
+    while (t < h->n && h->ids[t] != tfm_tokenizer_unknown_id(target)) t++;
+    return t < h->n;
+}
+
 static tfm_status replace(const source *origin, const tfm_tokenizer *target, const tfm_hypothesis *h, size_t n_source,
                           tfm_text *text, tfm_error *error) {
     const int32_t unknown = tfm_tokenizer_unknown_id(target);
@@ -168,7 +174,7 @@ tfm_status tfm_replace_unknowns(const tfm_model *model, const char *source_text,
                         "an output with its attention, and the ids of its input, are needed");
     tfm_status status = tfm_model_need_tokenizer(model, TFM_SOURCE, &origin.tokenizer, error);
     if (status == TFM_OK) status = tfm_model_need_tokenizer(model, TFM_TARGET, &target, error);
-    if (status == TFM_OK)
+    if (status == TFM_OK && has_unknown(target, hypothesis))
         status = tfm_tokenizer_encode_noting(origin.tokenizer, source_text, n_text, false, &origin.ids,
                                              &origin.unknowns, error);
     if (status == TFM_OK) {

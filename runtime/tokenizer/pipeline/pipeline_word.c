@@ -3,7 +3,7 @@
 
 static tfm_status put(tfm_ids *ids, uint32_t id) {
     int32_t value = (int32_t)id;
-    return id == TFM_NO_ID || tfm_ids_append(ids, &value, 1) ? TFM_OK : TFM_ERROR_MEMORY;
+    return tfm_ids_append(ids, &value, 1) ? TFM_OK : TFM_ERROR_MEMORY;
 }
 
 static tfm_status put_unknown(const tfm_word_model *m, const char *word, size_t n, const tfm_word_output *out) {

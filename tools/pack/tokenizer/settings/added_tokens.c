@@ -159,9 +159,10 @@ static bool list_has(const json_t *list, const char *text) {
     return false;
 }
 
-/* Lists of special tokens count from both files, unless the decoder says all. */
-static bool has_decoder(const tfm_tokenizer_files *f) {
-    return json_is_object(json_object_get(f->settings, "added_tokens_decoder"));
+/* Lists of special tokens count from both files, one after the other, unless the decoder says all. */
+static const json_t *list_at(const tfm_tokenizer_files *f, size_t k) {
+    if (k % 2 == 0) return json_object_get(f->settings, lists[k / 2]);
+    return tfm_added_tokens_listed(f) ? NULL : json_object_get(f->map, lists[k / 2]);
 }
 
 static bool has_role(const tfm_tokenizer_files *f, const char *text) {
@@ -169,10 +170,8 @@ static bool has_role(const tfm_tokenizer_files *f, const char *text) {
         const char *token = tfm_special_token_text(f, roles[i], NULL);
         if (token && strcmp(token, text) == 0) return true;
     }
-    for (size_t i = 0; i < N_LISTS; i++)
-        if (list_has(json_object_get(f->settings, lists[i]), text) ||
-            (!has_decoder(f) && list_has(json_object_get(f->map, lists[i]), text)))
-            return true;
+    for (size_t k = 0; k < 2 * N_LISTS; k++)
+        if (list_has(list_at(f, k), text)) return true;
     return false;
 }
 
@@ -186,7 +185,7 @@ static tfm_status add_entry(added *a, const entry *e) {
 
 static tfm_status from_files(added *a) {
     const json_t *decoder = json_object_get(a->files->settings, "added_tokens_decoder");
-    const bool listed = has_decoder(a->files);
+    const bool listed = tfm_added_tokens_listed(a->files);
     size_t n = 0;
     entry *entries = calloc(json_object_size(listed ? decoder : a->files->added) + 1, sizeof *entries);
     if (!entries) return no_memory(a);
@@ -205,7 +204,7 @@ static tfm_status add_special(added *a, const json_t *token) {
     if (json_object_set_new(a->named, text, json_true()) != 0) return no_memory(a);
     json_t *there = json_object_get(a->index, text);
     if (!there) return append(a, text, -1, like, true);
-    return like && !has_decoder(a->files) ? change(a, there, like, true) : TFM_OK;
+    return like && !tfm_added_tokens_listed(a->files) ? change(a, there, like, true) : TFM_OK;
 }
 
 /* What a class has where nothing is said counts only if the vocabulary has it. */
@@ -239,10 +238,7 @@ static tfm_status from_roles(added *a) {
         else if (f->class && i < 2)
             status = add_default(a, i == 0 ? f->class->bos : f->class->eos);
     }
-    for (size_t i = 0; i < N_LISTS && status == TFM_OK; i++) {
-        status = add_list(a, json_object_get(f->settings, lists[i]));
-        if (status == TFM_OK && !has_decoder(f)) status = add_list(a, json_object_get(f->map, lists[i]));
-    }
+    for (size_t k = 0; k < 2 * N_LISTS && status == TFM_OK; k++) status = add_list(a, list_at(f, k));
     return status;
 }
 
@@ -290,9 +286,7 @@ bool tfm_added_tokens_any(const tfm_tokenizer_files *files, bool (*is_known)(con
         if (text && *text && !is_known(user, text)) return true;
     }
     for (size_t k = 0; k < 2 * N_LISTS; k++) {
-        const bool map = k % 2 == 1;
-        const json_t *list = json_object_get(map ? files->map : files->settings, lists[k / 2]);
-        if (map && has_decoder(files)) continue;
+        const json_t *list = list_at(files, k);
         json_array_foreach((json_t *)(uintptr_t)list, i, token) {
             text = tfm_token_content(token);
             if (text && !is_known(user, text)) return true;

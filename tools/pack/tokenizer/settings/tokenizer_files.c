@@ -99,9 +99,12 @@ const char *tfm_token_content(const json_t *token) {
     return json_string_value(token);
 }
 
+bool tfm_added_tokens_listed(const tfm_tokenizer_files *files) {
+    return json_is_object(json_object_get(files->settings, "added_tokens_decoder"));
+}
+
 const json_t *tfm_special_token(const tfm_tokenizer_files *files, const char *role) {
-    const bool complete = json_is_object(json_object_get(files->settings, "added_tokens_decoder"));
-    const json_t *token = complete ? NULL : json_object_get(files->map, role);
+    const json_t *token = tfm_added_tokens_listed(files) ? NULL : json_object_get(files->map, role);
     return token ? token : json_object_get(files->settings, role);
 }
 

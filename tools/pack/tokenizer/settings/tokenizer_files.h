@@ -44,6 +44,8 @@ tfm_status tfm_tokenizer_keys_check(const tfm_tokenizer_files *files, const tfm_
 bool tfm_tokenizer_flag(const tfm_tokenizer_files *files, const char *name, bool fallback, bool *said);
 /* The spelling of a token: a string, or an object with its content; else NULL. */
 const char *tfm_token_content(const json_t *token);
+/* Whether tokenizer_config.json lists the added tokens: then it has the say over all of them. */
+bool tfm_added_tokens_listed(const tfm_tokenizer_files *files);
 /*
  * A special token by its role ("bos_token"): a string or an object. Where tokenizer_config.json lists the added tokens
  * it has the say, else special_tokens_map.json before it. NULL: none of them says it. JSON's null: there is none.
