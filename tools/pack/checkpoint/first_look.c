@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "tools/common/options.h"
+#include "tools/common/nearest_file.h"
 #include "tools/pack/common/path.h"
 
 /* Weights of programs that are known, and not read. */
@@ -104,18 +104,12 @@ tfm_status tfm_no_checkpoint_file(const char *path, tfm_error *error) {
 tfm_status tfm_no_path(const char *path, int number, tfm_error *error) {
     const tfm_path folder = tfm_path_folder(path);
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-    char nearest[256] = "";
-    size_t least = strlen(name) / 3 + 1; /* about one slip in three letters */
-    DIR *entries = number == ENOENT ? opendir(folder.text) : NULL;
-    for (struct dirent *entry; entries && (entry = readdir(entries));) {
-        const size_t slips = tfm_name_distance(name, strlen(name), entry->d_name, strlen(entry->d_name));
-        if (entry->d_name[0] == '.' || slips >= least) continue;
-        least = slips;
-        snprintf(nearest, sizeof nearest, "%s", entry->d_name);
-    }
-    if (entries) closedir(entries);
-    if (nearest[0])
-        return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s; did you mean %s%s%s?", path, strerror(number),
-                        slash ? folder.text : "", slash ? "/" : "", nearest);
-    return tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(number));
+    tfm_text nearest = {0};
+    if (number == ENOENT && tfm_nearest_file(folder.text, name, &nearest) && nearest.size)
+        tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s; did you mean %s%s%s?", path, strerror(number),
+                 slash ? folder.text : "", slash ? "/" : "", nearest.data);
+    else
+        tfm_fail(error, TFM_ERROR_IO, "%s: cannot be opened: %s", path, strerror(number));
+    tfm_text_free(&nearest);
+    return TFM_ERROR_IO;
 }

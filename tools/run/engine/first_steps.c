@@ -1,7 +1,6 @@
 /* first_steps.c - see first_steps.h. */
 #include "first_steps.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "runtime/tfm.h"
+#include "tools/common/nearest_file.h"
 
 /* ---- a MODEL that is none ---- */
 
@@ -61,31 +61,12 @@ static void advise_on_file(const char *path) {
     tfm_text_free(&folder);
 }
 
-/* The name in a folder that is most like one that is not there; *out stays empty if none is. */
-static bool nearest_file(const char *folder, const char *name, tfm_text *out) {
-    enum { NAMES = 10000 }; /* looked at */
-    size_t n = strlen(name), least = n / 3 + 1;
-    bool ok = true;
-    DIR *dir = opendir(folder);
-    if (!dir) return true;
-    const struct dirent *entry;
-    for (size_t i = 0; ok && i < NAMES && (entry = readdir(dir)); i++) {
-        size_t d = tfm_name_distance(name, n, entry->d_name, strlen(entry->d_name));
-        if (entry->d_name[0] == '.' || d >= least) continue;
-        least = d;
-        out->size = 0;
-        ok = tfm_text_append(out, entry->d_name, strlen(entry->d_name));
-    }
-    closedir(dir);
-    return ok;
-}
-
 /* A path that is not there: misspelt, or no path at all. */
 static void advise_on_nothing(const char *path, size_t n_arguments) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     tfm_text folder = {0}, near = {0};
     bool ok = slash ? tfm_text_append(&folder, path, (size_t)(name - path)) : tfm_text_append(&folder, "./", 2);
-    ok = ok && nearest_file(folder.data, name, &near);
+    ok = ok && tfm_nearest_file(folder.data, name, &near);
     if (ok && near.size)
         tfm_note("there is %.*s%s", slash ? (int)folder.size : 0, folder.data, near.data);
     else if (ok && slash && access(folder.data, F_OK) != 0)
